@@ -1,0 +1,83 @@
+"""The command ``wyoming-qwen3tts``: settings, one command, an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+
+from . import settings_sources
+from .app import EXIT_BAD_SETTINGS, serve
+from .cli import parser
+from .errors import SettingsError, SpeechError
+from .ops import logs
+from .service import Wish
+from .settings import Settings, walk
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the process's exit code."""
+    chosen = parser.parse(arguments)
+    logs.set_up("info" if chosen.command in (None, "serve") else "warning")
+    names = {name for name, _ in walk()}
+    flags = {name: value for name, value in vars(chosen).items() if name in names}
+    try:
+        settings = settings_sources.load(flags, os.environ, Path(chosen.config) if "config" in chosen else None)
+        serving = chosen.command in (None, "serve")
+        if serving or "log_level" in flags:
+            logs.set_up(settings.log_level)
+        return _run(chosen, settings)
+    except SettingsError as error:
+        for line in str(error).splitlines():
+            sys.stderr.write(f"wyoming-qwen3tts: {line}\n")
+        return EXIT_BAD_SETTINGS
+    except SpeechError as error:
+        sys.stderr.write(f"wyoming-qwen3tts: {error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"wyoming-qwen3tts: {error.filename or ''}: {error.strerror or error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(chosen: Namespace, settings: Settings) -> int:
+    # Commands are imported when they are called: start to first `describe` is a promise.
+    match chosen.command:
+        case "say":
+            from .cli.say import say
+
+            wish = Wish(chosen.voice, chosen.language, seed=chosen.seed, door="say")
+            return _async(say(settings, chosen.text, chosen.output, wish))
+        case "voices":
+            from .cli.voices import voices
+
+            return voices(settings, as_json=chosen.json)
+        case "spoken":
+            from .cli.spoken import spoken
+
+            return spoken(settings, chosen.text, chosen.language, as_json=chosen.json)
+        case "healthcheck":
+            from .cli.healthcheck import healthcheck
+
+            return _async(healthcheck(settings))
+        case "bench":
+            from .cli.bench import bench
+
+            return _async(bench(chosen.wyoming, streams=chosen.streams, rounds=chosen.rounds, as_json=chosen.json))
+        case _:
+            return _async(serve(settings))
+
+
+def _async(command: Coroutine[object, object, int]) -> int:
+    return asyncio.run(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""Puts everything together, and takes it apart in the right order. The only file that knows all the others."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from . import __version__, settings_sources
+from .engine.builtin import BuiltinEngine
+from .errors import SettingsError
+from .service import SpeechService
+from .settings import Address, Settings
+from .speech import Engine
+from .voices import VoiceCatalog
+from .wyoming_server.client import connect
+from .wyoming_server.discovery import announced, usable_addresses
+from .wyoming_server.server import WyomingServer
+
+log = logging.getLogger(__name__)
+
+EXIT_STOPPED, EXIT_ENGINE_BROKEN, EXIT_PORT_TAKEN, EXIT_BAD_SETTINGS = 0, 70, 75, 78
+
+
+def build_engine(settings: Settings) -> Engine:
+    """The engine that the settings ask for. Nothing is loaded yet."""
+    return BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s)
+
+
+@asynccontextmanager
+async def speech_service(settings: Settings, engine: Engine | None = None) -> AsyncIterator[SpeechService]:
+    """A service that can be spoken to at once; what its engine still has to load, it loads in the background."""
+    engine = engine or build_engine(settings)
+    catalog = VoiceCatalog(engine.voices())
+    service = SpeechService(
+        engine, catalog, settings.limits, slots=settings.engine.slots, fallback_language=settings.voices.language
+    )
+    loading = asyncio.create_task(_load(service))
+    try:
+        yield service
+    finally:
+        loading.cancel()
+        await asyncio.gather(loading, return_exceptions=True)
+        await engine.close()
+
+
+async def _load(service: SpeechService) -> None:
+    try:
+        await service.start()
+    except Exception:  # the server must go on answering `describe`, and say why it cannot speak
+        log.exception("The engine could not be started")
+
+
+async def serve(settings: Settings) -> int:
+    """Serve until SIGTERM, SIGINT or SIGHUP; returns the exit code. A second signal ends the process at once."""
+    stop = asyncio.Event()
+    _on_signals(stop)
+    log.info("wyoming-qwen3tts %s, settings: %s", __version__, settings_sources.describe(settings))
+    address = settings.wyoming.address
+    async with AsyncExitStack() as stack:
+        service = await stack.enter_async_context(speech_service(settings))
+        try:
+            server = await stack.enter_async_context(WyomingServer(service, address, settings.limits))
+        except OSError as error:
+            return _cannot_listen(address, error)
+        address = Address(address.host, server.port)
+        await _wait_until_answering(address)
+        _say_where(address, settings)
+        if settings.zeroconf and "SUPERVISOR_TOKEN" not in os.environ:
+            await stack.enter_async_context(announced(settings.zeroconf_name, address, settings.zeroconf_address))
+        await stop.wait()
+        log.info("Stopping: no new connections; speech in progress may end")
+    log.info("Stopped")
+    return EXIT_STOPPED
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    def asked() -> None:
+        if stop.is_set():
+            log.warning("Asked twice: stopping now")
+            logging.shutdown()
+            os._exit(EXIT_STOPPED)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, asked)
+
+
+def _cannot_listen(address: Address, error: OSError) -> int:
+    if error.errno == errno.EADDRINUSE:
+        log.error(
+            "%s is taken by another program. Stop it, or choose another port: --wyoming.uri tcp://%s:10201",
+            address,
+            address.host,
+        )
+        return EXIT_PORT_TAKEN
+    if error.errno == errno.EACCES:
+        log.error("No permission to listen on %s. Choose a port above 1023: --wyoming.uri", address)
+        return EXIT_PORT_TAKEN
+    raise SettingsError(f"wyoming.uri: cannot listen on {address}: {error.strerror or error}")
+
+
+async def _wait_until_answering(address: Address) -> None:
+    """Home Assistant asks ``describe`` the moment it discovers us, and gives up if that fails: see for ourselves
+    first."""
+    async with connect(local(address)) as client:
+        await client.describe()
+
+
+def local(address: Address) -> Address:
+    """How this machine reaches a server that listens on ``address``."""
+    return Address({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host), address.port)  # noqa: S104  compared, not bound
+
+
+def _say_where(address: Address, settings: Settings) -> None:
+    hosts = [settings.zeroconf_address] if settings.zeroconf_address else usable_addresses(address.host)
+    host = hosts[0] if hosts else local(address).host
+    log.info(
+        "Listening on %s. In Home Assistant: Settings > Devices & services > Add integration > Wyoming Protocol, "
+        "host %s, port %d",
+        address,
+        host,
+        address.port,
+    )

@@ -1,0 +1,131 @@
+"""The flags. Every setting is one, and works before or after every command."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn, get_args
+
+from .. import __version__
+from ..app import EXIT_BAD_SETTINGS
+from ..settings import walk
+from ..settings_sources import flag
+
+_EPILOG = """settings can also come from the environment (QWEN3TTS_ENGINE__SLOTS=8) and from an options file (--config FILE,
+YAML or JSON); config/wyoming-qwen3tts.yaml lists them all. Flags win over the environment, which wins over the file.
+exit codes: 0 asked to stop, 1 the command failed, 70 engine broken, 75 port taken, 78 bad settings"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """A bad flag ends like any bad setting: one line that says what to write instead, and exit code 78."""
+        sys.stderr.write(f"wyoming-qwen3tts: {message}\n")
+        sys.exit(EXIT_BAD_SETTINGS)
+
+    def flags(self) -> set[str]:
+        """Every flag of this parser and of its commands."""
+        found: set[str] = set()
+        for action in self._actions:
+            found |= set(action.option_strings)
+            if isinstance(action, argparse._SubParsersAction):
+                for command in action.choices.values():
+                    found |= command.flags()
+        return found
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The chosen command and flags; exits with 78 and the nearest right name for a flag that does not exist."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = build()
+    flags = parser.flags()
+    for word in words:
+        if word == "--":
+            break
+        name = word.split("=")[0]
+        # argparse itself would take the misspelt flag's value for a command and complain about that.
+        if name.startswith("--") and " " not in name and name not in flags:
+            near = difflib.get_close_matches(name, flags, n=1)
+            parser.error(f"there is no flag {name}." + (f" Did you mean {near[0]}?" if near else " See --help."))
+    return parser.parse_args(words)
+
+
+def build() -> _Parser:
+    """The whole command line."""
+    settings = _settings_flags()
+    parser = _Parser(
+        prog="wyoming-qwen3tts",
+        usage="wyoming-qwen3tts [COMMAND] [--SETTING VALUE ...]",
+        description="A voice server for Home Assistant: text in, speech out, over the Wyoming protocol.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[settings],
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"wyoming-qwen3tts {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+
+    def command(name: str, text: str) -> _Parser:
+        # The settings of a command are left out of its help: `wyoming-qwen3tts --help` lists them once.
+        return commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            parents=[_settings_flags(hidden=True)],
+            allow_abbrev=False,
+            epilog="all settings: see wyoming-qwen3tts --help",
+        )
+
+    command("serve", "serve Home Assistant and other Wyoming clients (this is the default)")
+    say = command("say", "speak a text into a WAV file, or aloud, without a server")
+    say.add_argument("text", help="what to say; - reads it from standard input, as it comes")
+    say.add_argument("-o", "--output", metavar="FILE", help="write a WAV file; - writes it to standard output")
+    say.add_argument("--voice", help="a voice's name; see the command voices")
+    say.add_argument("--language", help="such as de, de-DE or German; left out: told from the text")
+    say.add_argument("--seed", type=int, help="speak with another take of the same voice")
+    voices = command("voices", "list the voices")
+    voices.add_argument("--json", action="store_true", help="as JSON")
+    spoken = command("spoken", "show the text as it will be spoken")
+    spoken.add_argument("text", help="the text; - reads one JSON object a line from standard input")
+    spoken.add_argument("--language", help="such as de, de-DE or German; left out: told from the text")
+    spoken.add_argument("--json", action="store_true", help="with language, voice and segments, as JSON")
+    command("healthcheck", "exit 0 if the server answers and is ours")
+    bench = command("bench", "measure time to first audio and speed of Wyoming servers, interleaved in one run")
+    bench.add_argument(
+        "--wyoming", metavar="URI[,URI]", help="the servers; the second and later ones are compared with the first"
+    )
+    bench.add_argument("--streams", default="1,4", metavar="N,N", help="how many clients at once (default 1,4)")
+    bench.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each text is spoken (default 5)")
+    bench.add_argument("--json", action="store_true", help="as JSON")
+    return parser
+
+
+def _settings_flags(*, hidden: bool = False) -> _Parser:
+    parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    group = parser.add_argument_group("settings")
+    group.add_argument("--config", metavar="FILE", help=argparse.SUPPRESS if hidden else "options file, YAML or JSON")
+    for name, field in walk():
+        choices = [str(choice) for choice in get_args(field.annotation) if isinstance(choice, str)]
+        default = field.get_default(call_default_factory=True)
+        shown = (
+            {True: "on", False: "off", "": "none"}.get(default, default) if isinstance(default, bool | str) else default
+        )
+        metavar = "|".join(choices) or _form(default)
+        text = (
+            argparse.SUPPRESS
+            if hidden
+            else f"{field.description} (default {shown})".replace("%", "%%").replace("`", "")
+        )
+        group.add_argument(flag(name), dest=name, metavar=metavar, help=text)
+    return parser
+
+
+def _form(default: object) -> str:
+    """What a value of this kind looks like."""
+    if isinstance(default, bool):
+        return "on|off"
+    if isinstance(default, int | float):
+        return "N"
+    return "DIR" if isinstance(default, Path) else "TEXT"

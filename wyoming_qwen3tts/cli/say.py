@@ -1,0 +1,107 @@
+"""``say``: speak without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from ..app import speech_service
+from ..errors import SpeechError
+from ..service import SpeechService, Wish
+from ..settings import Settings
+from ..speech import FORMAT, TextStream
+
+_PLAYERS = (
+    ("pw-cat", "--playback", "-"),
+    ("paplay",),
+    ("aplay", "-q", "-"),
+    ("ffplay", "-loglevel", "error", "-nodisp", "-autoexit", "-i", "-"),
+    ("play", "-q", "-t", "wav", "-"),
+)
+_UNKNOWN_LENGTH = 0x7FFFFFFF - 64  # what players take for "until the end"
+
+
+async def say(settings: Settings, text: str, output: str | None, wish: Wish) -> int:
+    """Speak ``text`` (``-``: standard input, as it comes) into ``output`` (``-``: standard output; None: the
+    loudspeaker).
+
+    Raises:
+        SpeechError: if it cannot be spoken; no file is left behind then.
+        OSError: if the file cannot be written.
+    """
+    async with speech_service(settings) as service:
+        if output is None:
+            return await _play(service, text, wish)
+        if output == "-":
+            await _write(service, text, wish, sys.stdout.buffer)
+            return 0
+        path = Path(output)
+        try:
+            with path.open("wb") as file:  # noqa: ASYNC230  a local file
+                await _write(service, text, wish, file)
+        except SpeechError:
+            path.unlink()  # noqa: ASYNC240
+            raise
+    return 0
+
+
+async def _write(service: SpeechService, text: str, wish: Wish, target: BinaryIO) -> None:
+    """A WAV, flushed as it is made; its length is put right at the end where ``target`` can seek."""
+    from_stdin = text == "-"
+    stream = service.open_text() if from_stdin else service.whole_text(text)
+    size = 0
+    async with service.speak(stream, wish) as audio, asyncio.TaskGroup() as tasks:
+        if from_stdin:
+            tasks.create_task(_feed(stream))
+        target.write(_wav_header(_UNKNOWN_LENGTH))
+        async for pcm in audio:
+            target.write(pcm)
+            target.flush()
+            size += len(pcm)
+    if target.seekable():
+        target.seek(0)
+        target.write(_wav_header(size))
+        target.flush()
+
+
+async def _play(service: SpeechService, text: str, wish: Wish) -> int:
+    command = next((player for player in _PLAYERS if shutil.which(player[0])), None)
+    if command is None:
+        raise SpeechError(
+            "No program that plays sound was found (pw-cat, paplay, aplay, ffplay or play). Write a file: -o FILE.wav"
+        )
+    # Blocking writes on purpose: while the player is busy there is nothing else to do here.
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as player:  # noqa: ASYNC220
+        assert player.stdin is not None  # noqa: S101  for the type checker: PIPE was asked for
+        try:
+            await _write(service, text, wish, player.stdin)  # type: ignore[arg-type]  # IO[bytes], and binary
+        except BrokenPipeError:
+            raise SpeechError(f"{command[0]} stopped playing. Write a file instead: -o FILE.wav") from None
+        player.stdin.close()
+    return player.returncode
+
+
+async def _feed(stream: TextStream) -> None:
+    """Standard input into ``stream``, as it comes."""
+    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+    while raw := await asyncio.to_thread(os.read, sys.stdin.fileno(), 4096):
+        stream.add(decode(raw))
+    stream.close()
+
+
+def _wav_header(size: int) -> bytes:
+    """The 44 bytes before ``size`` bytes of our PCM."""
+    rate, width, channels = FORMAT.rate, FORMAT.width, FORMAT.channels
+    return struct.pack(
+        "<4sI4s4sIHHIIHH4sI",
+        b"RIFF", 36 + size, b"WAVE",
+        b"fmt ", 16, 1, channels, rate, rate * width * channels, width * channels, 8 * width,
+        b"data", size,
+    )  # fmt: skip

@@ -1,0 +1,68 @@
+"""``spoken``: a text as it will be spoken."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from ..app import build_engine
+from ..errors import BadRequest, SpeechError
+from ..settings import Settings
+from ..text.front_end import FrontEnd
+from ..voices import VoiceCatalog
+
+
+def spoken(settings: Settings, text: str, language: str | None, *, as_json: bool) -> int:
+    """Print it. With ``-``: one JSON object a line in, one out, errors included."""
+    catalog = VoiceCatalog(build_engine(settings).voices())
+    fallback = settings.voices.language
+    if text != "-":
+        answer = explain(catalog, [text], language, fallback)
+        sys.stdout.write((json.dumps(answer, ensure_ascii=False) if as_json else answer["spoken"]) + "\n")
+        return 0
+    for line in sys.stdin:
+        try:
+            pieces, wanted = _parse(line)
+            answer = explain(catalog, pieces, wanted or language, fallback)
+        except SpeechError as error:
+            answer = {"error": str(error)}
+        sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+    return 0
+
+
+def explain(catalog: VoiceCatalog, pieces: Iterable[str], language: str | None, fallback: str) -> dict[str, Any]:
+    """What becomes of a text that arrives in ``pieces``.
+
+    Raises:
+        UnknownVoice: for a language that nobody speaks.
+    """
+    voice = catalog.find(None, language)
+    front_end = FrontEnd(language=voice.language if voice else None, fallback=fallback)
+    segments = [segment for piece in pieces for segment in front_end.add(piece)] + front_end.close()
+    code = segments[0].language if segments else (voice.language if voice else fallback)
+    return {
+        "spoken": " ".join(segment.text for segment in segments),
+        "language": code,
+        "voice": catalog.for_language(code).name,
+        "segments": [segment.text for segment in segments],
+        "changes": [],
+    }
+
+
+def _parse(line: str) -> tuple[list[str], str | None]:
+    try:
+        wish = json.loads(line)
+    except (ValueError, RecursionError):
+        raise BadRequest("each line must be a JSON object") from None
+    if not isinstance(wish, dict):
+        raise BadRequest("each line must be a JSON object")
+    pieces = wish["pieces"] if "pieces" in wish else [wish.get("text")]
+    if not isinstance(pieces, list) or not all(isinstance(piece, str) for piece in pieces):
+        raise BadRequest('"text" must be a string, or "pieces" a list of strings')
+    language = wish.get("language")
+    if not isinstance(language, str | None):
+        raise BadRequest('"language" must be a string')
+    return pieces, language

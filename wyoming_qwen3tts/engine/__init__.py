@@ -1,0 +1,1 @@
+"""Those who can speak. Each engine fulfils ``speech.Engine``."""

@@ -1,0 +1,127 @@
+"""The voice that is always there: no GPU, no model, no network. hibari speaks English, espeak-ng everything else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+from ..audio.loudness import level
+from ..audio.pcm import Samples, packets, to_pcm, trim
+from ..errors import EngineDown, EngineError
+from ..speech import FORMAT, Segment, SpeechRequest, Voice, VoiceName
+from ..text.language import LANGUAGES, script_language
+from .espeak import Espeak
+from .hibari import HibariVoice
+
+log = logging.getLogger(__name__)
+
+_NAMES = {
+    "de": "Deutsch", "en": "English", "es": "Español", "fr": "Français", "it": "Italiano",
+    "ja": "日本語", "ko": "한국어", "pt": "Português", "ru": "Русский", "zh": "中文",
+}  # fmt: skip
+_TAIL_S = 0.15  # players cut the end of what they play (home-assistant/core#150397)
+
+
+class BuiltinEngine:
+    """Speaks a segment at a time, in worker threads and child processes; an abandoned reply costs at most the segment
+    in work."""
+
+    name = "builtin"
+
+    def __init__(self, *, sentence_pause_s: float = 0.25) -> None:
+        workers = max(2, min(4, os.cpu_count() or 2))
+        self._hibari = HibariVoice(workers)
+        self._espeak = Espeak(workers)
+        self._pause_s = sentence_pause_s
+        self._usual_gain_db: dict[str, float] = {}  # what each speaker's last sentences needed
+        self._started = asyncio.Event()
+        self._failed: str | None = None
+
+    @property
+    def state(self) -> str:
+        if self._failed:
+            return f"failed: {self._failed}"
+        return "ready" if self._started.is_set() else "loading"
+
+    def voices(self) -> tuple[Voice, ...]:
+        return tuple(
+            Voice(VoiceName(f"builtin-{code}"), f"Built-in ({_NAMES[code]})", (code,), self.name, "builtin")
+            for code in LANGUAGES
+        )
+
+    async def start(self) -> None:
+        try:
+            await self._hibari.load()
+        except Exception as error:  # noqa: BLE001  a foreign package on an unknown machine; espeak-ng takes over
+            log.warning("The English voice hibari cannot be loaded (%s); espeak-ng speaks English instead", error)
+        if not self._espeak.is_installed:
+            if not self._hibari.is_loaded:
+                self._failed = "neither hibari-tts nor espeak-ng works here; install espeak-ng"
+                log.error("No voice: %s", self._failed)
+            else:
+                log.warning("espeak-ng is not installed: only English can be spoken. Install it: apt install espeak-ng")
+        self._started.set()
+
+    async def close(self) -> None:
+        self._hibari.close()
+
+    @asynccontextmanager
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+        async with aclosing(self._speak(request)) as audio:
+            yield audio
+
+    async def _speak(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
+        pause = b""
+        async for segment in request.segments:
+            pcm = await self._render(segment, request)
+            for packet in packets(pause + pcm if pause else pcm, FORMAT.frame_bytes):
+                yield packet
+            pause = FORMAT.silence(self._pause_s if segment.text[-1:] not in ",;:、，；：" else self._pause_s / 2)
+        yield FORMAT.silence(_TAIL_S)
+
+    async def _render(self, segment: Segment, request: SpeechRequest) -> bytes:
+        """One segment, levelled. Never empty: what nobody can read is an error, not a silent reply."""
+        samples = await self._samples(segment, request)
+        if not len(samples):
+            raise EngineError(f"The built-in voice has no sound for {segment.text[:40]!r} in {segment.language!r}.")
+        return await asyncio.to_thread(self._levelled, samples, segment.language)
+
+    async def _samples(self, segment: Segment, request: SpeechRequest) -> Samples:
+        language = segment.language
+        if language == "en":
+            # An English voice may have been named for a text that is not Latin: hibari answers that with nothing at
+            # all.
+            language = script_language(segment.text) or "en"
+        if language == "en" or not self._espeak.is_installed:
+            await self._started.wait()
+        if self._failed:
+            raise EngineDown(f"There is no voice: {self._failed}")
+        if language == "en" and self._hibari.is_loaded:
+            samples = await self._english(segment.text, request.seed)
+            if len(samples):
+                return samples
+        if not self._espeak.is_installed and self._hibari.is_loaded and script_language(segment.text) is None:
+            return await self._english(segment.text, request.seed)  # with an accent, but heard
+        samples = trim(await self._espeak.speak(segment.text, language, FORMAT.rate), FORMAT.rate)
+        if not len(samples) and language != "en":  # such as signs that only its English rules name
+            samples = trim(await self._espeak.speak(segment.text, "en", FORMAT.rate), FORMAT.rate)
+        return samples
+
+    async def _english(self, text: str, seed: int | None) -> Samples:
+        try:
+            return trim(await self._hibari.speak(text, seed), FORMAT.rate)
+        except Exception:  # a foreign package and a stranger's text; espeak-ng speaks what breaks it
+            if not self._espeak.is_installed:
+                raise
+            log.exception("hibari cannot speak a text of %d characters; espeak-ng takes over", len(text))
+            return await self._espeak.speak(text, "en", FORMAT.rate)
+
+    def _levelled(self, samples: Samples, language: str) -> bytes:
+        usual = self._usual_gain_db.get(language)
+        loud, gain_db = level(samples, FORMAT.rate, usual_gain_db=usual)
+        if len(samples) > FORMAT.rate:  # a word or two say little about a voice
+            self._usual_gain_db[language] = gain_db if usual is None else 0.8 * usual + 0.2 * gain_db
+        return to_pcm(loud)

@@ -1,0 +1,56 @@
+"""hibari-tts: the built-in English voice. 8 MB of weights in its wheel, some 100 times faster than speech on one
+core."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from ..audio.pcm import Samples
+
+log = logging.getLogger(__name__)
+
+_SEED = 0  # the same text always sounds the same
+RATE = 24_000
+
+
+class HibariVoice:
+    """Loads late, speaks in threads of its own: onnxruntime lets go of the interpreter while it works."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hibari")
+        self._model: Any = None  # hibari carries no types
+
+    @property
+    def is_loaded(self) -> bool:
+        return self._model is not None
+
+    async def load(self) -> None:
+        """Load and warm up: the first sentence would otherwise take a second longer.
+
+        Raises:
+            ImportError: if the package is missing; whatever onnxruntime raises for a machine it does not run on.
+        """
+        self._model = await asyncio.get_running_loop().run_in_executor(self._threads, _load)
+
+    async def speak(self, text: str, seed: int | None) -> Samples:
+        """``text`` in English at 24 kHz; **empty, without an error, for what it cannot read** (Chinese, emoji)."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._speak, text, seed)
+
+    def _speak(self, text: str, seed: int | None) -> Samples:
+        return np.asarray(self._model(text, seed=_SEED if seed is None else seed), np.float32)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _load() -> Any:
+    from hibari import Hibari  # brings onnxruntime, 0.4 s: not at start
+
+    model = Hibari(threads=1)
+    model("Warming up, number 1.", seed=_SEED)
+    return model

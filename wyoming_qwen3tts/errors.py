@@ -1,0 +1,63 @@
+"""Everything that can go wrong with a request, and what each front door says about it.
+
+SpeechError
+├── BadRequest            the caller must change something
+│   ├── TextTooLong
+│   ├── TextStalled       the text was begun and never continued
+│   ├── UnknownVoice
+│   └── ProtocolError     the bytes were not a Wyoming event
+├── Busy                  try again soon: every slot and queue place is taken
+├── Stalled               the listener stopped reading
+└── EngineError           our fault
+    └── EngineDown        the engine is loading, restarting, or gone
+
+SettingsError             the start is refused; not a SpeechError, as no request is to blame
+"""
+
+
+class SpeechError(Exception):
+    """Base of all errors this package raises on purpose. The message is fit to show a user."""
+
+    code = "speech-failed"  # Wyoming `error.code`; the other doors will say the same
+    http_status = 500
+    retry_after_s: int | None = None
+
+
+class BadRequest(SpeechError):
+    code, http_status = "bad-request", 400
+
+
+class TextTooLong(BadRequest):
+    code, http_status = "text-too-long", 413
+
+
+class TextStalled(BadRequest):
+    code, http_status = "text-stalled", 408
+
+
+class UnknownVoice(BadRequest):
+    code, http_status = "unknown-voice", 404
+
+
+class ProtocolError(BadRequest):
+    code = "protocol-error"
+
+
+class Busy(SpeechError):
+    code, http_status, retry_after_s = "busy", 503, 2
+
+
+class Stalled(SpeechError):
+    code, http_status = "listener-stalled", 408
+
+
+class EngineError(SpeechError):
+    code = "engine-failed"
+
+
+class EngineDown(EngineError):
+    code, http_status, retry_after_s = "engine-down", 503, 5
+
+
+class SettingsError(Exception):
+    """A setting that stops the start. The message names the setting and what to write instead, never a secret."""

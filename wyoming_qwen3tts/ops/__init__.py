@@ -1,0 +1,1 @@
+"""Bottom layer: counts and formats, imports none of the other packages."""

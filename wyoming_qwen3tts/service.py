@@ -1,0 +1,197 @@
+"""The only way in: whoever wants speech asks here. Text limits, voice look-up, admission, and the one log line a
+request gets."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+
+from .errors import Busy, EngineError, SpeechError
+from .ops.logs import quoted
+from .settings import Limits
+from .speech import FORMAT, Engine, Segment, SpeechRequest, TextStream, Voice
+from .text import language
+from .text.front_end import FrontEnd
+from .voices import VoiceCatalog
+
+log = logging.getLogger(__name__)
+
+_EMPTY_REPLY_S = 0.1  # an error would fail the whole pipeline of an assistant whose model answered with an emoji
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a front door asks for, apart from the text."""
+
+    voice: str | None = None
+    language: str | None = None  # ISO code, regional tag, or the model's own name
+    ssml: bool = False
+    seed: int | None = None
+    door: str = "cli"
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of one request."""
+
+    voice: str = "-"
+    chars: int = 0
+    ttfa_s: float | None = None  # from admission, or the first text if that came later, to the first audio
+    working_s: float = 0.0  # time the engine was waited for
+    audio_bytes: int = 0
+    outcome: str = "listener left"
+    started: float = field(default=0.0)
+
+    def line(self) -> str:
+        seconds = FORMAT.seconds(self.audio_bytes)
+        first = "no audio" if self.ttfa_s is None else f"first audio after {self.ttfa_s * 1000:.0f} ms"
+        rtf = f"RTF {self.working_s / seconds:.3f}" if seconds else "RTF -"
+        return f"{self.voice}, {self.chars} characters, {first}, {seconds:.1f} s of speech, {rtf}: {self.outcome}"
+
+
+class SpeechService:
+    """Speaks for every front door. Event loop only."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        catalog: VoiceCatalog,
+        limits: Limits,
+        *,
+        slots: int,
+        fallback_language: str = "en",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine, self.catalog, self._limits = engine, catalog, limits
+        self._places = slots + limits.queue
+        self._fallback_language, self._clock = fallback_language, clock
+        self._can_tell_languages = asyncio.Event()
+        self.active = 0  # replies being spoken or waiting
+
+    async def start(self) -> None:
+        """Load what requests will need, off the event loop. Requests made meanwhile wait for just the part they
+        need."""
+        telling = asyncio.create_task(asyncio.to_thread(language.warm))
+        telling.add_done_callback(lambda _: self._can_tell_languages.set())
+        await self._engine.start()
+        await telling
+        log.info("The %s engine is %s", self._engine.name, self._engine.state)
+
+    def open_text(self) -> TextStream:
+        """A text that will come in pieces."""
+        return TextStream(limit_chars=self._limits.text_chars, idle_s=self._limits.text_idle_s)
+
+    def whole_text(self, text: str) -> TextStream:
+        """A text that is all there.
+
+        Raises:
+            TextTooLong: over the limit.
+        """
+        return TextStream.of(text, limit_chars=self._limits.text_chars)
+
+    @asynccontextmanager
+    async def speak(self, text: TextStream, wish: Wish) -> AsyncIterator[AsyncIterator[bytes]]:
+        """PCM in ``speech.FORMAT`` while it is made. Leaving the block, for whatever reason, gives the reply up.
+
+        Raises:
+            UnknownVoice: on entry, if nobody has that name.
+            Busy: on entry, or from the iterator for a text that was still empty then.
+            SpeechError: from the iterator, for what goes wrong later.
+        """
+        voice = self.catalog.find(wish.voice, wish.language)
+        report = Report(started=self._clock())
+        place = _Place(self)
+        if text.chars or text.closed:
+            place.take()
+        else:
+            place.check()
+        try:
+            async with aclosing(self._audio(text, wish, voice, report, place)) as audio:
+                yield audio
+        except SpeechError as error:
+            report.outcome = f"{error.code}: {error}"
+            raise
+        finally:
+            place.leave()
+            report.chars = text.chars
+            log.info("%s: %s", wish.door, report.line())
+
+    async def _audio(
+        self, text: TextStream, wish: Wish, voice: Voice | None, report: Report, place: _Place
+    ) -> AsyncGenerator[bytes, None]:
+        async with aclosing(self._segments(text, wish, voice, report, place)) as segments:
+            first = await anext(segments, None)
+            if first is None:
+                report.outcome = "done, nothing to speak"
+                yield FORMAT.silence(_EMPTY_REPLY_S)
+                return
+            voice = voice or self.catalog.for_language(first.language)
+            report.voice = voice.name
+            async with (
+                aclosing(_chained(first, segments)) as spoken,
+                self._engine.speak(SpeechRequest(spoken, voice, wish.seed)) as audio,
+            ):
+                waiting_since = self._clock()
+                async for pcm in audio:
+                    report.working_s += self._clock() - waiting_since
+                    if report.ttfa_s is None:
+                        report.ttfa_s = self._clock() - report.started
+                    report.audio_bytes += len(pcm)
+                    yield pcm
+                    waiting_since = self._clock()
+        if not report.audio_bytes:
+            raise EngineError("The engine had no sound for this text.")
+        report.outcome = "done"
+
+    async def _segments(
+        self, text: TextStream, wish: Wish, voice: Voice | None, report: Report, place: _Place
+    ) -> AsyncGenerator[Segment, None]:
+        if voice is None:
+            await self._can_tell_languages.wait()
+        front_end = FrontEnd(
+            language=voice.language if voice else None, fallback=self._fallback_language, ssml=wish.ssml
+        )
+        async for piece in text:
+            if place.take():
+                report.started = self._clock()
+            log.debug("%s: text %s", wish.door, quoted(piece))
+            for segment in front_end.add(piece):
+                yield segment
+        for segment in front_end.close():
+            yield segment
+
+
+class _Place:
+    """One of the places that replies have, spoken or waiting. A stream without a word of text holds none."""
+
+    def __init__(self, service: SpeechService) -> None:
+        self._service, self._held = service, False
+
+    def check(self) -> None:
+        """Raises Busy if there is none."""
+        if self._service.active >= self._service._places:
+            raise Busy(f"All {self._service._places} places are taken. Try again in a moment, or raise limits.queue.")
+
+    def take(self) -> bool:
+        """Hold one from now on; whether it was taken just now. Raises Busy if there is none."""
+        if self._held:
+            return False
+        self.check()
+        self._held = True
+        self._service.active += 1
+        return True
+
+    def leave(self) -> None:
+        if self._held:
+            self._held = False
+            self._service.active -= 1
+
+
+async def _chained(first: Segment, rest: AsyncIterator[Segment]) -> AsyncGenerator[Segment, None]:
+    yield first
+    async for segment in rest:
+        yield segment

@@ -1,0 +1,173 @@
+"""Where settings come from: flags, then environment, then the options file, then the defaults.
+
+pydantic checks the values. What it does not do is done here: notice a misspelt ``QWEN3TTS_*`` variable, say which
+source a bad
+value came from, and offer the nearest right name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+from pydantic import SecretStr, ValidationError
+
+from .errors import SettingsError
+from .settings import Settings, walk
+
+log = logging.getLogger(__name__)
+
+ENV_PREFIX = "QWEN3TTS_"
+ADDON_OPTIONS = Path("/data/options.json")  # written by the Home Assistant Supervisor
+_NOT_SETTINGS = {"config"}  # a variable that names the options file itself
+
+
+@dataclass(slots=True)
+class _Collected:
+    """Values by dotted name, the last source wins, and where each came from."""
+
+    values: dict[str, object] = field(default_factory=dict)
+    source: dict[str, str] = field(default_factory=dict)
+
+    def set(self, name: str, value: object, source: str) -> None:
+        self.values[name] = value
+        self.source[name] = source
+
+
+def flag(name: str) -> str:
+    """``limits.text_chars`` as one types it: ``--limits.text-chars``."""
+    return "--" + name.replace("_", "-")
+
+
+def variable(name: str) -> str:
+    """``limits.text_chars`` in the environment: ``QWEN3TTS_LIMITS__TEXT_CHARS``."""
+    return ENV_PREFIX + name.replace(".", "__").upper()
+
+
+def load(flags: Mapping[str, str], environ: Mapping[str, str], config: Path | None = None) -> Settings:
+    """The settings that these sources add up to.
+
+    Raises:
+        SettingsError: naming the setting, where its value came from, and what to write instead.
+    """
+    known = {name for name, _ in walk()}
+    collected = _Collected()
+    in_addon = "SUPERVISOR_TOKEN" in environ
+    config = config or (Path(environ[f"{ENV_PREFIX}CONFIG"]) if environ.get(f"{ENV_PREFIX}CONFIG") else None)
+    if config is None and in_addon and ADDON_OPTIONS.exists():
+        config = ADDON_OPTIONS
+    if config is not None:
+        for name, value in _from_file(config):
+            if name in known:
+                collected.set(name, value, f"in {config}")
+            elif config == ADDON_OPTIONS:
+                # Options that a newer or older version wrote stay in the user's file; they must not stop the start.
+                log.warning("Ignoring the option %r of %s: %s", name, config, _unknown(name, known))
+            else:
+                raise SettingsError(f"{config}: {_unknown(name, known)}")
+    for key, text in environ.items():
+        if not key.startswith(ENV_PREFIX):
+            continue
+        name = key.removeprefix(ENV_PREFIX).lower().replace("__", ".")
+        if name in known:
+            collected.set(name, text, f"from the environment variable {key}")
+        elif name not in _NOT_SETTINGS:
+            near = _nearest(name, known)
+            hint = f" Did you mean {variable(near)}?" if near else ""
+            raise SettingsError(f"There is no setting for the environment variable {key}.{hint}")
+    for name, text in flags.items():
+        collected.set(name, text, f"from {flag(name)}")
+    return _validated(collected)
+
+
+def _validated(collected: _Collected) -> Settings:
+    nested: dict[str, object] = {}
+    for name, value in collected.values.items():
+        *sections, last = name.split(".")
+        place = nested
+        for section in sections:
+            place = place.setdefault(section, {})  # type: ignore[assignment]  # built here, so always a dict
+        place[last] = value
+    try:
+        return Settings.model_validate(nested)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explained(error, collected))) from None
+
+
+def _explained(error: ValidationError, collected: _Collected) -> Iterator[str]:
+    fields = dict(walk())
+    for problem in error.errors():
+        place = [str(part) for part in problem["loc"]]
+        name = next(n for n in (".".join(place[:k]) for k in range(len(place), 0, -1)) if n in fields)
+        message = problem["msg"].removeprefix("Value error, ")
+        message = message[0].lower() + message[1:]
+        secret = SecretStr in (fields[name].annotation, *getattr(fields[name].annotation, "__args__", ()))
+        got = "" if secret else f", not {str(collected.values.get(name))[:80]!r}"
+        yield f"{name} ({collected.source.get(name, 'default')}): {message}{got}"
+
+
+def _from_file(path: Path) -> Iterator[tuple[str, object]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise SettingsError(f"Cannot read the options file {path}: {reason}") from None
+    try:
+        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except json.JSONDecodeError as error:
+        raise SettingsError(f"{path} is not JSON: line {error.lineno}: {error.msg}") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        raise SettingsError(
+            f"{path} is not YAML: {where}{getattr(error, 'problem', None) or 'cannot be read'}"
+        ) from None
+    if content is None:
+        return
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path} must hold settings such as 'engine: {{slots: 4}}', not a {type(content).__name__}")
+    yield from _flat(content, "")
+
+
+def _flat(content: Mapping[object, object], prefix: str) -> Iterator[tuple[str, object]]:
+    sections = {name.rsplit(".", 1)[0] for name, _ in walk() if "." in name}
+    for key, value in content.items():
+        name = f"{prefix}{key}".replace("-", "_")
+        if isinstance(value, dict) and (name in sections or value):
+            yield from _flat(value, f"{name}.")
+        elif name in sections and value is None:
+            continue  # a section whose lines are all commented out
+        else:
+            yield name, value
+
+
+def _unknown(name: str, known: set[str]) -> str:
+    near = _nearest(name, known)
+    return f"there is no setting called {name!r}." + (f" Did you mean {near!r}?" if near else "")
+
+
+def _nearest(name: str, known: set[str]) -> str | None:
+    by_last_word = {k.rsplit(".", 1)[-1]: k for k in sorted(known)}
+    found = difflib.get_close_matches(name, known, n=1) or [
+        by_last_word[w] for w in difflib.get_close_matches(name.rsplit(".", 1)[-1], by_last_word, n=1)
+    ]
+    return found[0] if found else None
+
+
+def describe(settings: Settings) -> str:
+    """The settings that differ from the defaults, secrets masked, for the log."""
+    defaults = Settings()
+    changed = []
+    for name, _ in walk():
+        value: object = settings
+        default: object = defaults
+        for part in name.split("."):
+            value, default = getattr(value, part), getattr(default, part)
+        if value != default:
+            changed.append(f"{name}={value}")
+    return ", ".join(changed) or "all defaults"

@@ -1,0 +1,191 @@
+"""The domain: what is asked for, what comes back, and who can make it. No I/O, no torch."""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from .errors import BadRequest, TextStalled, TextTooLong, UnknownVoice
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFormat:
+    """PCM as it crosses our layers: signed little-endian integers, whole samples."""
+
+    rate: int = 24_000  # Hz; Qwen3-TTS's own rate, so nothing is resampled on the way out
+    width: int = 2  # bytes a sample
+    channels: int = 1
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one 80 ms frame, the unit in which Qwen3-TTS makes sound."""
+        return self.rate * 80 // 1000 * self.width * self.channels
+
+    def seconds(self, pcm_bytes: int) -> float:
+        """How long ``pcm_bytes`` of this format play."""
+        return pcm_bytes / (self.rate * self.width * self.channels)
+
+    def silence(self, seconds: float) -> bytes:
+        return bytes(round(self.rate * seconds) * self.width * self.channels)
+
+
+FORMAT = AudioFormat()
+
+
+class VoiceName(str):
+    """A voice's name: letters, digits, space, ``_`` and ``-`` in any script; so it is a safe file stem by
+    construction."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, raw: str) -> Self:
+        """The name, normalised.
+
+        Raises:
+            UnknownVoice: if it cannot be the name of any voice.
+        """
+        name = unicodedata.normalize("NFKC", raw).strip()
+        if not 1 <= len(name) <= 64 or not all(c.isalnum() or c in " _-" for c in name):
+            raise UnknownVoice(f"No voice is called {raw[:64]!r}. A name has 1 to 64 letters, digits, spaces, _ or -.")
+        return cls(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """Somebody who can speak. ``languages`` are ISO 639-1 codes, the one the name promises first."""
+
+    name: VoiceName
+    label: str  # what Home Assistant lists, and sorts by
+    languages: tuple[str, ...]
+    engine: str  # the engine that owns it: "builtin"
+    speaker: str  # the engine's own word for it
+
+    @property
+    def language(self) -> str:
+        return self.languages[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One sentence, or the first clause of a reply, as it will be spoken."""
+
+    text: str
+    language: str  # ISO 639-1
+
+
+class TextStream:
+    """Text on its way in, all at once or as a language model writes it. Event loop only.
+
+    Bounded by ``limit_chars``; whoever reads gives up after ``idle_s`` without a word.
+    """
+
+    def __init__(self, *, limit_chars: int, idle_s: float) -> None:
+        self._limit_chars, self._idle_s = limit_chars, idle_s
+        self._pieces: list[str] = []
+        self._changed = asyncio.Event()
+        self._closed = False
+        self.chars = 0  # so far, read or not
+
+    @classmethod
+    def of(cls, text: str, *, limit_chars: int) -> Self:
+        """A text that is already complete.
+
+        Raises:
+            TextTooLong: if it has more than ``limit_chars`` characters.
+        """
+        stream = cls(limit_chars=limit_chars, idle_s=0)
+        stream.add(text)
+        stream.close()
+        return stream
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def add(self, text: str) -> None:
+        """Append; any cut will do.
+
+        Raises:
+            TextTooLong: if the whole would have more characters than the limit. Nothing is added then.
+            BadRequest: if the text was closed.
+        """
+        if self._closed:
+            raise BadRequest("The text has ended already; open a new stream for more.")
+        if self.chars + len(text) > self._limit_chars:
+            raise TextTooLong(
+                f"The text has more than {self._limit_chars:,} characters. "
+                "Send it in parts, or raise limits.text_chars."
+            )
+        self.chars += len(text)
+        self._pieces.append(text)
+        self._changed.set()
+
+    def close(self) -> None:
+        """No more text will come. Is idempotent."""
+        self._closed = True
+        self._changed.set()
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        """Everything added since the last turn, until closed.
+
+        Raises:
+            TextStalled: after ``idle_s`` without new text.
+        """
+        while True:
+            while not self._pieces:
+                if self._closed:
+                    return
+                self._changed.clear()
+                try:
+                    async with asyncio.timeout(self._idle_s):
+                        await self._changed.wait()
+                except TimeoutError:
+                    raise TextStalled(f"No text came for {self._idle_s:g} s, and the stream was not stopped.") from None
+            piece = "".join(self._pieces)
+            self._pieces.clear()
+            yield piece
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRequest:
+    """What an engine is asked to say, once voice and language are known."""
+
+    segments: AsyncIterator[Segment]
+    voice: Voice
+    seed: int | None = None
+
+
+class Engine(Protocol):
+    """Turns segments into sound. Leaving the ``async with`` block is the only way to cancel."""
+
+    name: str
+
+    @property
+    def state(self) -> str:
+        """``loading``, ``ready``, or ``failed: <why>``."""
+        ...
+
+    def voices(self) -> tuple[Voice, ...]:
+        """Everybody it can speak as, known before it is ready."""
+        ...
+
+    async def start(self) -> None:
+        """Load and warm up. Requests made meanwhile wait for it."""
+        ...
+
+    def speak(self, request: SpeechRequest) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """PCM in ``FORMAT``, in pieces of at most four frames, as it is made.
+
+        Raises:
+            EngineError: from the iterator, if a segment cannot be spoken.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Free threads and processes. Is idempotent."""
+        ...
