@@ -51,6 +51,11 @@ class WyomingServer:
         """The real port, also where 0 was asked for."""
         return int(self._server.sockets[0].getsockname()[1])
 
+    @property
+    def connections(self) -> int:
+        """How many peers are connected now."""
+        return len(self._peers)
+
     async def __aenter__(self) -> Self:
         """Listen.
 
@@ -114,7 +119,8 @@ class WyomingServer:
 
     def _still_silent(self, peer: _Peer) -> None:
         # Counted only now: a busy house opens dozens of connections at once, but each says what it wants.
-        if peer.is_silent and len(self._silent(peer.host, self._limits.hello_s)) > self._limits.host_connections:
+        older = self._silent(peer.host, time.monotonic() - peer.since)
+        if peer.is_silent and len(older) > self._limits.host_connections:
             log.debug("wyoming: closed a silent connection of %s", peer.host)
             peer.session.refuse()
 

@@ -1,0 +1,58 @@
+"""Always on, for every test: nothing unhandled reaches the event loop, and no task, thread or file descriptor is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A developer's own environment must not change a test."""
+    for key in [key for key in os.environ if key.startswith("QWEN3TTS_")]:
+        monkeypatch.delenv(key)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+
+@pytest.fixture(autouse=True)
+async def nothing_unhandled_and_nothing_left() -> AsyncIterator[None]:
+    """Fails a test whose leftovers would be a leak, or a traceback in the log, in a server that runs for a year."""
+    unhandled: list[Any] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: unhandled.append(context))
+    tasks_before = asyncio.all_tasks()
+    fds_before = _open_files()
+
+    yield
+
+    for _ in range(100):
+        left = {task for task in asyncio.all_tasks() - tasks_before - {asyncio.current_task()} if not task.done()}
+        if not left and _open_files() <= fds_before:
+            break
+        await asyncio.sleep(0.01)
+    assert not unhandled, f"unhandled: {unhandled}"
+    assert not left, f"tasks left: {left}"
+    assert _open_files() <= fds_before, "file descriptors left open"
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left() -> Iterator[None]:
+    """Worker threads belong to somebody who ends them."""
+    before = {thread for thread in threading.enumerate() if not thread.daemon}
+    yield
+    for thread in set(threading.enumerate()) - before:
+        if not thread.daemon and not thread.name.startswith("asyncio_"):
+            thread.join(5)
+            assert not thread.is_alive(), f"thread left: {thread.name}"
+
+
+def _open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  counts, nothing else
