@@ -8,7 +8,7 @@ import json
 import math
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
@@ -121,7 +121,8 @@ class Wire:
         return events
 
     async def error(self) -> str | None:
-        """The code of the error that ends the connection, None if it is closed without one; audio before it is skipped."""
+        """The code of the error that ends the connection, None if it is closed without one; audio before it is
+        skipped."""
         code = None
         while event := await self.read():
             if event.type == "error":
@@ -181,6 +182,13 @@ class Server:
             await wire.close()
 
 
+async def until(condition: Callable[[], object], within_s: float = 5.0) -> None:
+    """Wait for what no event tells."""
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110  what is waited for is inside a server that is not to know of tests
+            await asyncio.sleep(0.005)
+
+
 def synthesize(text: Any, **data: Any) -> Event:
     return Event("synthesize", {"text": text, **data})
 
@@ -219,17 +227,14 @@ async def serving(engine: FakeEngine | None = None, *, slots: int = 4, **limits:
     engine = engine or FakeEngine()
     settings = Limits(**limits)
     service = SpeechService(engine, VoiceCatalog(engine.voices()), settings, slots=slots)
-    await service.start()
+    service.load()
     async with WyomingServer(service, Address("127.0.0.1", 0), settings) as door:
         server = Server(engine, service, door)
         yield server
         engine.release.set()
         await server.close_wires()
-        async with asyncio.timeout(5):
-            while service.active or engine.speaking or door.connections:
-                await asyncio.sleep(0.005)
+        await until(lambda: not (service.active or engine.speaking or door.connections))
         assert kinds(await server.speak("still alive")) == ["audio-start", "audio-chunk", "audio-stop"]
         await server.close_wires()
-        async with asyncio.timeout(5):
-            while door.connections:
-                await asyncio.sleep(0.005)
+        await until(lambda: not door.connections)
+    await service.close()

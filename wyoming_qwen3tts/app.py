@@ -33,26 +33,16 @@ def build_engine(settings: Settings) -> Engine:
 
 @asynccontextmanager
 async def speech_service(settings: Settings, engine: Engine | None = None) -> AsyncIterator[SpeechService]:
-    """A service that can be spoken to at once; what its engine still has to load, it loads in the background."""
+    """A service, not loaded yet; closed at the end."""
     engine = engine or build_engine(settings)
     catalog = VoiceCatalog(engine.voices())
     service = SpeechService(
         engine, catalog, settings.limits, slots=settings.engine.slots, fallback_language=settings.voices.language
     )
-    loading = asyncio.create_task(_load(service))
     try:
         yield service
     finally:
-        loading.cancel()
-        await asyncio.gather(loading, return_exceptions=True)
-        await engine.close()
-
-
-async def _load(service: SpeechService) -> None:
-    try:
-        await service.start()
-    except Exception:  # the server must go on answering `describe`, and say why it cannot speak
-        log.exception("The engine could not be started")
+        await service.close()
 
 
 async def serve(settings: Settings) -> int:
@@ -67,6 +57,7 @@ async def serve(settings: Settings) -> int:
             server = await stack.enter_async_context(WyomingServer(service, address, settings.limits))
         except OSError as error:
             return _cannot_listen(address, error)
+        service.load()  # only now: with the port taken, nothing is loaded in vain
         address = Address(address.host, server.port)
         await _wait_until_answering(address)
         _say_where(address, settings)

@@ -70,16 +70,31 @@ class SpeechService:
         self._places = slots + limits.queue
         self._fallback_language, self._clock = fallback_language, clock
         self._can_tell_languages = asyncio.Event()
+        self._loading: asyncio.Future[tuple[None, None]] | None = None
         self.active = 0  # replies being spoken or waiting
 
-    async def start(self) -> None:
-        """Load what requests will need, off the event loop. Requests made meanwhile wait for just the part they
-        need."""
-        telling = asyncio.create_task(asyncio.to_thread(language.warm))
-        telling.add_done_callback(lambda _: self._can_tell_languages.set())
-        await self._engine.start()
-        await telling
-        log.info("The %s engine is %s", self._engine.name, self._engine.state)
+    def load(self) -> None:
+        """Load in the background what requests need. Those made meanwhile wait for just the part that they need."""
+        self._loading = asyncio.gather(self._load_engine(), self._load_languages())
+
+    async def close(self) -> None:
+        """Give up loading, close the engine. Is idempotent."""
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.gather(self._loading, return_exceptions=True)
+        await self._engine.close()
+
+    async def _load_engine(self) -> None:
+        try:
+            await self._engine.start()
+        except Exception:  # the server must go on answering `describe`, and say why it cannot speak
+            log.exception("The %s engine could not be started", self._engine.name)
+        else:
+            log.info("The %s engine is %s", self._engine.name, self._engine.state)
+
+    async def _load_languages(self) -> None:
+        await asyncio.to_thread(language.warm)
+        self._can_tell_languages.set()
 
     def open_text(self) -> TextStream:
         """A text that will come in pieces."""

@@ -164,7 +164,7 @@ class Settings(Section):
     """The announced name. Home Assistant remembers the server by it: choose once; each server needs its own."""
     zeroconf_address: str = ""
     """Announce this address instead of those of the network interfaces; for containers behind a bridge."""
-    data_dir: Path = Field(default_factory=default_data_dir)
+    data_dir: Annotated[Path, AfterValidator(Path.expanduser)] = Field(default_factory=default_data_dir)
     """The one folder that is ever written to."""
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
     """`debug` also logs the spoken text."""

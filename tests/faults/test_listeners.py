@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.harness import STOP, FakeEngine, chunk, kinds, pcm, serving, start, synthesize
+from tests.harness import STOP, FakeEngine, Wire, chunk, kinds, pcm, serving, start, synthesize, until
 from wyoming_qwen3tts.speech import FORMAT
 
 LONG = "This is one of many sentences that are spoken to a listener. " * 60
@@ -22,9 +22,7 @@ async def test_a_listener_who_leaves_costs_at_most_two_frames_more(caplog: pytes
         await wire.send(synthesize(LONG))
         await wire.until("audio-chunk")
         await wire.close()
-        async with asyncio.timeout(5):
-            while server.engine.speaking:
-                await asyncio.sleep(0.01)
+        await until(lambda: not server.engine.speaking)
 
         assert server.engine.frames_made < 300  # the socket's buffers, not the 900 frames of the text
         assert server.service.active == 0
@@ -55,9 +53,7 @@ async def test_a_reset_at_any_moment_frees_everything(moment: str) -> None:
             await wire.send(
                 synthesize("Hello there."), *[synthesize("Next.")] * (moment == "while queued on the connection")
             )
-        async with asyncio.timeout(5):
-            while not server.engine.speaking:
-                await asyncio.sleep(0.001)
+        await until(lambda: server.engine.speaking)
         wire.reset()
 
         await server.engine.idle(within_frames=0)
@@ -77,9 +73,7 @@ async def test_a_listener_who_stops_reading_is_dropped_and_harms_nobody(caplog: 
 
         assert {tuple(kinds(events)) for events in others} == {("audio-start", "audio-chunk", "audio-stop")}
         assert server.engine.frames_made - parked_at - others_made <= 2  # it is parked
-        async with asyncio.timeout(5):
-            while server.engine.speaking:
-                await asyncio.sleep(0.01)
+        await until(lambda: not server.engine.speaking)
     assert [r for r in caplog.records if "listener-stalled" in r.message]
 
 
@@ -114,9 +108,9 @@ async def test_a_crowd_is_served_or_told_busy_at_once() -> None:
         assert time.perf_counter() - began < 5
 
 
-async def _count_refused(wires: list[object]) -> list[str | None]:
-    async def outcome(wire: object) -> str | None:
-        events = await wire.until("audio-stop", "error")  # type: ignore[attr-defined]
+async def _count_refused(wires: list[Wire]) -> list[str | None]:
+    async def outcome(wire: Wire) -> str | None:
+        events = await wire.until("audio-stop", "error")
         return events[-1].data.get("code") if events and events[-1].type == "error" else None
 
     return list(await asyncio.gather(*(outcome(wire) for wire in wires)))
@@ -161,9 +155,9 @@ async def test_silent_connections_of_one_host_are_cut_to_its_share() -> None:
         assert [await _is_refused(wire) for wire in idle].count(False) == 16
 
 
-async def _is_refused(wire: object) -> bool:
+async def _is_refused(wire: Wire) -> bool:
     try:
-        event = await wire.read(0.02)  # type: ignore[attr-defined]
+        event = await wire.read(0.02)
     except TimeoutError:
         return False
     return event is None or event.type == "error"
@@ -211,9 +205,7 @@ async def test_a_thousand_quick_visits_leave_nothing(caplog: pytest.LogCaptureFi
                 wire.reset()
             else:
                 await wire.close()
-        async with asyncio.timeout(5):
-            while server.door.connections:
-                await asyncio.sleep(0.005)
+        await until(lambda: not server.door.connections)
     assert not [record for record in caplog.records if ".wyoming_server." in record.name or record.name == "asyncio"]
 
 
@@ -242,7 +234,9 @@ async def test_a_text_that_grows_too_long_in_chunks_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "   ", "\n\t", "...", "😀👍🏽", "\u0000\u0007\u200b", "\u0301" * 5000, "—", "“”", "***"], ids=lambda text: ascii(text[:8])
+    "text",
+    ["", "   ", "\n\t", "...", "😀👍🏽", "\u0000\u0007\u200b", "\u0301" * 5000, "—", "“”", "***"],
+    ids=lambda text: ascii(text[:8]),
 )
 @pytest.mark.parametrize("streaming", [False, True], ids=["plain", "stream"])
 async def test_what_cannot_be_spoken_is_a_short_silence_without_the_engine(text: str, streaming: bool) -> None:
@@ -272,8 +266,19 @@ async def test_text_that_comes_slower_than_speech_is_waited_for() -> None:
     async with serving() as server:
         wire = await server.connect()
         await wire.send(start())
-        for word in "The first sentence is complete. The second one comes slowly.".split(" "):
-            await wire.send(chunk(word + " "))
+        for word in [
+            "The ",
+            "first ",
+            "sentence ",
+            "is ",
+            "complete. ",
+            "The ",
+            "second ",
+            "one ",
+            "comes ",
+            "slowly.",
+        ]:
+            await wire.send(chunk(word))
             await asyncio.sleep(0.005)
         await wire.send(STOP)
         events = await wire.until("synthesize-stopped")

@@ -101,7 +101,7 @@ def true_peak_db(samples: Samples) -> float:
 def limit(samples: Samples, rate: int, ceiling_db: float = PEAK_DBTP) -> Samples:
     """The same with every true peak under the ceiling: gain goes down 4 ms ahead of a peak and comes back as
     smoothly."""
-    ceiling = 10 ** ((ceiling_db - 0.2) / 20)  # 0.2 dB for what the 12-tap interpolator does not see
+    ceiling = 10 ** ((ceiling_db - 0.2) / 20)  # 0.2 dB for what the interpolator does not see
     block = rate // 1000
     peaks = _true_peaks(samples)
     if peaks.max(initial=0.0) <= ceiling:

@@ -14,9 +14,8 @@ from ..app import EXIT_BAD_SETTINGS
 from ..settings import walk
 from ..settings_sources import flag
 
-_EPILOG = """settings can also come from the environment (QWEN3TTS_ENGINE__SLOTS=8) and from an options file (--config FILE,
-YAML or JSON); config/wyoming-qwen3tts.yaml lists them all. Flags
-win over the environment, which wins over the file.
+_EPILOG = """settings can also come from the environment (QWEN3TTS_ENGINE__SLOTS=8) and from an options file (--config
+FILE, YAML or JSON); config/wyoming-qwen3tts.yaml lists them all. Flags win over the environment, that over the file.
 exit codes: 0 asked to stop, 1 the command failed, 70 engine broken, 75 port taken, 78 bad settings"""
 
 

@@ -37,6 +37,7 @@ async def say(settings: Settings, text: str, output: str | None, wish: Wish) -> 
         OSError: if the file cannot be written.
     """
     async with speech_service(settings) as service:
+        service.load()
         if output is None:
             return await _play(service, text, wish)
         if output == "-":

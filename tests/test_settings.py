@@ -1,0 +1,147 @@
+"""Settings: three spellings of the same names, and errors that say what to write instead."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from wyoming_qwen3tts import settings_sources
+from wyoming_qwen3tts.errors import SettingsError
+from wyoming_qwen3tts.settings import Address, Limits, parse_address, walk
+from wyoming_qwen3tts.settings_sources import load
+
+
+def test_flags_win_over_the_environment_which_wins_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "options.yaml"
+    file.write_text("engine: {slots: 2}\nlimits:\n  queue: 7\n  text-chars: 100\nzeroconf: off\nhttp: {uri: off}\n")
+
+    settings = load(
+        {"engine.slots": "9"}, {"QWEN3TTS_ENGINE__SLOTS": "3", "QWEN3TTS_LIMITS__QUEUE": "8", "PATH": "/bin"}, file
+    )
+
+    assert (settings.engine.slots, settings.limits.queue, settings.limits.text_chars) == (9, 8, 100)
+    assert settings.zeroconf is False
+
+
+def test_the_file_may_be_json_and_named_by_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "options.json"
+    file.write_text('{"wyoming": {"uri": "tcp://[::1]:10201"}}')
+
+    assert load({}, {"QWEN3TTS_CONFIG": str(file)}).wyoming.address == Address("::1", 10201)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("engine: {slot: 4}", "Did you mean 'engine.slots'"),
+        ("slots: 4", "Did you mean 'engine.slots'"),
+        ("engine: 4", "there is no setting called 'engine'"),
+        ("limits: {text_chars: many}", "limits.text_chars (in"),
+        ("- a list", "not a list"),
+        ("engine: {slots: [", "not YAML: line 1"),
+        ("engine: {kind: cloud}", "'builtin'"),
+        ("wyoming: {uri: 'http://x:1'}", "tcp://0.0.0.0:10200"),
+        ("http: {uri: 'tcp://127.0.0.1:8880'}", "not part of this version"),
+    ],
+)
+def test_a_bad_file_names_the_setting_and_what_is_right(tmp_path: Path, content: str, message: str) -> None:
+    """F43."""
+    file = tmp_path / "options.yaml"
+    file.write_text(content)
+
+    with pytest.raises(SettingsError) as caught:
+        load({}, {}, file)
+
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("what", ["missing", "a folder", "not UTF-8"])
+def test_an_unreadable_file_is_named(tmp_path: Path, what: str) -> None:
+    """F43."""
+    file = tmp_path if what == "a folder" else tmp_path / "options.yaml"
+    if what == "not UTF-8":
+        file.write_bytes(b"\xff\xfe")
+
+    with pytest.raises(SettingsError, match="Cannot read the options file"):
+        load({}, {}, file)
+
+
+def test_a_misspelt_variable_stops_the_start_with_the_nearest_right_one() -> None:
+    """F43: pydantic-settings would not notice."""
+    with pytest.raises(SettingsError, match="Did you mean QWEN3TTS_ENGINE__SLOTS"):
+        load({}, {"QWEN3TTS_ENGINE__SLOT": "4"})
+
+
+def test_a_bad_value_says_where_it_came_from() -> None:
+    with pytest.raises(SettingsError, match=r"engine\.slots \(from the environment variable QWEN3TTS_ENGINE__SLOTS\)"):
+        load({}, {"QWEN3TTS_ENGINE__SLOTS": "0"})
+
+
+def test_an_unknown_option_of_the_add_on_is_only_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = tmp_path / "options.json"
+    options.write_text('{"engine": {"slots": 2, "turbo": true}}')
+    monkeypatch.setattr(settings_sources, "ADDON_OPTIONS", options)
+
+    settings = load({}, {"SUPERVISOR_TOKEN": "x"})
+
+    assert settings.engine.slots == 2
+    assert "engine.turbo" in caplog.text
+
+
+def test_only_what_differs_from_the_defaults_is_logged() -> None:
+    assert settings_sources.describe(load({"engine.slots": "8"}, {})) == "engine.slots=8"
+
+
+def test_secrets_are_never_in_an_error() -> None:
+    """Whatever setting becomes a secret, its value stays out of messages."""
+    assert all(
+        "password" not in name or SecretStr in (field.annotation, *field.annotation.__args__) for name, field in walk()
+    )
+
+
+@pytest.mark.parametrize("uri", ["tcp://host", "tcp://:1", "tcp://h:99999", "udp://h:1", "", "tcp://h:1/path"])
+def test_an_address_that_is_none_is_refused(uri: str) -> None:
+    with pytest.raises(ValueError, match="must look like"):
+        parse_address(uri)
+
+
+def test_every_limit_is_finite_and_has_a_reason() -> None:
+    for name, field in Limits.model_fields.items():
+        assert field.description, name
+        assert field.metadata or name == "host_connections", name
+
+
+def test_the_reference_file_is_current() -> None:
+    """``script/reference-config`` writes it."""
+    from wyoming_qwen3tts.settings_reference import reference
+
+    file = Path(__file__).parents[1] / "config" / "wyoming-qwen3tts.yaml"
+    assert file.read_text(encoding="utf-8") == reference(), "run script/reference-config"
+
+
+def test_the_reference_file_sets_nothing_but_can_be_loaded() -> None:
+    file = Path(__file__).parents[1] / "config" / "wyoming-qwen3tts.yaml"
+    assert load({}, {}, file) == load({}, {})
+
+
+def test_every_line_of_the_reference_file_is_a_valid_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever takes the comment sign away gets the default."""
+    file = Path(__file__).parents[1] / "config" / "wyoming-qwen3tts.yaml"
+    lines = [line for line in file.read_text().splitlines() if not line.lstrip().startswith("## ")]
+    live = tmp_path / "live.yaml"
+    live.write_text("\n".join(line.replace("# ", "", 1) for line in lines))
+    monkeypatch.delenv("XDG_DATA_HOME")
+
+    assert load({}, {}, live) == load({}, {})
+
+
+def test_the_data_folder_needs_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(key, raising=False)
+
+    assert load({}, dict(os.environ)).data_dir == Path("/tmp/wyoming-qwen3tts")
