@@ -1,0 +1,151 @@
+"""Text that is still arriving -> segments ready to be spoken. The only file here that knows all the others."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from . import ssml as markup
+from .clean import clean, decode
+from .code_block import CodeBlockFilter
+from .detect import decided, detect
+from .draft import Change, Draft
+from .language import normalize_tag
+from .lexicon import EMPTY, Lexicon
+from .normalize import normalize as write_out
+from .segment import LONGEST_CHARS, SETTLED_CHARS, Piece, Splitter
+
+_SPEAKABLE = re.compile(r"[^\W_]")
+_BLANK_START = re.compile(r"[\s.,;:!?…。！？、，；：)\]}»”’」』–—-]+(?=[^\W_\s.,;:!?…])")
+_TOKEN = re.compile(r"\S+\s")
+_PLAIN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*[,;:!?]?\s")
+_EAST_ASIAN_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff、，]{12,}\Z")
+_HELD_WORDS: Final = 4  # a date, a time or a unit reaches at most this many words to the left: "Monday the 3rd of May"
+_HELD_EAST_ASIAN: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One sentence or first clause, as it will be spoken."""
+
+    text: str
+    language: str  # ISO 639-1, one of ours
+    pause_s: float = 0.0  # silence after it
+    changes: tuple[Change, ...] = ()
+
+
+class FrontEnd:
+    """One reply on its way to being spoken. Whatever the cuts of the text, the segments are the same."""
+
+    def __init__(
+        self, *, language: str | None = None, fallback: str = "en", lexicon: Lexicon = EMPTY, ssml: bool = False, normalize: str = "auto"
+    ) -> None:
+        self._asked = normalize_tag(language)
+        self._fallback = normalize_tag(fallback) or "en"
+        self._last: str | None = None
+        self._lexicon, self._ssml, self._normalize = lexicon, ssml, normalize
+        self._inner = markup.Languages()
+        self._code = CodeBlockFilter()
+        self._splitter = Splitter(self._language_of, ssml=ssml)
+        self._after_cr = False
+
+    def add(self, text: str) -> list[Segment]:
+        """The segments that this text completed."""
+        if self._after_cr and text.startswith("\n"):
+            text = text[1:]
+            self._after_cr = False
+        if text:
+            self._after_cr = text.endswith("\r")
+        return self._speak(self._splitter.add(self._code.add(decode(text))))
+
+    def close(self) -> list[Segment]:
+        """The segments that were waiting for more text."""
+        return self._speak(self._splitter.add(self._code.close())) + self._speak(self._splitter.close())
+
+    @property
+    def pending(self) -> str:
+        """The beginning of the next segment, as far as no later text can change it."""
+        piece = self._splitter.open_piece
+        raw = _settled(piece.raw)
+        if not raw.strip() or self._ssml or self._lexicon.longest_words > _HELD_WORDS:
+            return ""
+        fixed = self._inner.current or self._asked
+        if fixed is None:
+            draft = Draft(raw)
+            clean(draft, starts_line=piece.starts_line)
+            fixed = decided(draft.text + " ", self._last or self._fallback)
+        if fixed is None:
+            return ""
+        spoken, _ = self._written_out(Piece(raw, piece.starts_line), fixed)
+        return _parts(spoken)[0] if spoken else ""
+
+    @property
+    def language(self) -> str:
+        """The language spoken last, or else the one that will be."""
+        return self._last or self._asked or self._fallback
+
+    def _language_of(self, text: str) -> str:
+        return self._inner.current or self._asked or detect(text, self._last, self._fallback)
+
+    def _speak(self, pieces: list[Piece]) -> list[Segment]:
+        segments: list[Segment] = []
+        for piece in pieces:
+            segments += self._segments(piece)
+        return segments
+
+    def _segments(self, piece: Piece) -> list[Segment]:
+        spoken, draft = self._written_out(piece, None)
+        pause_s = markup.pause_s(piece.raw) if self._ssml else 0.0
+        language = self._last or self._fallback
+        if self._ssml:
+            self._inner.pass_over(piece.raw)
+        if not spoken:
+            return []
+        blocks = [Change("code", block.strip(), "") for block in self._code.left_out]
+        self._code.left_out.clear()
+        parts = _parts(spoken)
+        changes = (*blocks, *draft.changes)
+        return [
+            Segment(part, language, pause_s if at == len(parts) - 1 else 0.0, changes if at == 0 else ())
+            for at, part in enumerate(parts)
+        ]
+
+    def _written_out(self, piece: Piece, language: str | None) -> tuple[str, Draft]:
+        """What will be spoken of a piece; without a language given, its language becomes the last one."""
+        draft = Draft(piece.raw)
+        if self._ssml:
+            markup.read(draft)
+        clean(draft, starts_line=piece.starts_line)
+        if language is None:
+            if not _SPEAKABLE.search(draft.text):
+                return "", draft
+            language = self._last = self._language_of(draft.text)
+        if self._normalize != "off":
+            self._lexicon.apply(draft, language)
+            write_out(draft, language, strict=self._normalize == "strict")
+        spoken = _BLANK_START.sub("", draft.finished(), count=1) if draft.text[:1] in ".,;:!?…。！？、，；：)]}»”’」』–—-" else draft.finished()
+        spoken = spoken.strip()
+        return (spoken if _SPEAKABLE.search(spoken) else ""), draft
+
+
+def _settled(raw: str) -> str:
+    """The part of an unfinished piece that no rule can reach any more: it ends in plain words."""
+    if run := _EAST_ASIAN_RUN.search(raw):
+        return raw[: run.end() - _HELD_EAST_ASIAN]
+    tokens = list(_TOKEN.finditer(raw))
+    for at in range(len(tokens), _HELD_WORDS, -1):
+        if all(_PLAIN.fullmatch(token[0]) for token in tokens[at - _HELD_WORDS - 1 : at]):
+            return raw[: tokens[at - 2].end()]
+    return ""
+
+
+def _parts(spoken: str) -> list[str]:
+    """A text cut into parts of at most 220 characters; only units and dates written out make one longer than its piece."""
+    parts = []
+    while len(spoken) > LONGEST_CHARS:
+        cut = max(spoken.rfind(mark, SETTLED_CHARS, LONGEST_CHARS) for mark in (", ", "; ", "，", "、"))
+        if cut < 0:
+            cut = spoken.rfind(" ", 1, LONGEST_CHARS)
+        cut = cut + 1 if cut > 0 else LONGEST_CHARS
+        parts.append(spoken[:cut].strip())
+        spoken = spoken[cut:].strip()
+    return [*parts, spoken]
