@@ -34,7 +34,7 @@ _PHONE = re.compile(
     r"|0\d{1,4}[ /-]\d{3,9}(?:[ -]\d{2,5}){0,3}"  # 030 1234567, 030/123456
     r"|0\d(?:[ .]\d{2}){4}"  # 01 23 45 67 89
     r"|\d{3}-\d{3}-\d{4}|\d{3}-\d{4}(?!\d)|1\d{2}[ -]\d{4}[ -]\d{4}|0\d{1,3}-\d{3,4}-\d{4}|8[ -]?\(?\d{3}\)?[ -]\d{3}-\d{2}-\d{2}"
-    r"|[6-9]\d{2} \d{3} \d{3}(?! ?\d)|[679]\d{2}(?: \d{2}){3}|\d{5}-\d{4}"
+    r"|(?<!\d)1[3-9]\d{9}|[6-9]\d{2} \d{3} \d{3}(?! ?\d)|[679]\d{2}(?: \d{2}){3}|\d{5}-\d{4}"
     r")(?![0-9]|[.,:/-]\d)"
 )
 _VERSION = re.compile(rf"{LEFT}(?:(v|ver\.|version|Version|versión|versione|versão|версия|версии|バージョン|버전|版本) ?)?(\d+(?:\.\d+)+)(?:[-+]?((?:rc|b|beta|alpha|dev)\.?\d*))?(?![0-9A-Za-z]|[.:]\d)")
@@ -112,6 +112,8 @@ def _version(match: re.Match[str], grammar: Grammar) -> str | None:
     if match[3]:
         spoken += f" {match[3]}"
     if not marked:
+        return spoken
+    if re.search(r"vers\w*\s$|верси\w*\s$|版本\s?$|バージョン\s?$|버전\s?$", match.string[: match.start()], re.IGNORECASE):
         return spoken
     word = grammar.signs["version"] if marked.casefold() in ("v", "ver.") else marked
     return f"{word} {spoken}" if gap else f"{word}{spoken}"

@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+MARKERS: Final = "\ue010-\ue40f"  # private use: one character stands where a block was, so that its report stays in place
+_FIRST_MARKER, _MARKER_COUNT = 0xE010, 0x400
 SHOWN_CHARS: Final = 200  # of a left-out block, in the report of changes
 
 _FENCE = re.compile(r"[ \t>]{0,8}(```+|~~~+)[^`\n]*\Z")
@@ -16,7 +18,9 @@ class CodeBlockFilter:
         self._waiting = ""
         self._starts_line = True
         self._fence: str | None = None
-        self.left_out: list[str] = []  # the blocks so far; the reader takes them away
+        self._marker = ""
+        self._blocks = 0
+        self.left_out: dict[str, str] = {}  # marker -> block; the reader takes them away
 
     def add(self, text: str) -> str:
         """What can be passed on now."""
@@ -47,10 +51,12 @@ class CodeBlockFilter:
             if fence is None:
                 return line
             self._fence = fence[1]
-            self.left_out.append(line)
-            return ""
-        if len(self.left_out[-1]) < SHOWN_CHARS:
-            self.left_out[-1] += line[:SHOWN_CHARS]
+            self._marker = chr(_FIRST_MARKER + self._blocks % _MARKER_COUNT)
+            self._blocks += 1
+            self.left_out[self._marker] = line
+            return self._marker
+        if len(self.left_out.get(self._marker, line)) < SHOWN_CHARS:
+            self.left_out[self._marker] += line[:SHOWN_CHARS]
         if bare.strip(" \t>").startswith(self._fence) and not bare.strip(" \t>").strip(self._fence[0]):
             self._fence = None
         return ""

@@ -115,7 +115,7 @@ def _word_date_rules(grammar: Grammar) -> list[Rule]:
     spans = re.compile(rf"{LEFT}({_DAY}){mark}(\s?[-–—]\s?|\s(?:по|bis|au|al|a|to|e|и|und|et|y|and)\s)({_DAY}){mark}{of}({names})\b\.?{year}{tail}", re.IGNORECASE)
     found = [Rule("date", spans, span, "0"), Rule("date", day_first, written, "0")]
     if grammar.code == "en":
-        month_first = re.compile(rf"\b({names})\b\.?\s({_DAY})(?:st|nd|rd|th)?(?![\d:.%]|,\d|\s?(?:°|%)){year}", re.IGNORECASE)
+        month_first = re.compile(rf"\b({names})\b\.?\s({_DAY})(?:st|nd|rd|th)?(?![\d:%]|[.,]\d|\s?(?:°|%|[ap]\.?m)){year}", re.IGNORECASE)
 
         def written_month_first(match: re.Match[str]) -> str | None:
             if not match[1][0].isupper():
@@ -144,7 +144,7 @@ def _span(grammar: Grammar, match: re.Match[str], months: dict[str, int]) -> str
     if link not in "-–—":
         if grammar.code != "en":
             return None
-        return f"{match[1]} {link} {grammar.written_date(last, month, year, before, 'dm')}"
+        return f"{grammar.ordinal(first, 'th', '', '')} {link} {grammar.written_date(last, month, year, 'the ', 'dm')}"
     return grammar.range(str(first), grammar.written_date(last, month, year, "the ", "dm"))
 
 
@@ -162,9 +162,15 @@ def _time_rules(grammar: Grammar) -> list[Rule]:
     def clocks(match: re.Match[str]) -> str | None:
         first = _clock(grammar, match[1], match[2], match[3], match[4])
         last = _clock(grammar, match[5], match[6], match[7], match[8])
+        if grammar.code == "en" and last.endswith(" o'clock"):
+            first = first.removesuffix(" o'clock")
         if grammar.code == "de" and not match[4] and not match[8]:
             first = first.removesuffix(" Uhr") if first.endswith(" Uhr") and last.endswith(" Uhr") else first
         return _time_range(grammar, match, first, last)
+
+    def both(match: re.Match[str]) -> str:
+        first, last = (_clock(grammar, match[at], match[at + 1] or "0", None, match[at + 2]) for at in (1, 4))
+        return grammar.range(first, last)
 
     found = [Rule("time", span, clocks, ":"), Rule("time", time, clock, ":")]
     found += _half_day_rules(grammar)
@@ -174,6 +180,8 @@ def _time_rules(grammar: Grammar) -> list[Rule]:
         dotted = re.compile(rf"{LEFT}({_HOUR})\.([0-5]\d)\s?([AaPp])\.?\s?[Mm]\b\.?")
         found.append(Rule("time", dotted, lambda match: _clock(grammar, match[1], match[2], None, match[3]), "0"))
         hours = re.compile(rf"{LEFT}({_HOUR}){_DASH}({_HOUR}){_PERIOD_ALONE}")
+        halves = re.compile(rf"{LEFT}({_HOUR})(?::([0-5]\d))?{_PERIOD_ALONE}{_DASH}({_HOUR})(?::([0-5]\d))?{_PERIOD_ALONE}")
+        found.insert(0, Rule("time", halves, both, "0"))
         found.insert(0, Rule("time", hours, lambda match: range_of(match[1], _clock(grammar, match[2], "0", None, match[3])), "0"))
     return found
 
@@ -205,7 +213,7 @@ def _lettered_rules(grammar: Grammar) -> list[Rule]:
         "de": rf"{LEFT}({_HOUR})\.([0-5]\d)\s?Uhr\b",
         "it": rf"(?<=\balle )({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)|(?<=\bore )({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)",
         "ru": rf"{LEFT}({_HOUR})\s?ч\.?\s?([0-5]?\d)\s?мин\b\.?",
-    }.get(grammar.code, rf"{LEFT}({_HOUR})\s?[hH]\s?([0-5]\d)(?:\s?(?:min|mn))?(?![0-9A-Za-z])")
+    }.get(grammar.code, rf"{LEFT}({_HOUR})\s?[hH]\s?([0-5]\d)(?![0-9A-Za-z]|\s?(?:min|mn))")
 
     def clock(match: re.Match[str]) -> str | None:
         if grammar.code == "ru":

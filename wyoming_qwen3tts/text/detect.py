@@ -10,18 +10,21 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final, Protocol
 
-from .vocabulary import LETTERS, WORDS
+from .vocabulary import LETTERS, SHAPES, WORDS
 
 LATIN: Final = ("de", "en", "es", "fr", "it", "pt")
 CHECKPOINTS: Final = (24, 48, 96)  # letters read before deciding; the last decides with whatever evidence there is
 LANGID_LETTERS: Final = 20  # below this py3langid guesses
 CLEAR: Final = 2.0  # this much more evidence than for the next language decides early
 LANGID_WEIGHT: Final = 1.5  # certainty of py3langid, in small words
+SHAPE_WEIGHT: Final = 0.5
 LOYALTY: Final = 0.4  # what the language spoken so far is worth, in small words
 
 _LETTER = re.compile(r"[^\W\d_]")
 _WORD = re.compile(r"[^\W\d_]{2,}(?:['’][^\W\d_]+)*|[^\W\d_](?:['’][^\W\d_]+)+|[^\W\d_](?!\.|['’])")
 _REST_OF_WORD = re.compile(r"[A-Za-z\u00aa-\u024f\u0400-\u04ff'’]*")
+_ADDRESS = re.compile(r"\S*(?:://|@|www\.)\S*|\b[\w-]+(?:\.[\w-]+)+\b|\]\([^\s)]*\)|\d+[.,\d]*\s?(?:[kMG]?Wh?|min|[kcmµ]?[mgls]|[kM]?Hz|h|[GM]B|ppm|km/h)\b")
+_SHAPES = tuple((re.compile(shape), code) for shape, code in SHAPES)
 _HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]")
 _KANA = re.compile(r"[\u3041-\u30fa\u30fd-\u30ff\uff66-\uff9d]")
 _HAN = re.compile(r"[\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
@@ -106,13 +109,16 @@ def _script(text: str, last: str) -> tuple[str | None, int]:
 
 
 def _small_words(text: str) -> dict[str, float]:
-    """Evidence for each Latin-script language: its words and letters, each counted once."""
+    """Evidence for each Latin-script language: its words, letters and endings, each counted once."""
     scores = dict.fromkeys(LATIN, 0.0)
+    text = _ADDRESS.sub(" ", text)
     folded = text.casefold().replace("’", "'") if "ß" not in text else text.lower().replace("’", "'")
     for word in set(_WORD.findall(folded)):
         for part in {word, *word.split("'")}:
             for code in (codes := WORDS.get(part, ())):
                 scores[code] += 1 / len(codes)
+    for shape, code in _SHAPES:
+        scores[code] += SHAPE_WEIGHT * min(3, len(shape.findall(folded)))
     for letter in set(folded):
         for code in (codes := LETTERS.get(letter, ())):
             scores[code] += 1 / len(codes)

@@ -37,7 +37,14 @@ class Draft:
 
     def rewrite(self, rule: str, pattern: re.Pattern[str], spoken: Spoken) -> None:
         """Replace every match by its finished spoken form, or leave it where ``spoken`` says None."""
-        self._sub(rule, pattern, spoken, _HIDE)
+
+        def finished(match: re.Match[str]) -> str | None:
+            after = spoken if isinstance(spoken, str) else spoken(match)
+            if after and match[0].endswith(".") and not after.rstrip().endswith(".") and not match.string[match.end() :].strip():
+                return f"{after}."  # the full stop of an abbreviation was the sentence's too
+            return after
+
+        self._sub(rule, pattern, finished, _HIDE)
 
     def unwrap(self, rule: str, pattern: re.Pattern[str], inner: Spoken) -> None:
         """Replace every match by text that later rules still have to look at."""

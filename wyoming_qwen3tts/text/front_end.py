@@ -6,7 +6,7 @@ from typing import Final
 
 from . import ssml as markup
 from .clean import clean, decode
-from .code_block import CodeBlockFilter
+from .code_block import MARKERS, SHOWN_CHARS, CodeBlockFilter
 from .detect import decided, detect
 from .draft import Change, Draft
 from .language import normalize_tag
@@ -16,6 +16,7 @@ from .segment import LONGEST_CHARS, SETTLED_CHARS, Piece, Splitter
 
 _SPEAKABLE = re.compile(r"[^\W_]")
 _BLANK_START = re.compile(r"[\s.,;:!?…。！？、，；：)\]}»”’」』–—-]+(?=[^\W_\s.,;:!?…])")
+_MARKER = re.compile(f"[{MARKERS}]")
 _TOKEN = re.compile(r"\S+\s")
 _PLAIN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*[,;:!?]?\s")
 _EAST_ASIAN_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff、，]{12,}\Z")
@@ -70,7 +71,7 @@ class FrontEnd:
             return ""
         fixed = self._inner.current or self._asked
         if fixed is None:
-            draft = Draft(raw)
+            draft = Draft(_MARKER.sub("", raw))
             clean(draft, starts_line=piece.starts_line)
             fixed = decided(draft.text + " ", self._last or self._fallback)
         if fixed is None:
@@ -100,8 +101,7 @@ class FrontEnd:
             self._inner.pass_over(piece.raw)
         if not spoken:
             return []
-        blocks = [Change("code", block.strip(), "") for block in self._code.left_out]
-        self._code.left_out.clear()
+        blocks = [Change("code", self._code.left_out.pop(marker).strip()[:SHOWN_CHARS], "") for marker in _MARKER.findall(piece.raw)]
         parts = _parts(spoken)
         changes = (*blocks, *draft.changes)
         return [
@@ -111,7 +111,7 @@ class FrontEnd:
 
     def _written_out(self, piece: Piece, language: str | None) -> tuple[str, Draft]:
         """What will be spoken of a piece; without a language given, its language becomes the last one."""
-        draft = Draft(piece.raw)
+        draft = Draft(_MARKER.sub("", piece.raw))
         if self._ssml:
             markup.read(draft)
         clean(draft, starts_line=piece.starts_line)

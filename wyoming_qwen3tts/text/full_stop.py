@@ -32,7 +32,7 @@ _OPEN: Final = {
     " ago set ott nov dic max min st vs art cap fig p.zza",
     "pt": "sr sra srta dr dra prof profa eng p.ex ex pág n.º av r tel jan fev mar abr mai jun jul ago set out nov dez máx mín aprox vs art"
     " cap fig exmo exma d",
-    "ru": "т.е ул д кв стр рис см им пр просп пл пер бул корп обл р-н гр проф акад доп макс мин тел напр янв февр апр авг сент окт нояб дек"
+    "ru": "т.е ул д кв стр рис см им пр просп пл пер бул корп обл р-н гр проф акад доп макс мин тел напр рт янв февр апр авг сент окт нояб дек"
     " пн вт ср чт пт св г-н г-жа ок",
     "ja": "dr mr mrs ms no vs", "ko": "dr mr mrs ms no vs", "zh": "dr mr mrs ms no vs",
 }  # fmt: skip
@@ -52,7 +52,8 @@ CLOSING: Final = {code: frozenset(words.split()) for code, words in _CLOSING.ite
 
 # "e.g", "z.B": what only one language writes is told from any text, before its language is clear.
 _KNOWN: Final = frozenset().union(*OPEN.values(), *CLOSING.values())
-_DOTTED: Final = frozenset(word for words in OPEN.values() for word in words if "." in word)
+_TITLES: Final = "dr dra mr mrs sr sra srta sig sigg dott prof mme mlle hr"
+_DOTTED: Final = frozenset(word for words in OPEN.values() for word in words if "." in word) | frozenset(_TITLES.split())
 
 _GERMAN_MONTHS: Final = frozenset(
     "januar jänner jan februar feber feb märz mär april apr mai juni jun juli jul august aug september sep sept oktober okt november nov"
@@ -83,7 +84,7 @@ def judge(before: str, language_of: Callable[[str], str]) -> Stop:
     previous = _NOT_LETTERS.sub("", (match[1] or "").casefold()).strip(".")
     shown = _NOT_LETTERS.sub("", match[2])
     word = shown.casefold().strip(".")
-    after_number = previous[-1:].isdigit() or "°" in shown or (shown[:1].isdigit() and not shown.isdigit())
+    after_number = (match[1] or "")[-1:].isdigit() or "°" in shown or (shown[:1].isdigit() and not shown.isdigit())
     if _LIST_NUMBER.fullmatch(before.rpartition("\n")[2]):
         return Stop.INSIDE
     joined = f"{previous}.{word}"

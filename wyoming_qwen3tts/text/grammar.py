@@ -29,7 +29,8 @@ _RAW_UNIT = re.compile(r"[a-z]+-[a-z]+")  # Babel's answer where CLDR has no wor
 def spell(number: int, language: str, ruleset: str) -> str:
     """A whole number in words by one of CLDR's rule sets."""
     engine = _engine(language)
-    return engine.format_number(number, ruleset_names=[ruleset]).text.replace("\u00ad", "")
+    words = engine.format_number(number, ruleset_names=[ruleset]).text.replace("\u00ad", "")
+    return words.replace("четверт", "четвёрт").replace("трех", "трёх") if language == "ru" else words  # CLDR leaves the dots out
 
 
 @lru_cache(maxsize=16)
@@ -121,14 +122,9 @@ class Grammar:
 
     # --- what is counted
 
-    def quantity(self, number: Number, unit: str) -> str:
-        """A number with its unit, a CLDR name such as ``length-kilometer``."""
-        pattern = self._unit(unit, self.plural(number))
-        return self.placed(self.say(number), number, pattern)
-
-    def placed(self, spoken: str, number: Number, pattern: str) -> str:
-        """A spoken number in the pattern of its unit."""
-        return pattern.format(spoken)
+    def quantity(self, number: Number, unit: str, before: str = "") -> str:
+        """A number with its unit, a CLDR name such as ``length-kilometer``; the word ``before`` may ask for a case."""
+        return self._unit(unit, self.plural(number)).format(self.say(number))
 
     def quantity_range(self, first: Number, last: Number, unit: str) -> str:
         """ "3 to 5 degrees"."""

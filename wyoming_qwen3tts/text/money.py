@@ -11,10 +11,16 @@ _SIGNS: Final = {
     "€": "EUR", "$": "USD", "US$": "USD", "£": "GBP", "¥": "JPY", "₽": "RUB", "₩": "KRW", "₹": "INR", "R$": "BRL", "EUR": "EUR", "USD": "USD",
     "GBP": "GBP", "JPY": "JPY", "CNY": "CNY", "RMB": "CNY", "RUB": "RUB", "KRW": "KRW", "INR": "INR", "CHF": "CHF", "BRL": "BRL", "Fr.": "CHF",
 }  # fmt: skip
+_CENTS: Final = re.compile(r"[.,]\d\d$")
 _AFTER: Final = {"¢": "cent", "ct": "cent", "Ct": "cent", "cts": "cent"}
 _AFTER_BY_LANGUAGE: Final = {
     "en": {"p": "penny"}, "ru": {"руб.": "RUB", "руб": "RUB", "р.": "RUB", "коп.": "kopek", "коп": "kopek"},
 }  # fmt: skip
+
+
+def _words(grammar: Grammar) -> dict[str, str]:
+    """The names of currencies in this language, which need help only with cents and rates: "12,50 Euro"."""
+    return {form: code for code, (unit, _) in grammar.currencies.items() if len(code) == 3 for form in unit}
 
 
 def rules(grammar: Grammar) -> list[Rule]:
@@ -22,7 +28,8 @@ def rules(grammar: Grammar) -> list[Rule]:
     signs = dict(_SIGNS)
     if grammar.code == "zh":
         signs["¥"] = "CNY"
-    after = signs | _AFTER | _AFTER_BY_LANGUAGE.get(grammar.code, {})
+    words = _words(grammar)
+    after = words | signs | _AFTER | _AFTER_BY_LANGUAGE.get(grammar.code, {})
     number, before = grammar.number, alternatives(signs)
     magnitude = rf"(?:(?P<gap>\s?)(?P<mag>{alternatives(grammar.magnitudes)})(?![A-Za-z\u00c0-\u024f\u0400-\u04ff]))?" if grammar.magnitudes else "(?P<gap>)(?P<mag>)?"
     tail = rf"(?![0-9A-Za-z\u00c0-\u024f\u0400-\u04ff]){PER}"
@@ -34,6 +41,8 @@ def rules(grammar: Grammar) -> list[Rule]:
     def amount(match: re.Match[str]) -> str | None:
         code = after[match["currency"]]
         if code not in grammar.currencies:
+            return None
+        if match["currency"] in words and not match["per"] and (match["mag"] or not _CENTS.search(match["number"])):
             return None
         sign = (match["sign"] or "").strip() or (match.groupdict().get("minus") or "")
         parsed = grammar.parse(sign + match["number"])
@@ -52,7 +61,7 @@ def rules(grammar: Grammar) -> list[Rule]:
 
     def span(match: re.Match[str]) -> str | None:
         code = after[match["currency"]]
-        if code not in grammar.currencies:
+        if code not in grammar.currencies or match["currency"] in words:
             return None
         first, last = grammar.parse(match["first"]), grammar.parse(match["last"])
         if last.fraction:

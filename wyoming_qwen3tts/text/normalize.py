@@ -14,6 +14,8 @@ _DIGIT = re.compile(r"\d")
 _PLAIN = re.compile(r"[\w\s.,;:!?'\"()’]*", re.ASCII)
 _BLANKS = re.compile(r"\s+")
 _BLANK_BEFORE = re.compile(r"\s+(?=[,.;:!?](?:\s|$))|\s+(?=[。！？、，；：])|(?<=[。！？、，；：])\s+")
+_EAST_ASIAN = "\u3040-\u30ff\u3400-\u9fff"
+_EAST_ASIAN_BLANK = re.compile(rf"(?<=[{_EAST_ASIAN}]) (?=[{_EAST_ASIAN}\d\ue000-\ue009])|(?<=[\d\ue000-\ue009]) (?=[{_EAST_ASIAN}])")
 _WHOLE = re.compile(r"(?<![\w])\d{1,15}(?!\w)")
 _RULESETS: Final = {"en": "spellout-cardinal", "zh": "spellout-cardinal", "ja": "spellout-cardinal", "ko": "spellout-cardinal-sinokorean"}
 
@@ -26,6 +28,8 @@ def normalize(draft: Draft, language: str, *, strict: bool = False) -> None:
         if not rule.needs or (has_digit if rule.needs == "0" else any(sign in draft.text for sign in rule.needs)):
             draft.rewrite(rule.name, rule.pattern, rule.spoken)
     draft.text = _BLANK_BEFORE.sub("", _BLANKS.sub(" ", draft.text))
+    if language in ("ja", "zh"):
+        draft.text = _EAST_ASIAN_BLANK.sub("", draft.text)
     if strict:
         draft.text = draft.finished()
         ruleset = _RULESETS.get(speech.code, "spellout-cardinal-masculine")
@@ -35,8 +39,8 @@ def normalize(draft: Draft, language: str, *, strict: bool = False) -> None:
 @cache
 def _rules(language: str) -> tuple[Rule, ...]:
     speech = grammar(language)
-    found = addresses.rules(speech) + _abbreviation_rules(speech)
-    for module in (dates, money, units, numbers, symbols):
+    found = addresses.rules(speech) + _abbreviation_rules(speech) + dates.rules(speech) + numbers.marked_rules(speech)
+    for module in (money, units, numbers, symbols):
         found += module.rules(speech)
     return tuple(found)
 
@@ -44,7 +48,7 @@ def _rules(language: str) -> tuple[Rule, ...]:
 def _abbreviation_rules(speech: Grammar) -> list[Rule]:
     if not speech.abbreviations:
         return []
-    words = speech.abbreviations | {key[0].upper() + key[1:]: word[0].upper() + word[1:] for key, word in speech.abbreviations.items()}
+    words = {key[0].upper() + key[1:]: word[0].upper() + word[1:] for key, word in speech.abbreviations.items()} | speech.abbreviations
     pattern = re.compile(rf"(?<![\w.])(?:{alternatives(words)})(?![\w])")
 
     def spoken(match: re.Match[str]) -> str | None:
@@ -60,7 +64,8 @@ def _abbreviation(match: re.Match[str], words: dict[str, str]) -> str | None:
     rest = text[end:]
     if len(written) <= 3 and not rest.strip():
         return None  # at the end of a text "so." and "no." are words
-    if written in ("min.", "Min.", "max.") and re.search(r"\d\s?$", text[: match.start()]):
-        return None  # "5 min." is a unit
-    ends = written.endswith(".") and (not rest.strip(" \"')”") or re.match(r"\s+[A-ZÄÖÜ]\w*\s", rest) and written.casefold() in ("etc.", "usw.", "ecc."))
-    return words[written] + ("." if ends and not rest.lstrip()[:1] in ",;:" else "")
+    if re.search(r"\d\s?$", text[: match.start()]):
+        return None  # "5 min.", "760 Вт": a unit
+    if re.match(r"\s+[A-ZÄÖÜ]\w*\s", rest) and written.casefold() in ("etc.", "usw.", "ecc."):
+        return f"{words[written]}."
+    return words[written]

@@ -5,7 +5,7 @@ from typing import Final
 
 from .grammar import LEFT, RIGHT, Grammar
 from .rule import Rule
-from .units import DASH
+from .units import BETWEEN, DASH
 
 _VULGAR: Final = {
     "½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅖": (2, 5), "⅗": (3, 5), "⅘": (4, 5), "⅙": (1, 6),
@@ -21,17 +21,24 @@ _NUMERO = re.compile(r"(?<![A-Za-z\u00c0-\u024f\d])(?:№\s?|#|[Nn]°\s?|[Nn][º
 _LETTERS_AFTER = re.compile(r"^\s?[^\W\d_]")
 
 
-def rules(grammar: Grammar) -> list[Rule]:
-    """The rules for numbers, in the order they must be tried."""
+def marked_rules(grammar: Grammar) -> list[Rule]:
+    """The rules for numbers that carry a mark of their own: "No. 5", "3rd"; they come before those for units."""
     found = [Rule("number-sign", _NUMERO, lambda match: grammar.numero.format(match["number"]), "0")]
     if suffix := _ORDINAL_SUFFIX.get(grammar.code):
         ordinal = re.compile(rf"{LEFT}(\d{{1,4}}){suffix}")
         found.append(Rule("ordinal", ordinal, lambda match: _ordinal(match, grammar), "0"))
+    if grammar.code == "it":  # "il 3° piano", but "21° e sole"
+        floor = re.compile(r"(?:(?<=[IiAa]l )|(?<=[DdNn]el )|(?<=[Dd]al )|(?<=[Ss]ul ))(\d{1,2})°(?=\s(?!e\b|in\b|a\b|fuori\b)[a-z])")
+        found.append(Rule("ordinal", floor, lambda match: grammar.ordinal(int(match[1]), "°", "", ""), "°"))
     if grammar.code == "ru":
         year = re.compile(rf"{LEFT}((?:1[5-9]|20|21)\d\d)\s?(г\.|году|года|годом|год)(?![А-я])")
         found.append(Rule("year", year, _russian_year, "0"))
+    return found
+
+
+def rules(grammar: Grammar) -> list[Rule]:
+    """The rules for bare numbers, in the order they must be tried."""
     return [
-        *found,
         Rule("fraction", _VULGAR_NUMBER, lambda match: _vulgar(match, grammar), "".join(_VULGAR)),
         Rule("fraction", _FRACTION, lambda match: _fraction(match, grammar), "/⁄"),
         *_plain_rules(grammar),
@@ -43,7 +50,7 @@ def _plain_rules(grammar: Grammar) -> list[Rule]:
     gap = "" if grammar.code in ("ja", "zh") else " "
     ratio = re.compile(rf"{LEFT}(\d{{1,3}}):(\d{{1,3}})(?![\d:])")
     span = re.compile(rf"{LEFT}(?P<first>{number}){DASH}(?P<last>{number})(?![0-9A-Za-z]|[-–.,:/]\d)")
-    times = re.compile(rf"(?<=\d)\s?[x×*·](?=\s?\d)")
+    times = re.compile(r"(?<=[\d\ue000-\ue009])\s?[x×*·]\s?(?=[\d\ue000-\ue009])")
     signed = re.compile(rf"{LEFT}(?P<sign>[-−–+±])\s?(?P<number>{number})(?!\d)")
     magnitude = re.compile(rf"(?<=\d)\s?({'|'.join(map(re.escape, grammar.magnitudes))}){RIGHT}") if grammar.code == "de" else None
     odd = re.compile(rf"(?<![0-9.,])(?P<number>{number})(?![0-9]|[.,]\d)")
@@ -62,8 +69,8 @@ def _plain_rules(grammar: Grammar) -> list[Rule]:
         if re.match(r"\s?=", match.string[match.end() :]):
             return f"{say(parse(first))} {grammar.signs['-']} {say(parse(last))}"
         lead = match.string[max(0, match.start() - 12) : match.start()].rstrip().rpartition(" ")[2].casefold()
-        if grammar.code == "it" and lead in ("tra", "fra"):
-            return f"{say(parse(first))} e {say(parse(last))}"
+        if lead in BETWEEN:
+            return f"{say(parse(first))} {grammar.signs['and']} {say(parse(last))}"
         if lead in ("da", "dal", "dalle", "с", "от"):
             return grammar.range(say(parse(first)), say(parse(last))).partition(" ")[2]
         return grammar.range(say(parse(first)), say(parse(last)))
@@ -105,8 +112,8 @@ def _vulgar(match: re.Match[str], grammar: Grammar) -> str | None:
 
 def _fraction(match: re.Match[str], grammar: Grammar) -> str | None:
     numerator, denominator = int(match[2]), int(match[3])
-    if (numerator, denominator) == (24, 7):
-        return "24 7"
+    if (numerator, denominator) == (24, 7) or numerator == denominator:
+        return f"{numerator} {denominator}"
     if numerator and denominator and (spoken := grammar.fraction(numerator, denominator, match[1] or "")):
         return spoken
     gap = "" if grammar.code in ("ja", "zh") else " "

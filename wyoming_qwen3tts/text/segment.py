@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from .code_block import MARKERS
 from .full_stop import Stop, goes_on, is_german_month, judge
 
 SHORTEST_CHARS: Final = 12  # a shorter fragment joins the next: very short inputs make the model run away (vllm-omni#4576)
@@ -31,7 +32,8 @@ _GAP = re.compile(r"[ \t\u00a0\u202f\u3000]+")
 _SOFT_END = re.compile(r"[.!?…]\s|[。！？｡\n<]")
 _SOFT_TAIL = re.compile(r"[.!?…]\Z")
 _FORCED_TAG = re.compile(r"</?(?:break|p|s|lang|speak|paragraph|sentence)\b", re.IGNORECASE)
-_UNSPOKEN = re.compile(r"[*_`#~|>\s\u2600-\u27bf\ufe0f\u200d\U0001f000-\U0001faff]+|<[^<>]{1,200}>|\]\([^\s()]*\)")
+_MARKER = re.compile(f"[{MARKERS}]")
+_UNSPOKEN = re.compile(r"[*_`#~|>\ue010-\ue40f\s\u2600-\u27bf\ufe0f\u200d\U0001f000-\U0001faff]+|<[^<>]{1,200}>|\]\([^\s()]*\)")
 _SPEAKABLE = re.compile(r"[^\W_]")
 _CJK_LETTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _CJK_END: Final = "。！？｡"
@@ -216,8 +218,8 @@ class Splitter:
                 self._is_first = False
             self._held = ""
         else:
-            self._held = raw if _SPEAKABLE.search(raw) else ""
-        if not self._held:
+            self._held = raw if _SPEAKABLE.search(raw) else "".join(_MARKER.findall(raw))
+        if not _SPEAKABLE.search(self._held):
             self._starts_line = raw.endswith("\n")
         return _Verdict.CUT
 

@@ -9,6 +9,9 @@ from .rule import Rule
 _COMPARE: Final = {"=": "=", "==": "=", "<": "<", ">": ">", "≥": "≥", "≤": "≤", ">=": "≥", "<=": "≤", "≠": "≠", "!=": "≠", "≈": "~", "~": "~"}
 _COMPARISON = re.compile(r"\s*(==|>=|<=|!=|[=<>≥≤≠≈])\s*(?=[\w\ue000-\ue009\"'-])")
 _ABOUT = re.compile(r"(?<![\w~])[~≈]\s?(?=[\d\ue000-\ue009])")
+_ABOUT_WORD = re.compile(
+    r"(?:ungefähr|etwa|rund|circa|about|around|approximately|environ|aproximadamente|unos|unas|circa|примерно|около|約|大约|약)\s*$", re.IGNORECASE
+)
 _NEXT_TO: Final = r"[^\W_]|[\ue000-\ue009]"
 _AND = re.compile(r"\s*&\s*")
 _PLUS = re.compile(rf"\s*\+\s*(?={_NEXT_TO})")
@@ -41,11 +44,13 @@ def rules(grammar: Grammar) -> list[Rule]:
         return f"{gap}{signs[key]}{gap}"
 
     def about(match: re.Match[str]) -> str:
+        if _ABOUT_WORD.search(match.string[: match.start()]):
+            return ""
         touches = match.start() and not match.string[match.start() - 1].isspace()
         return (gap if touches else "") + signs["~"] + gap
 
     found = [
-        Rule("arrow", _ARROW, "，" if grammar.code in ("zh", "ja") else ", ", "→←↔⇒⇐⇔➜➔➡⟶-=<"),
+        Rule("arrow", _ARROW, {"zh": "，", "ja": "、"}.get(grammar.code, ", "), "→←↔⇒⇐⇔➜➔➡⟶-=<"),
         Rule("sign", _ABOUT, about, "~≈"),
         Rule("sign", _COMPARISON, lambda match: word(_COMPARE[match[1]]), "=<>≥≤≠≈"),
         Rule("sign", _AND, word("&"), "&"),

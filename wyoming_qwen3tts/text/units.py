@@ -78,6 +78,9 @@ _GLUED_RISK: Final = re.compile(r"[A-Za-zА-я]")
 PER: Final = rf"(?:\s?(?:/|per |pro )\s?(?P<per>{alternatives(_PER)})(?![A-Za-z0-9\u00c0-\u024f\u0400-\u04ff]))?"
 
 
+BETWEEN: Final = frozenset("between zwischen entre tra fra".split())  # what follows is "3 and 5"
+
+
 def per_name(symbol: str) -> str:
     """The name of what an amount is per: "kWh" -> "kilowatt-hour"."""
     return _PER[symbol]
@@ -86,6 +89,8 @@ def per_name(symbol: str) -> str:
 def rules(grammar: Grammar) -> list[Rule]:
     """The rules for numbers with units, ranges first."""
     table = {symbol: unit for symbol, unit in (_UNITS | _BY_LANGUAGE[grammar.code]).items() if unit}
+    if grammar.code in ("es", "pt", "it", "fr"):
+        del table["º"]  # there it marks an ordinal
     if grammar.code != "fr":
         for symbol in ("Mo", "Go", "To"):
             table.pop(symbol, None)
@@ -98,7 +103,7 @@ def rules(grammar: Grammar) -> list[Rule]:
 
     def name(match: re.Match[str]) -> str | None:
         symbol = match["unit"]
-        if symbol in _SPACED_ONLY and not match["gap"] and not (symbol == "K" and len(match["number" if "number" in match.re.groupindex else "last"]) == 4):
+        if symbol in _SPACED_ONLY and grammar.code not in ("zh", "ja", "ko") and not match["gap"] and not (symbol == "K" and len(match["number" if "number" in match.re.groupindex else "last"]) == 4):
             return None
         base = table[symbol]
         return f"{base} per {_PER[match['per']]}" if match["per"] else base
@@ -107,13 +112,16 @@ def rules(grammar: Grammar) -> list[Rule]:
         if (unit_name := name(match)) is None:
             return None
         sign = (match["sign"] or "").strip()
-        spoken = grammar.quantity(grammar.parse(("±" if "/" in sign else sign) + match["number"]), unit_name)
+        spoken = grammar.quantity(grammar.parse(("±" if "/" in sign else sign) + match["number"]), unit_name, _before(match))
         return _spaced(match, spoken, grammar)
 
     def speak_span(match: re.Match[str]) -> str | None:
         if (unit_name := name(match)) is None:
             return None
         lead = match.string[max(0, match.start() - 12) : match.start()].rstrip().rpartition(" ")[2].casefold()
+        if lead in BETWEEN:
+            last = grammar.quantity(grammar.parse(match["last"]), unit_name)
+            return _spaced(match, f"{grammar.say(grammar.parse(match['first']))} {grammar.signs['and']} {last}", grammar)
         spoken = grammar.quantity_range(grammar.parse(match["first"]), grammar.parse(match["last"]), unit_name)
         return _spaced(match, _without_lead(spoken, lead, grammar), grammar)
 
@@ -121,6 +129,10 @@ def rules(grammar: Grammar) -> list[Rule]:
         return " ".join(grammar.quantity(grammar.parse(match[group]), unit) for group, unit in (("first", "duration-hour"), ("last", "duration-minute")))
 
     return [Rule("duration", two, speak_two, "0"), Rule("range", span, speak_span, "0"), Rule("unit", one, speak, "0")]
+
+
+def _before(match: re.Match[str]) -> str:
+    return match.string[max(0, match.start() - 40) : match.start()]
 
 
 def _spaced(match: re.Match[str], spoken: str, grammar: Grammar) -> str:
@@ -136,6 +148,4 @@ def _without_lead(spoken: str, lead: str, grammar: Grammar) -> str:
         return spoken
     if lead in ("da", "dai", "dalle", "от", "с"):
         return spoken.removeprefix(own)
-    if lead in ("tra", "fra"):
-        return spoken.removeprefix(own).replace(" a ", " e ", 1)
     return spoken

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from ..grammar import COMMA_NUMBER, Grammar, spell
+from ..grammar import COMMA_NUMBER, Grammar, Number, spell
 
 _TO_EN: Final = frozenset(
     "am vom zum dem den des im ab bis seit beim jeden einem einen ihrem ihren seinem seinen meinem meinen unserem unseren deinem deinen"
@@ -12,6 +12,8 @@ _TO_EN: Final = frozenset(
 _TO_E: Final = frozenset("die das diese jede".split())
 _DATIVE_LEAD = re.compile(r"\bam (?:\w+tag|Mittwoch|Sonnabend),? (?:dem |den )?$")
 _BIS_LEAD = re.compile(r"\bvom [^.]{1,30} bis (?:zum )?$")
+_DATIVE: Final = frozenset("mit bei von nach seit vor aus zu ab".split())
+_DATIVE_NOUN = re.compile(r"\b(\w*(?:[Mm]eter|[Ll]iter|Tage|Pfunde))\b")
 _FEMININE = re.compile(r"\s*(?:[A-ZÄÖÜ]\w*(?:e|ung|heit|keit|schaft|ion|tät|ei|ik))\b")
 
 
@@ -71,6 +73,13 @@ class German(Grammar):
 
     def range(self, first: str, last: str) -> str:
         return f"{first} bis {last}"
+
+    def quantity(self, number: Number, unit: str, before: str = "") -> str:
+        """ "mit 10 Kilometern", "seit 3 Tagen": the dative plural, where the noun shows it."""
+        spoken = super().quantity(number, unit, before)
+        if self.plural(number) == 0 or before.rstrip().rpartition(" ")[2].casefold() not in _DATIVE:
+            return spoken
+        return _DATIVE_NOUN.sub(r"\1n", spoken, count=1)
 
     def join_cents(self, amount: str, cents: str, word: str) -> str:
         return f"{amount} {cents}"

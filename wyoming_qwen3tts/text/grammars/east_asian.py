@@ -28,7 +28,7 @@ class EastAsian(Grammar):
         sign = self.signs[number.sign] if number.sign else ""
         return sign + super().say(Number(number.whole, number.fraction))
 
-    def quantity(self, number: Number, unit: str) -> str:
+    def quantity(self, number: Number, unit: str, before: str = "") -> str:
         if number.sign == "-" and unit.startswith("temperature-") and self.below_zero:
             return self._below_zero(super().quantity(Number(number.whole, number.fraction), unit), unit)
         return super().quantity(number, unit)

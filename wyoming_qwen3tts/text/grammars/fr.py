@@ -14,7 +14,7 @@ class French(Grammar):
         "-": "moins", "+": "plus", "±": "plus ou moins", "=": "égale", "<": "inférieur à", ">": "supérieur à", "≥": "au moins",
         "≤": "au plus", "×": "fois", "÷": "divisé par", "~": "environ", "&": "et", "and": "et", "@": "arobase", ".": "point",
         "/": "slash", "dash": "tiret", "_": "tiret bas", ":": "deux-points", "§": "paragraphe", "‰": "pour mille", "version": "version",
-        "ratio": "sur", "≠": "différent de", "squared": "au carré", "cubed": "au cube", "over": "sur", "#": "numéro",
+        "ratio": "à", "≠": "différent de", "squared": "au carré", "cubed": "au cube", "over": "sur", "#": "numéro",
     }  # fmt: skip
     per = {
         "hour": "par heure", "second": "par seconde", "minute": "par minute", "day": "par jour", "week": "par semaine",
@@ -24,7 +24,8 @@ class French(Grammar):
     units = {
         "speed-kilometer-per-hour": ("kilomètre heure", "kilomètres heure"), "energy-kilowatt-hour": ("kilowattheure", "kilowattheures"),
         "energy-watt-hour": ("wattheure", "wattheures"), "energy-megawatt-hour": ("mégawattheure", "mégawattheures"),
-        "pressure-bar": ("bar", "bars"), "concentr-ppm": ("ppm",), "concentr-ppb": ("ppb",), "mass-microgram": ("microgramme", "microgrammes"),
+        "pressure-bar": ("bar", "bars"), "concentr-ppm": ("partie par million", "parties par million"),
+        "concentr-ppb": ("partie par milliard", "parties par milliard"), "mass-microgram": ("microgramme", "microgrammes"),
         "sound-decibel": ("décibel", "décibels"), "sound-dbm": ("décibel milliwatt", "décibels milliwatt"),
         "electric-ampere-hour": ("ampère-heure", "ampères-heures"), "electric-milliampere-hour": ("milliampère-heure", "milliampères-heures"),
         "power-voltampere": ("voltampère", "voltampères"), "light-lumen": ("lumen", "lumens"), "digital-bit": ("bit", "bits"),

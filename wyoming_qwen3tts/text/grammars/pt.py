@@ -14,7 +14,7 @@ class Portuguese(Grammar):
         "-": "menos", "+": "mais", "±": "mais ou menos", "=": "igual a", "<": "menor que", ">": "maior que", "≥": "pelo menos",
         "≤": "no máximo", "×": "vezes", "÷": "dividido por", "~": "aproximadamente", "&": "e", "and": "e", "@": "arroba", ".": "ponto",
         "/": "barra", "dash": "hífen", "_": "sublinhado", ":": "dois pontos", "§": "parágrafo", "‰": "por mil", "version": "versão",
-        "ratio": "por", "≠": "diferente de", "squared": "ao quadrado", "cubed": "ao cubo", "over": "sobre", "#": "número",
+        "ratio": "a", "≠": "diferente de", "squared": "ao quadrado", "cubed": "ao cubo", "over": "sobre", "#": "número",
     }  # fmt: skip
     per = {
         "hour": "por hora", "second": "por segundo", "minute": "por minuto", "day": "por dia", "week": "por semana", "month": "por mês",

@@ -7,6 +7,7 @@ from ..grammar import COMMA_NUMBER, Grammar, Number, spell
 
 _PARTS: Final = {1: ("десятая", "десятых"), 2: ("сотая", "сотых"), 3: ("тысячная", "тысячных")}
 _NOMINATIVE_LEAD = re.compile(r"(?:\b(?:сегодня|завтра|вчера|дата|это|наступило)\s*[:,—–-]?\s*)$", re.IGNORECASE)
+_GENITIVE: Final = frozenset("до от около более менее ниже выше свыше после без для из больше меньше".split())
 _ORDINAL_ENDINGS: Final = {
     "й": "masculine", "ый": "masculine", "ий": "masculine", "ой": "masculine", "я": "feminine", "ая": "feminine", "е": "neuter",
     "ое": "neuter", "го": "masculine-genitive", "ого": "masculine-genitive", "му": "masculine-dative", "ому": "masculine-dative",
@@ -108,6 +109,12 @@ class Russian(Grammar):
     def quantity_range(self, first: Number, last: Number, unit: str) -> str:
         form = 3 if last.fraction or self.plural(last) == 0 else 2  # genitive: "до 21 градуса", "до 25 градусов"
         return self._unit(unit, form).format(self.range(self.say(first), self.say(last)))
+
+    def quantity(self, number: Number, unit: str, before: str = "") -> str:
+        """ "до 21 градуса", "около 5 минут": the genitive, where the preposition asks for it."""
+        if number.fraction or before.rstrip().rpartition(" ")[2].casefold() not in _GENITIVE:
+            return super().quantity(number, unit, before)
+        return self._unit(unit, 3 if self.plural(number) == 0 else 2).format(self.say(number))
 
     def join_cents(self, amount: str, cents: str, word: str) -> str:
         return f"{amount} {cents} {word}"
