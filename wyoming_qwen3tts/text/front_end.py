@@ -12,7 +12,7 @@ from .draft import Change, Draft
 from .language import normalize_tag
 from .lexicon import EMPTY, Lexicon
 from .normalize import normalize as write_out
-from .segment import LONGEST_CHARS, SETTLED_CHARS, Piece, Splitter
+from .segment import LONGEST_CHARS, SETTLED_CHARS, SHORTEST_CHARS, Piece, Splitter
 
 _SPEAKABLE = re.compile(r"[^\W_]")
 _BLANK_START = re.compile(r"[\s.,;:!?…。！？、，；：)\]}»”’」』–—-]+(?=[^\W_\s.,;:!?…])")
@@ -48,6 +48,7 @@ class FrontEnd:
         self._code = CodeBlockFilter()
         self._splitter = Splitter(self._language_of, ssml=ssml)
         self._after_cr = False
+        self._short: Piece | None = None  # a piece that is too short when spoken; the next one joins it
 
     def add(self, text: str) -> list[Segment]:
         """The segments that this text completed."""
@@ -60,12 +61,17 @@ class FrontEnd:
 
     def close(self) -> list[Segment]:
         """The segments that were waiting for more text."""
-        return self._speak(self._splitter.add(self._code.close())) + self._speak(self._splitter.close())
+        pieces = self._splitter.add(self._code.close()) + self._splitter.close()
+        if self._short and not pieces:
+            pieces = [Piece("", starts_line=False)]
+        return self._speak(pieces, is_end=True)
 
     @property
     def pending(self) -> str:
         """The beginning of the next segment, as far as no later text can change it."""
         piece = self._splitter.open_piece
+        if self._short:
+            piece = Piece(self._short.raw + piece.raw, self._short.starts_line)
         raw = _settled(piece.raw)
         if not raw.strip() or self._ssml or self._lexicon.longest_words > _HELD_WORDS:
             return ""
@@ -87,27 +93,31 @@ class FrontEnd:
     def _language_of(self, text: str) -> str:
         return self._inner.current or self._asked or detect(text, self._last, self._fallback)
 
-    def _speak(self, pieces: list[Piece]) -> list[Segment]:
+    def _speak(self, pieces: list[Piece], *, is_end: bool = False) -> list[Segment]:
         segments: list[Segment] = []
-        for piece in pieces:
-            segments += self._segments(piece)
+        for at, piece in enumerate(pieces, start=1):
+            segments += self._segments(piece, is_last=is_end and at == len(pieces))
         return segments
 
-    def _segments(self, piece: Piece) -> list[Segment]:
+    def _segments(self, piece: Piece, *, is_last: bool) -> list[Segment]:
+        """The segments of a piece, mostly one. What turns out too short when spoken waits for the next piece."""
+        if self._short:
+            piece = Piece(self._short.raw + piece.raw, self._short.starts_line)
+            self._short = None
         spoken, draft = self._written_out(piece, None)
         pause_s = markup.pause_s(piece.raw) if self._ssml else 0.0
-        language = self._last or self._fallback
+        language = self.language
+        if spoken and len(spoken) < SHORTEST_CHARS and not is_last and not self._ssml and len(piece.raw) < LONGEST_CHARS:
+            self._short = piece
+            return []
         if self._ssml:
             self._inner.pass_over(piece.raw)
         if not spoken:
             return []
         blocks = [Change("code", self._code.left_out.pop(marker).strip()[:SHOWN_CHARS], "") for marker in _MARKER.findall(piece.raw)]
-        parts = _parts(spoken)
         changes = (*blocks, *draft.changes)
-        return [
-            Segment(part, language, pause_s if at == len(parts) - 1 else 0.0, changes if at == 0 else ())
-            for at, part in enumerate(parts)
-        ]
+        last_pauses = [0.0] * (len(parts := _parts(spoken)) - 1) + [pause_s]
+        return [Segment(part, language, pause, changes if at == 0 else ()) for at, (part, pause) in enumerate(zip(parts, last_pauses, strict=True))]
 
     def _written_out(self, piece: Piece, language: str | None) -> tuple[str, Draft]:
         """What will be spoken of a piece; without a language given, its language becomes the last one."""

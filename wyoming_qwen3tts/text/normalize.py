@@ -54,7 +54,7 @@ def _abbreviation_rules(speech: Grammar) -> list[Rule]:
     def spoken(match: re.Match[str]) -> str | None:
         return _abbreviation(match, words)
 
-    return [Rule("abbreviation", pattern, spoken, "./" if speech.code != "fr" else "")]
+    return [Rule("abbreviation", pattern, spoken, "./" if all("." in word or "/" in word for word in words) else "")]
 
 
 def _abbreviation(match: re.Match[str], words: dict[str, str]) -> str | None:
