@@ -35,7 +35,9 @@ def test_a_function_has_at_most_40_lines(path: Path) -> None:
 
 
 def test_the_top_level_is_as_agreed() -> None:
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     top = {name.split("/")[0] for name in listed}
     agreed = {
         "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "repository.yaml", "wyoming_qwen3tts", "addon", "config",

@@ -14,12 +14,13 @@ from .errors import Busy, EngineError, SpeechError
 from .ops.logs import quoted
 from .settings import Limits
 from .speech import FORMAT, Engine, Segment, SpeechRequest, TextStream, Voice
-from .text import language
+from .text import detect
 from .text.front_end import FrontEnd
 from .voices import VoiceCatalog
 
 log = logging.getLogger(__name__)
 
+_SLICE_CHARS = 500  # some 10 ms of work for the text front-end
 _EMPTY_REPLY_S = 0.1  # an error would fail the whole pipeline of an assistant whose model answered with an emoji
 
 
@@ -93,7 +94,7 @@ class SpeechService:
             log.info("The %s engine is %s", self._engine.name, self._engine.state)
 
     async def _load_languages(self) -> None:
-        await asyncio.to_thread(language.warm)
+        await asyncio.to_thread(detect.warm)
         self._can_tell_languages.set()
 
     def open_text(self) -> TextStream:
@@ -174,8 +175,10 @@ class SpeechService:
             if place.take():
                 report.started = self._clock()
             log.debug("%s: text %s", wish.door, quoted(piece))
-            for segment in front_end.add(piece):
-                yield segment
+            for start in range(0, len(piece), _SLICE_CHARS):  # a long text must not hold the event loop
+                for segment in front_end.add(piece[start : start + _SLICE_CHARS]):
+                    yield segment
+                await asyncio.sleep(0)
         for segment in front_end.close():
             yield segment
 

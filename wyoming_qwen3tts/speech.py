@@ -71,11 +71,26 @@ class Voice:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that will be spoken otherwise than it was written."""
+
+    rule: str
+    before: str
+    after: str
+
+    def as_json(self) -> dict[str, str]:
+        """The form the command line and the page show."""
+        return {"rule": self.rule, "from": self.before, "to": self.after}
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """One sentence, or the first clause of a reply, as it will be spoken."""
 
     text: str
-    language: str  # ISO 639-1
+    language: str  # ISO 639-1, one of ours
+    pause_s: float = 0.0  # silence asked for after it
+    changes: tuple[Change, ...] = ()
 
 
 class TextStream:

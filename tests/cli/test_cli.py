@@ -92,7 +92,9 @@ def test_voices_lists_ten_built_in_voices(capsys: pytest.CaptureFixture[str]) ->
     rows = json.loads(capsys.readouterr().out)
     assert main(["voices"]) == 0
 
-    assert {row["name"] for row in rows} >= {f"builtin-{c}" for c in ["de", "en", "es", "fr", "it", "ja", "ko", "pt", "ru", "zh"]}
+    assert {row["name"] for row in rows} >= {
+        f"builtin-{c}" for c in ["de", "en", "es", "fr", "it", "ja", "ko", "pt", "ru", "zh"]
+    }
     assert len(capsys.readouterr().out.splitlines()) == len(rows)
 
 

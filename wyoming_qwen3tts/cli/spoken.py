@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
 from typing import Any
 
 from ..app import build_engine
 from ..errors import BadRequest, SpeechError
 from ..settings import Settings
-from ..text.front_end import FrontEnd
+from ..text.spoken import explain
 from ..voices import VoiceCatalog
 
 
@@ -19,13 +18,13 @@ def spoken(settings: Settings, text: str, language: str | None, *, as_json: bool
     catalog = VoiceCatalog(build_engine(settings).voices())
     fallback = settings.voices.language
     if text != "-":
-        answer = explain(catalog, [text], language, fallback)
+        answer = _explained(catalog, text, language, fallback)
         sys.stdout.write((json.dumps(answer, ensure_ascii=False) if as_json else answer["spoken"]) + "\n")
         return 0
     for line in sys.stdin:
         try:
             pieces, wanted = _parse(line)
-            answer = explain(catalog, pieces, wanted or language, fallback)
+            answer = _explained(catalog, pieces, wanted or language, fallback)
         except SpeechError as error:
             answer = {"error": str(error)}
         sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
@@ -33,23 +32,10 @@ def spoken(settings: Settings, text: str, language: str | None, *, as_json: bool
     return 0
 
 
-def explain(catalog: VoiceCatalog, pieces: Iterable[str], language: str | None, fallback: str) -> dict[str, Any]:
-    """What becomes of a text that arrives in ``pieces``.
-
-    Raises:
-        UnknownVoice: for a language that nobody speaks.
-    """
-    voice = catalog.find(None, language)
-    front_end = FrontEnd(language=voice.language if voice else None, fallback=fallback)
-    segments = [segment for piece in pieces for segment in front_end.add(piece)] + front_end.close()
-    code = segments[0].language if segments else (voice.language if voice else fallback)
-    return {
-        "spoken": " ".join(segment.text for segment in segments),
-        "language": code,
-        "voice": catalog.for_language(code).name,
-        "segments": [segment.text for segment in segments],
-        "changes": [],
-    }
+def _explained(catalog: VoiceCatalog, text: str | list[str], language: str | None, fallback: str) -> dict[str, Any]:
+    voice = catalog.find(None, language)  # says which languages there are if this is none of them
+    answer = explain(text, voice.language if voice else None, fallback=fallback)
+    return answer | {"voice": catalog.for_language(answer["language"]).name}
 
 
 def _parse(line: str) -> tuple[list[str], str | None]:

@@ -12,7 +12,8 @@ from ..audio.loudness import level
 from ..audio.pcm import Samples, packets, to_pcm, trim
 from ..errors import EngineDown, EngineError
 from ..speech import FORMAT, Segment, SpeechRequest, Voice, VoiceName
-from ..text.language import LANGUAGES, script_language
+from ..text.detect import script_language
+from ..text.language import LANGUAGES
 from .espeak import Espeak
 from .hibari import HibariVoice
 
@@ -79,7 +80,8 @@ class BuiltinEngine:
             pcm = await self._render(segment, request)
             for packet in packets(pause + pcm if pause else pcm, FORMAT.frame_bytes):
                 yield packet
-            pause = FORMAT.silence(self._pause_s if segment.text[-1:] not in ",;:、，；：" else self._pause_s / 2)
+            pause_s = self._pause_s if segment.text[-1:] not in ",;:、，；：" else self._pause_s / 2
+            pause = FORMAT.silence(segment.pause_s or pause_s)
         yield FORMAT.silence(_TAIL_S)
 
     async def _render(self, segment: Segment, request: SpeechRequest) -> bytes:

@@ -1,1 +1,1 @@
-"""The text front-end: from what was written to what is spoken. Pure functions, no I/O."""
+"""The text front-end: from text that still arrives to what will be spoken, in ten languages. Pure, but for the lexicon."""

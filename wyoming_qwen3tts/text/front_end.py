@@ -1,51 +1,173 @@
-"""From what was written to what is spoken, while it is still being written."""
+"""Text that is still arriving -> segments ready to be spoken. The only file here that knows all the others."""
 
-from __future__ import annotations
-
-import html
 import re
-import unicodedata
+from typing import Final
 
-from ..speech import Segment
-from .language import detect
-from .segment import Segmenter
+from ..speech import Change, Segment
+from . import ssml as markup
+from .clean import clean, decode
+from .code_block import MARKERS, SHOWN_CHARS, CodeBlockFilter
+from .detect import decided, detect
+from .draft import Draft
+from .language import normalize_tag
+from .lexicon import EMPTY, Lexicon
+from .normalize import normalize as write_out
+from .segment import LONGEST_CHARS, SETTLED_CHARS, SHORTEST_CHARS, Piece, Splitter
 
-_TAG = re.compile(r"<[^<>]{0,200}>")
-_SPEAKABLE_SYMBOLS = "%&@+="
-
-
-def is_speakable(text: str) -> bool:
-    """Whether there is anything in it that a voice could say: a letter, a digit, money, a sign with a name."""
-    return any(c.isalnum() or unicodedata.category(c) == "Sc" or c in _SPEAKABLE_SYMBOLS for c in text)
+_SPEAKABLE = re.compile(r"[^\W_]")
+_BLANK_START = re.compile(r"[\s.,;:!?…。！？、，；：)\]}»”’」』–—-]+(?=[^\W_\s.,;:!?…])")
+_MARKER = re.compile(f"[{MARKERS}]")
+_TOKEN = re.compile(r"\S+\s")
+_PLAIN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*[,;:!?]?\s")
+_EAST_ASIAN_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff、，]{12,}\Z")
+_HELD_WORDS: Final = 4  # a date, a time or a unit reaches at most this many words to the left: "Monday the 3rd of May"
+_HELD_EAST_ASIAN: Final = 6
 
 
 class FrontEnd:
-    """Text in, in any cuts; segments out. Without ``language`` the first segment decides, for the whole reply."""
+    """One reply on its way to being spoken. Whatever the cuts of the text, the segments are the same."""
 
-    def __init__(self, *, language: str | None = None, fallback: str = "en", ssml: bool = False) -> None:
-        self._language, self._fallback, self._ssml = language, fallback, ssml
-        self._segmenter = Segmenter()
+    def __init__(
+        self,
+        *,
+        language: str | None = None,
+        fallback: str = "en",
+        lexicon: Lexicon = EMPTY,
+        ssml: bool = False,
+        normalize: str = "auto",
+    ) -> None:
+        self._asked = normalize_tag(language)
+        self._fallback = normalize_tag(fallback) or "en"
+        self._last: str | None = None
+        self._lexicon, self._ssml, self._normalize = lexicon, ssml, normalize
+        self._inner = markup.Languages()
+        self._code = CodeBlockFilter()
+        self._splitter = Splitter(self._language_of, ssml=ssml)
+        self._after_cr = False
+        self._short: Piece | None = None  # a piece that is too short when spoken; the next one joins it
 
     def add(self, text: str) -> list[Segment]:
-        """The segments that this text made known."""
-        return self._segments(self._segmenter.add(_without_controls(text)))
+        """The segments that this text completed."""
+        if self._after_cr and text.startswith("\n"):
+            text = text[1:]
+            self._after_cr = False
+        if text:
+            self._after_cr = text.endswith("\r")
+        return self._speak(self._splitter.add(self._code.add(decode(text))))
 
     def close(self) -> list[Segment]:
-        """The rest."""
-        return self._segments(self._segmenter.close())
+        """The segments that were waiting for more text."""
+        pieces = self._splitter.add(self._code.close()) + self._splitter.close()
+        if self._short and not pieces:
+            pieces = [Piece("", starts_line=False)]
+        return self._speak(pieces, is_end=True)
 
-    def _segments(self, pieces: list[str]) -> list[Segment]:
-        found = []
-        for piece in pieces:
-            text = html.unescape(_TAG.sub(" ", piece)) if self._ssml else piece
-            text = " ".join(unicodedata.normalize("NFC", text).split())
-            if not is_speakable(text):
-                continue
-            if self._language is None:
-                self._language = detect(text, self._fallback)
-            found.append(Segment(text, self._language))
-        return found
+    @property
+    def pending(self) -> str:
+        """The beginning of the next segment, as far as no later text can change it."""
+        piece = self._splitter.open_piece
+        if self._short:
+            piece = Piece(self._short.raw + piece.raw, self._short.starts_line)
+        raw = _settled(piece.raw)
+        if not raw.strip() or self._ssml or self._lexicon.longest_words > _HELD_WORDS:
+            return ""
+        fixed = self._inner.current or self._asked
+        if fixed is None:
+            draft = Draft(_MARKER.sub("", raw))
+            clean(draft, starts_line=piece.starts_line)
+            fixed = decided(draft.text + " ", self._last or self._fallback)
+        if fixed is None:
+            return ""
+        spoken, _ = self._written_out(Piece(raw, piece.starts_line), fixed)
+        return _parts(spoken)[0] if spoken else ""
+
+    @property
+    def language(self) -> str:
+        """The language spoken last, or else the one that will be."""
+        return self._last or self._asked or self._fallback
+
+    def _language_of(self, text: str) -> str:
+        return self._inner.current or self._asked or detect(text, self._last, self._fallback)
+
+    def _speak(self, pieces: list[Piece], *, is_end: bool = False) -> list[Segment]:
+        segments: list[Segment] = []
+        for at, piece in enumerate(pieces, start=1):
+            segments += self._segments(piece, is_last=is_end and at == len(pieces))
+        return segments
+
+    def _segments(self, piece: Piece, *, is_last: bool) -> list[Segment]:
+        """The segments of a piece, mostly one. What turns out too short when spoken waits for the next piece."""
+        if self._short:
+            piece = Piece(self._short.raw + piece.raw, self._short.starts_line)
+            self._short = None
+        spoken, draft = self._written_out(piece, None)
+        pause_s = markup.pause_s(piece.raw) if self._ssml else 0.0
+        language = self.language
+        if (
+            spoken
+            and len(spoken) < SHORTEST_CHARS
+            and not is_last
+            and not self._ssml
+            and len(piece.raw) < LONGEST_CHARS
+        ):
+            self._short = piece
+            return []
+        if self._ssml:
+            self._inner.pass_over(piece.raw)
+        if not spoken:
+            return []
+        blocks = [
+            Change("code", self._code.left_out.pop(marker).strip()[:SHOWN_CHARS], "")
+            for marker in _MARKER.findall(piece.raw)
+        ]
+        changes = (*blocks, *draft.changes)
+        last_pauses = [0.0] * (len(parts := _parts(spoken)) - 1) + [pause_s]
+        return [
+            Segment(part, language, pause, changes if at == 0 else ())
+            for at, (part, pause) in enumerate(zip(parts, last_pauses, strict=True))
+        ]
+
+    def _written_out(self, piece: Piece, language: str | None) -> tuple[str, Draft]:
+        """What will be spoken of a piece; without a language given, its language becomes the last one."""
+        draft = Draft(_MARKER.sub("", piece.raw))
+        if self._ssml:
+            markup.read(draft)
+        clean(draft, starts_line=piece.starts_line)
+        if language is None:
+            if not _SPEAKABLE.search(draft.text):
+                return "", draft
+            language = self._last = self._language_of(draft.text)
+        if self._normalize != "off":
+            self._lexicon.apply(draft, language)
+            write_out(draft, language, strict=self._normalize == "strict")
+        spoken = (
+            _BLANK_START.sub("", draft.finished(), count=1)
+            if draft.text[:1] in ".,;:!?…。！？、，；：)]}»”’」』–—-"
+            else draft.finished()
+        )
+        spoken = spoken.strip()
+        return (spoken if _SPEAKABLE.search(spoken) else ""), draft
 
 
-def _without_controls(text: str) -> str:
-    return "".join(c if c.isprintable() or c in "\n\t\u200d" else " " for c in text)
+def _settled(raw: str) -> str:
+    """The part of an unfinished piece that no rule can reach any more: it ends in plain words."""
+    if run := _EAST_ASIAN_RUN.search(raw):
+        return raw[: run.end() - _HELD_EAST_ASIAN]
+    tokens = list(_TOKEN.finditer(raw))
+    for at in range(len(tokens), _HELD_WORDS, -1):
+        if all(_PLAIN.fullmatch(token[0]) for token in tokens[at - _HELD_WORDS - 1 : at]):
+            return raw[: tokens[at - 2].end()]
+    return ""
+
+
+def _parts(spoken: str) -> list[str]:
+    """A text cut into parts of at most 220 characters; only units and dates written out make one longer than its piece."""
+    parts = []
+    while len(spoken) > LONGEST_CHARS:
+        cut = max(spoken.rfind(mark, SETTLED_CHARS, LONGEST_CHARS) for mark in (", ", "; ", "，", "、"))
+        if cut < 0:
+            cut = spoken.rfind(" ", 1, LONGEST_CHARS)
+        cut = cut + 1 if cut > 0 else LONGEST_CHARS
+        parts.append(spoken[:cut].strip())
+        spoken = spoken[cut:].strip()
+    return [*parts, spoken]

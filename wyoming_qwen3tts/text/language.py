@@ -1,75 +1,55 @@
-"""Which of our ten languages a text is in."""
+"""The ten languages, and every spelling of their names that a request may use."""
 
-from __future__ import annotations
+from dataclasses import dataclass
 
-import unicodedata
-from collections import Counter
-from functools import cache
-from typing import Any
 
-#: ISO 639-1 code -> (the model's own name, regional tags that people put into Home Assistant)
-LANGUAGES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "de": ("german", ("de-DE", "de-AT", "de-CH")),
-    "en": ("english", ("en-US", "en-GB", "en-AU", "en-CA", "en-IE", "en-IN", "en-NZ", "en-ZA")),
-    "es": ("spanish", ("es-ES", "es-MX", "es-AR", "es-CL", "es-CO", "es-US")),
-    "fr": ("french", ("fr-FR", "fr-BE", "fr-CA", "fr-CH")),
-    "it": ("italian", ("it-IT", "it-CH")),
-    "ja": ("japanese", ("ja-JP",)),
-    "ko": ("korean", ("ko-KR",)),
-    "pt": ("portuguese", ("pt-BR", "pt-PT")),
-    "ru": ("russian", ("ru-RU",)),
-    "zh": ("chinese", ("zh-CN", "zh-TW", "zh-HK", "zh-Hans", "zh-Hant")),
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language the model speaks."""
+
+    code: str  # ISO 639-1, the name of the language everywhere in this package
+    model_name: str  # what Qwen3-TTS calls it
+    regions: tuple[str, ...]  # tags Home Assistant users choose; advertised beside the code
+
+
+LANGUAGES: dict[str, Language] = {
+    language.code: language
+    for language in (
+        Language("de", "german", ("de-DE", "de-AT", "de-CH")),
+        Language("en", "english", ("en-US", "en-GB", "en-AU", "en-CA", "en-IE", "en-IN", "en-NZ", "en-ZA")),
+        Language("es", "spanish", ("es-ES", "es-MX", "es-AR", "es-CL", "es-CO", "es-419", "es-US")),
+        Language("fr", "french", ("fr-FR", "fr-BE", "fr-CA", "fr-CH")),
+        Language("it", "italian", ("it-IT", "it-CH")),
+        Language("ja", "japanese", ("ja-JP",)),
+        Language("ko", "korean", ("ko-KR",)),
+        Language("pt", "portuguese", ("pt-PT", "pt-BR")),
+        Language("ru", "russian", ("ru-RU",)),
+        Language("zh", "chinese", ("zh-CN", "zh-TW", "zh-HK", "zh-SG", "zh-Hans", "zh-Hant")),
+    )
 }
-_LATIN = ("de", "en", "es", "fr", "it", "pt")
-_LETTERS_TO_TELL = 20  # below that py3langid guesses; `text-and-features.md` 6.4: every miss was a short text
+
+# ISO 639-2/3 codes and the languages' own names; people type these into `language` fields.
+_ALIASES = {
+    "deu": "de", "ger": "de", "deutsch": "de",
+    "eng": "en",
+    "spa": "es", "español": "es", "espanol": "es", "castellano": "es", "castilian": "es",
+    "fra": "fr", "fre": "fr", "français": "fr", "francais": "fr",
+    "ita": "it", "italiano": "it",
+    "jpn": "ja", "jp": "ja", "日本語": "ja",
+    "kor": "ko", "kr": "ko", "한국어": "ko",
+    "por": "pt", "português": "pt", "portugues": "pt",
+    "rus": "ru", "русский": "ru",
+    "zho": "zh", "chi": "zh", "cmn": "zh", "mandarin": "zh", "中文": "zh", "cn": "zh",
+}  # fmt: skip
+_NAMES = {language.model_name: code for code, language in LANGUAGES.items()} | _ALIASES
 
 
-def normalize_tag(tag: str) -> str | None:
-    """``de``, ``de-DE``, ``de_AT`` or ``German`` as ``de``; None for a language that is not ours."""
-    word = tag.strip().lower().replace("_", "-")
-    base = word.split("-", 1)[0]
-    if base in LANGUAGES:
-        return base
-    return next((code for code, (name, _) in LANGUAGES.items() if name == word), None)
-
-
-def script_language(text: str) -> str | None:
-    """The language that the script alone gives away (ja, ko, ru, zh), or None for Latin, other scripts and no
-    letters."""
-    seen: Counter[str] = Counter()
-    for char in text:
-        if char.isalpha():
-            seen[unicodedata.name(char, "?").split(" ", 1)[0]] += 1
-    if not seen:
+def normalize_tag(tag: str | None) -> str | None:
+    """The ISO code of one of our languages for any way of naming it; None for `auto`, nothing, and what we do not speak."""
+    if not tag:
         return None
-    if seen["HIRAGANA"] + seen["KATAKANA"]:
-        return "ja"
-    script = seen.most_common(1)[0][0]
-    return {"HANGUL": "ko", "CYRILLIC": "ru", "CJK": "zh"}.get(script)
-
-
-def detect(text: str, fallback: str) -> str:
-    """The text's language if it can be told, else ``fallback``."""
-    by_script = script_language(text)
-    if by_script == "zh" and fallback == "ja":
-        return "ja"  # a title or a name in kanji alone, in a Japanese home
-    if by_script:
-        return by_script
-    if sum(char.isalpha() for char in text) < _LETTERS_TO_TELL:
-        return fallback
-    code, _ = _identifier().classify(text)
-    return str(code)
-
-
-def warm() -> None:
-    """Load the identifier's tables (about a second), off the path to the first audio."""
-    _identifier()
-
-
-@cache
-def _identifier() -> Any:  # py3langid carries no types
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # import takes a second: not at start
-
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
-    identifier.set_languages(list(_LATIN))
-    return identifier
+    name = tag.strip().casefold().replace("_", "-")
+    primary = name.partition("-")[0]
+    if primary in LANGUAGES:
+        return primary
+    return _NAMES.get(name) or _NAMES.get(primary)

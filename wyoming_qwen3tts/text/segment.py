@@ -1,74 +1,245 @@
-"""Cuts text into sentences as it arrives. Where it cuts never depends on how the text came in."""
+"""The splitter: text that arrives in any cuts becomes sentences, the same ones whatever the cuts.
 
-from __future__ import annotations
+A decision looks only at characters up to a point that the text itself fixes; where they have not come yet, it waits for
+them or for the end. There is no timer (design, decision 7). Pieces are raw text: their markup is removed later, so here it
+counts for nothing and is never cut apart.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
 
-FIRST_CLAUSE_CHARS = 25  # a reply's first clause may leave this early: sound sooner, prosody still whole
-FRAGMENT_CHARS = 12  # shorter pieces are joined to the next: very short inputs make the model run away
-HARD_CHARS = 220
+from .code_block import MARKERS
+from .full_stop import Stop, goes_on, is_german_month, judge
 
-_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”）]*|\n+")
-_CLAUSE = re.compile(r"[,;:—–](?=\s)|[、，；：]")
-_ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:\w|Mr|Mrs|Ms|Dr|Prof|St|Sr|Sra|Jr|vs|etc|No|Nr|ca|bzw|usw|z\.\s?B|d\.\s?h|e\.g|i\.e|approx|Inc|Ltd|Fig"
-    r"|\d{1,2})\.$"
+SHORTEST_CHARS: Final = (
+    12  # a shorter fragment joins the next: very short inputs make the model run away (vllm-omni#4576)
 )
+LONGEST_CHARS: Final = 220
+SETTLED_CHARS: Final = (
+    180  # a forced cut falls between here and LONGEST_CHARS, so text up to here can be spoken before it
+)
+CLAUSE_CHARS: Final = 25  # the first clause of a reply may go from here, so that sound starts early
+TARGET_CHARS: Final = 2_000  # the longest link target that is still taken for one
+TAG_CHARS: Final = 300
+WORD_CHARS: Final = 40  # how much of the next word a decision may ask for
+
+_LANDMARK = re.compile(r"[.!?…。！？｡\n<,;:，、；：–—「『」』\]]|(?<=\s)-")
+_TAG = re.compile(r"<(?:!--(?:[^-]|-(?!->))*-->|/?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>)")
+_OPEN_TAG = re.compile(r"<(?:!?-{0,2}|!--(?:[^-]|-(?!->))*|/?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?|/)\Z")
+_TARGET = re.compile(r"\]\([^\s()]*(?:\([^\s()]*\)[^\s()]*)*(?:[ \t]+\"[^\"\n]*\")?\)")
+_OPEN_TARGET = re.compile(r"\](?:\([^\s()]*(?:\([^\s()]*(?:\)[^\s()]*)?)*(?:[ \t]+(?:\"[^\"\n]*\"?)?)?)?\Z")
+_STOP_RUN = re.compile(r"[.!?…‽]{1,16}[\"'”’»)\]*_`~）」』}]{0,8}")
+_GAP = re.compile(r"[ \t\u00a0\u202f\u3000]+")
+_SOFT_END = re.compile(r"[.!?…]\s|[。！？｡\n<]")
+_SOFT_TAIL = re.compile(r"[.!?…]\Z")
+_FORCED_TAG = re.compile(r"</?(?:break|p|s|lang|speak|paragraph|sentence)\b", re.IGNORECASE)
+_MARKER = re.compile(f"[{MARKERS}]")
+_UNSPOKEN = re.compile(
+    r"[*_`#~|>\ue010-\ue40f\s\u2600-\u27bf\ufe0f\u200d\U0001f000-\U0001faff]+|<[^<>]{1,200}>|\]\([^\s()]*\)"
+)
+_SPEAKABLE = re.compile(r"[^\W_]")
+_CJK_LETTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_CJK_END: Final = "。！？｡"
+_CLAUSE: Final = ",;:，、；：–—-"
 
 
-class Segmenter:
-    """Text in, in any cuts; sentences out."""
+class _Verdict(Enum):
+    PASS = "pass"
+    CUT = "cut"
+    WAIT = "wait"
 
-    def __init__(self) -> None:
-        self._rest = ""
-        self._first = True
 
-    def add(self, text: str) -> list[str]:
-        """The sentences that this text finished."""
-        self._rest += text
-        return list(self._cut(final=False))
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Raw text of one segment; ``starts_line`` says whether line markup may stand at its beginning."""
 
-    def close(self) -> list[str]:
-        """Whatever is left."""
-        done = list(self._cut(final=True))
-        rest = self._rest.strip()
-        self._rest = ""
-        return [*done, rest] if rest else done
+    raw: str
+    starts_line: bool
 
-    def _cut(self, *, final: bool) -> Iterator[str]:
-        while (end := self._end(final=final)) is not None:
-            piece, self._rest = self._rest[:end].strip(), self._rest[end:]
-            if piece:
-                self._first = False
-                yield piece
 
-    def _end(self, *, final: bool) -> int | None:
-        text = self._rest
-        if self._first:
-            for match in _CLAUSE.finditer(text, 0, HARD_CHARS):
-                if match.end() >= FIRST_CLAUSE_CHARS and self._sentence_end(text[: match.end()]) is None:
-                    return match.end()
-        end = self._sentence_end(text)
-        if end is not None and end <= HARD_CHARS:
-            return end
-        if len(text) > HARD_CHARS:
-            space = text.rfind(" ", FRAGMENT_CHARS, HARD_CHARS)
-            return space if space > 0 else HARD_CHARS
-        return None
+class Splitter:
+    """Cuts a stream of text into pieces of 12 to 220 characters, at sentence ends wherever there are some."""
 
-    @staticmethod
-    def _sentence_end(text: str) -> int | None:
-        for match in _END.finditer(text):
-            piece = text[: match.end()]
-            if "\n" in match.group():
-                if piece.strip():
-                    return match.end()
+    def __init__(self, language_of: Callable[[str], str], *, ssml: bool = False) -> None:
+        self._language_of, self._ssml = language_of, ssml
+        self._text = ""
+        self._start = 0  # where the open piece starts in `_text`
+        self._at = 0  # everything before it is decided
+        self._unspoken = 0  # characters of markup in the open piece
+        self._held = ""  # a fragment too short to stand alone; the open piece continues it
+        self._quotes = 0  # how deep in 「」 we are
+        self._starts_line = True  # the held fragment, or else the open piece, does
+        self._is_first = True
+        self._done: list[Piece] = []
+
+    def add(self, text: str) -> list[Piece]:
+        """The pieces that this text completed."""
+        self._text += text
+        return self._scan(ended=False)
+
+    def close(self) -> list[Piece]:
+        """The pieces that were waiting for more text."""
+        self._done = self._scan(ended=True)
+        self._cut(len(self._text), forced=True)
+        return self._take()
+
+    @property
+    def open_piece(self) -> Piece:
+        """The beginning of the next piece, as far as it is certain."""
+        end = min(self._at, self._start + self._unspoken + max(0, SETTLED_CHARS - len(self._held)))
+        return Piece(self._held + self._text[self._start : end], self._starts_line)
+
+    def _take(self) -> list[Piece]:
+        pieces, self._done = self._done, []
+        self._text, self._at, self._start = self._text[self._start :], self._at - self._start, 0
+        return pieces
+
+    def _scan(self, *, ended: bool) -> list[Piece]:
+        while True:
+            limit = self._start + self._unspoken + max(1, LONGEST_CHARS - len(self._held))
+            found = _LANDMARK.search(self._text, self._at, min(limit, len(self._text)))
+            if found is None and limit > len(self._text):
+                self._at = len(self._text)
+                break
+            if found is None:
+                self._cut(self._forced_end(limit), forced=True)
                 continue
-            wide = any(char in "。！？" for char in match.group())
-            if len(piece.strip()) * (3 if wide else 1) < FRAGMENT_CHARS:
-                continue
-            if match.group() == "." and _ABBREVIATION.search(piece):
-                continue
-            return match.end()
-        return None
+            self._at = found.start()
+            verdict = self._judge(found[0], ended=ended)
+            if verdict is _Verdict.WAIT:
+                break
+            if verdict is _Verdict.PASS:
+                self._at = max(self._at, found.end())
+        return self._take()
+
+    def _judge(self, mark: str, *, ended: bool) -> _Verdict:
+        """What the landmark at ``_at`` means; a cut is made here, and markup is stepped over."""
+        if mark == "\n":
+            return self._cut(self._at + 1)
+        if mark in _CJK_END:
+            return _Verdict.PASS if self._quotes else self._cut(self._at + 1)
+        if mark in ".!?…":
+            return self._sentence_end(ended=ended)
+        if mark in "「『」』":
+            self._quotes = max(0, self._quotes + (1 if mark in "「『" else -1))
+            return _Verdict.PASS
+        if mark == "<":
+            return self._step_over(_TAG, _OPEN_TAG, TAG_CHARS, ended=ended)
+        if mark == "]":
+            return self._step_over(_TARGET, _OPEN_TARGET, TARGET_CHARS, ended=ended)
+        return self._clause_end(ended=ended)
+
+    def _step_over(self, whole: re.Pattern[str], begun: re.Pattern[str], chars: int, *, ended: bool) -> _Verdict:
+        """Pass a tag or a link target in one step, so that nothing inside it is taken for the end of a sentence."""
+        end = self._at + chars
+        if match := whole.match(self._text, self._at, end):
+            if self._ssml and _FORCED_TAG.match(match[0]):
+                return self._cut(match.end(), forced=True)
+            self._unspoken += len(match[0])
+            self._at = match.end()
+            return _Verdict.PASS
+        if not ended and len(self._text) < end and begun.match(self._text, self._at):
+            return _Verdict.WAIT
+        return _Verdict.PASS
+
+    def _sentence_end(self, *, ended: bool) -> _Verdict:
+        run = _STOP_RUN.match(self._text, self._at)
+        assert run is not None  # the landmark is its first character
+        end = run.end()
+        if end == len(self._text):
+            return _Verdict.PASS if ended else _Verdict.WAIT
+        following = self._text[end]
+        if following == "\n":
+            self._at = end
+            return self._cut(end + 1)
+        if not following.isspace():
+            if self._text[self._at] != "." and _CJK_LETTER.match(following):
+                return self._cut(end)
+            return self._pass_to(end)
+        return self._judge_stop(run[0], end, ended=ended)
+
+    def _judge_stop(self, run: str, end: int, *, ended: bool) -> _Verdict:
+        """A terminator with whitespace behind it: the end of the sentence, unless the words around say otherwise."""
+        stop = self._stop(run)
+        gap = _GAP.match(self._text, end)
+        start = gap.end() if gap else end
+        word = self._text[start : start + WORD_CHARS].partition("\n")[0].split(maxsplit=1)
+        next_word = word[0] if word else ""
+        comes_more = not ended and len(self._text) < start + WORD_CHARS
+        if stop in (Stop.ASK_NEXT, Stop.ASK_WORD) and comes_more and start == len(self._text):
+            return _Verdict.WAIT
+        if stop is Stop.ASK_WORD and comes_more and start + len(next_word) == len(self._text):
+            return _Verdict.WAIT
+        if stop is Stop.ASK_WORD and is_german_month(next_word):
+            stop = Stop.INSIDE
+        if stop in (Stop.ASK_NEXT, Stop.ASK_WORD):
+            stop = Stop.INSIDE if goes_on(next_word) else Stop.END
+        return self._pass_to(end) if stop is Stop.INSIDE else self._cut(end)
+
+    def _stop(self, run: str) -> Stop:
+        if run.startswith(".") and not run.startswith(".."):
+            before = self._held + self._text[self._start : self._at]
+            return judge(before, self._language_of)
+        if run[0] in ".…" or run[-1] in "\"'”’»)":  # "Well... perhaps", '"Really?" he said'
+            return Stop.ASK_NEXT
+        return Stop.END
+
+    def _clause_end(self, *, ended: bool) -> _Verdict:
+        """Let the first clause of a reply go early, if it is long enough and what is left will be no fragment."""
+        end = self._at + 1
+        if not self._is_first or self._weight(self._held + self._text[self._start : end]) < CLAUSE_CHARS:
+            return _Verdict.PASS
+        rest = self._text[end : end + SHORTEST_CHARS + 1]
+        if _SOFT_END.search(rest):
+            return _Verdict.PASS
+        if len(rest) <= SHORTEST_CHARS:
+            return _Verdict.PASS if ended else _Verdict.WAIT
+        if _SOFT_TAIL.search(rest):
+            return _Verdict.PASS
+        mark, before = self._text[self._at], self._text[self._at - 1]
+        if mark in "–—-" and not (before.isspace() and rest[0].isspace()):
+            return _Verdict.PASS
+        if mark in ",;:" and not rest[0].isspace():
+            return _Verdict.PASS
+        if before.isdigit() and rest.lstrip()[:1].isdigit():
+            return _Verdict.PASS
+        return self._cut(end)
+
+    def _pass_to(self, end: int) -> _Verdict:
+        self._at = end
+        return _Verdict.PASS
+
+    def _cut(self, end: int, *, forced: bool = False) -> _Verdict:
+        """End the open piece here; a fragment is held for the next one, silence is dropped."""
+        raw = self._held + self._text[self._start : end]
+        weight = self._weight(raw)
+        self._start = self._at = end
+        self._unspoken = self._quotes = 0
+        if forced or weight >= SHORTEST_CHARS or len(raw) > LONGEST_CHARS:
+            if _SPEAKABLE.search(raw) or (self._ssml and "<" in raw):
+                self._done.append(Piece(raw, self._starts_line))
+                self._is_first = False
+            self._held = ""
+        else:
+            self._held = raw if _SPEAKABLE.search(raw) else "".join(_MARKER.findall(raw))
+        if not _SPEAKABLE.search(self._held):
+            self._starts_line = raw.endswith("\n")
+        return _Verdict.CUT
+
+    def _weight(self, raw: str) -> int:
+        """How many of these characters will be spoken, roughly."""
+        return len(_UNSPOKEN.sub(" ", raw).strip())
+
+    def _forced_end(self, limit: int) -> int:
+        """Where to cut a text that is too long: at a clause, or else at whitespace, or else right here."""
+        settled = max(self._start, limit - (LONGEST_CHARS - SETTLED_CHARS))
+        for at in range(limit - 1, settled, -1):
+            if self._text[at].isspace() and self._text[at - 1] in _CLAUSE or self._text[at] in "，、；：":
+                return at + 1
+        for at in range(limit - 1, self._start, -1):
+            if self._text[at].isspace() and not (self._text[at - 1].isdigit() and at > settled):
+                return at + 1
+        return limit

@@ -42,6 +42,6 @@ def _voice(voice: Voice) -> TtsVoice:
         version=__version__,
         # Home Assistant refuses a tag that is not here, letter for letter (home-assistant/core#134067), so the
         # regional ones are.
-        languages=[tag for code in voice.languages for tag in (code, *LANGUAGES[code][1])],
+        languages=[tag for code in voice.languages for tag in (code, *LANGUAGES[code].regions)],
         speakers=None,
     )

@@ -1,0 +1,57 @@
+"""What is written in the golden tables is spoken as they say."""
+
+import re
+
+import pytest
+
+from wyoming_qwen3tts.text.language import LANGUAGES
+from wyoming_qwen3tts.text.spoken import explain
+
+from .golden import RIGHT, WRONG, Line
+
+# Letters, digits, blanks and punctuation; a digit pair with a point, a comma or a colon between is not punctuation.
+UNSPEAKABLE = re.compile(r"[^\w\s.,;:!?…'\"()’‘“”„«»¿¡。！？、，；：「」『』（）《》〈〉・·ー—–-]|\d[.,:/]\d|_")
+HAS_A_RIDDLE = re.compile(r"[°%€$£¥₩₽+=<>±~&@#§№/½→*_\[]|\d[.,:]\d")
+
+
+@pytest.mark.parametrize("line", RIGHT, ids=lambda line: f"{line.language}: {line.written}")
+def test_a_line_is_spoken_as_the_table_says(line: Line) -> None:
+    assert explain(line.written, line.language)["spoken"] == line.spoken
+
+
+@pytest.mark.parametrize(
+    "line", [pytest.param(line, marks=pytest.mark.xfail(strict=True, reason="known wrong")) for line in WRONG],
+    ids=lambda line: f"{line.language}: {line.written}",
+)  # fmt: skip
+def test_a_line_that_is_known_to_be_spoken_wrong(line: Line) -> None:
+    assert explain(line.written, line.language)["spoken"] == line.spoken
+
+
+@pytest.mark.parametrize("line", RIGHT, ids=lambda line: f"{line.language}: {line.written}")
+def test_no_sign_is_left_in_what_is_spoken(line: Line) -> None:
+    assert not UNSPEAKABLE.search(explain(line.written, line.language)["spoken"])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_sixty_lines(language: str) -> None:
+    assert sum(line.language == language for line in RIGHT) >= 60
+
+
+@pytest.mark.parametrize(
+    "line",
+    [line for line in RIGHT if HAS_A_RIDDLE.search(line.written)],
+    ids=lambda line: f"{line.language}: {line.written}",
+)
+def test_a_line_that_is_spoken_otherwise_says_by_which_rule(line: Line) -> None:
+    assert any(
+        change["rule"] and change["from"] != change["to"] for change in explain(line.written, line.language)["changes"]
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_language_of_golden_lines_is_found_without_being_told(language: str) -> None:
+    mine = [line.written for line in RIGHT if line.language == language]
+
+    right = sum(explain(written)["language"] == language for written in mine)
+
+    assert right / len(mine) >= 0.95

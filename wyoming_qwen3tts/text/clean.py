@@ -1,0 +1,120 @@
+"""What cannot be spoken goes: control characters, Markdown, HTML, tables, emoji. What they hold stays."""
+
+import html
+import re
+import unicodedata
+from typing import Final
+
+from .draft import Draft
+
+# Control and format characters, lone surrogates, private use. U+200C and U+200D join emoji and are dropped with them.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffd"
+    "\ud800-\udfff\ue000-\uf8ff\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
+)
+_LINE_BREAK = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_SPACES = re.compile(r"[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
+_MARK_RUN = re.compile(
+    r"([\u0300-\u036f\u1ab0-\u1aff\u20d0-\u20ff\ufe20-\ufe2f])[\u0300-\u036f\u1ab0-\u1aff\u20d0-\u20ff\ufe20-\ufe2f]{2,}"
+)
+
+_EMOJI = re.compile(
+    "(?:[\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
+    "[\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff]*|[#*0-9]\ufe0f?\u20e3|[\ufe0e\ufe0f\u20e3\u00a9\u00ae\u2122])+"
+)
+_ARROWS: Final = frozenset("←→↔⇒⇐⇔➜➔➡⟶↑↓⬆⬇")
+# Wide forms of East Asian typing and letter-like symbols: ％ ℃ ㎡ ① become what their plain forms are.
+_WIDE = re.compile(
+    "[\uff03-\uff06\uff0b\uff0d\uff0f-\uff19\uff1c-\uff1e\uff20-\uff3a\uff41-\uff5a\uff5e\uffe0-\uffe6\u2460-\u2473\u2103\u2109\u3371-\u33df\ufb00-\ufb06]"
+    "|(?<=[0-9\uff10-\uff19])[\uff0e\uff1a\uff0c](?=[0-9\uff10-\uff19])"
+)
+
+_ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,24}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});")
+_COMMENT = re.compile(r"<!--(?:[^-]|-(?!->))*-->")
+_BREAK_TAG = re.compile(r"</?(?:br|p|div|li|ul|ol|tr|h[1-6]|hr)\b[^<>]{0,200}>", re.IGNORECASE)
+_TAG = re.compile(r"</?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>")
+
+_TASK = re.compile(r"^([ \t]*(?:[-*+•][ \t]+)?)\[[ xX]\][ \t]+", re.MULTILINE)
+_RULE_LINE = re.compile(r"^[ \t]*(?:[-*_=][ \t]*){3,}$", re.MULTILINE)
+_TABLE_RULE = re.compile(r"^[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \t]*)*\|?[ \t]*$", re.MULTILINE)
+_HEADING = re.compile(r"^[ \t]*#{1,6}[ \t]+|[ \t]+#{1,6}[ \t]*$", re.MULTILINE)
+_QUOTE = re.compile(r"^(?:[ \t]*>)+[ \t]?", re.MULTILINE)
+_BULLET = re.compile(r"^[ \t]*(?:[-*+•◦▪●‣·–—][ \t]+|[•◦▪●‣])", re.MULTILINE)
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^\s()]*(?:\([^\s()]*\)[^\s()]*)*(?:[ \t]+\"[^\"\n]*\")?\)")
+_HALF_LINK = re.compile(r"\]\([^\s()]*(?:\([^\s()]*\)[^\s()]*)*(?:[ \t]+\"[^\"\n]*\")?\)")
+_FOOTNOTE = re.compile(r"\[\^[^\[\]\s]{1,20}\]:?")
+_REFERENCE = re.compile(r"\[([^\[\]]+)\]\[[^\[\]]*\]")
+_AUTOLINK = re.compile(r"<((?:https?://|mailto:)[^<>\s]+|[^<>\s@]+@[^<>\s]+)>")
+_CODE = re.compile(r"(`+)([^`]+)\1")
+_EMPHASIS = re.compile(
+    r"(?<![\w*])(\*{1,3}|_{1,3}|~~)(?=[^\s*_~])([^*~\n]*?[^\s*_~])\1(?!\w)|(\*{2,3})(?=\S)([^*\n]*[^\s*])\3"
+)
+_LEFTOVER = re.compile(r"(?<!\d)\*+|\*+(?!\d| \d)|\*{2,}|(?<!\w)_+|_+(?!\w)|~~+|`+|\\(?=[*_#`~\[\]()>|])")
+_INNER_UNDERSCORE = re.compile(r"(?<=\w)_+(?=\w)")
+_CELL = re.compile(r"^[ \t]*\|[ \t]*|[ \t]*\|[ \t]*$", re.MULTILINE)
+_CELLS = re.compile(r"[ \t]*\|+[ \t]*")
+_LINE_JOIN = re.compile(r"([^\s.,;:!?…。！？、，；：])?([.,;:!?…。！？、，；：]?)[ \t]*\n\s*")
+_EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+
+
+def decode(text: str) -> str:
+    """Text as it comes in: one kind of line end, nothing invisible. Works on any piece of a stream."""
+    return _INVISIBLE.sub("", _LINE_BREAK.sub("\n", text))
+
+
+def clean(draft: Draft, *, starts_line: bool) -> None:
+    """Take the markup out of a piece of text, and make one line of it."""
+    draft.text = unicodedata.normalize("NFC", _MARK_RUN.sub(r"\1", draft.text))
+    draft.text = _SPACES.sub(" ", draft.text)
+    draft.unwrap("width", _WIDE, lambda match: unicodedata.normalize("NFKC", match[0]))
+    _html(draft)
+    _lines(draft, starts_line=starts_line)
+    _spans(draft)
+    draft.unwrap("emoji", _EMOJI, lambda match: match[0] if match[0][0] in _ARROWS else " ")
+    draft.text = _SPACES.sub(" ", _LINE_JOIN.sub(_join, draft.text.strip())).strip()
+
+
+def _html(draft: Draft) -> None:
+    if "<" in draft.text:
+        draft.unwrap("link", _AUTOLINK, lambda match: match[1])
+        draft.unwrap("html", _COMMENT, " ")
+        draft.unwrap("html", _BREAK_TAG, "\n")
+        draft.unwrap("html", _TAG, "")
+    if "&" in draft.text:
+        draft.unwrap("html", _ENTITY, lambda match: _SPACES.sub(" ", decode(html.unescape(match[0]))))
+
+
+def _lines(draft: Draft, *, starts_line: bool) -> None:
+    first, newline, rest = ("", "", draft.text) if starts_line else draft.text.partition("\n")
+    draft.text = rest
+    if "|" in rest:
+        draft.unwrap("table", _TABLE_RULE, "")
+        draft.unwrap("table", _CELL, "")
+        draft.unwrap("table", _CELLS, ", ")
+    draft.unwrap("rule", _RULE_LINE, "")
+    draft.unwrap("quote", _QUOTE, "")
+    draft.unwrap("heading", _HEADING, "")
+    draft.unwrap("list", _TASK, lambda match: match[1])
+    draft.unwrap("list", _BULLET, "")
+    draft.text = first + newline + draft.text
+
+
+def _spans(draft: Draft) -> None:
+    if "[" in draft.text or "]" in draft.text:
+        draft.unwrap("link", _LINK, lambda match: match[1])
+        draft.unwrap("link", _HALF_LINK, "")
+        draft.unwrap("link", _FOOTNOTE, "")
+        draft.unwrap("link", _REFERENCE, lambda match: match[1])
+    if "`" in draft.text:
+        draft.unwrap("code", _CODE, lambda match: match[2])
+    for _ in range(2):  # bold inside italic
+        draft.unwrap("emphasis", _EMPHASIS, lambda match: match[2] or match[4])
+    draft.unwrap("emphasis", _LEFTOVER, "")
+
+
+def _join(match: re.Match[str]) -> str:
+    """A line end inside a piece is a short pause, unless there is punctuation already."""
+    last, mark = match[1] or "", match[2]
+    if mark or not last:
+        return f"{last}{mark} "
+    return f"{last}，" if _EAST_ASIAN.match(last) else f"{last}, "

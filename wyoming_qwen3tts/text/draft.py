@@ -1,0 +1,63 @@
+"""A text on its way to being spoken, and the record of what was changed on that way."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from ..speech import Change
+
+SHOWN_CHARS: Final = 200
+
+# Digits of a finished phrase are kept in a private-use block, so that no later rule takes them for something else.
+_HIDE: Final = {ord(str(digit)): 0xE000 + digit for digit in range(10)}
+_SHOW: Final = {0xE000 + digit: str(digit) for digit in range(10)}
+
+
+Spoken = Callable[[re.Match[str]], str | None] | str
+
+
+class Draft:
+    """Text that rules rewrite one after the other; what a rule has written, later rules leave alone."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.changes: list[Change] = []
+
+    def rewrite(self, rule: str, pattern: re.Pattern[str], spoken: Spoken) -> None:
+        """Replace every match by its finished spoken form, or leave it where ``spoken`` says None."""
+
+        def finished(match: re.Match[str]) -> str | None:
+            after = spoken if isinstance(spoken, str) else spoken(match)
+            if (
+                after
+                and match[0].endswith(".")
+                and not after.rstrip().endswith(".")
+                and not match.string[match.end() :].strip()
+            ):
+                return f"{after}."  # the full stop of an abbreviation was the sentence's too
+            return after
+
+        self._sub(rule, pattern, finished, _HIDE)
+
+    def unwrap(self, rule: str, pattern: re.Pattern[str], inner: Spoken) -> None:
+        """Replace every match by text that later rules still have to look at."""
+        self._sub(rule, pattern, inner, {})
+
+    def _sub(self, rule: str, pattern: re.Pattern[str], spoken: Spoken, hide: Mapping[int, int]) -> None:
+        def replace(match: re.Match[str]) -> str:
+            after = spoken if isinstance(spoken, str) else spoken(match)
+            if after is None or after == match[0]:
+                return match[0]
+            self.note(rule, match[0], after)
+            return after.translate(hide)
+
+        self.text = pattern.sub(replace, self.text)
+
+    def note(self, rule: str, before: str, after: str) -> None:
+        """Record a change."""
+        before, after = before.translate(_SHOW).strip("\n"), after.translate(_SHOW).strip("\n")
+        self.changes.append(Change(rule, before[:SHOWN_CHARS], after[:SHOWN_CHARS]))
+
+    def finished(self) -> str:
+        """The text with every digit shown again."""
+        return self.text.translate(_SHOW)

@@ -1,0 +1,176 @@
+"""Whether a full stop ends its sentence: abbreviations, initials, ordinals, list numbers and units in ten languages.
+
+Sources of the lists: CLDR's segmentation suppressions for de, en, es, fr, it, pt and ru (the idea and the commonest entries), the
+failures noted in the design (``wyoming-ha.md`` 4, ``text-and-features.md`` 6.3), and everyday replies.
+"""
+
+import re
+from collections.abc import Callable
+from enum import Enum
+from typing import Final
+
+
+class Stop(Enum):
+    """What a full stop followed by whitespace is."""
+
+    END = "end"  # of the sentence, whatever follows
+    INSIDE = "inside"  # the sentence goes on, whatever follows
+    ASK_NEXT = "ask next"  # the first character of the next word tells
+    ASK_WORD = "ask word"  # the whole next word tells
+
+
+# Never at the end of a sentence: something always follows them.
+_OPEN: Final = {
+    "de": "dr prof hr fr nr abs art ing dipl st str z z.b bzw ca inkl exkl zzgl evtl ggf d d.h u u.a v v.a i i.d.r o vgl mind max min s"
+    " tel jan feb mär apr jun jul aug sep sept okt nov dez mo di mi do sa so gem bes sog bspw vs geb",
+    "en": "dr mr mrs ms prof st ave rd blvd sgt gen col capt lt rev hon jr sr vs e.g i.e no nos fig approx apt vol pp jan feb mar apr jun"
+    " jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat dept est ext mt ft",
+    "es": "sr sra srta sres dr dra d dña prof profa ud uds pág núm n.º no av avda c p.ej ej aprox máx mín tel ee izq dcha ene feb abr jun"
+    " jul ago sep sept oct nov dic gral vs art cap fig",
+    "fr": "m mm mme mlle dr pr me st ste p.ex ex cf env av bd no n° tél janv févr avr juil sept oct nov déc max min art chap fig vol vs",
+    "it": "sig sigg sig.ra sig.na dott dott.ssa prof prof.ssa ing avv arch geom on p.es es cfr ca pag n v tel gen feb mar apr mag giu lug"
+    " ago set ott nov dic max min st vs art cap fig p.zza",
+    "pt": "sr sra srta dr dra prof profa eng p.ex ex pág n.º av r tel jan fev mar abr mai jun jul ago set out nov dez máx mín aprox vs art"
+    " cap fig exmo exma d",
+    "ru": "т.е ул д кв стр рис см им пр просп пл пер бул корп обл р-н гр проф акад доп макс мин тел напр рт янв февр апр авг сент окт нояб дек"
+    " пн вт ср чт пт св г-н г-жа ок",
+    "ja": "dr mr mrs ms no vs", "ko": "dr mr mrs ms no vs", "zh": "dr mr mrs ms no vs",
+}  # fmt: skip
+# Inside a sentence or at its end: what follows tells.
+_CLOSING: Final = {
+    "de": "usw etc u.s.w o.ä u.ä a.m p.m n.chr v.chr co u.v.m std min sek tsd mio mrd jh jhd",
+    "en": "etc a.m p.m am pm u.s u.k u.s.a inc ltd corp co b.c a.d d.c min sec hr hrs al",
+    "es": "etc a.m p.m uu ee.uu a.c d.c min seg h cía s.a",
+    "fr": "etc a.m p.m min sec h av.j.-c",
+    "it": "ecc etc a.m p.m a.c d.c min sec h s.p.a s.r.l",
+    "pt": "etc a.m p.m min seg h a.c d.c ltda s.a cia",
+    "ru": "т.д т.п др пр г гг в вв н.э мин сек ч тыс млн млрд руб коп р экз чел",
+    "ja": "etc a.m p.m", "ko": "etc a.m p.m", "zh": "etc a.m p.m",
+}  # fmt: skip
+OPEN: Final = {code: frozenset(words.split()) for code, words in _OPEN.items()}
+CLOSING: Final = {code: frozenset(words.split()) for code, words in _CLOSING.items()}
+
+# "e.g", "z.B": what only one language writes is told from any text, before its language is clear.
+_KNOWN: Final = frozenset().union(*OPEN.values(), *CLOSING.values())
+_TITLES: Final = "dr dra mr mrs sr sra srta sig sigg dott prof mme mlle hr"
+_DOTTED: Final = frozenset(word for words in OPEN.values() for word in words if "." in word) | frozenset(
+    _TITLES.split()
+)
+
+_GERMAN_MONTHS: Final = frozenset(
+    "januar jänner jan februar feber feb märz mär april apr mai juni jun juli jul august aug september sep sept oktober okt november nov"
+    " dezember dez".split()
+)
+# A number after one of these is an ordinal in German: "am 3. Mai", "im 2. Stock", "der 1. Alarm".
+_BEFORE_ORDINAL: Final = frozenset(
+    "am der die das den dem des vom zum zur im bis ab seit jeder jede jedes jeden mein dein sein ihr unser mit ihrem ihren zum beim und"
+    " montag dienstag mittwoch donnerstag freitag samstag sonntag".split()
+)
+_LETTERED: Final = frozenset(
+    "plan vitamin zone group gruppe line linie grade class klasse type typ option section vitamine groupe plano grupo gruppo vitamina"
+    " группа план часть".split()
+)
+
+_LAST_WORDS = re.compile(r"(?:(\S{1,24})\s+)?([^\s(\[{\"'“„«]{1,40})$")
+_NUMBER = re.compile(r"[(]?\d{1,4}")
+_ROMAN = re.compile(r"[IVX]{1,5}")
+_NOT_LETTERS = re.compile(r"[^\w.°º/²³-]+")
+_LIST_NUMBER = re.compile(r"[\s>*_#(-]*\d{1,3}")
+
+
+def judge(before: str, language_of: Callable[[str], str]) -> Stop:
+    """What the full stop after ``before`` is; most of the time its language need not be asked for."""
+    match = _LAST_WORDS.search(before[-70:])
+    if not match:
+        return Stop.END
+    previous = _NOT_LETTERS.sub("", (match[1] or "").casefold()).strip(".")
+    shown = _NOT_LETTERS.sub("", match[2])
+    word = shown.casefold().strip(".")
+    after_number = (match[1] or "")[-1:].isdigit() or "°" in shown or (shown[:1].isdigit() and not shown.isdigit())
+    if _LIST_NUMBER.fullmatch(before.rpartition("\n")[2]):
+        return Stop.INSIDE
+    joined = f"{previous}.{word}"
+    if joined in _DOTTED or word in _DOTTED:
+        return Stop.INSIDE
+    if word not in _KNOWN and joined not in _KNOWN and not _NUMBER.fullmatch(shown) and not _ROMAN.fullmatch(shown):
+        return (
+            _letter(shown, previous, after_number=after_number)
+            if len(word) == 1 and word.isalpha()
+            else _by_shape(word)
+        )
+    language = language_of(before)
+    if _NUMBER.fullmatch(shown):
+        return _number(shown, previous, language)
+    if _ROMAN.fullmatch(shown) and language == "de" and len(shown) > 1:
+        return Stop.ASK_NEXT
+    if joined in CLOSING[language] or (word in CLOSING[language] and not (word in OPEN[language] and not after_number)):
+        return Stop.ASK_NEXT
+    if word in OPEN[language] and not after_number and not _sentence_word(shown, language, previous):
+        return Stop.INSIDE
+    if len(word) == 1 and word.isalpha():
+        return _letter(shown, previous, after_number=after_number)
+    return _by_shape(word)
+
+
+def _by_shape(word: str) -> Stop:
+    """ "U.S", "a.m": short letters between full stops may end a sentence or not."""
+    parts = word.split(".")
+    if len(parts) > 1 and all(len(part) <= 2 and part.isalpha() for part in parts):
+        return Stop.ASK_NEXT
+    return Stop.END
+
+
+def goes_on(next_word: str) -> bool:
+    """Whether the first character of the next word says that the sentence has not ended."""
+    first = next_word[:1]
+    return first.islower() or first in ",;:)]}%–-"
+
+
+def _sentence_word(shown: str, language: str, previous: str) -> bool:
+    """Whether a word that looks like an abbreviation is an ordinary one: "No.", "so.", "am Mi. " stays one."""
+    if language in ("de", "it") and shown in ("so", "do", "so", "min", "on", "es", "set", "mag", "di"):
+        return True
+    if language in ("en", "es") and shown.casefold() in (
+        "no",
+        "sat",
+        "mar",
+        "fig",
+        "ext",
+        "mon",
+        "est",
+        "set",
+        "fri",
+        "sun",
+    ):
+        return shown.islower() or not previous or language == "es"
+    return language in ("es", "pt", "it", "fr") and shown in (
+        "me",
+        "mar",
+        "set",
+        "mai",
+        "ex",
+        "out",
+        "on",
+        "art",
+        "cap",
+        "max",
+    )
+
+
+def is_german_month(word: str) -> bool:
+    """Whether a number and a full stop before this word are a day: "3. Mai"."""
+    return word.casefold().strip(".,;:!?") in _GERMAN_MONTHS
+
+
+def _number(shown: str, previous: str, language: str) -> Stop:
+    if language != "de" or len(shown) > 3:
+        return Stop.END
+    return Stop.INSIDE if previous in _BEFORE_ORDINAL else Stop.ASK_WORD
+
+
+def _letter(shown: str, previous: str, *, after_number: bool) -> Stop:
+    if after_number or shown.isdigit():
+        return Stop.ASK_NEXT
+    if shown.strip(".").isupper() and previous in _LETTERED:
+        return Stop.ASK_NEXT
+    return Stop.INSIDE

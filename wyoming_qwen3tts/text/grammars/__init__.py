@@ -1,0 +1,19 @@
+"""The grammars of the ten languages; each is made when it is first spoken."""
+
+from functools import cache
+from importlib import import_module
+
+from ..grammar import Grammar
+
+_CLASSES = {
+    "de": "German", "en": "English", "es": "Spanish", "fr": "French", "it": "Italian", "ja": "Japanese", "ko": "Korean",
+    "pt": "Portuguese", "ru": "Russian", "zh": "Chinese",
+}  # fmt: skip
+
+
+@cache
+def grammar(language: str) -> Grammar:
+    """How ``language``, one of our ten codes, speaks numbers."""
+    module = import_module(f"{__name__}.{language}")
+    made: Grammar = getattr(module, _CLASSES[language])()
+    return made

@@ -1,0 +1,167 @@
+"""Russian. Sources: CLDR 46 for plural forms, units and months; Розенталь, Справочник по правописанию, §§ 164-167, for numerals."""
+
+import re
+from typing import Final
+
+from ..grammar import COMMA_NUMBER, Grammar, Number, spell
+
+_PARTS: Final = {1: ("десятая", "десятых"), 2: ("сотая", "сотых"), 3: ("тысячная", "тысячных")}
+_NOMINATIVE_LEAD = re.compile(r"(?:\b(?:сегодня|завтра|вчера|дата|это|наступило)\s*[:,—–-]?\s*)$", re.IGNORECASE)
+_GENITIVE: Final = frozenset("до от около более менее ниже выше свыше после без для из больше меньше".split())
+_ORDINAL_ENDINGS: Final = {
+    "й": "masculine", "ый": "masculine", "ий": "masculine", "ой": "masculine", "я": "feminine", "ая": "feminine", "е": "neuter",
+    "ое": "neuter", "го": "masculine-genitive", "ого": "masculine-genitive", "му": "masculine-dative", "ому": "masculine-dative",
+    "м": "masculine-locative", "ом": "masculine-locative", "ю": "feminine-accusative", "ую": "feminine-accusative",
+    "х": "plural-genitive", "ых": "plural-genitive", "ым": "masculine-ablative", "е гг": "plural",
+}  # fmt: skip
+
+
+class Russian(Grammar):
+    """Russian. A noun takes one of four forms: after 1, after 2-4, after 5-20, after a fraction."""
+
+    code = "ru"
+    number = COMMA_NUMBER
+    point = "целых"
+    signs = {
+        "-": "минус", "+": "плюс", "±": "плюс-минус", "=": "равно", "<": "меньше", ">": "больше", "≥": "не менее", "≤": "не более",
+        "×": "на", "÷": "разделить на", "~": "примерно", "&": "и", "and": "и", "@": "собака", ".": "точка", "/": "слэш",
+        "dash": "дефис", "_": "нижнее подчёркивание", ":": "двоеточие", "§": "параграф", "‰": "промилле", "version": "версия",
+        "ratio": "к", "≠": "не равно", "squared": "в квадрате", "cubed": "в кубе", "over": "дробь", "#": "номер",
+    }  # fmt: skip
+    per = {
+        "hour": "в час", "second": "в секунду", "minute": "в минуту", "day": "в день", "week": "в неделю", "month": "в месяц",
+        "year": "в год", "kilowatt-hour": "за киловатт-час", "square-meter": "на квадратный метр", "cubic-meter": "на кубический метр",
+        "kilogram": "за килограмм", "liter": "за литр", "kilometer": "на километр", "person": "на человека",
+    }  # fmt: skip
+    units = {
+        "energy-watt-hour": ("ватт-час", "ватт-часа", "ватт-часов", "ватт-часа"),
+        "energy-megawatt-hour": ("мегаватт-час", "мегаватт-часа", "мегаватт-часов", "мегаватт-часа"),
+        "concentr-ppm": ("ппм",), "concentr-ppb": ("ппб",),
+        "mass-microgram": ("микрограмм", "микрограмма", "микрограмм", "микрограмма"),
+        "sound-decibel": ("децибел", "децибела", "децибел", "децибела"),
+        "sound-dbm": ("децибел-милливатт", "децибел-милливатта", "децибел-милливатт", "децибел-милливатта"),
+        "electric-ampere-hour": ("ампер-час", "ампер-часа", "ампер-часов", "ампер-часа"),
+        "electric-milliampere-hour": ("миллиампер-час", "миллиампер-часа", "миллиампер-часов", "миллиампер-часа"),
+        "power-voltampere": ("вольт-ампер", "вольт-ампера", "вольт-ампер", "вольт-ампера"),
+        "light-lumen": ("люмен", "люмена", "люменов", "люмена"), "digital-bit": ("бит", "бита", "бит", "бита"),
+        "temperature-kelvin": ("кельвин", "кельвина", "кельвинов", "кельвина"),
+        "rotation-rpm": ("оборот в минуту", "оборота в минуту", "оборотов в минуту", "оборота в минуту"),
+        "electric-millivolt": ("милливольт", "милливольта", "милливольт", "милливольта"),
+        "pressure-kilopascal": ("килопаскаль", "килопаскаля", "килопаскалей", "килопаскаля"),
+        "pressure-millimeter-hg": (
+            "миллиметр ртутного столба", "миллиметра ртутного столба", "миллиметров ртутного столба", "миллиметра ртутного столба",
+        ),
+        "digital-mebibyte": ("мебибайт", "мебибайта", "мебибайт", "мебибайта"),
+        "digital-gibibyte": ("гибибайт", "гибибайта", "гибибайт", "гибибайта"), "mass-tonne": ("тонна", "тонны", "тонн", "тонны"),
+        "count-piece": ("штука", "штуки", "штук", "штуки"),
+    }  # fmt: skip
+    currencies = {
+        "EUR": (("евро",), ("цент", "цента", "центов", "цента")),
+        "USD": (("доллар", "доллара", "долларов", "доллара"), ("цент", "цента", "центов", "цента")),
+        "GBP": (("фунт", "фунта", "фунтов", "фунта"), ("пенс", "пенса", "пенсов", "пенса")), "JPY": (("иена", "иены", "иен", "иены"), ()),
+        "CNY": (("юань", "юаня", "юаней", "юаня"), ("фэнь", "фэня", "фэней", "фэня")),
+        "RUB": (("рубль", "рубля", "рублей", "рубля"), ("копейка", "копейки", "копеек", "копейки")),
+        "KRW": (("вона", "воны", "вон", "воны"), ()), "INR": (("рупия", "рупии", "рупий", "рупии"), ("пайса", "пайсы", "пайс", "пайсы")),
+        "CHF": (("швейцарский франк", "швейцарских франка", "швейцарских франков", "швейцарского франка"),
+                ("сантим", "сантима", "сантимов", "сантима")),
+        "BRL": (("реал", "реала", "реалов", "реала"), ("сентаво",)), "cent": (("цент", "цента", "центов", "цента"), ()),
+        "penny": (("пенс", "пенса", "пенсов", "пенса"), ()), "kopek": (("копейка", "копейки", "копеек", "копейки"), ()),
+    }  # fmt: skip
+    denominators = {
+        2: ("вторая", "вторых"), 3: ("треть", "трети"), 4: ("четверть", "четверти"), 5: ("пятая", "пятых"), 6: ("шестая", "шестых"),
+        8: ("восьмая", "восьмых"), 10: ("десятая", "десятых"),
+    }  # fmt: skip
+    halves = {"1/2": "одна вторая", "n 1/2": "{} с половиной"}
+    numero = "номер {}"
+    magnitudes = {"тыс.": "тысяч", "млн": "миллионов", "млрд": "миллиардов", "тысяч": "тысяч", "миллионов": "миллионов"}
+    abbreviations = {
+        "т. е.": "то есть", "т.е.": "то есть", "и т. д.": "и так далее", "и т.д.": "и так далее", "и т. п.": "и тому подобное",
+        "и т.п.": "и тому подобное", "и др.": "и другие", "напр.": "например", "ул.": "улица", "пр.": "проспект", "просп.": "проспект",
+        "д.": "дом", "кв.": "квартира", "г-н": "господин", "г-жа": "госпожа", "макс.": "максимум", "мин.": "минимум", "тел.": "телефон",
+        "стр.": "страница", "пл.": "площадь", "пер.": "переулок", "корп.": "корпус", "ок.": "около", "г.": "город", "им.": "имени",
+        "пн": "понедельник", "вт": "вторник", "чт": "четверг", "пт": "пятница", "сб": "суббота", "вс": "воскресенье",
+    }  # fmt: skip
+
+    def plural(self, number: Number) -> int:
+        if number.fraction:
+            return 3
+        last, tens = int(number.whole[-1:] or 0), int(number.whole[-2:] or 0)
+        if last == 1 and tens != 11:
+            return 0
+        return 1 if 2 <= last <= 4 and not 12 <= tens <= 14 else 2
+
+    def _cldr_unit(self, unit: str, form: int) -> str:
+        if form == 3:
+            return self._cldr_unit(unit, 1).replace("ических ", "ического ").replace("атных ", "атного ")
+        return self._sample(unit, (1, 2, 5)[form])
+
+    def decimal(self, whole: str, fraction: str) -> str:
+        """ "двадцать одна целая пять десятых": the numerals agree with feminine nouns, so 1 and 2 are written out."""
+        if len(fraction) > 3:
+            return f"{whole} и {' '.join(fraction)}"
+        digits = fraction.lstrip("0") or "0"
+        part = _PARTS[len(fraction)][self.plural(Number(digits)) != 0]
+        return (
+            f"{_feminine(whole)} {'целая' if self.plural(Number(whole)) == 0 else 'целых'} {_feminine(digits)} {part}"
+        )
+
+    def range(self, first: str, last: str) -> str:
+        return f"от {first} до {last}"
+
+    def quantity_range(self, first: Number, last: Number, unit: str) -> str:
+        form = 3 if last.fraction or self.plural(last) == 0 else 2  # genitive: "до 21 градуса", "до 25 градусов"
+        return self._unit(unit, form).format(self.range(self.say(first), self.say(last)))
+
+    def quantity(self, number: Number, unit: str, before: str = "") -> str:
+        """ "до 21 градуса", "около 5 минут": the genitive, where the preposition asks for it."""
+        if number.fraction or before.rstrip().rpartition(" ")[2].casefold() not in _GENITIVE:
+            return super().quantity(number, unit, before)
+        return self._unit(unit, 3 if self.plural(number) == 0 else 2).format(self.say(number))
+
+    def join_cents(self, amount: str, cents: str, word: str) -> str:
+        return f"{amount} {cents} {word}"
+
+    def fraction(self, numerator: int, denominator: int, whole: str = "") -> str | None:
+        if whole and (numerator, denominator) == (1, 2):
+            return f"{whole} с половиной" if whole != "1" else "полтора"
+        return super().fraction(numerator, denominator, whole)
+
+    def fraction_words(self, numerator: int, names: tuple[str, str]) -> str:
+        return f"{spell(numerator, 'ru', 'spellout-cardinal-feminine')} {names[numerator > 1]}"
+
+    def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
+        form = _ORDINAL_ENDINGS.get(suffix.lstrip("-"))
+        return spell(number, "ru", f"spellout-ordinal-{form}") if form else None
+
+    def date(self, day: int, month: int, year: str, before: str) -> str:
+        word = before.rstrip().rpartition(" ")[2].casefold()
+        if _NOMINATIVE_LEAD.search(before) or word in ("по", "на"):
+            case = "neuter"
+        else:
+            case = "neuter-dative" if word in ("к", "ко") else "neuter-genitive"
+        spoken = f"{spell(day, 'ru', f'spellout-ordinal-{case}')} {self.month(month)}"
+        return f"{spoken} {self.year(int(year), 'genitive')} года" if year else spoken
+
+    def year(self, year: int, case: str) -> str:
+        """A year as an ordinal: "две тысячи двадцать шестого"."""
+        return spell(year, "ru", "spellout-ordinal-masculine" + (f"-{case}" if case else ""))
+
+    def clock(self, hour: int, minute: int, second: int | None, period: str) -> str:
+        if period:
+            hour = hour % 12 + (12 if period == "pm" else 0)
+        if second is not None:
+            return f"{self.count(hour, 'duration-hour')} {self.count(minute, 'duration-minute')} {self.count(second, 'duration-second')}"
+        if minute == 0:
+            return self.count(hour, "duration-hour")
+        return f"{hour} {minute}" if minute > 9 else f"{hour} ноль {minute}"
+
+    def count(self, number: int, unit: str) -> str:
+        """A whole number with its unit."""
+        return self.quantity(Number(str(number)), unit)
+
+
+def _feminine(digits: str) -> str:
+    """A number as digits, or in words where its feminine form differs: одна, две."""
+    if len(digits) <= 12 and digits[-1] in "12" and digits[-2:] not in ("11", "12"):
+        return spell(int(digits), "ru", "spellout-cardinal-feminine")
+    return digits

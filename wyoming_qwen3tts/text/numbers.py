@@ -1,0 +1,143 @@
+"""Fractions, ordinals, ranges, signed and decimal numbers that nothing else has claimed."""
+
+import re
+from typing import Final
+
+from .grammar import LEFT, RIGHT, Grammar
+from .rule import Rule
+from .units import BETWEEN, DASH
+
+_VULGAR: Final = {
+    "½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅖": (2, 5), "⅗": (3, 5), "⅘": (4, 5), "⅙": (1, 6),
+    "⅛": (1, 8), "⅜": (3, 8), "⅝": (5, 8), "⅞": (7, 8),
+}  # fmt: skip
+_VULGAR_NUMBER = re.compile(rf"(?:(\d+)\s?)?([{''.join(_VULGAR)}])")
+_FRACTION = re.compile(rf"{LEFT}(?:(\d{{1,3}})\s)?(\d{{1,2}})[/⁄](\d{{1,3}})(?![0-9/]|[.,]\d|\s?%)")
+_ORDINAL_SUFFIX: Final = {
+    "en": r"(st|nd|rd|th)\b", "de": r"(\.)(?=\s?[^\W\d_])", "fr": r"(er|re|ère|e|ème|ième|eme|nde|nd|de)s?\b", "es": r"(\.?[ºª°]|er\b)",
+    "it": r"([º°ª])", "pt": r"(\.?[ºª°])", "ru": r"(-(?:ый|ий|ой|й|ая|я|ое|е|ого|го|ому|му|ом|м|ую|ю|ых|х|ым))\b",
+}  # fmt: skip
+_NUMERO = re.compile(
+    r"(?<![A-Za-z\u00c0-\u024f\d])(?:№\s?|#|[Nn]°\s?|[Nn][º]\s?|(?:Nr|No|Num)\.\s?)(?P<number>\d{1,6})(?![\d]|[.,]\d)"
+)
+_LETTERS_AFTER = re.compile(r"^\s?[^\W\d_]")
+
+
+def marked_rules(grammar: Grammar) -> list[Rule]:
+    """The rules for numbers that carry a mark of their own: "No. 5", "3rd"; they come before those for units."""
+    found = [Rule("number-sign", _NUMERO, lambda match: grammar.numero.format(match["number"]), "0")]
+    if suffix := _ORDINAL_SUFFIX.get(grammar.code):
+        ordinal = re.compile(rf"{LEFT}(\d{{1,4}}){suffix}")
+        found.append(Rule("ordinal", ordinal, lambda match: _ordinal(match, grammar), "0"))
+    if grammar.code == "it":  # "il 3° piano", but "21° e sole"
+        floor = re.compile(
+            r"(?:(?<=[IiAa]l )|(?<=[DdNn]el )|(?<=[Dd]al )|(?<=[Ss]ul ))(\d{1,2})°(?=\s(?!e\b|in\b|a\b|fuori\b)[a-z])"
+        )
+        found.append(Rule("ordinal", floor, lambda match: grammar.ordinal(int(match[1]), "°", "", ""), "°"))
+    if grammar.code == "ru":
+        year = re.compile(rf"{LEFT}((?:1[5-9]|20|21)\d\d)\s?(г\.|году|года|годом|год)(?![А-я])")
+        found.append(Rule("year", year, _russian_year, "0"))
+    return found
+
+
+def rules(grammar: Grammar) -> list[Rule]:
+    """The rules for bare numbers, in the order they must be tried."""
+    return [
+        Rule("fraction", _VULGAR_NUMBER, lambda match: _vulgar(match, grammar), "".join(_VULGAR)),
+        Rule("fraction", _FRACTION, lambda match: _fraction(match, grammar), "/⁄"),
+        *_plain_rules(grammar),
+    ]
+
+
+def _plain_rules(grammar: Grammar) -> list[Rule]:
+    number, say, parse = grammar.number, grammar.say, grammar.parse
+    gap = "" if grammar.code in ("ja", "zh") else " "
+    ratio = re.compile(rf"{LEFT}(\d{{1,3}}):(\d{{1,3}})(?![\d:])")
+    span = re.compile(rf"{LEFT}(?P<first>{number}){DASH}(?P<last>{number})(?![0-9A-Za-z]|[-–.,:/]\d)")
+    times = re.compile(r"(?<=[\d\ue000-\ue009])\s?[x×*·]\s?(?=[\d\ue000-\ue009])")
+    signed = re.compile(rf"{LEFT}(?P<sign>[-−–+±])\s?(?P<number>{number})(?!\d)")
+    magnitude = (
+        re.compile(rf"(?<=\d)\s?({'|'.join(map(re.escape, grammar.magnitudes))}){RIGHT}")
+        if grammar.code == "de"
+        else None
+    )
+    odd = re.compile(rf"(?<![0-9.,])(?P<number>{number})(?![0-9]|[.,]\d)")
+
+    def plain(match: re.Match[str]) -> str | None:
+        parsed = parse(match["number"])
+        if (
+            not parsed.fraction
+            and parsed.whole == match["number"]
+            and not (len(parsed.whole) > 1 and parsed.whole[0] == "0")
+        ):
+            return None
+        spoken = say(parsed)
+        text, start, end = match.string, match.start(), match.end()
+        before = " " if gap and start and text[start - 1].isalnum() and text[start - 1].isascii() else ""
+        return before + spoken + (" " if gap and text[end : end + 1].isalpha() and text[end].isascii() else "")
+
+    def speak_span(match: re.Match[str]) -> str | None:
+        first, last = match["first"], match["last"]
+        if re.match(r"\s?=", match.string[match.end() :]):
+            return f"{say(parse(first))} {grammar.signs['-']} {say(parse(last))}"
+        lead = match.string[max(0, match.start() - 12) : match.start()].rstrip().rpartition(" ")[2].casefold()
+        if lead in BETWEEN:
+            return f"{say(parse(first))} {grammar.signs['and']} {say(parse(last))}"
+        if lead in ("da", "dal", "dalle", "с", "от"):
+            return grammar.range(say(parse(first)), say(parse(last))).partition(" ")[2]
+        return grammar.range(say(parse(first)), say(parse(last)))
+
+    found = [
+        Rule("ratio", ratio, lambda match: f"{match[1]}{gap}{grammar.signs['ratio']}{gap}{match[2]}", ":"),
+        Rule("range", span, speak_span, "0"),
+        Rule("sign", times, f"{gap}{grammar.signs['×']}{gap}", "x×*·"),
+        Rule("sign", signed, lambda match: say(parse(match["sign"] + match["number"])), "0"),
+        Rule("number", odd, plain, "0"),
+    ]
+    if magnitude:
+        found.append(Rule("number", magnitude, lambda match: f" {grammar.magnitudes[match[1]]}", "TM"))
+    return found
+
+
+def _ordinal(match: re.Match[str], grammar: Grammar) -> str | None:
+    before, after = match.string[max(0, match.start() - 40) : match.start()], match.string[match.end() :]
+    if (
+        grammar.code == "de"
+        and (not before.strip() or before.rstrip()[-1] in ".!?:")
+        and not re.match(r"\s(?:\w+e?)?(?:Platz|Stock|Etage|Mal)", after)
+    ):
+        return None  # "1. Milch kaufen" is a list number
+    return grammar.ordinal(int(match[1]), match[2].casefold(), before, after)
+
+
+def _russian_year(match: re.Match[str]) -> str:
+    from .grammar import spell
+
+    word = match[2]
+    before = match.string[max(0, match.start() - 12) : match.start()].rstrip().rpartition(" ")[2].casefold()
+    if word == "г.":
+        word = "году" if before == "в" else "года"
+    form = {"году": "-locative", "года": "-genitive", "годом": "-ablative", "год": ""}[word]
+    return f"{spell(int(match[1]), 'ru', f'spellout-ordinal-masculine{form}')} {word}"
+
+
+def _vulgar(match: re.Match[str], grammar: Grammar) -> str | None:
+    spoken = grammar.fraction(*_VULGAR[match[2]], whole=match[1] or "")
+    return spoken and (
+        f" {spoken}"
+        if match.start() and match.string[match.start() - 1].isascii() and match.string[match.start() - 1].isalpha()
+        else spoken
+    )
+
+
+def _fraction(match: re.Match[str], grammar: Grammar) -> str | None:
+    numerator, denominator = int(match[2]), int(match[3])
+    if (numerator, denominator) == (24, 7) or numerator == denominator:
+        return f"{numerator} {denominator}"
+    if numerator and denominator and (spoken := grammar.fraction(numerator, denominator, match[1] or "")):
+        return spoken
+    gap = "" if grammar.code in ("ja", "zh") else " "
+    if grammar.code in ("ja", "zh", "ko"):
+        return f"{match[3]}{grammar.signs['over']}{gap}{match[2]}"
+    whole = f"{match[1]} " if match[1] else ""
+    return f"{whole}{match[2]} {grammar.signs['over']} {match[3]}"

@@ -1,0 +1,41 @@
+"""What will be spoken of a text, and why: the answer behind the ``spoken`` command, the page and the HTTP route."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from .front_end import FrontEnd
+from .lexicon import EMPTY, Lexicon
+
+
+def explain(
+    text: str | Iterable[str],
+    language: str | None = None,
+    *,
+    fallback: str = "en",
+    lexicon: Lexicon = EMPTY,
+    ssml: bool = False,
+    normalize: str = "auto",
+) -> dict[str, Any]:
+    """The segments of a text, or of the pieces in which it arrives, with every change and the rule that made it."""
+    front_end = FrontEnd(language=language, fallback=fallback, lexicon=lexicon, ssml=ssml, normalize=normalize)
+    segments = [segment for piece in ([text] if isinstance(text, str) else text) for segment in front_end.add(piece)]
+    segments += front_end.close()
+    letters: dict[str, int] = {}
+    for segment in segments:
+        letters[segment.language] = letters.get(segment.language, 0) + len(segment.text)
+    main = max(letters, key=letters.__getitem__) if letters else front_end.language
+    return {
+        "spoken": _joined(segment.text for segment in segments),
+        "language": main,
+        "voice": None,
+        "segments": [segment.text for segment in segments],
+        "changes": [change.as_json() for segment in segments for change in segment.changes],
+    }
+
+
+def _joined(texts: Iterable[str]) -> str:
+    """The segments in a row, with a space between those whose script has spaces."""
+    joined = ""
+    for text in texts:
+        joined += text if not joined or joined[-1] in "。！？，、；：」』" else f" {text}"
+    return joined
