@@ -1,8 +1,8 @@
 """Writes a complete random checkpoint of 2-3 MB in the published layout, for tests and for machines without weights.
 
-What it says is noise, but every file, name and rule is the real one: the official package loads the folder too, and the
-golden codes of ``tests/parity`` come from it. The numbers come from numpy's `RandomState`, whose streams are frozen, and
-each tensor has its own, so one seed means one checkpoint for ever.
+What it says is noise, but every file, name and rule is the real one: the official package loads the folder too, and
+the golden codes of ``tests/parity`` come from it. The numbers come from numpy's `RandomState`, whose streams are
+frozen, and each tensor has its own, so one seed means one checkpoint for ever.
 """
 
 from __future__ import annotations
@@ -20,38 +20,15 @@ from tokenizers.pre_tokenizers import ByteLevel
 from torch import Tensor
 
 from .config import CONTROL_IDS, ModelType, load_config
+from .published import CONTROL_OFFSETS, DIALECTS, LANGUAGES, SPEAKER_DIALECTS, SPEAKERS
 from .tables import Shapes, codec_shapes, model_shapes
 
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<tts_pad>", "<tts_text_bos>", "<tts_text_eod>")
 # Merged into single tokens, so that texts are about as many tokens as real ones; "assistant" must be one.
-WORDS = ["assistant", "user", "the", "The", "light", "in", "kitchen", "is", "on", "It", "twelve", "degrees", "outside", "and", "will", "rain", "tonight", "Turning", "off", "lamp", "living", "room", "Your", "timer", "for", "ten", "minutes", "done", "front", "door", "locked", "warm", "voice", "hello", "Hello", "world", "one", "two", "three", "four", "five"]
-# Offsets of the published ids from the first control id (2048 there).
-CONTROL = {"pad": 100, "bos": 101, "eos": 102, "think": 106, "nothink": 107, "think_bos": 108, "think_eos": 109}
-LANGUAGES = {
-    "english": 2,
-    "german": 5,
-    "spanish": 6,
-    "chinese": 7,
-    "japanese": 10,
-    "french": 13,
-    "korean": 16,
-    "russian": 21,
-    "italian": 22,
-    "portuguese": 23,
-}
-DIALECTS = {"beijing_dialect": 26, "sichuan_dialect": 14}
-SPEAKERS = {
-    "serena": 1018,
-    "vivian": 1017,
-    "uncle_fu": 962,
-    "ryan": 1013,
-    "aiden": 813,
-    "ono_anna": 825,
-    "sohee": 816,
-    "eric": 827,
-    "dylan": 830,
-}
-SPEAKER_DIALECTS = {"eric": "sichuan_dialect", "dylan": "beijing_dialect"}
+WORDS = """
+    assistant user the The light in kitchen is on It twelve degrees outside and will rain tonight Turning off lamp
+    living room Your timer for ten minutes done front door locked warm voice hello Hello world one two three four five
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +47,7 @@ class TinyShape:
     codebook_size: int = 256
     codec_layers: int = 2
     codec_window: int = 72
-    codec_dim: int = 64
+    codec_dim: int = 32
 
 
 def write_tiny_checkpoint(
@@ -85,8 +62,8 @@ def write_tiny_checkpoint(
     """Write a checkpoint into ``folder`` (made if need be) and return it.
 
     ``size`` is the config's ``tts_model_size``, ``0b6`` or ``1b7``; of a CustomVoice checkpoint only ``1b7`` takes
-    instructions. By default VoiceDesign is ``1b7`` and the others ``0b6``, as published. ``dtype`` is that of the language
-    model's file; the codec's is float32.
+    instructions. By default VoiceDesign is ``1b7`` and the others ``0b6``, as published. ``dtype`` is that of the
+    language model's file; the codec's is float32.
     """
     shape = shape or TinyShape()
     size = size or ("1b7" if kind == "voice_design" else "0b6")
@@ -114,10 +91,13 @@ def _save(path: Path, tensors: dict[str, Tensor], dtype: torch.dtype) -> None:
 
 
 def _write_tokenizer(folder: Path) -> int:
-    """A byte-level BPE whose merges spell out `WORDS` from the left. Returns the number of ids, special ones included."""
+    """A byte-level BPE whose merges spell out `WORDS` from the left. Returns the number of ids, special ones too."""
     merges: dict[str, None] = {}
     tokens = dict.fromkeys(sorted(ByteLevel.alphabet()))
-    for word in [*WORDS, *(f"\u0120{word}" for word in WORDS)]:  # U+0120 stands for a space in byte-level vocabularies
+    for word in [
+        *WORDS.split(),
+        *(f"\u0120{word}" for word in WORDS.split()),
+    ]:  # U+0120 stands for a space in byte-level vocabularies
         for end in range(2, len(word) + 1):
             merges[f"{word[: end - 1]} {word[end - 1]}"] = None
             tokens[word[:end]] = None
@@ -189,7 +169,7 @@ def _talker_config(kind: ModelType, vocab_size: int, shape: TinyShape) -> dict[s
             "rope_type": "default",
             "type": "default",
         },
-        **{f"codec_{name}{'_token' * (name == 'eos')}_id": first + offset for name, offset in CONTROL.items()},
+        **{f"codec_{name}{'_token' * (name == 'eos')}_id": first + offset for name, offset in CONTROL_OFFSETS.items()},
         "codec_language_id": {name: first + offset for name, offset in languages.items()},
         "spk_id": {name: first + offset for name, offset in SPEAKERS.items()} if speaks else {},
         "spk_is_dialect": {name: SPEAKER_DIALECTS.get(name, False) for name in SPEAKERS} if speaks else {},
@@ -299,7 +279,7 @@ def _random_tensors(shapes: Shapes, seed: int) -> dict[str, Tensor]:
 
 
 def _mean_and_spread(name: str, shape: tuple[int, ...]) -> tuple[float, float]:
-    """Scales that keep the signal's variance, so that arg-max gaps are wide and the codec's sound is neither 0 nor clipped."""
+    """Scales that keep the variance, so that arg-max gaps are wide and the codec's sound is neither 0 nor clipped."""
     if name.endswith(("cluster_usage", "initialized")):
         return 1.0, 0.0
     if name.endswith((".scale", ".gamma")):
