@@ -56,8 +56,14 @@ class Place(NamedTuple):
     mask: Tensor | None  # [B or 1, 1, T * queries per kv head, bound], 0 or -inf; None: everything up to bound is seen
 
 
+def normalise(x: Tensor, eps: float) -> Tensor:
+    """Divide by the root mean square of the last dimension: in float32, cast back to the input's dtype at the end."""
+    wide = x.float()
+    return (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)).to(x.dtype)
+
+
 class RMSNorm(nn.Module):
-    """Root-mean-square norm, in float32, cast back to the input's dtype *before* the weight is applied."""
+    """Root-mean-square norm. The weight is applied *after* the cast back, as in the official code."""
 
     def __init__(self, size: int, eps: float) -> None:
         super().__init__()
@@ -65,9 +71,7 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        wide = x.float()
-        normed = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)
-        return self.weight * normed.to(x.dtype)
+        return self.weight * normalise(x, self.eps)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -77,30 +81,34 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Grouped-query attention with a norm per query and key head; q, k and v come from one fused product."""
+    """Grouped-query attention with a norm per query and key head.
+
+    q, k and v come from one fused product; queries and keys are normed and rotated together, their norms' weights being
+    written out head by head (``qk_norm``). Each fusion saves launches, of which a frame has over a thousand.
+    """
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.heads, self.kv_heads, self.head_dim = config.heads, config.kv_heads, config.head_dim
+        self.eps = config.rms_norm_eps
         width = config.heads * config.head_dim
         self.qkv = nn.Linear(config.hidden_size, width + 2 * config.kv_heads * config.head_dim, bias=False)
         self.out = nn.Linear(width, config.hidden_size, bias=False)
-        self.q_norm = RMSNorm(config.head_dim, config.rms_norm_eps)
-        self.k_norm = RMSNorm(config.head_dim, config.rms_norm_eps)
+        self.qk_norm = nn.Parameter(torch.empty((config.heads + config.kv_heads) * config.head_dim))
 
     def forward(self, x: Tensor, place: Place, keys: Tensor, values: Tensor) -> Tensor:
         """``[B, T, hidden] -> [B, T, hidden]``; updates ``keys``, ``values`` ``[B, kv_heads, positions, head_dim]``."""
         batch, length, _ = x.shape
-        parts = self.qkv(x).view(batch, length, -1, self.head_dim)
-        q, k, v = parts.split((self.heads, self.kv_heads, self.kv_heads), dim=2)
-        q = rotate(self.q_norm(q).transpose(1, 2), place.cos, place.sin)
-        keys[place.write] = rotate(self.k_norm(k).transpose(1, 2), place.cos, place.sin)
-        values[place.write] = v.transpose(1, 2)
+        parts = self.qkv(x).view(batch, length, -1, self.head_dim).transpose(1, 2)
+        qk, v = parts.split((self.heads + self.kv_heads, self.kv_heads), dim=1)
+        qk = self.qk_norm.view(-1, 1, self.head_dim) * normalise(qk, self.eps)
+        q, k = rotate(qk, place.cos, place.sin).split((self.heads, self.kv_heads), dim=1)
+        keys[place.write] = k
+        values[place.write] = v
         # Heads that share keys become extra query positions, so that no key or value is ever repeated in memory.
         q = q.reshape(batch, self.kv_heads, -1, self.head_dim)
-        y = F.scaled_dot_product_attention(
-            q, keys[:, :, : place.bound], values[:, :, : place.bound], attn_mask=place.mask
-        )
+        seen_keys, seen_values = keys[:, :, : place.bound], values[:, :, : place.bound]
+        y = F.scaled_dot_product_attention(q, seen_keys, seen_values, attn_mask=place.mask)
         y = y.view(batch, self.heads, length, self.head_dim).transpose(1, 2).reshape(batch, length, -1)
         return self.out(y)  # type: ignore[no-any-return]
 

@@ -18,7 +18,7 @@ TEXT_TABLE = "talker.model.text_embedding.weight"
 
 
 class Entry(NamedTuple):
-    """One of our parameters and the tensors of the file that are stacked (on dimension 0) to make it."""
+    """One of our parameters and the file's tensors, some of them repeated, that joined on dimension 0 make it."""
 
     parameter: str
     sources: tuple[tuple[str, Shape], ...]
@@ -78,12 +78,13 @@ def _stack(ours: str, theirs: str, config: TransformerConfig) -> list[Entry]:
             (f"{attention}.k_proj.weight", kv),
             (f"{attention}.v_proj.weight", kv),
         )
+        q_norm, k_norm = (f"{attention}.q_norm.weight", (head,)), (f"{attention}.k_norm.weight", (head,))
+        qk_norm = (*[q_norm] * config.heads, *[k_norm] * config.kv_heads)
         gate_up = ((f"{mlp}.gate_proj.weight", (inner, hidden)), (f"{mlp}.up_proj.weight", (inner, hidden)))
         entries += [
             Entry(f"{to}.attention.qkv.weight", qkv),
             _same(f"{to}.attention.out.weight", f"{attention}.o_proj.weight", (hidden, config.heads * head)),
-            _same(f"{to}.attention.q_norm.weight", f"{attention}.q_norm.weight", (head,)),
-            _same(f"{to}.attention.k_norm.weight", f"{attention}.k_norm.weight", (head,)),
+            Entry(f"{to}.attention.qk_norm", qk_norm),
             _same(f"{to}.attention_norm.weight", f"{theirs}.layers.{i}.input_layernorm.weight", (hidden,)),
             _same(f"{to}.mlp_norm.weight", f"{theirs}.layers.{i}.post_attention_layernorm.weight", (hidden,)),
             Entry(f"{to}.mlp.gate_up.weight", gate_up),
