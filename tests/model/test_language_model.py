@@ -98,6 +98,22 @@ def test_a_used_slot_is_as_good_as_a_fresh_one(tiny: Checkpoint, sampling: Sampl
     assert torch.equal(again[0, : len(expected)], expected)
 
 
+def test_a_slot_that_went_wrong_is_as_good_as_a_fresh_one_once_blanked(tiny: Checkpoint) -> None:
+    prompt = prompts(tiny)[1]
+    state = tiny.model.init_state(2, 64)
+    for tensor in (*state.cache, *state.predictor_cache):
+        tensor.fill_(float("nan"))
+
+    state.cache.rows(1).blank()
+    state.predictor_cache.rows(1).blank()
+    first = admit(tiny, state, 1, prompt, 6)
+    codes = run(tiny, state, torch.stack((first, first)), Sampling())
+
+    expected = alone(tiny, prompt, Sampling(), 6)
+    assert torch.equal(codes[1, : len(expected)], expected)
+    assert state.cache.keys[:, 0].isnan().any()  # the other row was left as it was
+
+
 def test_a_slot_that_waits_while_others_speak_goes_on_where_it_was(tiny: Checkpoint) -> None:
     state = tiny.model.init_state(2, 64)
     first, second = (admit(tiny, state, i, prompts(tiny)[i], SEEDS[i]) for i in range(2))

@@ -27,9 +27,11 @@ def test_the_prefix_does_not_depend_on_the_text(tiny_folders: dict[str, Path]) -
     for layout in ("sentence", "live"):
         prefixes = []
         for text in (TEXT, "Hello"):
-            make = base.prompts.sentence if layout == "sentence" else base.prompts.live
-            words = text if layout == "sentence" else base.prompts.tokenizer.speech(text)
-            prefixes.append(make(words, voice, "german").prefix)  # type: ignore[operator]
+            if layout == "sentence":
+                prompt = base.prompts.sentence(text, voice, "german")
+            else:
+                prompt = base.prompts.live(base.prompts.tokenizer.speech(text), voice, "german")
+            prefixes.append(prompt.prefix)
         assert torch.equal(*prefixes)
         assert prefixes[0].shape[0] > 9  # the reference is part of it
 
@@ -95,6 +97,27 @@ def test_an_instruction_reaches_large_models_only(tiny: Checkpoint, tmp_path: Pa
 def test_codes_and_transcript_of_a_reference_come_together() -> None:
     with pytest.raises(ValueError, match="come together"):
         Voice(vector=torch.zeros(4), ref_text="Hello")
+
+
+@pytest.mark.parametrize(
+    ("vector", "codes", "message"),
+    [
+        (torch.zeros(48), None, "another size"),
+        (torch.zeros(64), torch.zeros(0, 16), "must be"),
+        (torch.zeros(64), torch.zeros(3, 15), "must be"),
+        (torch.zeros(64), torch.zeros(16), "must be"),
+        (torch.zeros(64), torch.full((3, 16), 256), "outside the codebooks"),
+        (torch.zeros(64), torch.full((3, 16), -1), "outside the codebooks"),
+    ],
+)
+def test_a_clone_that_does_not_fit_the_model_is_refused(
+    tiny_folders: dict[str, Path], vector: torch.Tensor, codes: torch.Tensor | None, message: str
+) -> None:
+    base = load_checkpoint(tiny_folders["base"])
+    voice = Voice(None, vector, None if codes is None else codes.long(), None if codes is None else "Hello")
+
+    with pytest.raises(ValueError, match=message):
+        base.prompts.sentence(TEXT, voice)
 
 
 def test_nothing_to_speak_is_refused_in_the_live_layout(tiny: Checkpoint) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 import pytest
 import torch
 
-from wyoming_qwen3tts.model.published import Size, published_config
+from wyoming_qwen3tts.model.published import Size, published_config, random_language_model
+from wyoming_qwen3tts.model.sampling import Sampling
 from wyoming_qwen3tts.model.tables import (
     TEXT_TABLE,
     codec_decoder_shapes,
@@ -15,7 +17,7 @@ from wyoming_qwen3tts.model.tables import (
     language_model_entries,
     model_shapes,
 )
-from wyoming_qwen3tts.model.weights import build_on_meta
+from wyoming_qwen3tts.model.weights import Checkpoint, build_on_meta
 
 
 def elements(shapes: dict[str, tuple[int, ...]], *starts: str) -> int:
@@ -74,3 +76,24 @@ def test_the_networks_built_on_the_meta_device_take_exactly_the_published_tensor
     assert {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()} == filled
     assert all(parameter.is_meta for parameter in model.parameters())
     assert model.talker.stack.inv_freq.device == torch.device("cpu")
+
+
+def test_a_random_model_of_any_shape_makes_frames(tiny: Checkpoint) -> None:
+    model = random_language_model(tiny.config, seed=1)
+    state = model.init_state(2, 8)
+    sampling = Sampling()
+
+    with torch.inference_mode():
+        codes, embedding = model.frame(torch.ones(2, 1, 64, dtype=torch.bfloat16), state, sampling)
+
+    assert embedding.dtype == torch.bfloat16
+    assert embedding.isfinite().all()
+    assert codes[:, 1:].max() < 256
+
+
+@pytest.mark.parametrize("dim", [256, 512])
+def test_the_encoder_has_quantizer_projections_only_where_widths_differ(dim: int) -> None:
+    codec = published_config("0.6B").codec
+    shapes = codec_shapes(replace(codec, encoder={"vector_quantization_hidden_dimension": dim}))
+
+    assert any("quantizer.semantic_residual_vector_quantizer.input_proj" in name for name in shapes) == (dim != 512)

@@ -8,6 +8,7 @@ from shutil import copytree
 
 import pytest
 
+from wyoming_qwen3tts.model import tokenizer as tokenizer_module
 from wyoming_qwen3tts.model.config import load_config
 from wyoming_qwen3tts.model.files import ModelFileError
 from wyoming_qwen3tts.model.tiny import SPECIAL_TOKENS
@@ -69,6 +70,17 @@ def test_a_damaged_vocabulary_is_named_in_one_line(
 
     assert file.split(".")[0] in str(caught.value) or "vocab.json" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_merge_list_too_large_to_be_one_is_refused_unread(
+    tiny: Checkpoint, tiny_folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copytree(tiny_folders["custom_voice"], tmp_path / "model")
+    (folder / "merges.txt").write_text("a b\n" * 100_000)
+    monkeypatch.setattr(tokenizer_module, "JSON_BYTES_MAX", 300_000)
+
+    with pytest.raises(ModelFileError, match="too large for a list of merges"):
+        Tokenizer.load(folder, tiny.config)
 
 
 def test_a_vocabulary_beyond_the_text_table_is_refused(tiny_folders: dict[str, Path], tmp_path: Path) -> None:

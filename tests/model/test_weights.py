@@ -13,7 +13,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from wyoming_qwen3tts.model import files
 from wyoming_qwen3tts.model.config import load_config
+from wyoming_qwen3tts.model.prompt import Voice
 from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.model.weights import HEADER_BYTES_MAX, ModelFileError, load_checkpoint
 
@@ -76,7 +78,7 @@ def test_a_wrong_shape_is_refused_with_both_shapes(folder: Path) -> None:
 
 
 def test_a_missing_tensor_is_refused(folder: Path) -> None:
-    rewrite_tensors(folder / "model.safetensors", lambda t: t.pop(NORM))
+    rewrite_tensors(folder / "model.safetensors", lambda t: t.__delitem__(NORM))
 
     assert f"lacks '{NORM}'" in refusal(folder)
 
@@ -133,6 +135,12 @@ def test_a_header_entry_that_is_no_object_is_refused(folder: Path) -> None:
     rewrite_header(folder / "model.safetensors", lambda header: header.update({NORM: 3}))
 
     assert f"{NORM} has no description" in refusal(folder)
+
+
+def test_a_header_that_the_mapper_refuses_is_refused(folder: Path) -> None:
+    rewrite_header(folder / "model.safetensors", lambda header: header.update(__metadata__={"a": 1}))
+
+    assert "cannot be mapped" in refusal(folder)
 
 
 @pytest.mark.parametrize("kind", ["zip", "pickle"])
@@ -285,6 +293,32 @@ def test_an_unreadable_config_is_refused(folder: Path, content: str | None, mess
         (folder / "config.json").write_text(content)
 
     assert message in refusal(folder)
+
+
+def test_a_config_too_large_to_be_one_is_refused_unread(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "JSON_BYTES_MAX", 1000)
+
+    assert "too many for a model's JSON file" in refusal(folder)
+
+
+def test_a_model_without_speakers_may_leave_their_table_out(tiny_folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = copytree(tiny_folders["base"], tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    del config["talker_config"]["spk_id"], config["talker_config"]["spk_is_dialect"]
+    (folder / "config.json").write_text(json.dumps(config))
+
+    assert load_config(folder).talker.speakers == {}
+
+
+def test_a_fine_tuned_voice_needs_no_dialect_table_entry(folder: Path) -> None:
+    file = folder / "config.json"
+    config = json.loads(file.read_text())
+    config["talker_config"] |= {"spk_id": {"Nora": 1200}, "spk_is_dialect": {"Nora": False}}
+    file.write_text(json.dumps(config))
+
+    prompts = load_checkpoint(folder).prompts
+
+    assert prompts.sentence("Hello", Voice("nora"), "auto").length > 10
 
 
 def test_unknown_config_keys_are_fine(folder: Path) -> None:

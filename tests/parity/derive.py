@@ -12,17 +12,20 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from tests.parity import official, ours
 from tests.parity.cases import CHECKPOINTS, TOKENIZER_TEXTS, Weights, all_cases
 from wyoming_qwen3tts.model.config import load_config
 from wyoming_qwen3tts.model.weights import load_checkpoint
 
+Array = NDArray[Any]
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -31,10 +34,10 @@ def tell(line: str) -> None:
     sys.stdout.flush()
 
 
-def derive(checkpoint: str, weights: Weights, folder: Path) -> dict[str, np.ndarray]:
+def derive(checkpoint: str, weights: Weights, folder: Path) -> dict[str, Array]:
     """All cases of one checkpoint, spoken by the official package, under ``<case>/<what>``."""
     model = official.load_official(weights.write(folder))
-    arrays = {}
+    arrays: dict[str, Array] = {}
     for case in all_cases({checkpoint: weights}):
         spoken = official.speak(case, model)
         tell(f"{case.name} {spoken.codes.shape}")
@@ -43,39 +46,36 @@ def derive(checkpoint: str, weights: Weights, folder: Path) -> dict[str, np.ndar
     return arrays
 
 
-def derive_token_ids(folder: Path) -> dict[str, np.ndarray]:
+def derive_token_ids(folder: Path) -> dict[str, Array]:
     """Ids by the official tokenizer: with Qwen's own words, and with Mistral's, which a local 4.57.3 folder gets."""
-    from transformers import AutoConfig, AutoProcessor
-
     official.import_official()
-    from qwen_tts.core.models import Qwen3TTSConfig, Qwen3TTSProcessor
-
-    AutoConfig.register("qwen3_tts", Qwen3TTSConfig, exist_ok=True)
-    AutoProcessor.register(Qwen3TTSConfig, Qwen3TTSProcessor, exist_ok=True)
+    transformers, models = import_module("transformers"), import_module("qwen_tts.core.models")
+    transformers.AutoConfig.register("qwen3_tts", models.Qwen3TTSConfig, exist_ok=True)
+    transformers.AutoProcessor.register(models.Qwen3TTSConfig, models.Qwen3TTSProcessor, exist_ok=True)
     Weights("custom_voice", 0).write(folder)
     file = folder / "config.json"
-    arrays = {}
+    arrays: dict[str, Array] = {}
     for words, version in (("qwen", "4.57.2"), ("mistral", "4.57.3")):
         file.write_text(json.dumps(json.loads(file.read_text()) | {"transformers_version": version}))
-        processor = AutoProcessor.from_pretrained(str(folder), fix_mistral_regex=True)
+        processor = transformers.AutoProcessor.from_pretrained(str(folder), fix_mistral_regex=True)
         for i, text in enumerate(TOKENIZER_TEXTS):
             whole = f"<|im_start|>assistant\n{text}<|im_end|>\n<|im_start|>assistant\n"
             arrays[f"{words}/{i}"] = np.array(processor(text=whole)["input_ids"][0][3:-5], np.int32)
     return arrays
 
 
-def derive_all(folder: Path) -> dict[str, dict[str, np.ndarray]]:
+def derive_all(folder: Path) -> dict[str, dict[str, Array]]:
     golden = {name: derive(name, weights, folder / name) for name, weights in CHECKPOINTS.items()}
     return golden | {"token-ids": derive_token_ids(folder / "tokens")}
 
 
-def write(golden: dict[str, dict[str, np.ndarray]]) -> None:
+def write(golden: dict[str, dict[str, Array]]) -> None:
     GOLDEN.mkdir(exist_ok=True)
     for name, arrays in golden.items():
-        np.savez_compressed(GOLDEN / f"{name}.npz", **arrays)
+        np.savez_compressed(GOLDEN / f"{name}.npz", allow_pickle=False, **arrays)
 
 
-def check(golden: dict[str, dict[str, np.ndarray]]) -> None:
+def check(golden: dict[str, dict[str, Array]]) -> None:
     """Stop with the first difference between the golden files and what the official package computed just now."""
     for name, arrays in golden.items():
         with np.load(GOLDEN / f"{name}.npz") as stored:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.machinery
 import sys
 import types
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,7 @@ def import_official() -> Any:
         parent, _, child = name.rpartition(".")
         if parent:
             setattr(sys.modules[parent], child, module)
-    from qwen_tts import Qwen3TTSModel
-
-    return Qwen3TTSModel
+    return import_module("qwen_tts").Qwen3TTSModel
 
 
 def load_official(folder: Path) -> Any:
@@ -42,10 +41,8 @@ def _run(case: Case, official: Any, options: dict[str, Any]) -> None:
     elif config.tts_model_type == "voice_design":
         official.generate_voice_design(case.text, instruct=case.instruct or "", **options)
     else:
-        from qwen_tts.inference.qwen3_tts_model import VoiceClonePromptItem
-
         codes = torch.from_numpy(case.ref_codes(config.talker_config.code_predictor_config.vocab_size))
-        item = VoiceClonePromptItem(
+        item = import_module("qwen_tts").VoiceClonePromptItem(
             ref_code=codes if case.ref_frames else None,
             ref_spk_embedding=torch.from_numpy(case.vector(config.talker_config.hidden_size)),
             x_vector_only_mode=not case.ref_frames,

@@ -1,6 +1,7 @@
 """Qwen3-TTS in plain PyTorch: one file per network, state in the open, nothing about servers.
 
 Read in this order: ``config`` (what a checkpoint says about itself), ``layers``, ``talker``, ``code_predictor``,
-``sampling``, ``prompt``, ``generate``; then ``weights`` and ``tokenizer``, which read a checkpoint's files, and
-``tiny``, which writes one.
+``sampling``, ``language_model`` (one frame for every slot), ``text_table``, ``tokenizer``, ``prompt``, ``generate``
+(one utterance). Then ``tables`` and ``weights``, which check and read a checkpoint's files, and ``tiny`` and
+``published``, which make models where there are none.
 """

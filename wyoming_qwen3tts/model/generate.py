@@ -41,20 +41,25 @@ def generate_codes(
     """
     with torch.inference_mode():
         state = model.init_state(1, prompt.length + max_frames)
-        start = prompt.prefix.shape[0]
-        if cached_prefix is None:
-            model.talker.prefill(prompt.prefix[None], state.cache)
-        else:
-            state.cache.copy_prefix(cached_prefix)
-        if prompt.own.shape[0] > 1:
-            model.talker.prefill(prompt.own[None, :-1], state.cache, start)
-        state.restart(0, prompt.length - 1, seed)
-    x = prompt.own[-1:]
-    for made in range(max_frames):
-        with torch.inference_mode():  # not around the yield: the mode would leak into the caller
-            codes, embedding = model.frame(x[None], state, sampling, bound=prompt.length + made)
+        hidden = _read(model, prompt, state.cache, cached_prefix)
+        state.restart(0, prompt.length, seed)
+        codes, embedding = model.codes(hidden, state, sampling)
+    for made in range(1, max_frames + 1):
         if codes[0, 0].item() == model.config.talker.ids.eos:
             return
         yield codes[0]
-        with torch.inference_mode():
-            x = embedding + next(prompt.feed, prompt.pad)
+        if made < max_frames:
+            with torch.inference_mode():  # not around the yield: the mode would leak into the caller
+                x = embedding + next(prompt.feed, prompt.pad)
+                codes, embedding = model.frame(x[:, None], state, sampling, bound=prompt.length + made)
+
+
+def _read(model: LanguageModel, prompt: Prompt, cache: KvCache, cached_prefix: KvCache | None) -> Tensor:
+    """Read a prompt into an empty cache; the state ``[1, H]`` that its first frame is made from comes back.
+
+    In one piece where there is no cached prefix: in bfloat16 the cut would round differently from the official code.
+    """
+    if cached_prefix is None:
+        return model.talker.prefill(torch.cat((prompt.prefix, prompt.own))[None], cache)[:, -1]
+    cache.copy_prefix(cached_prefix)
+    return model.talker.prefill(prompt.own[None], cache, prompt.prefix.shape[0])[:, -1]

@@ -74,6 +74,11 @@ class LanguageModel(nn.Module):
         mean nothing. ``state`` is moved on for active rows. ``bound`` is above every position (see `Talker.step`).
         """
         hidden = self.talker.step(x, state.cache, state.positions, bound)
+        state.positions.add_(state.active)
+        return self.codes(hidden, state, sampling)
+
+    def codes(self, hidden: Tensor, state: FrameState, sampling: Sampling) -> tuple[Tensor, Tensor]:
+        """`frame` without the talker's step: from its states ``[B, H]``, such as a prompt's last, on."""
         code0 = self._choose_code0(self.talker.logits(hidden), state, sampling)
         noise = self._predictor_noise(state, sampling)
 
@@ -84,7 +89,6 @@ class LanguageModel(nn.Module):
             hidden, self.talker.codec_embedding(code0), pick, state.predictor_cache, state.places
         )
         state.sampler.advance(code0, state.active)
-        state.positions.add_(state.active)
         return torch.cat((code0[:, None], codes), dim=1), embedding
 
     def _choose_code0(self, scores: Tensor, state: FrameState, sampling: Sampling) -> Tensor:

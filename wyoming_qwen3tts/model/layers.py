@@ -22,7 +22,7 @@ class KvCache(NamedTuple):
     """Keys (already rotated) and values, ``[layers, B, kv_heads, positions, head_dim]`` each, written in place.
 
     A row needs no reset: a step sees only positions up to its own, and those it has written itself (or been given by
-    `copy_prefix`), so whatever an earlier utterance left in a slot is never read.
+    `copy_prefix`), so whatever an earlier utterance left in a slot weighs nothing.
     """
 
     keys: Tensor
@@ -41,9 +41,10 @@ class KvCache(NamedTuple):
         self.keys[:, :, :, : prefix.positions].copy_(prefix.keys)
         self.values[:, :, :, : prefix.positions].copy_(prefix.values)
 
-    def snapshot(self, length: int) -> KvCache:
-        """A copy of the first ``length`` positions, to be given to `copy_prefix` later."""
-        return KvCache(self.keys[:, :, :, :length].clone(), self.values[:, :, :, :length].clone())
+    def blank(self) -> None:
+        """Zero every row. Needed only after numbers went wrong: what is hidden weighs nothing, but 0 x NaN is NaN."""
+        self.keys.zero_()
+        self.values.zero_()
 
 
 class Place(NamedTuple):

@@ -169,6 +169,17 @@ class PromptBuilder:
             known = ", ".join(sorted(self._config.talker.speakers))
             raise ValueError(f"This model has no speaker {voice.speaker!r}; it has {known}")
 
+        stack, groups = self._config.talker.stack, self._config.talker.code_groups
+        if voice.vector is not None and voice.vector.shape != (stack.hidden_size,):
+            raise ValueError("This voice was made with a model of another size; clone it again")
+        codes = voice.ref_codes
+        if codes is None:
+            return
+        if codes.ndim != 2 or codes.shape[0] == 0 or codes.shape[1] != groups:
+            raise ValueError(f"Reference codes must be [frames, {groups}], not {list(codes.shape)}")
+        if not 0 <= int(codes.min()) <= int(codes.max()) < self._config.predictor.vocab_size:
+            raise ValueError("Reference codes lie outside the codebooks")
+
     def _transcript(self, voice: Voice) -> list[int]:
         return [] if voice.ref_text is None else self.tokenizer.speech(voice.ref_text)
 
