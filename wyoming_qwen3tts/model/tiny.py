@@ -234,7 +234,22 @@ def _codec_config(shape: TinyShape) -> dict[str, Any]:
         "upsampling_ratios": [2, 2],
         "max_position_embeddings": 8000,
     }
-    encoder = {
+    return {
+        "architectures": ["Qwen3TTSTokenizerV2Model"],
+        "model_type": "qwen3_tts_tokenizer_12hz",
+        "transformers_version": "4.57.3",
+        "decoder_config": decoder,
+        "encoder_config": _encoder_config(shape),
+        "encoder_valid_num_quantizers": 16,
+        "input_sample_rate": 24000,
+        "output_sample_rate": 24000,
+        "decode_upsample_rate": 1920,
+        "encode_downsample_rate": 1920,
+    }
+
+
+def _encoder_config(shape: TinyShape) -> dict[str, Any]:
+    return {
         "model_type": "mimi",
         "hidden_size": 32,
         "intermediate_size": 64,
@@ -255,18 +270,6 @@ def _codec_config(shape: TinyShape) -> dict[str, Any]:
         "sliding_window": 250,
         "use_causal_conv": True,
     }
-    return {
-        "architectures": ["Qwen3TTSTokenizerV2Model"],
-        "model_type": "qwen3_tts_tokenizer_12hz",
-        "transformers_version": "4.57.3",
-        "decoder_config": decoder,
-        "encoder_config": encoder,
-        "encoder_valid_num_quantizers": 16,
-        "input_sample_rate": 24000,
-        "output_sample_rate": 24000,
-        "decode_upsample_rate": 1920,
-        "encode_downsample_rate": 1920,
-    }
 
 
 def _random_tensors(shapes: Shapes, seed: int) -> dict[str, Tensor]:
@@ -279,23 +282,29 @@ def _random_tensors(shapes: Shapes, seed: int) -> dict[str, Tensor]:
 
 
 def _mean_and_spread(name: str, shape: tuple[int, ...]) -> tuple[float, float]:
-    """Scales that keep the variance, so that arg-max gaps are wide and the codec's sound is neither 0 nor clipped."""
+    """Scales that keep the variance, so that codes vary over frames and the codec's sound is neither 0 nor clipped."""
     if name.endswith(("cluster_usage", "initialized")):
         return 1.0, 0.0
     if name.endswith((".scale", ".gamma")):
         return 0.1, 0.0
     if name.endswith((".alpha", ".beta")):
         return 0.0, 0.1
-    if name.endswith(("embedding_sum", "embed_sum")):
-        return 0.0, 1.0
     if "norm" in name:
         return (1.0, 0.1) if name.endswith("weight") else (0.0, 0.02)
     if name.startswith("talker."):
         return 0.0, 0.5 if "embedding" in name else 1.5 / shape[-1] ** 0.5 if len(shape) == 2 else 0.1
-    if len(shape) == 1:
-        return 0.0, 0.02
+    if name.endswith(("embedding_sum", "embed_sum")):
+        return 0.0, 1.0
+    return 0.0, 0.02 if len(shape) == 1 else _convolution_spread(name, shape)
+
+
+def _convolution_spread(name: str, shape: tuple[int, ...]) -> float:
+    """Convolutions and projections of the codec and of the speaker encoder."""
+    into = int(np.prod(shape[1:]))
+    if name.startswith("encoder."):
+        return 1.5 / into**0.5  # against the ELUs and the quantisers' input projection, which lose most of a clip
     if name.startswith("decoder.decoder.") and shape[0] == 1:
-        return 0.0, 0.07 / (shape[1] * shape[2]) ** 0.5  # the last convolution: keep away from the clamp at 1
-    transposed = (name.startswith("decoder.upsample.") and ".0.conv." in name) or ".block.1.conv." in name
-    into = 2 * shape[0] if transposed and name.startswith("decoder.") else int(np.prod(shape[1:]))
-    return 0.0, 0.7 / into**0.5
+        return 0.3 / into**0.5  # the last one: keep away from the clamp at 1
+    if (name.startswith("decoder.upsample.") and ".0.conv." in name) or ".block.1.conv." in name:
+        into = 2 * shape[0]  # transposed: the other way round, and two taps meet in every sample
+    return 0.7 / into**0.5
