@@ -42,8 +42,13 @@ def _tensor(name: str, shape: tuple[int, ...], seed: int) -> Float32:
         return np.asarray(0.1 * noise + (1 if name.endswith("weight") else 0), np.float32)
     if len(shape) < 2:
         return np.asarray(0.02 * noise, np.float32)
-    quiet = 0.1 if name.startswith("decoder.decoder.") and shape[0] == 1 else 0.7  # the last one: never at the clamp
-    return np.asarray(noise * (quiet / np.sqrt(_fan_in(name, shape))), np.float32)
+    return np.asarray(noise * (_gain(name, shape) / np.sqrt(_fan_in(name, shape))), np.float32)
+
+
+def _gain(name: str, shape: tuple[int, ...]) -> float:
+    if name.startswith("decoder.decoder.") and shape[0] == 1:
+        return 0.1  # the last convolution: never at the clamp
+    return 1.4 if name.startswith("encoder.") else 0.7  # Mimi's activations halve a signal, ours add to it
 
 
 def _fan_in(name: str, shape: tuple[int, ...]) -> int:

@@ -1,0 +1,1 @@
+"""Samples: level, rate, form. Knows nothing of voices or doors."""
