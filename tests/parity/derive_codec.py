@@ -47,6 +47,7 @@ def golden() -> dict[str, dict[str, Any]]:
     return {
         "speaker": spoken(clip),
         "reference_codes": encoded(clip),
+        "reference_codes_long": encoded(clip.tile(5)),  # longer than the encoder's attention window, 10 s
         "codec_decoder": decoded(TINY_DECODER, frames=300, official="chunked_decode"),
         "codec_decoder_long": decoded(TINY_DECODER, frames=400, official="forward"),
         "codec_decoder_other": decoded(OTHER_DECODER, frames=120, official="chunked_decode"),
@@ -95,10 +96,8 @@ def thinned(samples: Any) -> dict[str, Any]:
 def official_codec(config: dict[str, Any]) -> Any:
     from qwen_tts.core import Qwen3TTSTokenizerV2Config, Qwen3TTSTokenizerV2Model
 
-    keys = ("model_type",)
-    model = Qwen3TTSTokenizerV2Model(
-        Qwen3TTSTokenizerV2Config(**{key: value for key, value in config.items() if key not in keys})
-    ).eval()
+    described = Qwen3TTSTokenizerV2Config(**{key: value for key, value in config.items() if key != "model_type"})
+    model = Qwen3TTSTokenizerV2Model(described).eval()
     load_random(model)
     return model
 
@@ -118,10 +117,11 @@ def compare(file: Path, arrays: dict[str, Any]) -> None:
 def stub_what_only_the_25_hz_codec_imports() -> None:
     for name in ("sox", "onnxruntime", "torchaudio", "torchaudio.compliance", "torchaudio.compliance.kaldi"):
         module = types.ModuleType(name)
-        module.__spec__ = importlib.machinery.ModuleSpec(name, None)
+        module.__spec__ = importlib.machinery.ModuleSpec(name, None)  # transformers asks for it
         sys.modules.setdefault(name, module)
-    sys.modules["torchaudio"].compliance = sys.modules["torchaudio.compliance"]
-    sys.modules["torchaudio.compliance"].kaldi = sys.modules["torchaudio.compliance.kaldi"]
+        parent, _, child = name.rpartition(".")
+        if parent:
+            setattr(sys.modules[parent], child, sys.modules[name])
 
 
 if __name__ == "__main__":

@@ -10,11 +10,14 @@ scales multiplied into the matrices before them, exponentials taken.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import CodecConfig
+from .layers import RMSNorm
 from .streaming import (
     CausalConv1d,
     CausalDepthwiseConv1d,
@@ -160,7 +163,7 @@ class WindowedTransformer(Streaming):
         super().__init__()
         self.narrow = nn.Linear(config.latent_dim, config.hidden_size)
         self.layers = nn.ModuleList(TransformerLayer(config) for _ in range(config.layers))
-        self.norm = RmsNorm(config.hidden_size, config.rms_norm_eps)
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.widen = nn.Linear(config.hidden_size, config.latent_dim)
         self.window, self.head_dim, self.theta = config.sliding_window, config.head_dim, config.rope_theta
 
@@ -170,7 +173,8 @@ class WindowedTransformer(Streaming):
 
     def init_state(self, streams: int) -> State:
         position = torch.zeros(streams, dtype=torch.int64, device=self.norm.weight.device)
-        return position, *(tensor for layer in self.layers for tensor in layer.attention.init_state(streams))
+        stack = cast("list[TransformerLayer]", list(self.layers))
+        return position, *(tensor for layer in stack for tensor in layer.attention.init_state(streams))
 
     def forward(self, x: Tensor) -> Tensor:
         start = torch.zeros(1, dtype=torch.int64, device=x.device)
@@ -199,11 +203,11 @@ class TransformerLayer(nn.Module):
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         width, inner = config.hidden_size, config.intermediate_size
-        self.attention_norm = RmsNorm(width, config.rms_norm_eps)
+        self.attention_norm = RMSNorm(width, config.rms_norm_eps)
         self.attention = WindowedAttention(
             width, config.heads, config.kv_heads, config.head_dim, config.sliding_window
         )
-        self.mlp_norm = RmsNorm(width, config.rms_norm_eps)
+        self.mlp_norm = RMSNorm(width, config.rms_norm_eps)
         self.gate_up = nn.Linear(width, 2 * inner, bias=False)
         self.down = nn.Linear(inner, width, bias=False)
 
@@ -212,17 +216,3 @@ class TransformerLayer(nn.Module):
         gate, up = self.gate_up(self.mlp_norm(x)).chunk(2, dim=-1)
         out: Tensor = x + self.down(F.silu(gate) * up)
         return out
-
-
-class RmsNorm(nn.Module):
-    """Root-mean-square norm (Zhang & Sennrich 2019): float32 inside, cast back, then scaled, as the official code."""
-
-    def __init__(self, width: int, eps: float) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(width))
-        self.eps = eps
-
-    def forward(self, x: Tensor) -> Tensor:
-        exact = x.float()
-        exact = exact * torch.rsqrt(exact.square().mean(-1, keepdim=True) + self.eps)
-        return self.weight * exact.to(x.dtype)

@@ -1,4 +1,4 @@
-"""What the decoder's tensors are called in ``speech_tokenizer/model.safetensors``, their shapes, and how they are folded.
+"""From the codec's published tensors to its decoder.
 
 The published file keeps what training needed. Folding it once spares every frame the work: 16 codebooks are divided by
 their usage counts and pushed through the projection behind them, layer scales go into the matrices before them, and the
@@ -8,116 +8,40 @@ logarithms of SnakeBeta are raised. All of it happens in float32, before any cas
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from .codec import DILATIONS, KERNEL, CodecDecoder
+from .codec import DILATIONS, CodecDecoder
 from .config import CodecConfig
+from .tables import codec_decoder_shapes, codec_shapes
+from .weights import WEIGHTS, check_file, open_tensors
 
-Shapes = dict[str, tuple[int, ...]]
 USAGE_MIN = 1e-5  # a codebook row that was never used would be divided by zero
 NO_DIVISION_BY_ZERO = 1e-9  # SnakeBeta's
 
 
-def decoder_shapes(config: CodecConfig) -> Shapes:
-    """Name and shape of every tensor below ``decoder.`` in the published layout."""
-    shapes = _quantizer_shapes(config)
-    shapes |= _conv("decoder.pre_conv.conv", config.latent_dim, config.codebook_dim, 3)
-    shapes |= _transformer_shapes(config)
-    for i, ratio in enumerate(config.upsampling_ratios):
-        shapes |= _upsample_shapes(f"decoder.upsample.{i}", config.latent_dim, ratio)
-    shapes |= _conv("decoder.decoder.0.conv", config.decoder_dim, config.latent_dim, KERNEL)
-    width = config.decoder_dim
-    for i, rate in enumerate(config.upsample_rates, start=1):
-        shapes |= _block_shapes(f"decoder.decoder.{i}.block", width, rate)
-        width //= 2
-    last = len(config.upsample_rates) + 1
-    shapes |= _snake(f"decoder.decoder.{last}", width)
-    return shapes | _conv(f"decoder.decoder.{last + 1}.conv", 1, width, KERNEL)
+def open_decoder(
+    folder: Path, config: CodecConfig, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+) -> CodecDecoder:
+    """Load the decoder from a codec's folder (``speech_tokenizer`` of a checkpoint, or the codec published alone).
 
-
-def _conv(name: str, first: int, second: int, kernel: int, bias: int | None = None) -> Shapes:
-    return {f"{name}.weight": (first, second, kernel), f"{name}.bias": (first if bias is None else bias,)}
-
-
-def _linear(name: str, outputs: int, inputs: int) -> Shapes:
-    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
-
-
-def _snake(name: str, width: int) -> Shapes:
-    return {f"{name}.alpha": (width,), f"{name}.beta": (width,)}
-
-
-def _codebooks(config: CodecConfig) -> Iterator[tuple[str, str]]:
-    """For each of the 16: the prefix of its codebook and of the projection behind it, in the order of a frame's codes."""
-    for i in range(config.num_quantizers):
-        part, layer = ("rvq_first", 0) if i == 0 else ("rvq_rest", i - 1)
-        prefix = f"decoder.quantizer.{part}"
-        yield f"{prefix}.vq.layers.{layer}._codebook", f"{prefix}.output_proj.weight"
-
-
-def _quantizer_shapes(config: CodecConfig) -> Shapes:
-    shapes: Shapes = {}
-    inner = config.codebook_dim // 2
-    for codebook, projection in _codebooks(config):
-        shapes[f"{codebook}.embedding_sum"] = (config.codebook_size, inner)
-        shapes[f"{codebook}.cluster_usage"] = (config.codebook_size,)
-        shapes[projection] = (config.codebook_dim, inner, 1)
-        shapes[projection.replace("output_proj", "input_proj")] = (inner, config.codebook_dim, 1)  # unused in decoding
-    return shapes
-
-
-def _transformer_shapes(config: CodecConfig) -> Shapes:
-    width, inner = config.hidden_size, config.intermediate_size
-    queries, keys = config.heads * config.head_dim, config.kv_heads * config.head_dim
-    shapes = _linear("decoder.pre_transformer.input_proj", width, config.latent_dim)
-    shapes |= _linear("decoder.pre_transformer.output_proj", config.latent_dim, width)
-    shapes["decoder.pre_transformer.norm.weight"] = (width,)
-    for i in range(config.layers):
-        layer = f"decoder.pre_transformer.layers.{i}"
-        shapes |= {
-            f"{layer}.self_attn.q_proj.weight": (queries, width),
-            f"{layer}.self_attn.k_proj.weight": (keys, width),
-            f"{layer}.self_attn.v_proj.weight": (keys, width),
-            f"{layer}.self_attn.o_proj.weight": (width, queries),
-            f"{layer}.mlp.gate_proj.weight": (inner, width),
-            f"{layer}.mlp.up_proj.weight": (inner, width),
-            f"{layer}.mlp.down_proj.weight": (width, inner),
-            f"{layer}.input_layernorm.weight": (width,),
-            f"{layer}.post_attention_layernorm.weight": (width,),
-            f"{layer}.self_attn_layer_scale.scale": (width,),
-            f"{layer}.mlp_layer_scale.scale": (width,),
-        }
-    return shapes
-
-
-def _upsample_shapes(name: str, width: int, ratio: int) -> Shapes:
-    return {
-        **_conv(f"{name}.0.conv", width, width, ratio),
-        **_conv(f"{name}.1.dwconv.conv", width, 1, KERNEL),
-        f"{name}.1.norm.weight": (width,),
-        f"{name}.1.norm.bias": (width,),
-        **_linear(f"{name}.1.pwconv1", 4 * width, width),
-        **_linear(f"{name}.1.pwconv2", width, 4 * width),
-        f"{name}.1.gamma": (width,),
-    }
-
-
-def _block_shapes(name: str, wide: int, rate: int) -> Shapes:
-    narrow = wide // 2
-    shapes = _snake(f"{name}.0", wide) | _conv(f"{name}.1.conv", wide, narrow, 2 * rate, bias=narrow)
-    for unit in range(2, 2 + len(DILATIONS)):
-        shapes |= _snake(f"{name}.{unit}.act1", narrow) | _conv(f"{name}.{unit}.conv1.conv", narrow, narrow, KERNEL)
-        shapes |= _snake(f"{name}.{unit}.act2", narrow) | _conv(f"{name}.{unit}.conv2.conv", narrow, narrow, 1)
-    return shapes
+    Raises:
+        ModelFileError: one line that says what is wrong with the file, and what to do.
+    """
+    path = folder / WEIGHTS
+    check_file(path, codec_shapes(config))
+    with open_tensors(path) as file:
+        tensors = {name: file.get_tensor(name) for name in codec_decoder_shapes(config)}
+        return load_decoder(tensors, config).to(device, dtype)
 
 
 def load_decoder(tensors: Mapping[str, Tensor], config: CodecConfig) -> CodecDecoder:
-    """A decoder in float32 from tensors that match `decoder_shapes`; others in the mapping are not touched.
+    """A decoder in float32 from tensors that match `codec_decoder_shapes`; others in the mapping are not touched.
 
     Raises:
-        KeyError: if a tensor is missing. Check names and shapes first, see ``weights.py``.
+        KeyError: if a tensor is missing; `open_decoder` checks names and shapes first.
     """
     with torch.device("meta"):
         decoder = CodecDecoder(config)
@@ -126,6 +50,14 @@ def load_decoder(tensors: Mapping[str, Tensor], config: CodecConfig) -> CodecDec
 
 
 Named = Iterator[tuple[str, Tensor]]
+
+
+def _codebooks(config: CodecConfig) -> Iterator[tuple[str, str]]:
+    """For each code of a frame, in order: the prefix of its codebook, and the name of the projection behind it."""
+    for i in range(config.num_quantizers):
+        part, layer = ("rvq_first", 0) if i == 0 else ("rvq_rest", i - 1)
+        prefix = f"decoder.quantizer.{part}"
+        yield f"{prefix}.vq.layers.{layer}._codebook", f"{prefix}.output_proj.weight"
 
 
 def _folded(raw: Mapping[str, Tensor], config: CodecConfig) -> Named:
@@ -146,7 +78,8 @@ def _folded(raw: Mapping[str, Tensor], config: CodecConfig) -> Named:
 
 
 def _exact(raw: Mapping[str, Tensor], name: str) -> Tensor:
-    return raw[name].detach().to(torch.float32)
+    """A copy, always: a parameter left in the mapped file could be dropped from memory in the middle of a word."""
+    return raw[name].detach().to(torch.float32, copy=True)
 
 
 def _table(raw: Mapping[str, Tensor], codebook: str, projection: str) -> Tensor:

@@ -7,6 +7,7 @@ checkpoint names its tensors as transformers 4.57 did; later versions moved them
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,9 +15,15 @@ from torch import Tensor
 
 from .config import CodecConfig
 from .files import ModelFileError
+from .tables import codec_encoder_shapes, codec_shapes
+from .weights import WEIGHTS, check_file, open_tensors
 
 PREFIX = "encoder."
 OURS_NOT = ("decoder", "decoder_transformer", "upsample")  # the half of Mimi that this codec replaced
+
+# transformers 4.57, on which the official code runs, never applies the config's window (250 positions, 10 s); 5.x does.
+# Codes must be the official ones also after the tenth second.
+NO_WINDOW = 1 << 20
 
 
 class ReferenceEncoder:
@@ -37,6 +44,18 @@ class ReferenceEncoder:
         return codes.contiguous()
 
 
+def open_reference_encoder(folder: Path, config: CodecConfig) -> ReferenceEncoder:
+    """Load the encoder from a codec's folder (``speech_tokenizer`` of a checkpoint).
+
+    Raises:
+        ModelFileError: one line that says what is wrong with the file, and what to do.
+    """
+    path = folder / WEIGHTS
+    check_file(path, codec_shapes(config))
+    with open_tensors(path) as file:
+        return load_reference_encoder({name: file.get_tensor(name) for name in codec_encoder_shapes(config)}, config)
+
+
 def load_reference_encoder(tensors: Mapping[str, Tensor], config: CodecConfig) -> ReferenceEncoder:
     """An encoder from the tensors below ``encoder.`` in ``speech_tokenizer/model.safetensors``.
 
@@ -45,7 +64,7 @@ def load_reference_encoder(tensors: Mapping[str, Tensor], config: CodecConfig) -
     """
     from transformers import MimiConfig, MimiModel  # late: seconds to import, and nothing but cloning needs it
 
-    model = MimiModel(MimiConfig(**config.encoder))
+    model = MimiModel(MimiConfig(**{**config.encoder, "sliding_window": NO_WINDOW}))
     for name in OURS_NOT:
         if name in dict(model.named_children()):
             setattr(model, name, None)

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import SpeakerEncoderConfig
+from .config import ModelConfig, SpeakerEncoderConfig
+from .files import ModelFileError
+from .tables import model_shapes, speaker_encoder_shapes
+from .weights import WEIGHTS, check_file, open_tensors
 
 PREFIX = "speaker_encoder."
 FFT = 1024  # samples; also the window's length
@@ -24,18 +28,27 @@ TOP_HZ = 12_000
 SAMPLES_MIN = PAD + 1  # shorter clips have nothing to reflect
 
 
-def speaker_encoder_shapes(config: SpeakerEncoderConfig) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every tensor below ``speaker_encoder.`` in ``model.safetensors``."""
-    with torch.device("meta"):
-        encoder = SpeakerEncoder(config)
-    return {PREFIX + name: tuple(tensor.shape) for name, tensor in encoder.state_dict().items()}
+def open_speaker_encoder(folder: Path, config: ModelConfig, *, dtype: torch.dtype = torch.float32) -> SpeakerEncoder:
+    """Load the encoder of a Base checkpoint.
+
+    Raises:
+        ModelFileError: if the checkpoint is not a Base one, or its file is not what its config promises.
+    """
+    if config.speaker_encoder is None:
+        raise ModelFileError(f"{folder} is a {config.type} checkpoint; only Base checkpoints can clone a voice")
+    path = folder / WEIGHTS
+    check_file(path, model_shapes(config))
+    with open_tensors(path) as file:
+        names = speaker_encoder_shapes(config.speaker_encoder)
+        tensors = {name: file.get_tensor(name).to(dtype, copy=True) for name in names}
+    return load_speaker_encoder(tensors, config.speaker_encoder)
 
 
 def load_speaker_encoder(tensors: Mapping[str, Tensor], config: SpeakerEncoderConfig) -> SpeakerEncoder:
     """An encoder, in the tensors' type, from tensors that match `speaker_encoder_shapes`; others are not touched.
 
     Raises:
-        KeyError: if a tensor is missing. Check names and shapes first, see ``weights.py``.
+        KeyError: if a tensor is missing. `open_speaker_encoder` checks names and shapes first.
     """
     with torch.device("meta"):
         encoder = SpeakerEncoder(config)

@@ -64,7 +64,7 @@ class CausalConv1d(Streaming):
         """The whole signal, one tap of the kernel after the other: no copy of it is ever ``kernel`` times as large."""
         length, x = x.shape[0], F.pad(x, (0, 0, 0, 0, self.history, 0))
         first, *later = range(0, self.history + 1, self.dilation)
-        y = torch.matmul(x[first : first + length], self.weight[0]) + self.bias
+        y: Tensor = torch.matmul(x[first : first + length], self.weight[0]) + self.bias
         for tap, start in enumerate(later, start=1):
             y += torch.matmul(x[start : start + length], self.weight[tap])
         return y
@@ -74,7 +74,7 @@ class CausalConv1d(Streaming):
         x = _remember(x, state[0])
         windows = x.unfold(0, self.history + 1, 1)[..., :: self.dilation].transpose(-1, -2)  # [t, B, kernel, C_in]
         y = torch.addmm(self.bias, windows.flatten(2).flatten(0, 1), self.weight.flatten(0, 1))
-        return y.unflatten(0, (-1, x.shape[1]))
+        return y.view(-1, x.shape[1], y.shape[-1])
 
 
 class CausalDepthwiseConv1d(Streaming):
@@ -144,7 +144,7 @@ class CausalUpsample1d(Streaming):
             from_before = torch.cat((tail[None], later))
             tail.copy_(from_before[-1])
             now = now + from_before[:-1]
-        y = now.unflatten(-1, (self.stride, -1)) + self.bias  # [t, B, stride, C_out]
+        y: Tensor = now.unflatten(-1, (self.stride, -1)) + self.bias  # [t, B, stride, C_out]
         return y.transpose(1, 2).flatten(0, 1)
 
 
