@@ -90,12 +90,14 @@ def _samples(answer: bytes) -> NDArray[np.float32]:
     line, _, body = answer.partition(b"\n")
     try:
         said = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadClip(DAMAGED) from error
+    if not isinstance(said, dict):
+        raise BadClip(DAMAGED)
     if "refused" in said:
-        raise BadClip(str(said["refused"])[:200])
+        raise BadClip(" ".join(str(said["refused"]).split())[:200])
     samples = np.frombuffer(body[: len(body) // 4 * 4], "<f4").astype(np.float32)
-    whole = len(samples) == said.get("samples") and 0 < len(samples) <= CLIP_S_MAX * RATE_HZ + RATE_HZ
-    if not whole or not np.isfinite(samples).all():
+    is_whole = len(samples) == said.get("samples") and 0 < len(samples) <= (CLIP_S_MAX + 1) * RATE_HZ
+    if not is_whole or not np.isfinite(samples).all():
         raise BadClip(DAMAGED)
     return samples
