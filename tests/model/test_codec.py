@@ -90,6 +90,27 @@ def test_only_the_named_slots_move() -> None:
     assert all(torch.equal(old, now) for old, now in zip(idle, snapshot_stream(state, 1), strict=True))
 
 
+def test_idle_places_of_a_batch_may_share_a_spare_row() -> None:
+    decoder, codes = build.decoder(), build.codes(10, streams=4)
+    state = decoder.init_state(3)
+    slots = torch.tensor([2, 2, 0, 2])  # row 2 is nobody's
+
+    spoken = torch.cat([decoder.step(frame, state, slots) for frame in codes.split(1, dim=1)], dim=1)
+
+    close(spoken[2], decoder(codes)[2])
+    assert not any(bool(tensor[1].any()) for tensor in state)
+
+
+def test_a_slice_of_a_state_moves_on_in_place() -> None:
+    decoder, codes = build.decoder(), build.codes(10)
+    state = decoder.init_state(3)
+
+    first = decoder.step(codes[:, :6], tuple(tensor[1:2] for tensor in state))
+    rest = decoder.step(codes[:, 6:], state, slots=torch.tensor([1]))
+
+    close(torch.cat((first, rest), dim=1), decoder(codes))
+
+
 def test_a_reused_slot_equals_a_fresh_one() -> None:
     decoder, codes = build.decoder(), build.codes(80)
     state = decoder.init_state(2)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import pytest
 import torch
@@ -15,15 +16,19 @@ from wyoming_qwen3tts.model.streaming import (
     CausalUpsample1d,
     Chain,
     Residual,
+    Streaming,
     restart_stream,
     restore_stream,
     snapshot_stream,
     state_bytes,
 )
 
+Layer = Streaming | Chain
+Module = TypeVar("Module", bound=nn.Module)
+
 LENGTH = 24
 CUTS = {"sample by sample": [1] * LENGTH, "two halves": [12, 12], "uneven": [1, 7, 2, 14], "whole": [LENGTH]}
-LAYERS: dict[str, Callable[[], nn.Module]] = {
+LAYERS: dict[str, Callable[[], Layer]] = {
     "convolution": lambda: CausalConv1d(3, 5, 4),
     "dilated convolution": lambda: CausalConv1d(3, 5, 3, dilation=4),
     "one-tap convolution": lambda: CausalConv1d(3, 5, 1),
@@ -41,7 +46,7 @@ def _without_gradients() -> Iterator[None]:
         yield
 
 
-def filled(module: nn.Module) -> nn.Module:
+def filled(module: Module) -> Module:
     for parameter in module.parameters():
         nn.init.normal_(parameter)
     return module
@@ -56,14 +61,14 @@ def signal(length: int = LENGTH, streams: int = 2) -> Tensor:
     return torch.randn(length, streams, 3)
 
 
-def stepped(layer: nn.Module, x: Tensor, cut: list[int]) -> Tensor:
+def stepped(layer: Layer, x: Tensor, cut: list[int]) -> Tensor:
     state = layer.init_state(x.shape[1])
     return torch.cat([layer.step(piece, state) for piece in x.split(cut)])
 
 
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS.keys())
 @pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS.keys())
-def test_pieces_join_to_the_whole(make: Callable[[], nn.Module], cut: list[int]) -> None:
+def test_pieces_join_to_the_whole(make: Callable[[], Layer], cut: list[int]) -> None:
     layer, x = filled(make()), signal()
 
     joined = stepped(layer, x, cut)
@@ -82,7 +87,7 @@ def test_any_cut_of_a_chain_joins_to_the_whole(cut: list[int]) -> None:
 
 
 @pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS.keys())
-def test_a_longer_input_never_changes_earlier_output(make: Callable[[], nn.Module]) -> None:
+def test_a_longer_input_never_changes_earlier_output(make: Callable[[], Layer]) -> None:
     layer, x = filled(make()), signal()
 
     short, long = layer(x[:10]), layer(x)
@@ -93,8 +98,7 @@ def test_a_longer_input_never_changes_earlier_output(make: Callable[[], nn.Modul
 
 @pytest.mark.parametrize("dilation", [1, 3])
 def test_a_causal_convolution_is_the_library_one_behind_zeros(dilation: int) -> None:
-    layer = CausalConv1d(3, 5, 4, dilation)
-    filled(layer)
+    layer = filled(CausalConv1d(3, 5, 4, dilation))
     x = signal()
 
     expected = F.conv1d(
@@ -106,8 +110,7 @@ def test_a_causal_convolution_is_the_library_one_behind_zeros(dilation: int) -> 
 
 @pytest.mark.parametrize("overlap", [True, False])
 def test_an_upsampling_is_the_library_one_cut_on_the_right(overlap: bool) -> None:
-    layer = CausalUpsample1d(3, 4, 5, overlap=overlap)
-    filled(layer)
+    layer = filled(CausalUpsample1d(3, 4, 5, overlap=overlap))
     x = signal()
 
     weight = layer.weight.unflatten(1, (-1, 4)).transpose(1, 2)

@@ -40,7 +40,8 @@ class Refused(Exception):
 
 
 def main() -> None:
-    import numpy  # noqa: F401, ICN001: everything must be imported before the door is shut
+    # Everything must be imported before the door is shut.
+    import numpy as np  # noqa: F401
     import samplerate  # noqa: F401
     import soundfile  # noqa: F401
 
@@ -101,7 +102,9 @@ def check(file: Any, magic: bytes) -> None:
     if file.format not in FORMATS.get(magic, ()):
         raise Refused("The clip is not what its first bytes say; only WAV and FLAC are read")
     if file.subtype not in ENCODINGS:
-        raise Refused(f"The clip holds {file.subtype.replace('_', ' ')} sound; only PCM and float WAV, and FLAC, are read")
+        raise Refused(
+            f"The clip holds {file.subtype.replace('_', ' ')} sound; only PCM and float WAV, and FLAC, are read"
+        )
     if not CLIP_HZ_MIN <= file.samplerate <= CLIP_HZ_MAX:
         raise Refused(f"The clip claims {file.samplerate} Hz; {CLIP_HZ_MIN} to {CLIP_HZ_MAX} Hz are read")
     if file.channels > CHANNELS_MAX:

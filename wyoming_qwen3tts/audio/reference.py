@@ -69,7 +69,7 @@ def _run_child(given: IO[bytes], answer: IO[bytes]) -> None:
     """Files, not pipes: however much the child writes, its own limit ends it, and nothing piles up here."""
     command = [sys.executable, "-P", clip_decoder.__file__]
     try:
-        done = subprocess.run(  # noqa: S603: our own interpreter and file, no shell
+        done = subprocess.run(
             command,
             stdin=given,
             stdout=answer,

@@ -63,7 +63,10 @@ class CodecDecoder(nn.Module):
         )
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Whole utterances: codes ``[B, T, 16] ->`` samples in [-1, 1], ``[B, T * samples_per_frame]``."""
+        """Whole utterances: codes ``[B, T, 16] ->`` samples in [-1, 1], ``[B, T * samples_per_frame]``.
+
+        Its memory grows with T (gigabytes a minute at full size): long ones, too, are better decoded by `step`.
+        """
         return self._samples(self.layers(self.quantizer(codes)))
 
     def init_state(self, streams: int) -> State:
@@ -75,6 +78,7 @@ class CodecDecoder(nn.Module):
 
         ``slots [n]`` says which row of ``state`` each row of ``codes`` goes on with; the other rows keep theirs. A
         graph captured for n streams serves fewer by pointing the idle ones at a spare row. Without it: all, in order.
+        A slice of a state is a state too, moved on without being copied: ``tuple(t[2:3] for t in state)``.
         """
         rows = state if slots is None else tuple(tensor.index_select(0, slots) for tensor in state)
         pieces = codes.split(max(1, ROWS_AT_ONCE // codes.shape[0]), dim=1)
@@ -198,15 +202,13 @@ class WindowedTransformer(Streaming):
 
 
 class TransformerLayer(nn.Module):
-    """Attention and a gated MLP, each behind a norm and added to its input; layer scales are folded into the weights."""
+    """Attention and a gated MLP, each behind a norm and added to its input; layer scales are inside the weights."""
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         width, inner = config.hidden_size, config.intermediate_size
         self.attention_norm = RMSNorm(width, config.rms_norm_eps)
-        self.attention = WindowedAttention(
-            width, config.heads, config.kv_heads, config.head_dim, config.sliding_window
-        )
+        self.attention = WindowedAttention(width, config.heads, config.kv_heads, config.head_dim, config.sliding_window)
         self.mlp_norm = RMSNorm(width, config.rms_norm_eps)
         self.gate_up = nn.Linear(width, 2 * inner, bias=False)
         self.down = nn.Linear(inner, width, bias=False)

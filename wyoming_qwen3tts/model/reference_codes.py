@@ -72,7 +72,7 @@ def load_reference_encoder(tensors: Mapping[str, Tensor], config: CodecConfig) -
     mine = ((name.removeprefix(PREFIX), tensor) for name, tensor in tensors.items() if name.startswith(PREFIX))
     ours = {_moved(name, known): tensor for name, tensor in mine}
     if ours.keys() != known.keys():
-        odd = sorted(ours.keys() ^ known.keys())[0]
+        odd = min(ours.keys() ^ known.keys())
         raise ModelFileError(f"The codec's encoder does not match its config.json at {odd!r}; download the model again")
     model.load_state_dict(ours)
     return ReferenceEncoder(model.float().requires_grad_(requires_grad=False).eval(), config)

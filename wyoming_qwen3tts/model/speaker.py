@@ -25,7 +25,7 @@ FFT = 1024  # samples; also the window's length
 HOP = 256  # samples, 10.7 ms
 PAD = (FFT - HOP) // 2
 TOP_HZ = 12_000
-SAMPLES_MIN = PAD + 1  # shorter clips have nothing to reflect
+SAMPLES_MIN = 4 * HOP + FFT - 2 * PAD  # 5 frames: the widest convolution (kernel 3, dilation 4) reflects 4 of them
 
 
 def open_speaker_encoder(folder: Path, config: ModelConfig, *, dtype: torch.dtype = torch.float32) -> SpeakerEncoder:

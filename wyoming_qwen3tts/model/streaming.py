@@ -11,31 +11,31 @@ of a tensor: no host sync, static shapes.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
 State = tuple[Tensor, ...]
 
 
-class Streaming(nn.Module):
+class Streaming(nn.Module, ABC):
     """A layer with a state. What `forward` makes of a whole signal, `step` makes of its pieces, joined."""
 
+    @abstractmethod
     def init_state(self, streams: int) -> State:
         """What is remembered before the first sample: zeros, for ``streams`` rows."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def state_tensors(self) -> int:
         """How many tensors `init_state` returns."""
-        raise NotImplementedError
 
+    @abstractmethod
     def step(self, x: Tensor, state: State) -> Tensor:
         """The next piece, of any length >= 1. ``state`` is updated."""
-        raise NotImplementedError
 
 
 class CausalConv1d(Streaming):
@@ -149,7 +149,7 @@ class CausalUpsample1d(Streaming):
 
 
 class WindowedAttention(nn.Module):
-    """Self-attention of each position over itself and the ``window - 1`` positions before it: ``[T, B, C] -> [T, B, C]``.
+    """Self-attention of each position over the ``window`` positions that end with it: ``[T, B, C] -> [T, B, C]``.
 
     What a step remembers is the last ``window - 1`` keys (rotated) and values, ``[B, kv_heads, window - 1, head_dim]``
     each. Rotation and mask are the same in every layer of a stack, so its owner makes them once: `rotation`,
@@ -207,7 +207,7 @@ def rotate(x: Tensor, by: tuple[Tensor, Tensor]) -> Tensor:
 
 
 def window_mask(length: int, past: int, window: int, device: torch.device) -> Tensor:
-    """Who sees whom, ``[length, past + length]``: key j reaches query i iff it is 0 to ``window - 1`` positions older."""
+    """Who sees whom, ``[length, past + length]``: query i sees key j if it is 0 to ``window - 1`` positions older."""
     age = torch.arange(past, past + length, device=device)[:, None] - torch.arange(past + length, device=device)
     return (age >= 0) & (age < window)
 
