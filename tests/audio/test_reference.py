@@ -62,6 +62,12 @@ def test_other_rates_become_24_khz(rate: int) -> None:
     np.testing.assert_allclose(samples[inner], TONE[inner], atol=2e-3)
 
 
+def test_the_longest_clip_at_the_highest_rate_is_still_decoded_in_time() -> None:
+    samples = decode_clip(clip(np.zeros(59 * 192000, np.float32), 192000, form="FLAC", subtype="PCM_16"))
+
+    assert len(samples) == 59 * RATE
+
+
 def not_a_number() -> NDArray[np.float32]:
     broken = TONE.copy()
     broken[5] = np.nan

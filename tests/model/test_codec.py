@@ -8,17 +8,12 @@ from torch import Tensor
 
 from tests.parity import build
 from wyoming_qwen3tts.model.codec import CodecDecoder
-from wyoming_qwen3tts.model.codec_weights import load_decoder
-from wyoming_qwen3tts.model.config import CodecConfig
+from wyoming_qwen3tts.model.codec_weights import load_decoder, random_decoder
+from wyoming_qwen3tts.model.published import published_config
 from wyoming_qwen3tts.model.streaming import restart_stream, restore_stream, snapshot_stream, state_bytes
 from wyoming_qwen3tts.model.tables import codec_decoder_shapes
 
-PUBLISHED = CodecConfig(
-    codebook_size=2048, codebook_dim=512, latent_dim=1024, hidden_size=512, intermediate_size=1024, layers=8, heads=16,
-    kv_heads=16, head_dim=64, sliding_window=72, rope_theta=1e4, rms_norm_eps=1e-5, decoder_dim=1536,
-    upsample_rates=(8, 5, 4, 3), upsampling_ratios=(2, 2), num_quantizers=16, input_sample_rate_hz=24000,
-    output_sample_rate_hz=24000, encoder_quantizers=16, encoder={},
-)  # fmt: skip
+PUBLISHED = published_config("0.6B").codec
 
 
 @pytest.fixture(autouse=True)
@@ -206,3 +201,13 @@ def test_loading_copies_every_tensor_out_of_the_file() -> None:
         tensor.fill_(torch.nan)
 
     assert torch.equal(decoder(codes), before)
+
+
+def test_random_weights_of_the_same_seed_speak_the_same_noise() -> None:
+    config, codes = build.codec_config(), build.codes(3)
+
+    first, again, other = (random_decoder(config, seed=seed)(codes) for seed in (1, 1, 2))
+
+    assert torch.equal(first, again)
+    assert first.isfinite().all()
+    assert not torch.equal(first, other)

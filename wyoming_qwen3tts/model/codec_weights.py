@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .codec import DILATIONS, CodecDecoder
 from .config import CodecConfig
@@ -47,6 +47,24 @@ def load_decoder(tensors: Mapping[str, Tensor], config: CodecConfig) -> CodecDec
         decoder = CodecDecoder(config)
     decoder.load_state_dict(dict(_folded(tensors, config)), strict=True, assign=True)
     return decoder.requires_grad_(requires_grad=False).eval()
+
+
+def random_decoder(
+    config: CodecConfig, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32, seed: int = 0
+) -> CodecDecoder:
+    """A decoder of the given shape with random weights in memory, to measure speed with. It speaks noise."""
+    with torch.device(device):
+        decoder = CodecDecoder(config).requires_grad_(requires_grad=False)
+    generator = torch.Generator(device).manual_seed(seed)
+    for module in decoder.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if parameter.dim() == 1:
+                parameter.fill_(0.0 if name == "bias" else 1.0)
+            else:
+                width = parameter.shape[-1]
+                products = width if isinstance(module, nn.Linear) else parameter.numel() // width
+                parameter.normal_(0.0, 0.5 / products**0.5, generator=generator)
+    return decoder.to(dtype).eval()
 
 
 Named = Iterator[tuple[str, Tensor]]
