@@ -34,7 +34,7 @@ from .streaming import (
 
 KERNEL = 7  # of every wide convolution of the decoder
 DILATIONS = (1, 3, 9)  # of the residual units of one block
-# Frames times streams in one pass. The widest windows take 5 MB a row, and from 32 MB on malloc maps them anew each time.
+# Frames times streams in one pass. The widest windows take 5 MB a row; from 32 MB on malloc maps them anew each time.
 ROWS_AT_ONCE = 4
 
 
