@@ -1,0 +1,103 @@
+"""A stranger's clip to samples that the model can hear: the one way in for audio.
+
+The clip is decoded in a child process with limits (``clip_decoder.py``) and an empty environment: no token, no password
+is there to be found. What comes back is a bounded number of floats, or one line that says why not.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from . import clip_decoder
+from .clip_decoder import ANSWER_BYTES_MAX, CLIP_S_MAX, FORMATS, RATE_HZ
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CLIP_BYTES_MAX = 10 << 20
+WALL_S = 5.0
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # threads reserve address space
+DAMAGED = "The clip could not be decoded: it is damaged, or made to harm the decoder"
+
+
+class BadClip(ValueError):
+    """The clip cannot be used. The message is one line that says why, fit for a user."""
+
+
+def read_clip(path: Path) -> NDArray[np.float32]:
+    """The clip in a file; see `decode_clip`.
+
+    Raises:
+        BadClip: also if the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return decode_clip(file.read(CLIP_BYTES_MAX + 1))
+    except OSError as error:
+        raise BadClip(f"The clip cannot be read: {error.strerror}") from error
+
+
+def decode_clip(clip: bytes) -> NDArray[np.float32]:
+    """WAV (PCM, float) or FLAC bytes to mono samples at 24 kHz, ``[n]`` float32, otherwise as they are.
+
+    Channels are averaged. Takes up to 5 s and blocks: call it from a worker thread.
+
+    Raises:
+        BadClip: whatever the clip is instead, larger than 10 MiB, longer than 60 s, or anything the child died of.
+    """
+    if len(clip) > CLIP_BYTES_MAX:
+        raise BadClip(f"The clip is larger than {CLIP_BYTES_MAX >> 20} MiB")
+    magic = clip[:4]
+    if magic not in FORMATS or (magic == b"RIFF" and clip[8:12] != b"WAVE"):
+        raise BadClip("The clip is neither WAV nor FLAC, whatever its name says")
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as answer:
+        given.write(clip)
+        given.seek(0)
+        _run_child(given, answer)
+        answer.seek(0)
+        return _samples(answer.read(ANSWER_BYTES_MAX))
+
+
+def _run_child(given: IO[bytes], answer: IO[bytes]) -> None:
+    """Files, not pipes: however much the child writes, its own limit ends it, and nothing piles up here."""
+    command = [sys.executable, "-P", clip_decoder.__file__]
+    try:
+        done = subprocess.run(
+            command,
+            stdin=given,
+            stdout=answer,
+            stderr=subprocess.DEVNULL,
+            env=ENVIRONMENT,
+            timeout=WALL_S,
+            start_new_session=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BadClip("The clip takes too long to decode") from error
+    if done.returncode:
+        raise BadClip(DAMAGED)
+
+
+def _samples(answer: bytes) -> NDArray[np.float32]:
+    """What the child said, believed only as far as it fits."""
+    line, _, body = answer.partition(b"\n")
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise BadClip(DAMAGED) from error
+    if not isinstance(said, dict):
+        raise BadClip(DAMAGED)
+    if "refused" in said:
+        raise BadClip(" ".join(str(said["refused"]).split())[:200])
+    samples = np.frombuffer(body[: len(body) // 4 * 4], "<f4").astype(np.float32)
+    is_whole = len(samples) == said.get("samples") and 0 < len(samples) <= (CLIP_S_MAX + 1) * RATE_HZ
+    if not is_whole or not np.isfinite(samples).all():
+        raise BadClip(DAMAGED)
+    return samples

@@ -1,0 +1,112 @@
+"""Talker and code predictor together: one call makes one frame of codes for every slot."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .code_predictor import CodePredictor
+from .config import ModelConfig
+from .layers import KvCache, Place
+from .sampling import SamplerState, Sampling, choose, gumbel_noise, init_sampler, rule_scores, suppressed_ids
+from .talker import Talker
+
+
+class FrameState(NamedTuple):
+    """All that B slots remember between frames, as tensors at fixed addresses; moved in place.
+
+    ``positions`` ``[B]`` int64 is where each row's next input goes, ``active`` ``[B]`` bool which rows are speaking:
+    the others are computed along and forgotten. ``places`` and ``suppressed`` are constants.
+    """
+
+    cache: KvCache
+    positions: Tensor
+    active: Tensor
+    sampler: SamplerState
+    predictor_cache: KvCache
+    places: tuple[Place, ...]
+    suppressed: Tensor
+
+    def restart(self, row: int, position: int, seed: int) -> None:
+        """Give a slot to a new utterance whose prompt up to ``position`` (excluded) is in the cache."""
+        self.positions[row].fill_(position)
+        self.active[row].fill_(True)
+        self.sampler.restart(row, seed)
+
+
+class LanguageModel(nn.Module):
+    """The networks that turn a prompt into frames of codes. The codec, which turns codes into sound, is not here."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.talker = Talker(config.talker)
+        self.predictor = CodePredictor(config.predictor, config.talker.stack.hidden_size, config.talker.code_groups)
+
+    @property
+    def device(self) -> torch.device:
+        return self.talker.head.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.talker.head.weight.dtype
+
+    def init_state(self, slots: int, positions: int) -> FrameState:
+        """Room for ``slots`` utterances of up to ``positions`` prompt positions plus frames each; no row is active."""
+        return FrameState(
+            cache=self.talker.init_cache(slots, positions),
+            positions=torch.zeros(slots, dtype=torch.int64, device=self.device),
+            active=torch.zeros(slots, dtype=torch.bool, device=self.device),
+            sampler=init_sampler(slots, self.config.talker, self.device),
+            predictor_cache=self.predictor.init_cache(slots),
+            places=self.predictor.places(),
+            suppressed=suppressed_ids(self.config.talker, self.device),
+        )
+
+    def frame(
+        self, x: Tensor, state: FrameState, sampling: Sampling, bound: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """One frame for every row: inputs ``[B, 1, H]`` in, codes ``[B, 16]`` int64 and their embedding ``[B, H]`` out.
+
+        The next input is that embedding plus a text embedding. A row whose code 0 is EOS has ended; its other codes
+        mean nothing. ``state`` is moved on for active rows. ``bound`` is above every position (see `Talker.step`).
+        """
+        hidden = self.talker.step(x, state.cache, state.positions, bound)
+        state.positions.add_(state.active)
+        return self.codes(hidden, state, sampling)
+
+    def codes(self, hidden: Tensor, state: FrameState, sampling: Sampling) -> tuple[Tensor, Tensor]:
+        """`frame` without the talker's step: from its states ``[B, H]``, such as a prompt's last, on."""
+        code0 = self._choose_code0(self.talker.logits(hidden), state, sampling)
+        noise = self._predictor_noise(state, sampling)
+
+        def pick(scores: Tensor, j: int) -> Tensor:
+            return choose(scores, sampling.predictor, None if noise is None else noise[:, j])
+
+        codes, embedding = self.predictor.frame(
+            hidden, self.talker.codec_embedding(code0), pick, state.predictor_cache, state.places
+        )
+        state.sampler.advance(code0, state.active)
+        return torch.cat((code0[:, None], codes), dim=1), embedding
+
+    def _choose_code0(self, scores: Tensor, state: FrameState, sampling: Sampling) -> Tensor:
+        eos = self.config.talker.ids.eos
+        scores = rule_scores(scores, state.sampler, state.suppressed, eos, sampling.repetition_penalty)
+        if sampling.talker.greedy:
+            return choose(scores, sampling.talker, None)
+        noise = gumbel_noise(state.sampler.seeds, state.sampler.frames, 0, 1, scores.shape[-1])
+        return choose(scores, sampling.talker, noise[:, 0])
+
+    def _predictor_noise(self, state: FrameState, sampling: Sampling) -> Tensor | None:
+        """All of a frame's random numbers at once: fifteen small launches less than fifteen times."""
+        if sampling.predictor.greedy:
+            return None
+        codebooks, size = self.config.talker.code_groups - 1, self.config.predictor.vocab_size
+        return gumbel_noise(state.sampler.seeds, state.sampler.frames, 1, codebooks, size)
+
+    def embed_frames(self, codes: Tensor) -> Tensor:
+        """``[T, 16] -> [T, H]``: what given frames (a reference clip's) weigh in the talker's input."""
+        rows = torch.cat((self.talker.codec_embedding(codes[:, :1]), self.predictor.embed(codes[:, 1:])), dim=1)
+        return rows.sum(1)

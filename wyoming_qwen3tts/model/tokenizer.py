@@ -1,0 +1,109 @@
+"""Text to ids: Qwen's byte-level BPE, in which nothing a user types can become a control token."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Regex, normalizers, pre_tokenizers
+from tokenizers import Tokenizer as Bpe
+from tokenizers.models import BPE
+
+from .config import ModelConfig
+from .files import JSON_BYTES_MAX, ModelFileError, read_json
+
+# How Qwen2's tokenizer cuts text into words before merging (the pattern belongs to the trained vocabulary).
+QWEN_WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+# What transformers 4.57.3 silently uses instead when the official package loads a local folder; for parity tests only.
+MISTRAL_WORDS = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+    r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+_LEADING_NEWLINES = re.compile(r"\A\s*[\r\n]+")
+
+
+@dataclass(frozen=True, slots=True)
+class ControlIds:
+    """The ids that no text can produce; taken from config.json."""
+
+    im_start: int
+    im_end: int
+
+
+class Tokenizer:
+    """Knows the three ways in which the model's prompt quotes text: spoken, transcript, instruction.
+
+    Special tokens are not in its vocabulary at all: ``<|im_end|>`` in a user's text is ten harmless characters.
+    """
+
+    def __init__(self, bpe: Bpe, control: ControlIds) -> None:
+        self._bpe = bpe
+        self._control = control
+        self._turn = self._plain("assistant\n")
+        self._end = self._plain("\n")
+
+    @classmethod
+    def load(cls, folder: Path, config: ModelConfig, words: str = QWEN_WORDS) -> Tokenizer:
+        """Read ``vocab.json`` and ``merges.txt``.
+
+        Raises:
+            ModelFileError: if one is missing, damaged, or does not belong to this model.
+        """
+        bpe = Bpe(_read_bpe(folder))
+        bpe.normalizer = normalizers.NFC()
+        split = pre_tokenizers.Split(Regex(words), behavior="isolated")
+        bytes_only = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        bpe.pre_tokenizer = pre_tokenizers.Sequence([split, bytes_only])
+        tokenizer = cls(bpe, ControlIds(config.im_start_id, config.im_end_id))
+        vocab = bpe.get_vocab(with_added_tokens=False)
+        if max(vocab.values(), default=0) >= config.talker.text_vocab_size:
+            raise ModelFileError(
+                f"{folder / 'vocab.json'} has ids beyond the model's text table; download the model again"
+            )
+        if not len(tokenizer._turn) == 2 or len(tokenizer._end) != 1:
+            raise ModelFileError(
+                f"{folder / 'vocab.json'} does not hold 'assistant' as one token; download the model again"
+            )
+        return tokenizer
+
+    def _plain(self, text: str) -> list[int]:
+        return self._bpe.encode(text, add_special_tokens=False).ids
+
+    @property
+    def role(self) -> list[int]:
+        """``<|im_start|>assistant\\n``: what stands before everything that is spoken."""
+        return [self._control.im_start, *self._turn]
+
+    def speech(self, text: str) -> list[int]:
+        """Ids of a text to be spoken, or of a reference's transcript.
+
+        They are those the text has after the role line, where the official code tokenises it. Newlines at the very
+        start are dropped, since there they would merge with the role's own.
+        """
+        return self._plain("assistant\n" + _LEADING_NEWLINES.sub("", text))[2:]
+
+    def instruct(self, text: str) -> list[int]:
+        """Ids of the whole turn that tells the model how to speak."""
+        return [self._control.im_start, *self._plain(f"user\n{text}"), self._control.im_end, *self._end]
+
+
+def _read_bpe(folder: Path) -> BPE:
+    vocab_file, merges_file = folder / "vocab.json", folder / "merges.txt"
+    vocab = read_json(vocab_file)
+    if not vocab or not all(type(value) is int and 0 <= value < 2**31 for value in vocab.values()):
+        raise ModelFileError(f"{vocab_file} is not a table from tokens to ids; download the model again")
+    try:
+        if merges_file.stat().st_size > JSON_BYTES_MAX:
+            raise ModelFileError(f"{merges_file} is too large for a list of merges; download the model again")
+        lines = merges_file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelFileError(f"{merges_file} cannot be read; download the model again") from error
+    pairs = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
+    try:
+        return BPE(vocab=vocab, merges=[(left, right) for left, right in pairs], dropout=None, unk_token=None)
+    except Exception as error:  # the library raises bare Exception for a merge outside the vocabulary
+        raise ModelFileError(f"{merges_file} does not fit {vocab_file.name}; download the model again") from error
