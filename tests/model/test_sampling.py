@@ -47,6 +47,17 @@ def test_the_penalty_divides_positive_and_multiplies_negative_scores_once_per_id
     assert ruled[[3, 4, 5]].tolist() == pytest.approx([2.0, -2.1, 2.1])
 
 
+def test_a_waiting_row_neither_learns_nor_forgets_what_it_said() -> None:
+    state = init_sampler(2, CONFIG.talker, CPU)
+    state.advance(torch.tensor([3, 3]), torch.tensor([True, True]))
+
+    for code in (3, 4):
+        state.advance(torch.tensor([code, code]), torch.tensor([False, True]))
+
+    assert [torch.nonzero(row).flatten().tolist() for row in state.seen] == [[3], [3, 4]]
+    assert state.frames.tolist() == [1, 3]
+
+
 def test_a_greedy_choice_obeys_the_penalty() -> None:
     scores = scores_of({3: 2.1, 5: 2.05})
 

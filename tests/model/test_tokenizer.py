@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from shutil import copytree
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from wyoming_qwen3tts.model import tokenizer as tokenizer_module
 from wyoming_qwen3tts.model.config import load_config
 from wyoming_qwen3tts.model.files import ModelFileError
 from wyoming_qwen3tts.model.tiny import SPECIAL_TOKENS
-from wyoming_qwen3tts.model.tokenizer import Tokenizer
+from wyoming_qwen3tts.model.tokenizer import Tokenizer, TokenStream
 from wyoming_qwen3tts.model.weights import Checkpoint
 
 
@@ -41,6 +45,95 @@ def test_leading_newlines_do_not_merge_with_the_role(tiny: Checkpoint) -> None:
 
     assert speech(" \n\nHello world") == speech("Hello world")
     assert speech(" Hello") != speech("Hello")
+
+
+PIECES = st.lists(
+    st.one_of(
+        st.text(max_size=6),
+        st.sampled_from(
+            [
+                "Hello",
+                " world",
+                "n't",
+                "'s",
+                "\n",
+                ".\n",
+                "  ",
+                "20",
+                "e\u0301",
+                "\u0301",
+                "\u4f60\u597d",
+                "\uff0c",
+                "!",
+            ]
+        ),
+        st.sampled_from(
+            [
+                "\u1100",
+                "\u1161",
+                "\u11a8",
+                "\u0e33",
+                "\U0001f44d",
+                "\U0001f3fd",
+                "\u200d",
+                "\t",
+                "\u3000",
+                "\xa0",
+                "\x85",
+            ]
+        ),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pieces=PIECES)
+def test_a_text_in_pieces_has_the_ids_of_the_whole(tiny: Checkpoint, pieces: list[str]) -> None:
+    stream = TokenStream(tiny.prompts.tokenizer)
+
+    ids = [id_ for piece in pieces for id_ in stream.add(piece)] + stream.close()
+
+    assert ids == tiny.prompts.tokenizer.speech("".join(pieces))
+
+
+@pytest.fixture(scope="session")
+def greedy_merger(
+    tiny: Checkpoint, tiny_folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Tokenizer:
+    """A vocabulary that merges any two and three of eight characters, so that a wrong cut cannot go unnoticed."""
+    folder = copytree(tiny_folders["custom_voice"], tmp_path_factory.mktemp("merger") / "model")
+    characters = ["\u010a", "\u0120", ".", "'", "s", "b", "2", ","]  # byte-level names of newline and space first
+    pairs = [(left, right) for left in characters for right in characters]
+    triples = [(left + right, third) for left, right in pairs for third in characters]
+    vocab = json.loads((folder / "vocab.json").read_text())
+    for left, right in [*pairs, *triples]:
+        vocab.setdefault(left + right, len(vocab))
+    (folder / "vocab.json").write_text(json.dumps(vocab))
+    with (folder / "merges.txt").open("a") as merges:
+        merges.writelines(f"{left} {right}\n" for left, right in [*pairs, *triples])
+    talker = replace(tiny.config.talker, text_vocab_size=len(vocab))
+    return Tokenizer.load(folder, replace(tiny.config, talker=talker))
+
+
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(alphabet="\n .'sb2,", max_size=14), cuts=st.lists(st.integers(0, 14), max_size=5))
+def test_no_cut_of_a_text_changes_what_merges(greedy_merger: Tokenizer, text: str, cuts: list[int]) -> None:
+    stream, ends = TokenStream(greedy_merger), [*sorted(cuts), len(text)]
+
+    ids = [id_ for start, end in pairwise([0, *ends]) for id_ in stream.add(text[start:end])] + stream.close()
+
+    assert ids == greedy_merger.speech(text)
+
+
+def test_words_are_final_as_soon_as_the_next_begins(tiny: Checkpoint) -> None:
+    stream, speech = TokenStream(tiny.prompts.tokenizer), tiny.prompts.tokenizer.speech
+
+    assert stream.add("Hel") == []
+    assert stream.add("lo wor") == speech("Hello")
+    assert stream.add("ld, and") == speech(" world,")
+    assert stream.close() == speech(" and")
+    assert stream.add("") == stream.close() == []
 
 
 @pytest.mark.parametrize(

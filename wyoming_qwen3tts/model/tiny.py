@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import prod, sqrt
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -300,11 +301,11 @@ def _mean_and_spread(name: str, shape: tuple[int, ...]) -> tuple[float, float]:
 
 def _convolution_spread(name: str, shape: tuple[int, ...]) -> float:
     """Convolutions and projections of the codec and of the speaker encoder."""
-    into = int(np.prod(shape[1:]))
+    into = prod(shape[1:])
     if name.startswith("encoder."):
-        return 1.5 / into**0.5  # against the ELUs and the quantisers' input projection, which lose most of a clip
+        return 1.5 / sqrt(into)  # against the ELUs and the quantisers' input projection, which lose most of a clip
     if name.startswith("decoder.decoder.") and shape[0] == 1:
-        return 0.3 / into**0.5  # the last one: keep away from the clamp at 1
+        return 0.3 / sqrt(into)  # the last one: keep away from the clamp at 1
     if (name.startswith("decoder.upsample.") and ".0.conv." in name) or ".block.1.conv." in name:
         into = 2 * shape[0]  # transposed: the other way round, and two taps meet in every sample
-    return 0.7 / into**0.5
+    return 0.7 / sqrt(into)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import category
 
 from tokenizers import Regex, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as Bpe
@@ -86,9 +87,53 @@ class Tokenizer:
         """
         return self._plain("assistant\n" + _LEADING_NEWLINES.sub("", text))[2:]
 
+    def continued(self, text: str) -> list[int]:
+        """Ids of a part of a text that is not its first; see `TokenStream`."""
+        return self._plain(text)
+
     def instruct(self, text: str) -> list[int]:
         """Ids of the whole turn that tells the model how to speak."""
         return [self._control.im_start, *self._plain(f"user\n{text}"), self._control.im_end, *self._end]
+
+
+class TokenStream:
+    """Ids of a text that comes in pieces: each as early as no later piece can change it, all equal to the whole text's.
+
+    A word is only final once something else follows it, for merging and composing (NFC) act inside words. The cuts are
+    places where every match of `QWEN_WORDS` ends: after a letter or digit and before anything that is neither, nor a
+    combining mark; and between punctuation and a space. (Not before a newline: punctuation swallows those.)
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._held = ""
+        self._started = False
+
+    def add(self, piece: str) -> list[int]:
+        """The ids that ``piece`` has made final, if any."""
+        fresh = max(len(self._held), 1)  # no cut before was found in what is held, except at its end
+        self._held += piece
+        cut = next((i for i in range(len(self._held) - 1, fresh - 1, -1) if _is_cut(*self._held[i - 1 : i + 1])), 0)
+        ready, self._held = self._held[:cut], self._held[cut:]
+        return self._encode(ready)
+
+    def close(self) -> list[int]:
+        """The ids of what was held back; the text is complete."""
+        ready, self._held = self._held, ""
+        return self._encode(ready)
+
+    def _encode(self, text: str) -> list[int]:
+        if not text:
+            return []
+        first, self._started = not self._started, True
+        return self._tokenizer.speech(text) if first else self._tokenizer.continued(text)
+
+
+def _is_cut(before: str, after: str) -> bool:
+    before_kind, after_kind = category(before)[0], category(after)[0]
+    if before_kind in "LN":
+        return after_kind not in "LNM"
+    return before_kind in "PS" and after_kind == "Z"
 
 
 def _read_bpe(folder: Path) -> BPE:

@@ -62,20 +62,29 @@ def load_checkpoint(
     shapes = model_shapes(config)
     check_file(path, shapes)
     model = build_on_meta(config)
-    with open_tensors(path) as file:
-        parameters = {}
-        for parameter, sources in language_model_entries(config):
-            parts = [file.get_tensor(name).to(dtype) for name, _ in sources]
-            # A copy, always: parameters left in the mapped file could be dropped from memory in the middle of a word.
-            parameters[parameter] = torch.cat(parts).to(device)
-        table = file.get_tensor(TEXT_TABLE)
-    model.load_state_dict(parameters, assign=True)
+    model.load_state_dict(_read_parameters(path, config, device, dtype), assign=True)
     model.to(device).requires_grad_(False).eval()
+    with open_tensors(path) as file:  # a mapping of its own, so that the one of the parameters can go
+        table = file.get_tensor(TEXT_TABLE)
     with torch.inference_mode():
         text = TextTable(table, model.talker.text_projection)
         if text_table_on_device:
             text.project_all()
         return Checkpoint(model, PromptBuilder(model, text, Tokenizer.load(folder, config)))
+
+
+def _read_parameters(
+    path: Path, config: ModelConfig, device: torch.device | str, dtype: torch.dtype
+) -> dict[str, torch.Tensor]:
+    """The language model's parameters, joined as its fused products want them.
+
+    Always copies: parameters left in the mapped file could be dropped from memory in the middle of a word.
+    """
+    with open_tensors(path) as file:
+        return {
+            parameter: torch.cat([file.get_tensor(name).to(dtype) for name, _ in sources]).to(device)
+            for parameter, sources in language_model_entries(config)
+        }
 
 
 def build_on_meta(config: ModelConfig) -> LanguageModel:
