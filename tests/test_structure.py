@@ -40,7 +40,8 @@ def test_the_top_level_is_as_agreed() -> None:
     ).stdout.splitlines()
     top = {name.split("/")[0] for name in listed}
     agreed = {
-        "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "repository.yaml", "wyoming_qwen3tts", "addon", "config",
+        "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "repository.yaml", "wyoming_qwen3tts", "addon",
+        "config",
         "docker", "tests", "script", ".ci", ".gitignore", ".pre-commit-config.yaml", ".github", "SECURITY.md",
     }  # fmt: skip
 

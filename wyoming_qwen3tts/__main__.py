@@ -50,6 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(chosen: Namespace, settings: Settings) -> int:
     # Commands are imported when they are called: start to first `describe` is a promise.
     match chosen.command:
+        case "say" if chosen.raw or chosen.greedy or chosen.codes or chosen.max_frames:
+            from .cli.say_model import ModelWish, say_model
+
+            flags = {name: getattr(chosen, name) for name in ModelWish.__dataclass_fields__}
+            return say_model(settings, chosen.text, chosen.output, ModelWish(**flags))
+        case "clone":
+            from .cli.clone import clone
+
+            return clone(settings, chosen.name, chosen.clip, chosen.text, raw=chosen.raw)
         case "say":
             from .cli.say import say
 

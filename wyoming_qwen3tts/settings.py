@@ -53,6 +53,12 @@ def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
+def _comma_separated(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
 def default_data_dir() -> Path:
     """Where voices, models and caches live: ``$XDG_DATA_HOME/wyoming-qwen3tts``, on a machine without HOME under
     /tmp."""
@@ -75,9 +81,18 @@ class Section(BaseModel):
 class Engine(Section):
     """Who speaks."""
 
-    kind: Annotated[Literal["auto", "builtin"], BeforeValidator(_lower)] = "auto"
-    """`builtin`: hibari for English, espeak-ng for the other languages. `auto`: the best that this machine can run,
-    which in this version is `builtin`."""
+    kind: Annotated[Literal["auto", "builtin", "qwen3"], BeforeValidator(_lower)] = "auto"
+    """`builtin`: hibari for English, espeak-ng for the other languages. `qwen3`: Qwen3-TTS on this machine. `auto`: the
+    best that this machine can run."""
+    model: Annotated[tuple[str, ...], BeforeValidator(_comma_separated)] = ()
+    """Folders with Qwen3-TTS checkpoints; each one's type decides which voices it speaks."""
+    device: Annotated[Literal["auto", "cpu", "cuda"], BeforeValidator(_lower)] = "auto"
+    """Where Qwen3-TTS runs. `auto`: on the graphics card if there is one that this PyTorch has code for."""
+    dtype: Annotated[Literal["auto", "float32", "bfloat16"], BeforeValidator(_lower)] = "auto"
+    """The precision of Qwen3-TTS. `auto`: bfloat16 where the hardware has it."""
+    feed: Annotated[Literal["hybrid", "live", "sentence"], BeforeValidator(_lower)] = "hybrid"
+    """How text reaches Qwen3-TTS: `sentence` by sentence, `live` word by word, or `hybrid`: the first sentence of a
+    streamed reply live, the later ones as sentences."""
     slots: Annotated[int, Field(ge=1, le=64)] = 4
     """How many replies are spoken at the same time."""
 
@@ -168,6 +183,11 @@ class Settings(Section):
     """The one folder that is ever written to."""
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
     """`debug` also logs the spoken text."""
+
+    @property
+    def voices_dir(self) -> Path:
+        """Cloned voices."""
+        return self.data_dir / "voices"
 
 
 def walk(model: type[BaseModel] = Settings, prefix: str = "") -> list[tuple[str, Any]]:

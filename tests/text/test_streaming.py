@@ -1,4 +1,5 @@
-"""Whatever the cuts and their timing, the same is spoken; it takes the same time per character; nothing is lost or doubled."""
+"""Whatever the cuts and their timing, the same is spoken; it takes the same time per character; nothing is lost or
+doubled."""
 
 import random
 import re

@@ -85,6 +85,18 @@ def build() -> _Parser:
     say.add_argument("--voice", help="a voice's name; see the command voices")
     say.add_argument("--language", help="such as de, de-DE or German; left out: told from the text")
     say.add_argument("--seed", type=int, help="speak with another take of the same voice")
+    model = say.add_argument_group("with a Qwen3-TTS model")
+    model.add_argument("--instruct", help="how to speak, or for a VoiceDesign model who: 'a calm old man'")
+    model.add_argument("--feed", choices=("sentence", "live"), help="the text at once, or word by word")
+    model.add_argument("--raw", action="store_true", help="as one utterance, without front-end, splitting or guards")
+    model.add_argument("--greedy", action="store_true", help="take the likeliest code everywhere (for tests, not ears)")
+    model.add_argument("--codes", metavar="FILE.npy", help="write the codes, int64 [frames, 16]")
+    model.add_argument("--max-frames", type=_frames, metavar="N", help="stop after N frames of 80 ms")
+    clone = command("clone", "make a voice from a clip of somebody, with a Base model")
+    clone.add_argument("name", help="what to call it")
+    clone.add_argument("clip", help="WAV or FLAC, 3 to 15 seconds of clear speech")
+    clone.add_argument("--text", help="what is said in the clip: closer to the original, but less steady")
+    clone.add_argument("--raw", action="store_true", help="take the clip as it is: no checks, trimming or loudness")
     voices = command("voices", "list the voices")
     voices.add_argument("--json", action="store_true", help="as JSON")
     spoken = command("spoken", "show the text as it will be spoken")
@@ -120,6 +132,14 @@ def _settings_flags(*, hidden: bool = False) -> _Parser:
         )
         group.add_argument(flag(name), dest=name, metavar=metavar, help=text)
     return parser
+
+
+def _frames(text: str) -> int:
+    """A number of frames, from 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
 
 
 def _form(default: object) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import codecs
 import os
 import shutil
-import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,8 @@ from ..app import speech_service
 from ..errors import SpeechError
 from ..service import SpeechService, Wish
 from ..settings import Settings
-from ..speech import FORMAT, TextStream
+from ..speech import TextStream
+from .wav import UNKNOWN_LENGTH, wav_header
 
 _PLAYERS = (
     ("pw-cat", "--playback", "-"),
@@ -25,7 +25,6 @@ _PLAYERS = (
     ("ffplay", "-loglevel", "error", "-nodisp", "-autoexit", "-i", "-"),
     ("play", "-q", "-t", "wav", "-"),
 )
-_UNKNOWN_LENGTH = 0x7FFFFFFF - 64  # what players take for "until the end"
 
 
 async def say(settings: Settings, text: str, output: str | None, wish: Wish) -> int:
@@ -61,14 +60,14 @@ async def _write(service: SpeechService, text: str, wish: Wish, target: BinaryIO
     async with service.speak(stream, wish) as audio, asyncio.TaskGroup() as tasks:
         if from_stdin:
             tasks.create_task(_feed(stream))
-        target.write(_wav_header(_UNKNOWN_LENGTH))
+        target.write(wav_header(UNKNOWN_LENGTH))
         async for pcm in audio:
             target.write(pcm)
             target.flush()
             size += len(pcm)
     if target.seekable():
         target.seek(0)
-        target.write(_wav_header(size))
+        target.write(wav_header(size))
         target.flush()
 
 
@@ -95,14 +94,3 @@ async def _feed(stream: TextStream) -> None:
     while raw := await asyncio.to_thread(os.read, sys.stdin.fileno(), 4096):
         stream.add(decode(raw))
     stream.close()
-
-
-def _wav_header(size: int) -> bytes:
-    """The 44 bytes before ``size`` bytes of our PCM."""
-    rate, width, channels = FORMAT.rate, FORMAT.width, FORMAT.channels
-    return struct.pack(
-        "<4sI4s4sIHHIIHH4sI",
-        b"RIFF", 36 + size, b"WAVE",
-        b"fmt ", 16, 1, channels, rate, rate * width * channels, width * channels, 8 * width,
-        b"data", size,
-    )  # fmt: skip

@@ -1,6 +1,7 @@
 """Things that are spelled rather than read: URLs, e-mail and IP addresses, paths, phone numbers, versions.
 
-Spoken as people dictate them: the scheme and a trailing slash are left out, signs get names, phone numbers go digit by digit.
+Spoken as people dictate them: the scheme and a trailing slash are left out, signs get names, phone numbers go digit
+by digit.
 """
 
 import re

@@ -14,7 +14,8 @@ _MAY_BE_FENCE = re.compile(r"[ \t>]{0,8}(?:`{0,2}|~{0,2}|(?:```|~~~).*)\Z")
 
 
 class CodeBlockFilter:
-    """Passes text on, without its fenced code blocks. Holds back at most the fence of the line that is still arriving."""
+    """Passes text on, without its fenced code blocks. Holds back at most the fence of the line that is still
+    arriving."""
 
     def __init__(self) -> None:
         self._waiting = ""

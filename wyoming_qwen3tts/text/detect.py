@@ -1,6 +1,7 @@
 """Which language a text is written in: its script, then its small words, then py3langid.
 
-The order is the design's (6.4): of 26 short smart-home lines py3langid alone got 21 right, all misses being one-word lines,
+The order is the design's (6.4): of 26 short smart-home lines py3langid alone got 21 right, all misses being one-word
+lines,
 loan words and numbers. Those are what the small words are for. A decision falls at the first checkpoint where the
 evidence is clear, so it never depends on text that comes later, and a sentence that is still arriving can be spoken.
 """

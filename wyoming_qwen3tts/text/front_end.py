@@ -161,7 +161,8 @@ def _settled(raw: str) -> str:
 
 
 def _parts(spoken: str) -> list[str]:
-    """A text cut into parts of at most 220 characters; only units and dates written out make one longer than its piece."""
+    """A text cut into parts of at most 220 characters; only units and dates written out make one longer than its
+    piece."""
     parts = []
     while len(spoken) > LONGEST_CHARS:
         cut = max(spoken.rfind(mark, SETTLED_CHARS, LONGEST_CHARS) for mark in (", ", "; ", "，", "、"))

@@ -1,7 +1,8 @@
 """The splitter: text that arrives in any cuts becomes sentences, the same ones whatever the cuts.
 
 A decision looks only at characters up to a point that the text itself fixes; where they have not come yet, it waits for
-them or for the end. There is no timer (design, decision 7). Pieces are raw text: their markup is removed later, so here it
+them or for the end. There is no timer (design, decision 7). Pieces are raw text: their markup is removed later, so
+here it
 counts for nothing and is never cut apart.
 """
 

@@ -1,4 +1,5 @@
-"""What Chinese, Japanese and Korean have in common: no plural, no spaces around numbers, measure words instead of many units."""
+"""What Chinese, Japanese and Korean have in common: no plural, no spaces around numbers, measure words instead of
+many units."""
 
 from typing import ClassVar
 

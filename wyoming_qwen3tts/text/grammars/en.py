@@ -1,4 +1,5 @@
-"""English. Sources: CLDR 46 for units and months; The Chicago Manual of Style 9 for numbers, dates and money read aloud."""
+"""English. Sources: CLDR 46 for units and months; The Chicago Manual of Style 9 for numbers, dates and money read
+aloud."""
 
 from ..grammar import POINT_NUMBER, Grammar, spell
 

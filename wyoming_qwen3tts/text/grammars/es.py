@@ -1,4 +1,5 @@
-"""Spanish. Sources: CLDR 46 for units and months; RAE, Ortografía de la lengua española (2010), VIII, for hours, dates and amounts."""
+"""Spanish. Sources: CLDR 46 for units and months; RAE, Ortografía de la lengua española (2010), VIII, for hours,
+dates and amounts."""
 
 from ..grammar import COMMA_NUMBER, Grammar, spell
 

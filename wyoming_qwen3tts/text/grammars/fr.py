@@ -1,4 +1,5 @@
-"""French. Sources: CLDR 46 for units and months; Grevisse, Le Bon Usage, §§ 593-608; Imprimerie nationale for hours and money."""
+"""French. Sources: CLDR 46 for units and months; Grevisse, Le Bon Usage, §§ 593-608; Imprimerie nationale for hours
+and money."""
 
 from ..grammar import COMMA_NUMBER, Grammar, Number, spell
 

@@ -1,4 +1,5 @@
-"""Portuguese. Sources: CLDR 46 for units and months; Cunha & Cintra, Nova Gramática do Português Contemporâneo, 12, for numerals."""
+"""Portuguese. Sources: CLDR 46 for units and months; Cunha & Cintra, Nova Gramática do Português Contemporâneo, 12,
+for numerals."""
 
 from ..grammar import COMMA_NUMBER, Grammar, spell
 

@@ -1,4 +1,5 @@
-"""Russian. Sources: CLDR 46 for plural forms, units and months; Розенталь, Справочник по правописанию, §§ 164-167, for numerals."""
+"""Russian. Sources: CLDR 46 for plural forms, units and months; Розенталь, Справочник по правописанию, §§ 164-167,
+for numerals."""
 
 import re
 from typing import Final

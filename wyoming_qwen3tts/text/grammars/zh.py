@@ -1,4 +1,5 @@
-"""Chinese (Mandarin). Sources: GB/T 15835-2011 for numerals in writing, CLDR 46, and the everyday short names of units."""
+"""Chinese (Mandarin). Sources: GB/T 15835-2011 for numerals in writing, CLDR 46, and the everyday short names of
+units."""
 
 from .east_asian import EastAsian
 

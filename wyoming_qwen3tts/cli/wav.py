@@ -1,0 +1,20 @@
+"""The header of a WAV file with our PCM."""
+
+from __future__ import annotations
+
+import struct
+
+from ..speech import FORMAT
+
+UNKNOWN_LENGTH = 0x7FFFFFFF - 64  # what players take for "until the end"
+
+
+def wav_header(size: int) -> bytes:
+    """The 44 bytes before ``size`` bytes of PCM."""
+    rate, width, channels = FORMAT.rate, FORMAT.width, FORMAT.channels
+    return struct.pack(
+        "<4sI4s4sIHHIIHH4sI",
+        b"RIFF", 36 + size, b"WAVE",
+        b"fmt ", 16, 1, channels, rate, rate * width * channels, width * channels, 8 * width,
+        b"data", size,
+    )  # fmt: skip

@@ -1,0 +1,122 @@
+"""Cloned voices on disk: one safetensors file each, in one folder. The only reader and writer of them.
+
+A file holds ``vector`` ``[hidden]`` (the x-vector, float32) and, for an in-context clone, ``codes`` ``[frames, 16]``
+(int64) with
+the reference's transcript in its metadata. The clip itself is not kept.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import BadRequest, UnknownVoice
+from .speech import VoiceName
+from .text.language import LANGUAGES
+
+VOICES_MAX = 200
+_FORMAT = "wyoming-qwen3tts voice 1"
+_FILE_BYTES_MAX = 1 << 20  # a minute of codes is 96 kB
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClonedVoice:
+    """What a clip was made into. ``model`` names the checkpoint that did it: another size cannot speak it."""
+
+    name: VoiceName
+    vector: npt.NDArray[np.float32]
+    codes: npt.NDArray[np.int64] | None
+    text: str | None
+    model: str
+
+
+class VoiceFolder:
+    """The folder of cloned voices. Names are safe file stems by construction, so no request can name a path."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def names(self) -> list[VoiceName]:
+        """All voices, sorted; files that cannot be one, and links out of the folder, are left out."""
+        if not self._folder.is_dir():
+            return []
+        files = sorted(self._folder.glob("*.safetensors"))[:VOICES_MAX]
+        return [VoiceName(path.stem) for path in files if path.is_file() and not path.is_symlink()]
+
+    def read(self, name: str) -> ClonedVoice:
+        """The voice called ``name``.
+
+        Raises:
+            UnknownVoice: if there is none.
+            BadRequest: if its file is damaged or no voice.
+        """
+        from safetensors import SafetensorError, safe_open  # only the qwen3 extra has it
+
+        path = self._path(VoiceName.parse(name))
+        if not path.is_file():
+            raise UnknownVoice(f"There is no cloned voice called {name[:64]!r}.")
+        if path.stat().st_size > _FILE_BYTES_MAX:
+            raise BadRequest(f"{path} is too large to be a voice; clone it again.")
+        try:
+            with safe_open(path, framework="np") as file:
+                about = file.metadata() or {}
+                keys = set(file.keys())
+                vector = file.get_tensor("vector")
+                codes = file.get_tensor("codes") if "codes" in keys else None
+        except (SafetensorError, OSError) as error:
+            raise BadRequest(f"{path} is damaged ({str(error)[:80]}); clone it again.") from None
+        if about.get("format") != _FORMAT or vector.ndim != 1 or not np.isfinite(vector).all():
+            raise BadRequest(f"{path} is no voice of ours; clone it again.")
+        text = about.get("text") if codes is not None else None
+        return ClonedVoice(VoiceName(path.stem), vector, codes, text, about.get("model", "?"))
+
+    def add(self, voice: ClonedVoice) -> Path:
+        """Keep a new voice; appears whole or not at all.
+
+        Raises:
+            BadRequest: if the name is taken, ends in a language, or the folder is full.
+        """
+        from safetensors.numpy import save
+
+        path = self._path(voice.name)
+        if path.exists():
+            raise BadRequest(f"There is a voice called {voice.name!r} already. Choose another name, or remove {path}.")
+        if len(self.names()) >= VOICES_MAX:
+            raise BadRequest(
+                f"There are {VOICES_MAX} cloned voices, which is the limit. Remove one from {self._folder}."
+            )
+        tensors: dict[str, npt.NDArray[np.generic]] = {"vector": voice.vector.astype(np.float32)}
+        about = {"format": _FORMAT, "model": voice.model, "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        if voice.codes is not None:
+            tensors["codes"] = voice.codes.astype(np.int64)
+            about["text"] = voice.text or ""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        unfinished = self._folder / f".{voice.name}.{os.getpid()}"
+        with unfinished.open("wb") as file:
+            file.write(save(tensors, about))
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
+        return path
+
+    def _path(self, name: VoiceName) -> Path:
+        return self._folder / f"{name}.safetensors"
+
+
+def new_name(raw: str, taken: set[str]) -> VoiceName:
+    """A name that a new clone may have.
+
+    Raises:
+        BadRequest: if it is taken, or ends like the voices that are one a language.
+    """
+    name = VoiceName.parse(raw)
+    if name.casefold() in taken:
+        raise BadRequest(f"There is a voice called {name!r} already. Choose another name.")
+    if name.rpartition("-")[2].casefold() in LANGUAGES:
+        raise BadRequest(f"A cloned voice speaks every language; its name may not end in -{name.rpartition('-')[2]}.")
+    return name
