@@ -79,7 +79,7 @@ def _run(chosen: Namespace, settings: Settings) -> int:
         case "bench":
             from .cli.bench import bench
 
-            return _async(bench(chosen.wyoming, streams=chosen.streams, rounds=chosen.rounds, as_json=chosen.json))
+            return bench(settings, chosen)
         case _:
             return _async(serve(settings))
 

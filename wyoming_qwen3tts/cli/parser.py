@@ -104,7 +104,13 @@ def build() -> _Parser:
     spoken.add_argument("--language", help="such as de, de-DE or German; left out: told from the text")
     spoken.add_argument("--json", action="store_true", help="with language, voice and segments, as JSON")
     command("healthcheck", "exit 0 if the server answers and is ours")
-    bench = command("bench", "measure time to first audio and speed of Wyoming servers, interleaved in one run")
+    bench = command(
+        "bench", "measure time to first audio and speed, of Wyoming servers or of the model on this machine"
+    )
+    bench.add_argument(
+        "--random-weights", choices=("0.6B", "1.7B"), help="measure a model of the published size, made up in memory"
+    )
+    bench.add_argument("--frames", type=_frames, default=24, metavar="N", help="frames of 80 ms a reply (default 24)")
     bench.add_argument(
         "--wyoming", metavar="URI[,URI]", help="the servers; the second and later ones are compared with the first"
     )

@@ -1,0 +1,144 @@
+"""``bench --random-weights``: how fast the model runs here, without a download: real shapes, random numbers."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from ..model.codec import CodecDecoder
+from ..model.codec_weights import open_decoder, random_decoder
+from ..model.language_model import FrameState, LanguageModel
+from ..model.published import published_config, random_language_model
+from ..model.sampling import Sampling
+from ..model.weights import load_checkpoint
+
+PROMPT_POSITIONS = 30  # a voice's nine, and a sentence of twenty tokens
+_STAGES = ("talker", "predictor", "codec")
+
+
+class _Bench:
+    """Slots that all speak at once. Speech is noise, the work is the real one."""
+
+    def __init__(self, model: LanguageModel, codec: CodecDecoder, streams: int, frames: int) -> None:
+        self._model, self._codec, self.streams = model, codec, streams
+        self._sampling = Sampling.from_defaults(model.config.sampling)
+        self._positions = PROMPT_POSITIONS + frames
+        self._times: dict[str, list[float]] = {stage: [] for stage in _STAGES}
+        self._ttfa: list[float] = []
+        self._prompt = torch.zeros(
+            1, PROMPT_POSITIONS, model.config.talker.stack.hidden_size, dtype=model.dtype, device=model.device
+        )
+
+    def round(self, frames: int) -> None:
+        """One utterance of ``frames`` frames in every slot."""
+        state = self._model.init_state(self.streams, self._positions)
+        codec_state = self._codec.init_state(self.streams)
+        began = self._now()
+        hidden = torch.cat(
+            [self._model.talker.prefill(self._prompt, state.cache.rows(row))[:, -1] for row in range(self.streams)]
+        )
+        for row in range(self.streams):
+            state.restart(row, PROMPT_POSITIONS, row)
+        codes, embedding = self._model.codes(hidden, state, self._sampling)
+        self._codec.step(codes[:, None], codec_state)
+        self._ttfa.append(self._now() - began)
+        for made in range(1, frames):
+            codes, embedding = self._frame(embedding, state, codec_state, PROMPT_POSITIONS + made, codes)
+
+    def _frame(
+        self, embedding: Tensor, state: FrameState, codec_state: tuple[Tensor, ...], bound: int, codes: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        def talk() -> Tensor:
+            hidden = self._model.talker.step(embedding[:, None], state.cache, state.positions, bound)
+            state.positions.add_(state.active)
+            return hidden
+
+        hidden = self._timed("talker", talk)
+        codes, embedding = self._timed("predictor", lambda: self._model.codes(hidden, state, self._sampling))
+        self._timed("codec", lambda: self._codec.step(codes[:, None], codec_state))
+        return codes, embedding
+
+    def _timed(self, stage: str, work: Callable[[], Any]) -> Any:
+        began = self._now()
+        result = work()
+        self._times[stage].append(self._now() - began)
+        return result
+
+    def _now(self) -> float:
+        if self._model.device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+    def row(self, engine: str) -> dict[str, Any]:
+        """Medians. ``ms_per_frame`` is one frame of all streams; ``rtf`` that of each stream."""
+        stages = {stage: round(median(times) * 1000, 2) for stage, times in self._times.items()}
+        frame_ms = sum(stages.values())
+        return {
+            "engine": engine,
+            "streams": self.streams,
+            "ttfa_ms": round(median(self._ttfa) * 1000, 1),
+            "ms_per_frame": round(frame_ms, 2),
+            "stages_ms": stages,
+            "rtf": round(frame_ms / 80, 3),
+            "memory_mb": memory_mb(),
+        }
+
+
+def bench_model(
+    source: str | Path, *, streams: list[int], frames: int, rounds: int, device: str, dtype: torch.dtype
+) -> dict[str, Any]:
+    """Measure a checkpoint's folder, or random weights of the published size ``0.6B`` or ``1.7B``. Streams take turns.
+
+    Raises:
+        ModelFileError: if the checkpoint is not in order.
+    """
+    model, codec = _load(source, device, dtype)
+    benches = [_Bench(model, codec, count, frames) for count in streams]
+    with torch.inference_mode():
+        for _ in range(rounds):
+            for bench in benches:
+                bench.round(frames)
+    kind = f"{source} random weights" if isinstance(source, str) else str(source)
+    threads = f", {torch.get_num_threads()} threads" if device == "cpu" else f", {torch.cuda.get_device_name()}"
+    machine = f"{platform.machine()}, {os.cpu_count()} cores{threads}"
+    name = f"qwen3 {str(dtype).removeprefix('torch.')}"
+    return {"machine": machine, "model": kind, "runs": [bench.row(name) for bench in benches]}
+
+
+def _load(source: str | Path, device: str, dtype: torch.dtype) -> tuple[LanguageModel, CodecDecoder]:
+    if isinstance(source, Path):
+        checkpoint = load_checkpoint(source, device=device, dtype=dtype)
+        codec = open_decoder(source / "speech_tokenizer", checkpoint.config.codec, device=device, dtype=dtype)
+        return checkpoint.model, codec
+    size: Literal["0.6B", "1.7B"] = "1.7B" if source == "1.7B" else "0.6B"
+    config = published_config(size)
+    return (
+        random_language_model(config, device=device, dtype=dtype),
+        random_decoder(config.codec, device=device, dtype=dtype),
+    )
+
+
+def memory_mb() -> int:
+    """Anonymous and shared memory of this process; file-backed pages are the kernel's to drop."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon:", "RssShmem:"))) // 1024
+
+
+def table(result: dict[str, Any]) -> str:
+    """The result for people."""
+    lines = [f"{result['model']} on {result['machine']}; medians"]
+    for run in result["runs"]:
+        stages = ", ".join(f"{stage} {ms:.1f}" for stage, ms in run["stages_ms"].items())
+        lines.append(
+            f"{run['streams']:>3} streams: first audio {run['ttfa_ms']:.0f} ms, {run['ms_per_frame']:.1f} ms a frame "
+            f"({stages}), RTF {run['rtf']:.2f}, {run['memory_mb']} MB"
+        )
+    return "\n".join(lines)
