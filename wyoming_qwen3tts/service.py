@@ -145,7 +145,7 @@ class SpeechService:
                 report.outcome = "done, nothing to speak"
                 yield FORMAT.silence(_EMPTY_REPLY_S)
                 return
-            voice = voice or self.catalog.for_language(first.language)
+            voice = voice or self._who(wish, first.language)
             report.voice = voice.name
             async with (
                 aclosing(_chained(first, segments)) as spoken,
@@ -162,6 +162,11 @@ class SpeechService:
         if not report.audio_bytes:
             raise EngineError("The engine had no sound for this text.")
         report.outcome = "done"
+
+    def _who(self, wish: Wish, language: str) -> Voice:
+        """The voice of a text that had to be read first to tell its language."""
+        speaker = self.catalog.speaker_of(wish.voice)
+        return self.catalog.speaking(speaker, language) if speaker else self.catalog.for_language(language)
 
     async def _segments(
         self, text: TextStream, wish: Wish, voice: Voice | None, report: Report, place: _Place

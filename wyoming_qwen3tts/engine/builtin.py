@@ -19,10 +19,6 @@ from .hibari import HibariVoice
 
 log = logging.getLogger(__name__)
 
-_NAMES = {
-    "de": "Deutsch", "en": "English", "es": "Español", "fr": "Français", "it": "Italiano",
-    "ja": "日本語", "ko": "한국어", "pt": "Português", "ru": "Русский", "zh": "中文",
-}  # fmt: skip
 _TAIL_S = 0.15  # players cut the end of what they play (home-assistant/core#150397)
 
 
@@ -49,7 +45,7 @@ class BuiltinEngine:
 
     def voices(self) -> tuple[Voice, ...]:
         return tuple(
-            Voice(VoiceName(f"builtin-{code}"), f"Built-in ({_NAMES[code]})", (code,), self.name, "builtin")
+            Voice(VoiceName(f"builtin-{code}"), f"Built-in ({code})", (code,), self.name, "builtin")
             for code in LANGUAGES
         )
 
