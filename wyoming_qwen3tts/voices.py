@@ -109,8 +109,8 @@ def _language(tag: str | None) -> str | None:
 def _labelled(voices: list[Voice]) -> list[Voice]:
     """With the labels that Home Assistant shows and sorts by.
 
-    It takes the first one of a language for a new assistant, so the mapped speaker is number 1, natives come next, and the
-    built-in voice, whose label has no number, last.
+    It takes the first one of a language for a new assistant, so the mapped speaker is number 1, natives come next,
+    and the built-in voice, whose label has no number, last.
     """
     ranked = []
     for code in LANGUAGES:
