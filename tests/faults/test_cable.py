@@ -21,7 +21,8 @@ OURS, THEIRS, NAMESPACE, LINK = "10.213.77.1", "10.213.77.2", "qwen3tts-test", "
 LISTENER = """
 import json, socket, time
 sock = socket.create_connection(("{host}", {port}))
-sock.sendall(json.dumps({{"type": "synthesize", "data": {{"text": "A sentence that goes on. " * 300}}}}).encode() + b"\\n")
+wish = {{"type": "synthesize", "data": {{"text": "A sentence that goes on. " * 300}}}}
+sock.sendall(json.dumps(wish).encode() + b"\\n")
 print(len(sock.recv(4096)), flush=True)
 time.sleep(60)
 """
