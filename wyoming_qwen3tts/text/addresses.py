@@ -26,7 +26,11 @@ _IP = re.compile(rf"(?<![0-9A-Za-z.]){_BYTE}(?:\.{_BYTE}){{3}}(?:[:/]\d{{1,5}})?
 _IP6 = re.compile(r"(?<![0-9A-Za-z:])(?:[0-9a-fA-F]{1,4}:){3,7}:?(?:[0-9a-fA-F]{1,4})(?![0-9A-Za-z:])|(?<![0-9A-Za-z:])[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){0,5}::(?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){0,5})?(?![0-9A-Za-z:])")
 _MAC = re.compile(r"(?<![0-9A-Za-z:-])(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}(?![0-9A-Za-z:-])")
 _PATH = re.compile(r"(?<![\w/.])~?(?:/[A-Za-z0-9][A-Za-z0-9._-]*){2,}/?", re.ASCII)
-_ENTITY = re.compile(r"(?<![\w.])[a-z]+(?:_[a-z0-9]+)*\.[a-z0-9]+(?:_[a-z0-9]+)+(?![\w.])", re.ASCII)
+_ENTITY = re.compile(
+    r"(?<![\w.])(?:(?:light|switch|sensor|climate|cover|fan|lock|script|scene|automation|button|number|select|person|zone|vacuum|weather|camera)\.\w+"
+    r"|[a-z]+(?:_[a-z0-9]+)+\.[a-z0-9_]+|[a-z]+\.[a-z0-9]+(?:_[a-z0-9]+)+)(?!\w|\.\w)",
+    re.ASCII,
+)
 _PHONE = re.compile(
     r"(?<![0-9A-Za-z.,:/+-])(?:"
     r"(?:\+|00)[1-9]\d{0,2}(?:[ ./-]?\(?\d{1,5}\)?){2,6}"  # +49 30 1234567
@@ -57,7 +61,7 @@ def rules(grammar: Grammar) -> list[Rule]:
         Rule("address", _MAC, lambda match: " ".join(re.sub(r"[:-]", "", match[0]).upper()), ":-"),
         Rule("ip", _IP6, lambda match: _spelled(match[0], grammar) if re.search(r"\d|::", match[0]) else None, ":"),
         Rule("path", _PATH, spelled, "/"),
-        Rule("entity", _ENTITY, lambda match: match[0].replace("_", " ").replace(".", " "), "_"),
+        Rule("entity", _ENTITY, lambda match: match[0].replace("_", " ").replace(".", " "), "."),
         Rule("phone", _PHONE, lambda match: _phone(match[0], grammar), "0"),
         Rule("version", _VERSION, lambda match: _version(match, grammar), "0"),
         Rule("version", _VERSION_WHOLE, lambda match: f"{grammar.signs['version']} {match[1]}", "v"),

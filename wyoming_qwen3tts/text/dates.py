@@ -29,8 +29,8 @@ _TIME_SUFFIX: Final = {
     "de": r"(?:\s?Uhr\b|\s?h\b)?", "fr": r"(?:\s?h\b)?", "es": r"(?:\s?(?:hs?|hrs)\b\.?|\s(?:horas)\b)?", "it": r"", "pt": r"(?:\s?(?:hs?|hrs)\b|\s(?:horas)\b)?",
     "ru": r"(?:\s(?:ч\.|часов\b))?", "en": r"(?:\s?(?:h|hrs|hours)\b)?", "ja": "", "ko": "", "zh": "",
 }  # fmt: skip
-_PERIOD: Final = r"(?:\s?([AaPp])\.?\s?[Mm]\b\.?)?"
-_PERIOD_ALONE: Final = r"\s?([AaPp])\.?\s?[Mm]\b\.?"
+_PERIOD: Final = r"(?:\s?([AaPp])\.?\s?[Mm](?![A-Za-z])\.?)?"
+_PERIOD_ALONE: Final = r"\s?([AaPp])\.?\s?[Mm](?![A-Za-z])\.?"
 
 
 def rules(grammar: Grammar) -> list[Rule]:
@@ -107,6 +107,8 @@ def _word_date_rules(grammar: Grammar) -> list[Rule]:
     day_first = re.compile(rf"{LEFT}({_DAY}){mark}{of}({names})\b\.?{year}{tail}", re.IGNORECASE)
 
     def written(match: re.Match[str]) -> str | None:
+        if grammar.code == "es" and match[1] == "1" and "º" in match[0]:
+            return "primero" + grammar.written_date(1, months[match[2].casefold()], match[3] or "", "", "dm")[1:]
         return grammar.written_date(int(match[1]), months[match[2].casefold()], match[3] or "", _before(match), "dm")
 
     def span(match: re.Match[str]) -> str | None:
@@ -177,7 +179,7 @@ def _time_rules(grammar: Grammar) -> list[Rule]:
     if grammar.code in ("de", "it", "fr", "pt", "es", "ru"):
         found += _lettered_rules(grammar)
     if grammar.code == "en":
-        dotted = re.compile(rf"{LEFT}({_HOUR})\.([0-5]\d)\s?([AaPp])\.?\s?[Mm]\b\.?")
+        dotted = re.compile(rf"{LEFT}({_HOUR})\.([0-5]\d)\s?([AaPp])\.?\s?[Mm](?![A-Za-z])\.?")
         found.append(Rule("time", dotted, lambda match: _clock(grammar, match[1], match[2], None, match[3]), "0"))
         hours = re.compile(rf"{LEFT}({_HOUR}){_DASH}({_HOUR}){_PERIOD_ALONE}")
         halves = re.compile(rf"{LEFT}({_HOUR})(?::([0-5]\d))?{_PERIOD_ALONE}{_DASH}({_HOUR})(?::([0-5]\d))?{_PERIOD_ALONE}")
@@ -211,7 +213,7 @@ def _lettered_rules(grammar: Grammar) -> list[Rule]:
     """ "19h30", "19.30 Uhr", "19 ч 30 мин", "alle 19.30"."""
     pattern = {
         "de": rf"{LEFT}({_HOUR})\.([0-5]\d)\s?Uhr\b",
-        "it": rf"(?<=\balle )({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)|(?<=\bore )({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)",
+        "it": rf"(?:(?<=\b[Aa]lle )|(?<=\b[Dd]alle )|(?<=\b[Dd]elle ))({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)|(?<=\bore )({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)",
         "ru": rf"{LEFT}({_HOUR})\s?ч\.?\s?([0-5]?\d)\s?мин\b\.?",
     }.get(grammar.code, rf"{LEFT}({_HOUR})\s?[hH]\s?([0-5]\d)(?![0-9A-Za-z]|\s?(?:min|mn))")
 

@@ -22,7 +22,7 @@ class Stop(Enum):
 # Never at the end of a sentence: something always follows them.
 _OPEN: Final = {
     "de": "dr prof hr fr nr abs art ing dipl st str z z.b bzw ca inkl exkl zzgl evtl ggf d d.h u u.a v v.a i i.d.r o vgl mind max min s"
-    " tel jan feb mär apr jun jul aug sep sept okt nov dez mo di mi do sa so gem bes sog bspw vs geb",
+    " tel jan feb mär apr jun jul aug sep sept okt nov dez mo di mi do sa so gem bes sog bspw fam abb hauptstr vs geb",
     "en": "dr mr mrs ms prof st ave rd blvd sgt gen col capt lt rev hon jr sr vs e.g i.e no nos fig approx apt vol pp jan feb mar apr jun"
     " jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat dept est ext mt ft",
     "es": "sr sra srta sres dr dra d dña prof profa ud uds pág núm n.º no av avda c p.ej ej aprox máx mín tel ee izq dcha ene feb abr jun"
@@ -52,6 +52,7 @@ CLOSING: Final = {code: frozenset(words.split()) for code, words in _CLOSING.ite
 
 # "e.g", "z.B": what only one language writes is told from any text, before its language is clear.
 _KNOWN: Final = frozenset().union(*OPEN.values(), *CLOSING.values())
+_MAGNITUDES: Final = frozenset(("mio", "mrd", "tsd", "mln", "тыс", "млн", "млрд"))  # always followed by what they count
 _TITLES: Final = "dr dra mr mrs sr sra srta sig sigg dott prof mme mlle hr"
 _DOTTED: Final = frozenset(word for words in OPEN.values() for word in words if "." in word) | frozenset(_TITLES.split())
 
@@ -73,6 +74,8 @@ _LAST_WORDS = re.compile(r"(?:(\S{1,24})\s+)?([^\s(\[{\"'“„«]{1,40})$")
 _NUMBER = re.compile(r"[(]?\d{1,4}")
 _ROMAN = re.compile(r"[IVX]{1,5}")
 _NOT_LETTERS = re.compile(r"[^\w.°º/²³-]+")
+_DAY_AND_MONTH = re.compile(r"\d{1,2}\.\d{1,2}")
+_FIGURES = re.compile(r"[(]?\d{1,4}|\d{1,2}\.\d{1,2}|[IVX]{1,5}")
 _LIST_NUMBER = re.compile(r"[\s>*_#(-]*\d{1,3}")
 
 
@@ -88,11 +91,13 @@ def judge(before: str, language_of: Callable[[str], str]) -> Stop:
     if _LIST_NUMBER.fullmatch(before.rpartition("\n")[2]):
         return Stop.INSIDE
     joined = f"{previous}.{word}"
-    if joined in _DOTTED or word in _DOTTED:
+    if joined in _DOTTED or word in _DOTTED or word in _MAGNITUDES or (word.endswith("str") and len(word) > 3):
         return Stop.INSIDE
-    if word not in _KNOWN and joined not in _KNOWN and not _NUMBER.fullmatch(shown) and not _ROMAN.fullmatch(shown):
+    if word not in _KNOWN and joined not in _KNOWN and not _FIGURES.fullmatch(shown):
         return _letter(shown, previous, after_number=after_number) if len(word) == 1 and word.isalpha() else _by_shape(word)
     language = language_of(before)
+    if _DAY_AND_MONTH.fullmatch(shown) and language == "de":
+        return Stop.INSIDE if previous in _BEFORE_ORDINAL else Stop.ASK_NEXT
     if _NUMBER.fullmatch(shown):
         return _number(shown, previous, language)
     if _ROMAN.fullmatch(shown) and language == "de" and len(shown) > 1:
@@ -117,12 +122,12 @@ def _by_shape(word: str) -> Stop:
 def goes_on(next_word: str) -> bool:
     """Whether the first character of the next word says that the sentence has not ended."""
     first = next_word[:1]
-    return first.islower() or first in ",;:)]}%–-"
+    return first.islower() or (first != "" and first in ",;:)]}%–-€$£¥₽+=/&→")
 
 
 def _sentence_word(shown: str, language: str, previous: str) -> bool:
     """Whether a word that looks like an abbreviation is an ordinary one: "No.", "so.", "am Mi. " stays one."""
-    if language in ("de", "it") and shown in ("so", "do", "so", "min", "on", "es", "set", "mag", "di"):
+    if language in ("de", "it") and shown in ("so", "do", "on", "es", "set", "mag", "di"):
         return True
     if language in ("en", "es") and shown.casefold() in ("no", "sat", "mar", "fig", "ext", "mon", "est", "set", "fri", "sun"):
         return shown.islower() or not previous or language == "es"

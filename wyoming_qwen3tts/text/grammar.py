@@ -177,6 +177,10 @@ class Grammar:
         """ "12 euros" and "50", "cents"."""
         raise NotImplementedError
 
+    def magnitude(self, word: str, number: Number) -> str:
+        """ "Mio." and the like, in full, after a number."""
+        return self.magnitudes[word]
+
     def fraction(self, numerator: int, denominator: int, whole: str = "") -> str | None:
         """ "3/4", or None where it is no fraction anybody says."""
         if numerator == 1 and denominator == 2:

@@ -47,7 +47,7 @@ def rules(grammar: Grammar) -> list[Rule]:
         sign = (match["sign"] or "").strip() or (match.groupdict().get("minus") or "")
         parsed = grammar.parse(sign + match["number"])
         if match["mag"]:
-            word = grammar.magnitudes[match["mag"]]
+            word = grammar.magnitude(match["mag"], parsed)
             gap = "" if grammar.code in ("ja", "zh", "ko") else " "
             forms = grammar.currencies[code][0]
             spoken = f"{grammar.say(parsed)}{gap}{word}{gap}{forms[min(2, len(forms) - 1)]}"

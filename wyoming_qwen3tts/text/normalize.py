@@ -16,6 +16,10 @@ _BLANKS = re.compile(r"\s+")
 _BLANK_BEFORE = re.compile(r"\s+(?=[,.;:!?](?:\s|$))|\s+(?=[。！？、，；：])|(?<=[。！？、，；：])\s+")
 _EAST_ASIAN = "\u3040-\u30ff\u3400-\u9fff"
 _EAST_ASIAN_BLANK = re.compile(rf"(?<=[{_EAST_ASIAN}]) (?=[{_EAST_ASIAN}\d\ue000-\ue009])|(?<=[\d\ue000-\ue009]) (?=[{_EAST_ASIAN}])")
+_WEEKDAYS: Final = frozenset("Mo. Di. Mi. Do. Sa. So.".split())
+_BEFORE_WEEKDAY = re.compile(r"\b(?:am|bis|von|vom|ab|und|jeden|nächsten)\s$")
+_STREET = re.compile(r"(?<=[a-z] )St\.(?=\s+[a-z\d]|,|\s*$)")
+_SAINT = re.compile(r"\bSt\.(?=\s+[A-Z])")
 _WHOLE = re.compile(r"(?<![\w])\d{1,15}(?!\w)")
 _RULESETS: Final = {"en": "spellout-cardinal", "zh": "spellout-cardinal", "ja": "spellout-cardinal", "ko": "spellout-cardinal-sinokorean"}
 
@@ -23,6 +27,7 @@ _RULESETS: Final = {"en": "spellout-cardinal", "zh": "spellout-cardinal", "ja": 
 def normalize(draft: Draft, language: str, *, strict: bool = False) -> None:
     """Write out what the model would misread; ``strict`` writes out plain whole numbers too."""
     speech = grammar(language)
+    draft.capitals_start_sentences = language != "de"
     has_digit = bool(_DIGIT.search(draft.text))
     for rule in _rules(language):
         if not rule.needs or (has_digit if rule.needs == "0" else any(sign in draft.text for sign in rule.needs)):
@@ -54,7 +59,12 @@ def _abbreviation_rules(speech: Grammar) -> list[Rule]:
     def spoken(match: re.Match[str]) -> str | None:
         return _abbreviation(match, words)
 
-    return [Rule("abbreviation", pattern, spoken, "./" if all("." in word or "/" in word for word in words) else "")]
+    more = []
+    if speech.code == "de":  # "Hauptstr. 5"
+        more = [Rule("abbreviation", re.compile(r"(?<=[a-zäöüß])str\.(?=\s)"), "straße", ".")]
+    elif speech.code == "en":
+        more = [Rule("abbreviation", _STREET, "Street", "."), Rule("abbreviation", _SAINT, "Saint", ".")]
+    return [*more, Rule("abbreviation", pattern, spoken, "./" if all("." in word or "/" in word for word in words) else "")]
 
 
 def _abbreviation(match: re.Match[str], words: dict[str, str]) -> str | None:
@@ -64,6 +74,8 @@ def _abbreviation(match: re.Match[str], words: dict[str, str]) -> str | None:
     rest = text[end:]
     if len(written) <= 3 and not rest.strip():
         return None  # at the end of a text "so." and "no." are words
+    if written in _WEEKDAYS and not (_BEFORE_WEEKDAY.search(text[: match.start()]) or re.match(r",?\s\d", rest)):
+        return None  # "So. Jetzt geht es los."
     if re.search(r"\d\s?$", text[: match.start()]):
         return None  # "5 min.", "760 Вт": a unit
     if re.match(r"\s+[A-ZÄÖÜ]\w*\s", rest) and written.casefold() in ("etc.", "usw.", "ecc."):

@@ -4,8 +4,8 @@ import re
 from typing import Final
 
 from .grammar import LEFT, RIGHT, Grammar
-from .rule import Rule
-from .units import BETWEEN, DASH
+from .rule import Rule, alternatives
+from .units import BARE, BETWEEN, DASH
 
 _VULGAR: Final = {
     "½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅖": (2, 5), "⅗": (3, 5), "⅘": (4, 5), "⅙": (1, 6),
@@ -14,10 +14,10 @@ _VULGAR: Final = {
 _VULGAR_NUMBER = re.compile(rf"(?:(\d+)\s?)?([{''.join(_VULGAR)}])")
 _FRACTION = re.compile(rf"{LEFT}(?:(\d{{1,3}})\s)?(\d{{1,2}})[/⁄](\d{{1,3}})(?![0-9/]|[.,]\d|\s?%)")
 _ORDINAL_SUFFIX: Final = {
-    "en": r"(st|nd|rd|th)\b", "de": r"(\.)(?=\s?[^\W\d_])", "fr": r"(er|re|ère|e|ème|ième|eme|nde|nd|de)s?\b", "es": r"(\.?[ºª°]|er\b)",
+    "en": r"(st|nd|rd|th)\b", "de": r"(\.)(?=\s?[^\W\d_])", "fr": r"(er|re|ère|e|ème|ième|eme|nde|nd|de)s?\b", "es": r"(\.?(?:[ºª°]|er\b))",
     "it": r"([º°ª])", "pt": r"(\.?[ºª°])", "ru": r"(-(?:ый|ий|ой|й|ая|я|ое|е|ого|го|ому|му|ом|м|ую|ю|ых|х|ым))\b",
 }  # fmt: skip
-_NUMERO = re.compile(r"(?<![A-Za-z\u00c0-\u024f\d])(?:№\s?|#|[Nn]°\s?|[Nn][º]\s?|(?:Nr|No|Num)\.\s?)(?P<number>\d{1,6})(?![\d]|[.,]\d)")
+_NUMERO = re.compile(r"(?<![A-Za-z\u00c0-\u024f\d])(?:№\s?|#|[Nn]°\s?|[Nn][º]\s?|(?:Nr|No|Num|n[or](?=\.\s?\d+\s(?:est|ist|war)))\.\s?)(?P<number>\d{1,6})(?![\d]|[.,]\d)")
 _LETTERS_AFTER = re.compile(r"^\s?[^\W\d_]")
 
 
@@ -52,7 +52,7 @@ def _plain_rules(grammar: Grammar) -> list[Rule]:
     span = re.compile(rf"{LEFT}(?P<first>{number}){DASH}(?P<last>{number})(?![0-9A-Za-z]|[-–.,:/]\d)")
     times = re.compile(r"(?<=[\d\ue000-\ue009])\s?[x×*·]\s?(?=[\d\ue000-\ue009])")
     signed = re.compile(rf"{LEFT}(?P<sign>[-−–+±])\s?(?P<number>{number})(?!\d)")
-    magnitude = re.compile(rf"(?<=\d)\s?({'|'.join(map(re.escape, grammar.magnitudes))}){RIGHT}") if grammar.code == "de" else None
+    magnitude = re.compile(rf"{LEFT}({number})\s?({alternatives(grammar.magnitudes)}){RIGHT}") if grammar.code in ("de", "ru") else None
     odd = re.compile(rf"(?<![0-9.,])(?P<number>{number})(?![0-9]|[.,]\d)")
 
     def plain(match: re.Match[str]) -> str | None:
@@ -69,13 +69,18 @@ def _plain_rules(grammar: Grammar) -> list[Rule]:
         if re.match(r"\s?=", match.string[match.end() :]):
             return f"{say(parse(first))} {grammar.signs['-']} {say(parse(last))}"
         lead = match.string[max(0, match.start() - 12) : match.start()].rstrip().rpartition(" ")[2].casefold()
+        if lead in BARE.get(grammar.code, ()):
+            return f"{say(parse(first))} {say(parse(last))}"
         if lead in BETWEEN:
             return f"{say(parse(first))} {grammar.signs['and']} {say(parse(last))}"
         if lead in ("da", "dal", "dalle", "с", "от"):
             return grammar.range(say(parse(first)), say(parse(last))).partition(" ")[2]
         return grammar.range(say(parse(first)), say(parse(last)))
 
+    chain = re.compile(rf"{LEFT}\d{{1,6}}(?:[-–]\d{{1,6}}){{2,8}}(?![0-9A-Za-z])")
+    link = {"ja": "の", "zh": "杠", "ko": " 다시 "}.get(grammar.code, " ")
     found = [
+        Rule("number", chain, lambda match: link.join(re.findall(r"\d+", match[0])), "-–"),
         Rule("ratio", ratio, lambda match: f"{match[1]}{gap}{grammar.signs['ratio']}{gap}{match[2]}", ":"),
         Rule("range", span, speak_span, "0"),
         Rule("sign", times, f"{gap}{grammar.signs['×']}{gap}", "x×*·"),
@@ -83,7 +88,7 @@ def _plain_rules(grammar: Grammar) -> list[Rule]:
         Rule("number", odd, plain, "0"),
     ]
     if magnitude:
-        found.append(Rule("number", magnitude, lambda match: f" {grammar.magnitudes[match[1]]}", "TM"))
+        found.insert(0, Rule("number", magnitude, lambda match: f"{say(parse(match[1]))} {grammar.magnitude(match[2], parse(match[1]))}", "0"))
     return found
 
 
@@ -102,7 +107,7 @@ def _russian_year(match: re.Match[str]) -> str:
     if word == "г.":
         word = "году" if before == "в" else "года"
     form = {"году": "-locative", "года": "-genitive", "годом": "-ablative", "год": ""}[word]
-    return f"{spell(int(match[1]), 'ru', f'spellout-ordinal-masculine{form}')} {word}"
+    return f"{spell(int(match[1]), 'ru', f'spellout-ordinal-masculine{form}').removeprefix('одна ')} {word}"
 
 
 def _vulgar(match: re.Match[str], grammar: Grammar) -> str | None:

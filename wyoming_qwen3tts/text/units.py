@@ -34,7 +34,7 @@ _UNITS: Final = {
     "Mbps": "digital-megabit per second", "Gbps": "digital-gigabit per second", "kbps": "digital-kilobit per second",
     "Hz": "frequency-hertz", "kHz": "frequency-kilohertz", "MHz": "frequency-megahertz", "GHz": "frequency-gigahertz",
     "h": "duration-hour", "min": "duration-minute", "s": "duration-second", "sec": "duration-second", "ms": "duration-millisecond",
-    "d": "duration-day", "dB": "sound-decibel", "dB(A)": "sound-decibel", "dBA": "sound-decibel", "dBm": "sound-dbm", "rpm": "rotation-rpm",
+    "d": "duration-day", "dB": "sound-decibel", "dB(A)": "sound-decibel", "dBA": "sound-decibel", "dBm": "sound-dbm", "Bft": "speed-beaufort", "rpm": "rotation-rpm",
     "hr": "duration-hour", "hrs": "duration-hour", "mins": "duration-minute", "secs": "duration-second",
 }  # fmt: skip
 _BY_LANGUAGE: Final = {
@@ -70,14 +70,20 @@ _PER: Final = {
     "jour": "day", "mois": "month", "an": "year", "heure": "hour", "día": "day", "mes": "month", "año": "year", "hora": "hour", "giorno": "day",
     "mese": "month", "anno": "year", "ora": "hour", "dia": "day", "mês": "month", "ano": "year", "мес": "month", "день": "day", "год": "year",
     "mo": "month", "yr": "year", "月": "month", "日": "day", "年": "year", "時間": "hour", "小时": "hour", "天": "day", "월": "month", "일": "day", "gal": "gallon",
+    "升": "liter", "公斤": "kilogram", "千克": "kilogram", "平方米": "square-meter", "立方米": "cubic-meter", "千瓦时": "kilowatt-hour", "公里": "kilometer",
+    "人": "person", "月份": "month", "リットル": "liter", "リッター": "liter", "시간": "hour", "리터": "liter", "개월": "month",
 }  # fmt: skip
 # Symbols that are also words or names; they count as units only where a space and nothing word-like could mislead.
 _SPACED_ONLY: Final = frozenset(("A", "B", "t", "d", "K", "o", "j", "Mo", "To", "Go", "mi", "m2", "m3", "Mb"))
-_GLUED_RISK: Final = re.compile(r"[A-Za-zА-я]")
+_DECADE: Final = re.compile(r"(?:['’]|\bthe |\d\d)\d0$")  # "the 90s", "1990s"
 
-PER: Final = rf"(?:\s?(?:/|per |pro )\s?(?P<per>{alternatives(_PER)})(?![A-Za-z0-9\u00c0-\u024f\u0400-\u04ff]))?"
+PER: Final = rf"(?:\s?(?:/|per |pro |por |par )\s?(?P<per>{alternatives(_PER)})(?![A-Za-z0-9\u00c0-\u024f\u0400-\u04ff]))?"
 
 
+# After these a range stands bare: "per 25 30 minuti", "на 25 30 минут", not "per da 25 a 30".
+BARE: Final = {
+    "it": frozenset("per in di a con su ogni entro".split()), "ru": frozenset("на за в через по каждые".split()),
+}  # fmt: skip
 BETWEEN: Final = frozenset("between zwischen entre tra fra".split())  # what follows is "3 and 5"
 
 
@@ -99,11 +105,14 @@ def rules(grammar: Grammar) -> list[Rule]:
     unit = rf"(?P<gap>\s?)(?P<unit>{symbols}){RIGHT}(?!\.?[A-Za-z]){PER}"
     span = re.compile(rf"{LEFT}(?P<first>[-−–+]?{number})(?:\s?(?:°C|°F|°|%))?(?:{DASH})(?P<last>[-−+]?{number}){unit}")
     one = re.compile(rf"{LEFT}(?P<sign>[-−–+±](?:/[-−])?\s?)?(?P<number>{number}){unit}")
+    inches = re.compile(rf"{LEFT}(?P<number>{number})(?:″|\"(?=[^\"]*$))")
     two = re.compile(rf"{LEFT}(?P<first>\d+)\s?(?P<h>h|hr|hrs|ч|Std\.?)\s(?P<last>\d+)\s?(?P<min>min|mins|м|мин|Min\.?)\b\.?")
 
     def name(match: re.Match[str]) -> str | None:
         symbol = match["unit"]
         if symbol in _SPACED_ONLY and grammar.code not in ("zh", "ja", "ko") and not match["gap"] and not (symbol == "K" and len(match["number" if "number" in match.re.groupindex else "last"]) == 4):
+            return None
+        if symbol == "s" and not match["gap"] and _DECADE.search(match.string[: match.start("unit")]):
             return None
         base = table[symbol]
         return f"{base} per {_PER[match['per']]}" if match["per"] else base
@@ -119,6 +128,9 @@ def rules(grammar: Grammar) -> list[Rule]:
         if (unit_name := name(match)) is None:
             return None
         lead = match.string[max(0, match.start() - 12) : match.start()].rstrip().rpartition(" ")[2].casefold()
+        if lead in BARE.get(grammar.code, ()):
+            last = grammar.quantity(grammar.parse(match["last"]), unit_name)
+            return _spaced(match, f"{grammar.say(grammar.parse(match['first']))} {last}", grammar)
         if lead in BETWEEN:
             last = grammar.quantity(grammar.parse(match["last"]), unit_name)
             return _spaced(match, f"{grammar.say(grammar.parse(match['first']))} {grammar.signs['and']} {last}", grammar)
@@ -128,7 +140,12 @@ def rules(grammar: Grammar) -> list[Rule]:
     def speak_two(match: re.Match[str]) -> str:
         return " ".join(grammar.quantity(grammar.parse(match[group]), unit) for group, unit in (("first", "duration-hour"), ("last", "duration-minute")))
 
-    return [Rule("duration", two, speak_two, "0"), Rule("range", span, speak_span, "0"), Rule("unit", one, speak, "0")]
+    def speak_inches(match: re.Match[str]) -> str | None:
+        if match.string[: match.start()].count('"') % 2:
+            return None  # a closing quotation mark
+        return grammar.quantity(grammar.parse(match["number"]), "length-inch")
+
+    return [Rule("unit", inches, speak_inches, '″"'), Rule("duration", two, speak_two, "0"), Rule("range", span, speak_span, "0"), Rule("unit", one, speak, "0")]
 
 
 def _before(match: re.Match[str]) -> str:

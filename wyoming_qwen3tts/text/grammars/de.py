@@ -37,7 +37,7 @@ class German(Grammar):
     }  # fmt: skip
     units = {
         "energy-watt-hour": ("Wattstunde", "Wattstunden"), "energy-megawatt-hour": ("Megawattstunde", "Megawattstunden"),
-        "concentr-ppm": ("ppm",), "concentr-ppb": ("ppb",), "mass-microgram": ("Mikrogramm",), "sound-decibel": ("Dezibel",),
+        "concentr-ppm": ("ppm",), "concentr-ppb": ("ppb",), "mass-microgram": ("Mikrogramm",), "speed-beaufort": ("Beaufort",), "sound-decibel": ("Dezibel",),
         "sound-dbm": ("Dezibel Milliwatt",), "electric-ampere-hour": ("Amperestunde", "Amperestunden"),
         "electric-milliampere-hour": ("Milliamperestunde", "Milliamperestunden"), "power-voltampere": ("Voltampere",),
         "light-lumen": ("Lumen",), "digital-bit": ("Bit",), "temperature-kelvin": ("Kelvin",),
@@ -68,6 +68,7 @@ class German(Grammar):
         "Dr.": "Doktor", "Prof.": "Professor", "Hr.": "Herr", "Fr.": "Frau", "Str.": "Straße", "inkl.": "inklusive", "evtl.": "eventuell",
         "ggf.": "gegebenenfalls", "vgl.": "vergleiche", "bspw.": "beispielsweise", "max.": "maximal", "min.": "minimal",
         "mind.": "mindestens", "Tel.": "Telefon", "Abs.": "Absatz", "o. Ä.": "oder Ähnliches", "v. a.": "vor allem", "zzgl.": "zuzüglich",
+        "Fam.": "Familie", "Abb.": "Abbildung",
         "Mo.": "Montag", "Di.": "Dienstag", "Mi.": "Mittwoch", "Do.": "Donnerstag", "Sa.": "Samstag", "So.": "Sonntag",
     }  # fmt: skip
 

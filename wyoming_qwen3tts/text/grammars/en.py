@@ -25,7 +25,7 @@ class English(Grammar):
         "temperature-generic": ("degree", "degrees"), "energy-kilowatt-hour": ("kilowatt hour", "kilowatt hours"),
         "energy-watt-hour": ("watt hour", "watt hours"), "energy-megawatt-hour": ("megawatt hour", "megawatt hours"),
         "concentr-ppm": ("part per million", "parts per million"), "concentr-ppb": ("part per billion", "parts per billion"),
-        "mass-microgram": ("microgram", "micrograms"), "sound-decibel": ("decibel", "decibels"), "sound-dbm": ("decibel milliwatts",),
+        "mass-microgram": ("microgram", "micrograms"), "speed-beaufort": ("Beaufort",), "sound-decibel": ("decibel", "decibels"), "sound-dbm": ("decibel milliwatts",),
         "electric-ampere-hour": ("ampere hour", "ampere hours"), "electric-milliampere-hour": ("milliampere hour", "milliampere hours"),
         "power-voltampere": ("volt-ampere", "volt-amperes"), "light-lumen": ("lumen", "lumens"), "digital-bit": ("bit", "bits"),
         "temperature-kelvin": ("kelvin", "kelvins"), "rotation-rpm": ("revolution per minute", "revolutions per minute"),
@@ -49,7 +49,7 @@ class English(Grammar):
         word: word for word in ("thousand", "million", "billion", "trillion")
     }
     abbreviations = {
-        "e.g.": "for example", "i.e.": "that is", "etc.": "et cetera", "vs.": "versus", "approx.": "approximately", "Dr.": "Doctor",
+        "e.g.": "for example", "i.e.": "that is", "etc.": "et cetera", "vs.": "versus", "Fig.": "Figure", "approx.": "approximately", "Dr.": "Doctor",
         "Mr.": "Mister", "Mrs.": "Missus", "Ms.": "Miz", "Prof.": "Professor", "w/o": "without", "w/": "with", "min.": "minimum",
         "max.": "maximum", "Ave.": "Avenue", "Rd.": "Road", "Blvd.": "Boulevard", "Apt.": "Apartment", "temp.": "temperature",
         "Mon.": "Monday", "Tue.": "Tuesday", "Wed.": "Wednesday", "Thu.": "Thursday", "Fri.": "Friday",

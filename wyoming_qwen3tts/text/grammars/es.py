@@ -25,7 +25,7 @@ class Spanish(Grammar):
         "light-lux": ("lux",), "energy-watt-hour": ("vatio hora", "vatios hora"),
         "energy-megawatt-hour": ("megavatio hora", "megavatios hora"),
         "concentr-ppm": ("parte por millón", "partes por millón"), "concentr-ppb": ("parte por mil millones", "partes por mil millones"),
-        "mass-microgram": ("microgramo", "microgramos"), "sound-decibel": ("decibelio", "decibelios"),
+        "mass-microgram": ("microgramo", "microgramos"), "speed-beaufort": ("Beaufort",), "sound-decibel": ("decibelio", "decibelios"),
         "sound-dbm": ("decibelio milivatio", "decibelios milivatio"), "electric-ampere-hour": ("amperio hora", "amperios hora"),
         "electric-milliampere-hour": ("miliamperio hora", "miliamperios hora"), "power-voltampere": ("voltiamperio", "voltiamperios"),
         "light-lumen": ("lumen", "lúmenes"), "digital-bit": ("bit", "bits"), "temperature-kelvin": ("kelvin", "kelvin"),

@@ -26,7 +26,7 @@ class French(Grammar):
         "energy-watt-hour": ("wattheure", "wattheures"), "energy-megawatt-hour": ("mégawattheure", "mégawattheures"),
         "pressure-bar": ("bar", "bars"), "concentr-ppm": ("partie par million", "parties par million"),
         "concentr-ppb": ("partie par milliard", "parties par milliard"), "mass-microgram": ("microgramme", "microgrammes"),
-        "sound-decibel": ("décibel", "décibels"), "sound-dbm": ("décibel milliwatt", "décibels milliwatt"),
+        "speed-beaufort": ("Beaufort",), "sound-decibel": ("décibel", "décibels"), "sound-dbm": ("décibel milliwatt", "décibels milliwatt"),
         "electric-ampere-hour": ("ampère-heure", "ampères-heures"), "electric-milliampere-hour": ("milliampère-heure", "milliampères-heures"),
         "power-voltampere": ("voltampère", "voltampères"), "light-lumen": ("lumen", "lumens"), "digital-bit": ("bit", "bits"),
         "temperature-kelvin": ("kelvin", "kelvins"), "rotation-rpm": ("tour par minute", "tours par minute"),
@@ -50,7 +50,7 @@ class French(Grammar):
                   "milliards": "milliards de"}  # fmt: skip
     month_words = {"janv": 1, "févr": 2, "fév": 2, "avr": 4, "juil": 7, "sept": 9, "oct": 10, "nov": 11, "déc": 12}
     abbreviations = {
-        "p. ex.": "par exemple", "p.ex.": "par exemple", "etc.": "et cetera", "env.": "environ", "M.": "Monsieur", "Mme": "Madame",
+        "p. ex.": "par exemple", "p.ex.": "par exemple", "etc.": "et cetera", "env.": "environ", "M.": "Monsieur", "Mme": "Madame", "Mme.": "Madame", "Mlle.": "Mademoiselle", "Dr.": "Docteur",
         "Mlle": "Mademoiselle", "Dr": "Docteur", "Pr": "Professeur", "av.": "avenue", "bd": "boulevard", "max.": "maximum",
         "min.": "minimum", "tél.": "téléphone", "c.-à-d.": "c'est-à-dire", "temp.": "température",
     }  # fmt: skip

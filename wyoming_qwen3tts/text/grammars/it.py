@@ -25,7 +25,7 @@ class Italian(Grammar):
         "pressure-bar": ("bar",), "duration-day": ("giorno", "giorni"), "energy-watt-hour": ("wattora",),
         "energy-megawatt-hour": ("megawattora",), "concentr-ppm": ("parte per milione", "parti per milione"),
         "concentr-ppb": ("parte per miliardo", "parti per miliardo"), "mass-microgram": ("microgrammo", "microgrammi"),
-        "sound-decibel": ("decibel",), "sound-dbm": ("decibel milliwatt",), "electric-ampere-hour": ("amperora",),
+        "speed-beaufort": ("Beaufort",), "sound-decibel": ("decibel",), "sound-dbm": ("decibel milliwatt",), "electric-ampere-hour": ("amperora",),
         "electric-milliampere-hour": ("milliamperora",), "power-voltampere": ("voltampere",), "light-lumen": ("lumen",),
         "digital-bit": ("bit",), "temperature-kelvin": ("kelvin",), "rotation-rpm": ("giro al minuto", "giri al minuto"),
         "electric-millivolt": ("millivolt",), "pressure-kilopascal": ("chilopascal",), "digital-mebibyte": ("mebibyte",),

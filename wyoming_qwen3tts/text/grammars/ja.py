@@ -25,7 +25,7 @@ class Japanese(EastAsian):
     units = {
         "duration-hour": ("時間",), "duration-minute": ("分",), "duration-second": ("秒",), "duration-day": ("日",), "energy-watt-hour": ("ワット時",),
         "energy-megawatt-hour": ("メガワット時",), "concentr-ppm": ("ピーピーエム",), "concentr-ppb": ("ピーピービー",),
-        "mass-microgram": ("マイクログラム",), "sound-decibel": ("デシベル",), "sound-dbm": ("デシベルミリワット",),
+        "mass-microgram": ("マイクログラム",), "speed-beaufort": ("ビューフォート",), "sound-decibel": ("デシベル",), "sound-dbm": ("デシベルミリワット",),
         "electric-ampere-hour": ("アンペア時",), "electric-milliampere-hour": ("ミリアンペア時",), "power-voltampere": ("ボルトアンペア",),
         "light-lumen": ("ルーメン",), "digital-bit": ("ビット",), "temperature-kelvin": ("ケルビン",), "rotation-rpm": ("回転毎分",),
         "electric-millivolt": ("ミリボルト",), "pressure-kilopascal": ("キロパスカル",), "digital-mebibyte": ("メビバイト",),

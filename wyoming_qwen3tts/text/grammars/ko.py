@@ -28,7 +28,7 @@ class Korean(EastAsian):
         "speed-kilometer-per-hour": ("시속 {}킬로미터",), "speed-meter-per-second": ("초속 {}미터",), "speed-mile-per-hour": ("시속 {}마일",),
         "duration-hour": ("시간",), "duration-minute": ("분",), "duration-second": ("초",), "duration-day": ("일",), "energy-watt-hour": ("와트시",),
         "energy-megawatt-hour": ("메가와트시",), "concentr-ppm": ("피피엠",), "concentr-ppb": ("피피비",), "mass-microgram": ("마이크로그램",),
-        "sound-decibel": ("데시벨",), "sound-dbm": ("데시벨밀리와트",), "electric-ampere-hour": ("암페어시",),
+        "speed-beaufort": ("보퍼트",), "sound-decibel": ("데시벨",), "sound-dbm": ("데시벨밀리와트",), "electric-ampere-hour": ("암페어시",),
         "electric-milliampere-hour": ("밀리암페어시",), "power-voltampere": ("볼트암페어",), "light-lumen": ("루멘",), "digital-bit": ("비트",),
         "temperature-kelvin": ("켈빈",), "rotation-rpm": ("알피엠",), "electric-millivolt": ("밀리볼트",), "pressure-kilopascal": ("킬로파스칼",),
         "digital-mebibyte": ("메비바이트",), "digital-gibibyte": ("기비바이트",), "mass-tonne": ("톤",), "concentr-permille": ("퍼밀",),

@@ -26,7 +26,7 @@ class Portuguese(Grammar):
         "speed-knot": ("nó", "nós"), "energy-watt-hour": ("watt-hora", "watts-hora"),
         "energy-megawatt-hour": ("megawatt-hora", "megawatts-hora"), "concentr-ppm": ("parte por milhão", "partes por milhão"),
         "concentr-ppb": ("parte por bilhão", "partes por bilhão"), "mass-microgram": ("micrograma", "microgramas"),
-        "sound-decibel": ("decibel", "decibéis"), "sound-dbm": ("decibel miliwatt", "decibéis miliwatt"),
+        "speed-beaufort": ("Beaufort",), "sound-decibel": ("decibel", "decibéis"), "sound-dbm": ("decibel miliwatt", "decibéis miliwatt"),
         "electric-ampere-hour": ("ampere-hora", "amperes-hora"), "electric-milliampere-hour": ("miliampere-hora", "miliamperes-hora"),
         "power-voltampere": ("volt-ampere", "volt-amperes"), "light-lumen": ("lúmen", "lumens"), "digital-bit": ("bit", "bits"),
         "temperature-kelvin": ("kelvin", "kelvins"), "rotation-rpm": ("rotação por minuto", "rotações por minuto"),

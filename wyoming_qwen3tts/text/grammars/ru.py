@@ -38,7 +38,7 @@ class Russian(Grammar):
         "energy-megawatt-hour": ("мегаватт-час", "мегаватт-часа", "мегаватт-часов", "мегаватт-часа"),
         "concentr-ppm": ("ппм",), "concentr-ppb": ("ппб",),
         "mass-microgram": ("микрограмм", "микрограмма", "микрограмм", "микрограмма"),
-        "sound-decibel": ("децибел", "децибела", "децибел", "децибела"),
+        "speed-beaufort": ("балл", "балла", "баллов", "балла"), "sound-decibel": ("децибел", "децибела", "децибел", "децибела"),
         "sound-dbm": ("децибел-милливатт", "децибел-милливатта", "децибел-милливатт", "децибел-милливатта"),
         "electric-ampere-hour": ("ампер-час", "ампер-часа", "ампер-часов", "ампер-часа"),
         "electric-milliampere-hour": ("миллиампер-час", "миллиампер-часа", "миллиампер-часов", "миллиампер-часа"),
@@ -73,7 +73,7 @@ class Russian(Grammar):
     }  # fmt: skip
     halves = {"1/2": "одна вторая", "n 1/2": "{} с половиной"}
     numero = "номер {}"
-    magnitudes = {"тыс.": "тысяч", "млн": "миллионов", "млрд": "миллиардов", "тысяч": "тысяч", "миллионов": "миллионов"}
+    magnitudes = {"тыс.": "тысяча", "тыс": "тысяча", "млн": "миллион", "млрд": "миллиард", "млн.": "миллион", "млрд.": "миллиард"}
     abbreviations = {
         "т. е.": "то есть", "т.е.": "то есть", "и т. д.": "и так далее", "и т.д.": "и так далее", "и т. п.": "и тому подобное",
         "и т.п.": "и тому подобное", "и др.": "и другие", "напр.": "например", "ул.": "улица", "пр.": "проспект", "просп.": "проспект",
@@ -116,6 +116,12 @@ class Russian(Grammar):
             return super().quantity(number, unit, before)
         return self._unit(unit, 3 if self.plural(number) == 0 else 2).format(self.say(number))
 
+    def magnitude(self, word: str, number: Number) -> str:
+        noun, form = self.magnitudes[word], self.plural(number)
+        if noun == "тысяча":
+            return ("тысяча", "тысячи", "тысяч", "тысячи")[form]
+        return noun + ("", "а", "ов", "а")[form]
+
     def join_cents(self, amount: str, cents: str, word: str) -> str:
         return f"{amount} {cents} {word}"
 
@@ -142,7 +148,7 @@ class Russian(Grammar):
 
     def year(self, year: int, case: str) -> str:
         """A year as an ordinal: "две тысячи двадцать шестого"."""
-        return spell(year, "ru", "spellout-ordinal-masculine" + (f"-{case}" if case else ""))
+        return spell(year, "ru", "spellout-ordinal-masculine" + (f"-{case}" if case else "")).removeprefix("одна ")
 
     def clock(self, hour: int, minute: int, second: int | None, period: str) -> str:
         if period:

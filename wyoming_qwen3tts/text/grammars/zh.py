@@ -40,7 +40,7 @@ class Chinese(EastAsian):
         "digital-gibibyte": ("GiB",), "digital-bit": ("比特",), "digital-kilobit": ("千比特",), "digital-megabit": ("兆比特",),
         "digital-gigabit": ("吉比特",), "frequency-kilohertz": ("千赫兹",), "frequency-megahertz": ("兆赫兹",),
         "frequency-gigahertz": ("吉赫兹",), "duration-hour": ("小时",), "duration-minute": ("分钟",), "duration-second": ("秒",),
-        "duration-millisecond": ("毫秒",), "duration-day": ("天",), "sound-decibel": ("分贝",), "sound-dbm": ("分贝毫瓦",),
+        "duration-millisecond": ("毫秒",), "duration-day": ("天",), "speed-beaufort": ("级",), "sound-decibel": ("分贝",), "sound-dbm": ("分贝毫瓦",),
         "temperature-kelvin": ("开尔文",), "rotation-rpm": ("转每分钟",), "concentr-permille": ("千分之{}",),
     }  # fmt: skip
     currencies = {
