@@ -37,9 +37,15 @@ def test_every_language_has_sixty_lines(language: str) -> None:
     assert sum(line.language == language for line in RIGHT) >= 60
 
 
-@pytest.mark.parametrize("line", [line for line in RIGHT if HAS_A_RIDDLE.search(line.written)], ids=lambda line: f"{line.language}: {line.written}")
+@pytest.mark.parametrize(
+    "line",
+    [line for line in RIGHT if HAS_A_RIDDLE.search(line.written)],
+    ids=lambda line: f"{line.language}: {line.written}",
+)
 def test_a_line_that_is_spoken_otherwise_says_by_which_rule(line: Line) -> None:
-    assert any(change["rule"] and change["from"] != change["to"] for change in explain(line.written, line.language)["changes"])
+    assert any(
+        change["rule"] and change["from"] != change["to"] for change in explain(line.written, line.language)["changes"]
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -17,7 +17,11 @@ from .golden import RIGHT
 
 MICROSECONDS_PER_CHAR = 20
 REPLIES = {
-    language: " ".join(line.written if line.written[-1] in ".!?。" else f"{line.written}." for line in RIGHT if line.language == language)
+    language: " ".join(
+        line.written if line.written[-1] in ".!?。" else f"{line.written}."
+        for line in RIGHT
+        if line.language == language
+    )
     for language in LANGUAGES
 }
 MARKUP = """# Today
@@ -35,7 +39,21 @@ light: on
 
 > "Really?" he said. Well... perhaps.
 """
-ALPHABET = st.sampled_from([*"ab .,!?\n*_[](){}<>|`#&;:-–'\"«»19°%€/@=+~é。、「」今日Жд", "Dr.", "z. B.", "3.", "](", "```", "**", "21,5 °C", "<b>", "\r\n", "\u0301"])
+ALPHABET = st.sampled_from(
+    [
+        *"ab .,!?\n*_[](){}<>|`#&;:-–'\"«»19°%€/@=+~é。、「」今日Жд",
+        "Dr.",
+        "z. B.",
+        "3.",
+        "](",
+        "```",
+        "**",
+        "21,5 °C",
+        "<b>",
+        "\r\n",
+        "\u0301",
+    ]
+)
 TEXTS = st.lists(ALPHABET, max_size=80).map("".join)
 
 
@@ -80,7 +98,13 @@ def test_no_segment_is_too_long_or_silent(text: str) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(words=st.lists(st.sampled_from(["licht", "küche", "ist", "an", "gut", "morgen", "warm", "Ende.", "So,", "ja!", "nun\n"]), min_size=1, max_size=60))
+@given(
+    words=st.lists(
+        st.sampled_from(["licht", "küche", "ist", "an", "gut", "morgen", "warm", "Ende.", "So,", "ja!", "nun\n"]),
+        min_size=1,
+        max_size=60,
+    )
+)
 def test_every_word_is_spoken_once_and_in_order(words: list[str]) -> None:
     segments = spoken_in_cuts([" ".join(words)], language="de")
 
@@ -146,7 +170,27 @@ def test_everyday_text_costs_less_than_twenty_microseconds_a_character() -> None
     assert spent / characters < MICROSECONDS_PER_CHAR * 1e-6
 
 
-@pytest.mark.parametrize("text", ["", " ", "😀", "😀 😀\n", "...", "…", "\x00\x07", "\u0301" * 5000, "\ud800", "---", "**", "```\ncode\n```", "<br/>", "。。。", "\ufeff", "()"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "😀",
+        "😀 😀\n",
+        "...",
+        "…",
+        "\x00\x07",
+        "\u0301" * 5000,
+        "\ud800",
+        "---",
+        "**",
+        "```\ncode\n```",
+        "<br/>",
+        "。。。",
+        "\ufeff",
+        "()",
+    ],
+)
 def test_what_cannot_be_spoken_gives_no_segment(text: str) -> None:
     assert spoken_in_cuts([text]) == []
 
@@ -161,7 +205,9 @@ def test_a_sentence_leaves_as_soon_as_whitespace_follows_it() -> None:
 def test_an_east_asian_sentence_leaves_with_its_full_stop() -> None:
     front_end = FrontEnd(language="ja")
 
-    assert [segment.text for segment in front_end.add("リビングの照明をつけました。")] == ["リビングの照明をつけました。"]
+    assert [segment.text for segment in front_end.add("リビングの照明をつけました。")] == [
+        "リビングの照明をつけました。"
+    ]
 
 
 def test_the_first_clause_leaves_before_its_sentence_ends() -> None:
@@ -175,7 +221,10 @@ def test_the_first_clause_leaves_before_its_sentence_ends() -> None:
 def test_a_later_clause_stays_with_its_sentence() -> None:
     text = "The light in the kitchen is on. Today it will be warm and sunny, but tomorrow it will rain."
 
-    assert explain(text, "en")["segments"] == ["The light in the kitchen is on.", "Today it will be warm and sunny, but tomorrow it will rain."]
+    assert explain(text, "en")["segments"] == [
+        "The light in the kitchen is on.",
+        "Today it will be warm and sunny, but tomorrow it will rain.",
+    ]
 
 
 def test_text_without_any_mark_is_cut_at_blanks() -> None:

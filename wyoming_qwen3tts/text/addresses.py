@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from .grammar import LEFT, Grammar
-from .rule import Rule, alternatives
+from .rule import Rule
 
 # Endings that make a word with a full stop an address even without a scheme; file endings are read the same way.
 _ENDINGS: Final = (
@@ -16,14 +16,20 @@ _ENDINGS: Final = (
 ).split()  # fmt: skip
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _EDGE: Final = r"(?<![A-Za-z0-9_\u00c0-\u024f\u0400-\u04ff@./-])"
-_URL = re.compile(rf"{_EDGE}(?:[a-z][a-z0-9+.-]{{1,15}}://|www\.)[^\s<>\"'“”„«»()（）。，、」』]*[A-Za-z0-9/_-]", re.IGNORECASE | re.ASCII)
+_URL = re.compile(
+    rf"{_EDGE}(?:[a-z][a-z0-9+.-]{{1,15}}://|www\.)[^\s<>\"'“”„«»()（）。，、」』]*[A-Za-z0-9/_-]",
+    re.IGNORECASE | re.ASCII,
+)
 _HOST = re.compile(
-    rf"{_EDGE}(?:{_LABEL}\.)+(?:{'|'.join(_ENDINGS)})(?![A-Za-z0-9_-])(?::\d{{2,5}})?(?:/[A-Za-z0-9._~%/#?&=-]*[A-Za-z0-9/_-])?", re.ASCII
+    rf"{_EDGE}(?:{_LABEL}\.)+(?:{'|'.join(_ENDINGS)})(?![A-Za-z0-9_-])(?::\d{{2,5}})?(?:/[A-Za-z0-9._~%/#?&=-]*[A-Za-z0-9/_-])?",
+    re.ASCII,
 )
 _MAIL = re.compile(rf"{_EDGE}[A-Za-z0-9][A-Za-z0-9._%+-]{{0,63}}@(?:{_LABEL}\.)+[A-Za-z]{{2,}}", re.ASCII)
 _BYTE: Final = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _IP = re.compile(rf"(?<![0-9A-Za-z.]){_BYTE}(?:\.{_BYTE}){{3}}(?:[:/]\d{{1,5}})?(?![0-9]|\.\d)")
-_IP6 = re.compile(r"(?<![0-9A-Za-z:])(?:[0-9a-fA-F]{1,4}:){3,7}:?(?:[0-9a-fA-F]{1,4})(?![0-9A-Za-z:])|(?<![0-9A-Za-z:])[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){0,5}::(?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){0,5})?(?![0-9A-Za-z:])")
+_IP6 = re.compile(
+    r"(?<![0-9A-Za-z:])(?:[0-9a-fA-F]{1,4}:){3,7}:?(?:[0-9a-fA-F]{1,4})(?![0-9A-Za-z:])|(?<![0-9A-Za-z:])[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){0,5}::(?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){0,5})?(?![0-9A-Za-z:])"
+)
 _MAC = re.compile(r"(?<![0-9A-Za-z:-])(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}(?![0-9A-Za-z:-])")
 _PATH = re.compile(r"(?<![\w/.])~?(?:/[A-Za-z0-9][A-Za-z0-9._-]*){2,}/?", re.ASCII)
 _ENTITY = re.compile(
@@ -41,7 +47,9 @@ _PHONE = re.compile(
     r"|(?<!\d)1[3-9]\d{9}|[6-9]\d{2} \d{3} \d{3}(?! ?\d)|[679]\d{2}(?: \d{2}){3}|\d{5}-\d{4}"
     r")(?![0-9]|[.,:/-]\d)"
 )
-_VERSION = re.compile(rf"{LEFT}(?:(v|ver\.|version|Version|versión|versione|versão|версия|версии|バージョン|버전|版本) ?)?(\d+(?:\.\d+)+)(?:[-+]?((?:rc|b|beta|alpha|dev)\.?\d*))?(?![0-9A-Za-z]|[.:]\d)")
+_VERSION = re.compile(
+    rf"{LEFT}(?:(v|ver\.|version|Version|versión|versione|versão|версия|версии|バージョン|버전|版本) ?)?(\d+(?:\.\d+)+)(?:[-+]?((?:rc|b|beta|alpha|dev)\.?\d*))?(?![0-9A-Za-z]|[.:]\d)"
+)
 _VERSION_WHOLE = re.compile(rf"{LEFT}v(\d+)(?![0-9A-Za-z.]|,\d)")
 _NOT_VERSION_BEFORE: Final = 2  # dots in a bare version: "21.5" alone is a number
 _SCHEME = re.compile(r"^(?:https?|ftp|mailto)://", re.IGNORECASE)
@@ -117,7 +125,9 @@ def _version(match: re.Match[str], grammar: Grammar) -> str | None:
         spoken += f" {match[3]}"
     if not marked:
         return spoken
-    if re.search(r"vers\w*\s$|верси\w*\s$|版本\s?$|バージョン\s?$|버전\s?$", match.string[: match.start()], re.IGNORECASE):
+    if re.search(
+        r"vers\w*\s$|верси\w*\s$|版本\s?$|バージョン\s?$|버전\s?$", match.string[: match.start()], re.IGNORECASE
+    ):
         return spoken
     word = grammar.signs["version"] if marked.casefold() in ("v", "ver.") else marked
     return f"{word} {spoken}" if gap else f"{word}{spoken}"
@@ -127,4 +137,7 @@ def _is_grouped(text: str, grammar: Grammar) -> bool:
     """Whether this is a number with thousands, or a date, rather than a version."""
     if grammar.decimal_mark == "," and re.fullmatch(r"[1-9]\d{0,2}(?:\.\d{3})+", text):
         return True
-    return bool(re.fullmatch(r"(?:0?[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])\.(?:19|20)?\d{2}", text) or re.fullmatch(r"(?:19|20)\d\d\.(?:0[1-9]|1[0-2])\.(?:[0-2]\d|3[01])", text))
+    return bool(
+        re.fullmatch(r"(?:0?[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])\.(?:19|20)?\d{2}", text)
+        or re.fullmatch(r"(?:19|20)\d\d\.(?:0[1-9]|1[0-2])\.(?:[0-2]\d|3[01])", text)
+    )

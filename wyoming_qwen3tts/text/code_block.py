@@ -3,7 +3,9 @@
 import re
 from typing import Final
 
-MARKERS: Final = "\ue010-\ue40f"  # private use: one character stands where a block was, so that its report stays in place
+MARKERS: Final = (
+    "\ue010-\ue40f"  # private use: one character stands where a block was, so that its report stays in place
+)
 _FIRST_MARKER, _MARKER_COUNT = 0xE010, 0x400
 SHOWN_CHARS: Final = 200  # of a left-out block, in the report of changes
 

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from .grammar import LEFT, RIGHT, Grammar
+from .grammar import LEFT, Grammar
 from .rule import Rule, alternatives
 
 _DAY: Final = r"(?:3[01]|[12]\d|0?[1-9])"
@@ -13,22 +13,37 @@ _HOUR: Final = r"(?:2[0-4]|[01]?\d)"
 _TIME: Final = rf"({_HOUR}):([0-5]\d)(?::([0-5]\d)(?:\.\d{{1,6}})?)?"
 _DASH: Final = r"\s?[-–—~〜]\s?"
 
-_ISO = re.compile(rf"{LEFT}({_YEAR})-(0[1-9]|1[0-2])-([0-2]\d|3[01])(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?(?![0-9]|-\d)")
+_ISO = re.compile(
+    rf"{LEFT}({_YEAR})-(0[1-9]|1[0-2])-([0-2]\d|3[01])(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?(?![0-9]|-\d)"
+)
 _YEAR_FIRST = re.compile(rf"{LEFT}({_YEAR})[./]({_MONTH})[./]({_DAY})(?![0-9]|[./]\d)")
 _DOTTED = re.compile(rf"{LEFT}({_DAY})\.\s?({_MONTH})\.(?:\s?({_YEAR}|\d\d(?![\d:])))?(?!\d|\.\d)")
 _SLASHED = re.compile(rf"{LEFT}({_DAY})([/-])({_DAY})\2({_YEAR}|\d\d)(?![0-9]|[/-]\d)")
 _SLASHED_SHORT = re.compile(rf"{LEFT}({_DAY})/({_DAY})(?![0-9/%]|[.,]\d)")
 _DATE_LEADS: Final = {
     "en": "on by until since from due before after monday, tuesday, wednesday, thursday, friday, saturday, sunday,",
-    "fr": "le du au lundi mardi mercredi jeudi vendredi samedi dimanche", "es": "el del al día lunes martes miércoles jueves viernes sábado domingo",
+    "fr": "le du au lundi mardi mercredi jeudi vendredi samedi dimanche",
+    "es": "el del al día lunes martes miércoles jueves viernes sábado domingo",
     "it": "il del al dal giorno lunedì martedì mercoledì giovedì venerdì sabato domenica",
     "pt": "dia no em de até segunda terça quarta quinta sexta sábado domingo segunda-feira terça-feira quarta-feira quinta-feira sexta-feira",
-    "de": "am vom zum bis ab den", "ru": "", "ja": "", "ko": "", "zh": "",
-}  # fmt: skip
+    "de": "am vom zum bis ab den",
+    "ru": "",
+    "ja": "",
+    "ko": "",
+    "zh": "",
+}
 _TIME_SUFFIX: Final = {
-    "de": r"(?:\s?Uhr\b|\s?h\b)?", "fr": r"(?:\s?h\b)?", "es": r"(?:\s?(?:hs?|hrs)\b\.?|\s(?:horas)\b)?", "it": r"", "pt": r"(?:\s?(?:hs?|hrs)\b|\s(?:horas)\b)?",
-    "ru": r"(?:\s(?:ч\.|часов\b))?", "en": r"(?:\s?(?:h|hrs|hours)\b)?", "ja": "", "ko": "", "zh": "",
-}  # fmt: skip
+    "de": r"(?:\s?Uhr\b|\s?h\b)?",
+    "fr": r"(?:\s?h\b)?",
+    "es": r"(?:\s?(?:hs?|hrs)\b\.?|\s(?:horas)\b)?",
+    "it": r"",
+    "pt": r"(?:\s?(?:hs?|hrs)\b|\s(?:horas)\b)?",
+    "ru": r"(?:\s(?:ч\.|часов\b))?",
+    "en": r"(?:\s?(?:h|hrs|hours)\b)?",
+    "ja": "",
+    "ko": "",
+    "zh": "",
+}
 _PERIOD: Final = r"(?:\s?([AaPp])\.?\s?[Mm](?![A-Za-z])\.?)?"
 _PERIOD_ALONE: Final = r"\s?([AaPp])\.?\s?[Mm](?![A-Za-z])\.?"
 
@@ -48,7 +63,13 @@ def _date_rules(grammar: Grammar) -> list[Rule]:
         if spoken is None or match[4] is None:
             return spoken
         clock = grammar.clock(int(match[4]), int(match[5]), int(match[6]) if match[6] and int(match[6]) else None, "")
-        return f"{spoken} {clock}" if grammar.code == "ko" else f"{spoken}{clock}" if grammar.code in ("ja", "zh") else f"{spoken}, {clock}"
+        return (
+            f"{spoken} {clock}"
+            if grammar.code == "ko"
+            else f"{spoken}{clock}"
+            if grammar.code in ("ja", "zh")
+            else f"{spoken}, {clock}"
+        )
 
     def slashed(match: re.Match[str]) -> str | None:
         first, second, year = match[1], match[3], match[4]
@@ -101,8 +122,18 @@ def _word_date_rules(grammar: Grammar) -> list[Rule]:
     months = grammar.months()
     names = rf"(?:{alternatives(name for name in months if len(name) > 2)})"
     of = {"es": r"\s?(?:de|del)?\s", "pt": r"\s?(?:de)?\s"}.get(grammar.code, r"\s(?:of\s)?")
-    year = {"es": rf"(?:(?:\s(?:de|del)|,)?\s({_YEAR}))?", "pt": rf"(?:(?:\sde|,)?\s({_YEAR}))?"}.get(grammar.code, rf"(?:,?\s({_YEAR})(?![\d:]))?")
-    mark = {"de": r"\.", "en": r"(?:st|nd|rd|th)?", "fr": r"(?:er)?", "es": r"(?:º|\.º|o)?", "it": r"[º°]?", "pt": r"[º°o]?", "ru": r"(?:-?(?:го|е|ое))?"}[grammar.code]
+    year = {"es": rf"(?:(?:\s(?:de|del)|,)?\s({_YEAR}))?", "pt": rf"(?:(?:\sde|,)?\s({_YEAR}))?"}.get(
+        grammar.code, rf"(?:,?\s({_YEAR})(?![\d:]))?"
+    )
+    mark = {
+        "de": r"\.",
+        "en": r"(?:st|nd|rd|th)?",
+        "fr": r"(?:er)?",
+        "es": r"(?:º|\.º|o)?",
+        "it": r"[º°]?",
+        "pt": r"[º°o]?",
+        "ru": r"(?:-?(?:го|е|ое))?",
+    }[grammar.code]
     tail = r"(?:\s(?:года|г\.))?" if grammar.code == "ru" else ""
     day_first = re.compile(rf"{LEFT}({_DAY}){mark}{of}({names})\b\.?{year}{tail}", re.IGNORECASE)
 
@@ -114,15 +145,22 @@ def _word_date_rules(grammar: Grammar) -> list[Rule]:
     def span(match: re.Match[str]) -> str | None:
         return _span(grammar, match, months)
 
-    spans = re.compile(rf"{LEFT}({_DAY}){mark}(\s?[-–—]\s?|\s(?:по|bis|au|al|a|to|e|и|und|et|y|and)\s)({_DAY}){mark}{of}({names})\b\.?{year}{tail}", re.IGNORECASE)
+    spans = re.compile(
+        rf"{LEFT}({_DAY}){mark}(\s?[-–—]\s?|\s(?:по|bis|au|al|a|to|e|и|und|et|y|and)\s)({_DAY}){mark}{of}({names})\b\.?{year}{tail}",
+        re.IGNORECASE,
+    )
     found = [Rule("date", spans, span, "0"), Rule("date", day_first, written, "0")]
     if grammar.code == "en":
-        month_first = re.compile(rf"\b({names})\b\.?\s({_DAY})(?:st|nd|rd|th)?(?![\d:%]|[.,]\d|\s?(?:°|%|[ap]\.?m)){year}", re.IGNORECASE)
+        month_first = re.compile(
+            rf"\b({names})\b\.?\s({_DAY})(?:st|nd|rd|th)?(?![\d:%]|[.,]\d|\s?(?:°|%|[ap]\.?m)){year}", re.IGNORECASE
+        )
 
         def written_month_first(match: re.Match[str]) -> str | None:
             if not match[1][0].isupper():
                 return None
-            return grammar.written_date(int(match[2]), months[match[1].casefold()], match[3] or "", _before(match), "md")
+            return grammar.written_date(
+                int(match[2]), months[match[1].casefold()], match[3] or "", _before(match), "md"
+            )
 
         found.append(Rule("date", month_first, written_month_first, "0"))
     return found
@@ -152,12 +190,21 @@ def _span(grammar: Grammar, match: re.Match[str], months: dict[str, int]) -> str
 
 def _time_rules(grammar: Grammar) -> list[Rule]:
     suffix, range_of = _TIME_SUFFIX[grammar.code], grammar.range
-    lead = r"(?:(?P<lead>午前|午後|上午|下午|晚上|早上|凌晨|中午|오전|오후)\s?)?" if grammar.code in ("ja", "zh", "ko") else ""
+    lead = (
+        r"(?:(?P<lead>午前|午後|上午|下午|晚上|早上|凌晨|中午|오전|오후)\s?)?"
+        if grammar.code in ("ja", "zh", "ko")
+        else ""
+    )
     time = re.compile(rf"{LEFT}{lead}{_TIME}(?![\d]|[.,:]\d){suffix}{_PERIOD}")
     span = re.compile(rf"{LEFT}{_TIME}{suffix}{_PERIOD}{_DASH}{_TIME}(?!\d|[.,:]\d){suffix}{_PERIOD}")
 
     def clock(match: re.Match[str]) -> str | None:
-        hour, minute, second, period = match[1 + bool(lead)], match[2 + bool(lead)], match[3 + bool(lead)], match[4 + bool(lead)]
+        hour, minute, second, period = (
+            match[1 + bool(lead)],
+            match[2 + bool(lead)],
+            match[3 + bool(lead)],
+            match[4 + bool(lead)],
+        )
         spoken = _clock(grammar, hour, minute, second, period)
         return (match["lead"] + (" " if grammar.code == "ko" else "") if lead and match["lead"] else "") + spoken
 
@@ -182,9 +229,14 @@ def _time_rules(grammar: Grammar) -> list[Rule]:
         dotted = re.compile(rf"{LEFT}({_HOUR})\.([0-5]\d)\s?([AaPp])\.?\s?[Mm](?![A-Za-z])\.?")
         found.append(Rule("time", dotted, lambda match: _clock(grammar, match[1], match[2], None, match[3]), "0"))
         hours = re.compile(rf"{LEFT}({_HOUR}){_DASH}({_HOUR}){_PERIOD_ALONE}")
-        halves = re.compile(rf"{LEFT}({_HOUR})(?::([0-5]\d))?{_PERIOD_ALONE}{_DASH}({_HOUR})(?::([0-5]\d))?{_PERIOD_ALONE}")
+        halves = re.compile(
+            rf"{LEFT}({_HOUR})(?::([0-5]\d))?{_PERIOD_ALONE}{_DASH}({_HOUR})(?::([0-5]\d))?{_PERIOD_ALONE}"
+        )
         found.insert(0, Rule("time", halves, both, "0"))
-        found.insert(0, Rule("time", hours, lambda match: range_of(match[1], _clock(grammar, match[2], "0", None, match[3])), "0"))
+        found.insert(
+            0,
+            Rule("time", hours, lambda match: range_of(match[1], _clock(grammar, match[2], "0", None, match[3])), "0"),
+        )
     return found
 
 
@@ -219,19 +271,35 @@ def _lettered_rules(grammar: Grammar) -> list[Rule]:
 
     def clock(match: re.Match[str]) -> str | None:
         if grammar.code == "ru":
-            return " ".join((grammar.quantity(grammar.parse(match[1]), "duration-hour"), grammar.quantity(grammar.parse(match[2]), "duration-minute")))
+            return " ".join(
+                (
+                    grammar.quantity(grammar.parse(match[1]), "duration-hour"),
+                    grammar.quantity(grammar.parse(match[2]), "duration-minute"),
+                )
+            )
         hour, minute = [group for group in match.groups() if group]
         return _clock(grammar, hour, minute, None, None)
 
     found = [Rule("time", re.compile(pattern), clock, "0")]
     if grammar.code == "de":
         span = re.compile(rf"{LEFT}({_HOUR}){_DASH}({_HOUR})\s?Uhr\b")
-        found.append(Rule("time", span, lambda match: grammar.range(match[1], _clock(grammar, match[2], "0", None, None)), "0"))
+        found.append(
+            Rule("time", span, lambda match: grammar.range(match[1], _clock(grammar, match[2], "0", None, None)), "0")
+        )
     if grammar.code in ("fr", "pt", "es"):
         span = re.compile(rf"{LEFT}({_HOUR})(?:\s?[hH])?{_DASH}({_HOUR})\s?[hH]\b")
-        found.append(Rule("time", span, lambda match: grammar.range(match[1], grammar.quantity(grammar.parse(match[2]), "duration-hour")), "hH"))
+        found.append(
+            Rule(
+                "time",
+                span,
+                lambda match: grammar.range(match[1], grammar.quantity(grammar.parse(match[2]), "duration-hour")),
+                "hH",
+            )
+        )
     return found
 
 
 def _clock(grammar: Grammar, hour: str, minute: str, second: str | None, period: str | None) -> str:
-    return grammar.clock(int(hour), int(minute), int(second) if second else None, f"{period.lower()}m" if period else "")
+    return grammar.clock(
+        int(hour), int(minute), int(second) if second else None, f"{period.lower()}m" if period else ""
+    )

@@ -23,7 +23,9 @@ LOYALTY: Final = 0.4  # what the language spoken so far is worth, in small words
 _LETTER = re.compile(r"[^\W\d_]")
 _WORD = re.compile(r"[^\W\d_]{2,}(?:['’][^\W\d_]+)*|[^\W\d_](?:['’][^\W\d_]+)+|[^\W\d_](?!\.|['’])")
 _REST_OF_WORD = re.compile(r"[A-Za-z\u00aa-\u024f\u0400-\u04ff'’]*")
-_ADDRESS = re.compile(r"\S*(?:://|@|www\.)\S*|\b[\w-]+(?:\.[\w-]+)+\b|\]\([^\s)]*\)|\d+[.,\d]*\s?(?:[kMG]?Wh?|min|[kcmµ]?[mgls]|[kM]?Hz|h|[GM]B|ppm|km/h)\b")
+_ADDRESS = re.compile(
+    r"\S*(?:://|@|www\.)\S*|\b[\w-]+(?:\.[\w-]+)+\b|\]\([^\s)]*\)|\d+[.,\d]*\s?(?:[kMG]?Wh?|min|[kcmµ]?[mgls]|[kM]?Hz|h|[GM]B|ppm|km/h)\b"
+)
 _SHAPES = tuple((re.compile(shape), code) for shape, code in SHAPES)
 _HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]")
 _KANA = re.compile(r"[\u3041-\u30fa\u30fd-\u30ff\uff66-\uff9d]")

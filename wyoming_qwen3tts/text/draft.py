@@ -44,7 +44,12 @@ class Draft:
 
         def finished(match: re.Match[str]) -> str | None:
             after = spoken if isinstance(spoken, str) else spoken(match)
-            if after and match[0].endswith(".") and not after.rstrip().endswith(".") and self._ends_sentence(rule, match):
+            if (
+                after
+                and match[0].endswith(".")
+                and not after.rstrip().endswith(".")
+                and self._ends_sentence(rule, match)
+            ):
                 return f"{after}."  # the full stop of an abbreviation was the sentence's too
             return after
 

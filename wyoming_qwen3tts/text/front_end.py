@@ -38,7 +38,13 @@ class FrontEnd:
     """One reply on its way to being spoken. Whatever the cuts of the text, the segments are the same."""
 
     def __init__(
-        self, *, language: str | None = None, fallback: str = "en", lexicon: Lexicon = EMPTY, ssml: bool = False, normalize: str = "auto"
+        self,
+        *,
+        language: str | None = None,
+        fallback: str = "en",
+        lexicon: Lexicon = EMPTY,
+        ssml: bool = False,
+        normalize: str = "auto",
     ) -> None:
         self._asked = normalize_tag(language)
         self._fallback = normalize_tag(fallback) or "en"
@@ -107,17 +113,29 @@ class FrontEnd:
         spoken, draft = self._written_out(piece, None)
         pause_s = markup.pause_s(piece.raw) if self._ssml else 0.0
         language = self.language
-        if spoken and len(spoken) < SHORTEST_CHARS and not is_last and not self._ssml and len(piece.raw) < LONGEST_CHARS:
+        if (
+            spoken
+            and len(spoken) < SHORTEST_CHARS
+            and not is_last
+            and not self._ssml
+            and len(piece.raw) < LONGEST_CHARS
+        ):
             self._short = piece
             return []
         if self._ssml:
             self._inner.pass_over(piece.raw)
         if not spoken:
             return []
-        blocks = [Change("code", self._code.left_out.pop(marker).strip()[:SHOWN_CHARS], "") for marker in _MARKER.findall(piece.raw)]
+        blocks = [
+            Change("code", self._code.left_out.pop(marker).strip()[:SHOWN_CHARS], "")
+            for marker in _MARKER.findall(piece.raw)
+        ]
         changes = (*blocks, *draft.changes)
         last_pauses = [0.0] * (len(parts := _parts(spoken)) - 1) + [pause_s]
-        return [Segment(part, language, pause, changes if at == 0 else ()) for at, (part, pause) in enumerate(zip(parts, last_pauses, strict=True))]
+        return [
+            Segment(part, language, pause, changes if at == 0 else ())
+            for at, (part, pause) in enumerate(zip(parts, last_pauses, strict=True))
+        ]
 
     def _written_out(self, piece: Piece, language: str | None) -> tuple[str, Draft]:
         """What will be spoken of a piece; without a language given, its language becomes the last one."""
@@ -132,7 +150,11 @@ class FrontEnd:
         if self._normalize != "off":
             self._lexicon.apply(draft, language)
             write_out(draft, language, strict=self._normalize == "strict")
-        spoken = _BLANK_START.sub("", draft.finished(), count=1) if draft.text[:1] in ".,;:!?…。！？、，；：)]}»”’」』–—-" else draft.finished()
+        spoken = (
+            _BLANK_START.sub("", draft.finished(), count=1)
+            if draft.text[:1] in ".,;:!?…。！？、，；：)]}»”’」』–—-"
+            else draft.finished()
+        )
         spoken = spoken.strip()
         return (spoken if _SPEAKABLE.search(spoken) else ""), draft
 

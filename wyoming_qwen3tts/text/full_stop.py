@@ -21,21 +21,40 @@ class Stop(Enum):
 
 # Never at the end of a sentence: something always follows them.
 _OPEN: Final = {
-    "de": "dr prof hr fr nr abs art ing dipl st str z z.b bzw ca inkl exkl zzgl evtl ggf d d.h u u.a v v.a i i.d.r o vgl mind max min s"
-    " tel jan feb mär apr jun jul aug sep sept okt nov dez mo di mi do sa so gem bes sog bspw fam abb hauptstr vs geb",
-    "en": "dr mr mrs ms prof st ave rd blvd sgt gen col capt lt rev hon jr sr vs e.g i.e no nos fig approx apt vol pp jan feb mar apr jun"
-    " jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat dept est ext mt ft",
-    "es": "sr sra srta sres dr dra d dña prof profa ud uds pág núm n.º no av avda c p.ej ej aprox máx mín tel ee izq dcha ene feb abr jun"
-    " jul ago sep sept oct nov dic gral vs art cap fig",
-    "fr": "m mm mme mlle dr pr me st ste p.ex ex cf env av bd no n° tél janv févr avr juil sept oct nov déc max min art chap fig vol vs",
-    "it": "sig sigg sig.ra sig.na dott dott.ssa prof prof.ssa ing avv arch geom on p.es es cfr ca pag n v tel gen feb mar apr mag giu lug"
-    " ago set ott nov dic max min st vs art cap fig p.zza",
-    "pt": "sr sra srta dr dra prof profa eng p.ex ex pág n.º av r tel jan fev mar abr mai jun jul ago set out nov dez máx mín aprox vs art"
-    " cap fig exmo exma d",
-    "ru": "т.е ул д кв стр рис см им пр просп пл пер бул корп обл р-н гр проф акад доп макс мин тел напр рт янв февр апр авг сент окт нояб дек"
-    " пн вт ср чт пт св г-н г-жа ок",
-    "ja": "dr mr mrs ms no vs", "ko": "dr mr mrs ms no vs", "zh": "dr mr mrs ms no vs",
-}  # fmt: skip
+    "de": (
+        "dr prof hr fr nr abs art ing dipl st str z z.b bzw ca inkl exkl zzgl evtl ggf d d.h u u.a v v.a i "
+        "i.d.r o vgl mind max min s tel jan feb mär apr jun jul aug sep sept okt nov dez mo di mi do sa so "
+        "gem bes sog bspw fam abb hauptstr vs geb"
+    ),
+    "en": (
+        "dr mr mrs ms prof st ave rd blvd sgt gen col capt lt rev hon jr sr vs e.g i.e no nos fig approx apt "
+        "vol pp jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat dept "
+        "est ext mt ft"
+    ),
+    "es": (
+        "sr sra srta sres dr dra d dña prof profa ud uds pág núm n.º no av avda c p.ej ej aprox máx mín tel "
+        "ee izq dcha ene feb abr jun jul ago sep sept oct nov dic gral vs art cap fig"
+    ),
+    "fr": (
+        "m mm mme mlle dr pr me st ste p.ex ex cf env av bd no n° tél janv févr avr juil sept oct nov déc max "
+        "min art chap fig vol vs"
+    ),
+    "it": (
+        "sig sigg sig.ra sig.na dott dott.ssa prof prof.ssa ing avv arch geom on p.es es cfr ca pag n v tel "
+        "gen feb mar apr mag giu lug ago set ott nov dic max min st vs art cap fig p.zza"
+    ),
+    "pt": (
+        "sr sra srta dr dra prof profa eng p.ex ex pág n.º av r tel jan fev mar abr mai jun jul ago set out "
+        "nov dez máx mín aprox vs art cap fig exmo exma d"
+    ),
+    "ru": (
+        "т.е ул д кв стр рис см им пр просп пл пер бул корп обл р-н гр проф акад доп макс мин тел напр рт янв "
+        "февр апр авг сент окт нояб дек пн вт ср чт пт св г-н г-жа ок"
+    ),
+    "ja": "dr mr mrs ms no vs",
+    "ko": "dr mr mrs ms no vs",
+    "zh": "dr mr mrs ms no vs",
+}
 # Inside a sentence or at its end: what follows tells.
 _CLOSING: Final = {
     "de": "usw etc u.s.w o.ä u.ä a.m p.m n.chr v.chr co u.v.m std min sek tsd mio mrd jh jhd",
@@ -45,8 +64,10 @@ _CLOSING: Final = {
     "it": "ecc etc a.m p.m a.c d.c min sec h s.p.a s.r.l",
     "pt": "etc a.m p.m min seg h a.c d.c ltda s.a cia",
     "ru": "т.д т.п др пр г гг в вв н.э мин сек ч тыс млн млрд руб коп р экз чел",
-    "ja": "etc a.m p.m", "ko": "etc a.m p.m", "zh": "etc a.m p.m",
-}  # fmt: skip
+    "ja": "etc a.m p.m",
+    "ko": "etc a.m p.m",
+    "zh": "etc a.m p.m",
+}
 OPEN: Final = {code: frozenset(words.split()) for code, words in _OPEN.items()}
 CLOSING: Final = {code: frozenset(words.split()) for code, words in _CLOSING.items()}
 
@@ -54,7 +75,9 @@ CLOSING: Final = {code: frozenset(words.split()) for code, words in _CLOSING.ite
 _KNOWN: Final = frozenset().union(*OPEN.values(), *CLOSING.values())
 _MAGNITUDES: Final = frozenset(("mio", "mrd", "tsd", "mln", "тыс", "млн", "млрд"))  # always followed by what they count
 _TITLES: Final = "dr dra mr mrs sr sra srta sig sigg dott prof mme mlle hr"
-_DOTTED: Final = frozenset(word for words in OPEN.values() for word in words if "." in word) | frozenset(_TITLES.split())
+_DOTTED: Final = frozenset(word for words in OPEN.values() for word in words if "." in word) | frozenset(
+    _TITLES.split()
+)
 
 _GERMAN_MONTHS: Final = frozenset(
     "januar jänner jan februar feber feb märz mär april apr mai juni jun juli jul august aug september sep sept oktober okt november nov"
@@ -94,7 +117,11 @@ def judge(before: str, language_of: Callable[[str], str]) -> Stop:
     if joined in _DOTTED or word in _DOTTED or word in _MAGNITUDES or (word.endswith("str") and len(word) > 3):
         return Stop.INSIDE
     if word not in _KNOWN and joined not in _KNOWN and not _FIGURES.fullmatch(shown):
-        return _letter(shown, previous, after_number=after_number) if len(word) == 1 and word.isalpha() else _by_shape(word)
+        return (
+            _letter(shown, previous, after_number=after_number)
+            if len(word) == 1 and word.isalpha()
+            else _by_shape(word)
+        )
     language = language_of(before)
     if _DAY_AND_MONTH.fullmatch(shown) and language == "de":
         return Stop.INSIDE if previous in _BEFORE_ORDINAL else Stop.ASK_NEXT
@@ -129,9 +156,31 @@ def _sentence_word(shown: str, language: str, previous: str) -> bool:
     """Whether a word that looks like an abbreviation is an ordinary one: "No.", "so.", "am Mi. " stays one."""
     if language in ("de", "it") and shown in ("so", "do", "on", "es", "set", "mag", "di"):
         return True
-    if language in ("en", "es") and shown.casefold() in ("no", "sat", "mar", "fig", "ext", "mon", "est", "set", "fri", "sun"):
+    if language in ("en", "es") and shown.casefold() in (
+        "no",
+        "sat",
+        "mar",
+        "fig",
+        "ext",
+        "mon",
+        "est",
+        "set",
+        "fri",
+        "sun",
+    ):
         return shown.islower() or not previous or language == "es"
-    return language in ("es", "pt", "it", "fr") and shown in ("me", "mar", "set", "mai", "ex", "out", "on", "art", "cap", "max")
+    return language in ("es", "pt", "it", "fr") and shown in (
+        "me",
+        "mar",
+        "set",
+        "mai",
+        "ex",
+        "out",
+        "on",
+        "art",
+        "cap",
+        "max",
+    )
 
 
 def is_german_month(word: str) -> bool:

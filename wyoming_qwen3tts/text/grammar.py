@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 from babel.dates import get_month_names
 from babel.units import UnknownUnitError, format_unit
-from unicode_rbnf import FormatOptions, RbnfEngine
+from unicode_rbnf import RbnfEngine
 
 COMMA_NUMBER: Final = (
     r"(?:[1-9]\d{0,2}(?:\.\d{3})+(?!\d)(?:,\d+)?|[1-9]\d{0,2}(?:[ '’]\d{3})+(?!\d)(?:,\d+)?|\d+(?:[.,]\d+)?)"
@@ -30,7 +30,9 @@ def spell(number: int, language: str, ruleset: str) -> str:
     """A whole number in words by one of CLDR's rule sets."""
     engine = _engine(language)
     words = engine.format_number(number, ruleset_names=[ruleset]).text.replace("\u00ad", "")
-    return words.replace("четверт", "четвёрт").replace("трех", "трёх") if language == "ru" else words  # CLDR leaves the dots out
+    return (
+        words.replace("четверт", "четвёрт").replace("трех", "трёх") if language == "ru" else words
+    )  # CLDR leaves the dots out
 
 
 @lru_cache(maxsize=16)
@@ -60,10 +62,14 @@ class Grammar:
     decimal_mark: ClassVar[str] = ","
     point: ClassVar[str]  # the decimal sign, spoken
     reads_decimals_whole: ClassVar[bool] = False  # "3,14" is "trois virgule quatorze", not digit by digit
-    signs: ClassVar[dict[str, str]]  # - + ± = > < ≥ ≤ × ÷ ~ & @ and the words of addresses: dot slash dash underscore colon
+    signs: ClassVar[
+        dict[str, str]
+    ]  # - + ± = > < ≥ ≤ × ÷ ~ & @ and the words of addresses: dot slash dash underscore colon
     per: ClassVar[dict[str, str]]  # hour second minute day month year and units: "pro Stunde"
     units: ClassVar[dict[str, tuple[str, ...]]] = {}  # where CLDR has no words, or not the everyday ones
-    currencies: ClassVar[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]]  # code -> forms of the unit and of its hundredth
+    currencies: ClassVar[
+        dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
+    ]  # code -> forms of the unit and of its hundredth
     denominators: ClassVar[dict[int, tuple[str, str]]]  # one and several: 4 -> ("quarter", "quarters")
     halves: ClassVar[dict[str, str]]  # "1/2" alone and after a whole number ("n 1/2")
     abbreviations: ClassVar[dict[str, str]] = {}

@@ -8,14 +8,34 @@ from .rule import Rule, alternatives
 from .units import DASH, PER, per_name
 
 _SIGNS: Final = {
-    "€": "EUR", "$": "USD", "US$": "USD", "£": "GBP", "¥": "JPY", "₽": "RUB", "₩": "KRW", "₹": "INR", "R$": "BRL", "EUR": "EUR", "USD": "USD",
-    "GBP": "GBP", "JPY": "JPY", "CNY": "CNY", "RMB": "CNY", "RUB": "RUB", "KRW": "KRW", "INR": "INR", "CHF": "CHF", "BRL": "BRL", "Fr.": "CHF",
-}  # fmt: skip
+    "€": "EUR",
+    "$": "USD",
+    "US$": "USD",
+    "£": "GBP",
+    "¥": "JPY",
+    "₽": "RUB",
+    "₩": "KRW",
+    "₹": "INR",
+    "R$": "BRL",
+    "EUR": "EUR",
+    "USD": "USD",
+    "GBP": "GBP",
+    "JPY": "JPY",
+    "CNY": "CNY",
+    "RMB": "CNY",
+    "RUB": "RUB",
+    "KRW": "KRW",
+    "INR": "INR",
+    "CHF": "CHF",
+    "BRL": "BRL",
+    "Fr.": "CHF",
+}
 _CENTS: Final = re.compile(r"[.,]\d\d$")
 _AFTER: Final = {"¢": "cent", "ct": "cent", "Ct": "cent", "cts": "cent"}
 _AFTER_BY_LANGUAGE: Final = {
-    "en": {"p": "penny"}, "ru": {"руб.": "RUB", "руб": "RUB", "р.": "RUB", "коп.": "kopek", "коп": "kopek"},
-}  # fmt: skip
+    "en": {"p": "penny"},
+    "ru": {"руб.": "RUB", "руб": "RUB", "р.": "RUB", "коп.": "kopek", "коп": "kopek"},
+}
 
 
 def _words(grammar: Grammar) -> dict[str, str]:
@@ -31,12 +51,24 @@ def rules(grammar: Grammar) -> list[Rule]:
     words = _words(grammar)
     after = words | signs | _AFTER | _AFTER_BY_LANGUAGE.get(grammar.code, {})
     number, before = grammar.number, alternatives(signs)
-    magnitude = rf"(?:(?P<gap>\s?)(?P<mag>{alternatives(grammar.magnitudes)})(?![A-Za-z\u00c0-\u024f\u0400-\u04ff]))?" if grammar.magnitudes else "(?P<gap>)(?P<mag>)?"
+    magnitude = (
+        rf"(?:(?P<gap>\s?)(?P<mag>{alternatives(grammar.magnitudes)})(?![A-Za-z\u00c0-\u024f\u0400-\u04ff]))?"
+        if grammar.magnitudes
+        else "(?P<gap>)(?P<mag>)?"
+    )
     tail = rf"(?![0-9A-Za-z\u00c0-\u024f\u0400-\u04ff]){PER}"
-    prefix = re.compile(rf"(?<![0-9A-Za-z\u00c0-\u024f])(?P<sign>[-−+]\s?)?(?P<currency>{before})\s?(?P<minus>[-−])?(?P<number>{number}){magnitude}(?!\d|[.,]\d){PER}")
-    suffix = re.compile(rf"{LEFT}(?P<sign>[-−–+]\s?)?(?P<number>{number}){magnitude}\s?(?P<currency>{alternatives(after)}){tail}")
-    prefix_span = re.compile(rf"(?<![0-9A-Za-z])(?P<currency>{before})\s?(?P<first>{number}){DASH}(?:{before})?\s?(?P<last>{number})(?!\d)")
-    suffix_span = re.compile(rf"{LEFT}(?P<first>{number})(?:\s?(?:{before}))?{DASH}(?P<last>{number})\s?(?P<currency>{alternatives(after)}){RIGHT}")
+    prefix = re.compile(
+        rf"(?<![0-9A-Za-z\u00c0-\u024f])(?P<sign>[-−+]\s?)?(?P<currency>{before})\s?(?P<minus>[-−])?(?P<number>{number}){magnitude}(?!\d|[.,]\d){PER}"
+    )
+    suffix = re.compile(
+        rf"{LEFT}(?P<sign>[-−–+]\s?)?(?P<number>{number}){magnitude}\s?(?P<currency>{alternatives(after)}){tail}"
+    )
+    prefix_span = re.compile(
+        rf"(?<![0-9A-Za-z])(?P<currency>{before})\s?(?P<first>{number}){DASH}(?:{before})?\s?(?P<last>{number})(?!\d)"
+    )
+    suffix_span = re.compile(
+        rf"{LEFT}(?P<first>{number})(?:\s?(?:{before}))?{DASH}(?P<last>{number})\s?(?P<currency>{alternatives(after)}){RIGHT}"
+    )
 
     def amount(match: re.Match[str]) -> str | None:
         code = after[match["currency"]]

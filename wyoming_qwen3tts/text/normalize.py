@@ -15,13 +15,20 @@ _PLAIN = re.compile(r"[\w\s.,;:!?'\"()’]*", re.ASCII)
 _BLANKS = re.compile(r"\s+")
 _BLANK_BEFORE = re.compile(r"\s+(?=[,.;:!?](?:\s|$))|\s+(?=[。！？、，；：])|(?<=[。！？、，；：])\s+")
 _EAST_ASIAN = "\u3040-\u30ff\u3400-\u9fff"
-_EAST_ASIAN_BLANK = re.compile(rf"(?<=[{_EAST_ASIAN}]) (?=[{_EAST_ASIAN}\d\ue000-\ue009])|(?<=[\d\ue000-\ue009]) (?=[{_EAST_ASIAN}])")
+_EAST_ASIAN_BLANK = re.compile(
+    rf"(?<=[{_EAST_ASIAN}]) (?=[{_EAST_ASIAN}\d\ue000-\ue009])|(?<=[\d\ue000-\ue009]) (?=[{_EAST_ASIAN}])"
+)
 _WEEKDAYS: Final = frozenset("Mo. Di. Mi. Do. Sa. So.".split())
 _BEFORE_WEEKDAY = re.compile(r"\b(?:am|bis|von|vom|ab|und|jeden|nächsten)\s$")
 _STREET = re.compile(r"(?<=[a-z] )St\.(?=\s+[a-z\d]|,|\s*$)")
 _SAINT = re.compile(r"\bSt\.(?=\s+[A-Z])")
 _WHOLE = re.compile(r"(?<![\w])\d{1,15}(?!\w)")
-_RULESETS: Final = {"en": "spellout-cardinal", "zh": "spellout-cardinal", "ja": "spellout-cardinal", "ko": "spellout-cardinal-sinokorean"}
+_RULESETS: Final = {
+    "en": "spellout-cardinal",
+    "zh": "spellout-cardinal",
+    "ja": "spellout-cardinal",
+    "ko": "spellout-cardinal-sinokorean",
+}
 
 
 def normalize(draft: Draft, language: str, *, strict: bool = False) -> None:
@@ -53,7 +60,9 @@ def _rules(language: str) -> tuple[Rule, ...]:
 def _abbreviation_rules(speech: Grammar) -> list[Rule]:
     if not speech.abbreviations:
         return []
-    words = {key[0].upper() + key[1:]: word[0].upper() + word[1:] for key, word in speech.abbreviations.items()} | speech.abbreviations
+    words = {
+        key[0].upper() + key[1:]: word[0].upper() + word[1:] for key, word in speech.abbreviations.items()
+    } | speech.abbreviations
     pattern = re.compile(rf"(?<![\w.])(?:{alternatives(words)})(?![\w])")
 
     def spoken(match: re.Match[str]) -> str | None:
@@ -64,7 +73,10 @@ def _abbreviation_rules(speech: Grammar) -> list[Rule]:
         more = [Rule("abbreviation", re.compile(r"(?<=[a-zäöüß])str\.(?=\s)"), "straße", ".")]
     elif speech.code == "en":
         more = [Rule("abbreviation", _STREET, "Street", "."), Rule("abbreviation", _SAINT, "Saint", ".")]
-    return [*more, Rule("abbreviation", pattern, spoken, "./" if all("." in word or "/" in word for word in words) else "")]
+    return [
+        *more,
+        Rule("abbreviation", pattern, spoken, "./" if all("." in word or "/" in word for word in words) else ""),
+    ]
 
 
 def _abbreviation(match: re.Match[str], words: dict[str, str]) -> str | None:

@@ -8,16 +8,35 @@ from .rule import Rule, alternatives
 from .units import BARE, BETWEEN, DASH
 
 _VULGAR: Final = {
-    "½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅖": (2, 5), "⅗": (3, 5), "⅘": (4, 5), "⅙": (1, 6),
-    "⅛": (1, 8), "⅜": (3, 8), "⅝": (5, 8), "⅞": (7, 8),
-}  # fmt: skip
+    "½": (1, 2),
+    "⅓": (1, 3),
+    "⅔": (2, 3),
+    "¼": (1, 4),
+    "¾": (3, 4),
+    "⅕": (1, 5),
+    "⅖": (2, 5),
+    "⅗": (3, 5),
+    "⅘": (4, 5),
+    "⅙": (1, 6),
+    "⅛": (1, 8),
+    "⅜": (3, 8),
+    "⅝": (5, 8),
+    "⅞": (7, 8),
+}
 _VULGAR_NUMBER = re.compile(rf"(?:(\d+)\s?)?([{''.join(_VULGAR)}])")
 _FRACTION = re.compile(rf"{LEFT}(?:(\d{{1,3}})\s)?(\d{{1,2}})[/⁄](\d{{1,3}})(?![0-9/]|[.,]\d|\s?%)")
 _ORDINAL_SUFFIX: Final = {
-    "en": r"(st|nd|rd|th)\b", "de": r"(\.)(?=\s?[^\W\d_])", "fr": r"(er|re|ère|e|ème|ième|eme|nde|nd|de)s?\b", "es": r"(\.?(?:[ºª°]|er\b))",
-    "it": r"([º°ª])", "pt": r"(\.?[ºª°])", "ru": r"(-(?:ый|ий|ой|й|ая|я|ое|е|ого|го|ому|му|ом|м|ую|ю|ых|х|ым))\b",
-}  # fmt: skip
-_NUMERO = re.compile(r"(?<![A-Za-z\u00c0-\u024f\d])(?:№\s?|#|[Nn]°\s?|[Nn][º]\s?|(?:Nr|No|Num|n[or](?=\.\s?\d+\s(?:est|ist|war)))\.\s?)(?P<number>\d{1,6})(?![\d]|[.,]\d)")
+    "en": r"(st|nd|rd|th)\b",
+    "de": r"(\.)(?=\s?[^\W\d_])",
+    "fr": r"(er|re|ère|e|ème|ième|eme|nde|nd|de)s?\b",
+    "es": r"(\.?(?:[ºª°]|er\b))",
+    "it": r"([º°ª])",
+    "pt": r"(\.?[ºª°])",
+    "ru": r"(-(?:ый|ий|ой|й|ая|я|ое|е|ого|го|ому|му|ом|м|ую|ю|ых|х|ым))\b",
+}
+_NUMERO = re.compile(
+    r"(?<![A-Za-z\u00c0-\u024f\d])(?:№\s?|#|[Nn]°\s?|[Nn][º]\s?|(?:Nr|No|Num|n[or](?=\.\s?\d+\s(?:est|ist|war)))\.\s?)(?P<number>\d{1,6})(?![\d]|[.,]\d)"
+)
 _LETTERS_AFTER = re.compile(r"^\s?[^\W\d_]")
 
 
@@ -28,7 +47,9 @@ def marked_rules(grammar: Grammar) -> list[Rule]:
         ordinal = re.compile(rf"{LEFT}(\d{{1,4}}){suffix}")
         found.append(Rule("ordinal", ordinal, lambda match: _ordinal(match, grammar), "0"))
     if grammar.code == "it":  # "il 3° piano", but "21° e sole"
-        floor = re.compile(r"(?:(?<=[IiAa]l )|(?<=[DdNn]el )|(?<=[Dd]al )|(?<=[Ss]ul ))(\d{1,2})°(?=\s(?!e\b|in\b|a\b|fuori\b)[a-z])")
+        floor = re.compile(
+            r"(?:(?<=[IiAa]l )|(?<=[DdNn]el )|(?<=[Dd]al )|(?<=[Ss]ul ))(\d{1,2})°(?=\s(?!e\b|in\b|a\b|fuori\b)[a-z])"
+        )
         found.append(Rule("ordinal", floor, lambda match: grammar.ordinal(int(match[1]), "°", "", ""), "°"))
     if grammar.code == "ru":
         year = re.compile(rf"{LEFT}((?:1[5-9]|20|21)\d\d)\s?(г\.|году|года|годом|год)(?![А-я])")
@@ -52,12 +73,20 @@ def _plain_rules(grammar: Grammar) -> list[Rule]:
     span = re.compile(rf"{LEFT}(?P<first>{number}){DASH}(?P<last>{number})(?![0-9A-Za-z]|[-–.,:/]\d)")
     times = re.compile(r"(?<=[\d\ue000-\ue009])\s?[x×*·]\s?(?=[\d\ue000-\ue009])")
     signed = re.compile(rf"{LEFT}(?P<sign>[-−–+±])\s?(?P<number>{number})(?!\d)")
-    magnitude = re.compile(rf"{LEFT}({number})\s?({alternatives(grammar.magnitudes)}){RIGHT}") if grammar.code in ("de", "ru") else None
+    magnitude = (
+        re.compile(rf"{LEFT}({number})\s?({alternatives(grammar.magnitudes)}){RIGHT}")
+        if grammar.code in ("de", "ru")
+        else None
+    )
     odd = re.compile(rf"(?<![0-9.,])(?P<number>{number})(?![0-9]|[.,]\d)")
 
     def plain(match: re.Match[str]) -> str | None:
         parsed = parse(match["number"])
-        if not parsed.fraction and parsed.whole == match["number"] and not (len(parsed.whole) > 1 and parsed.whole[0] == "0"):
+        if (
+            not parsed.fraction
+            and parsed.whole == match["number"]
+            and not (len(parsed.whole) > 1 and parsed.whole[0] == "0")
+        ):
             return None
         spoken = say(parsed)
         text, start, end = match.string, match.start(), match.end()
@@ -88,13 +117,25 @@ def _plain_rules(grammar: Grammar) -> list[Rule]:
         Rule("number", odd, plain, "0"),
     ]
     if magnitude:
-        found.insert(0, Rule("number", magnitude, lambda match: f"{say(parse(match[1]))} {grammar.magnitude(match[2], parse(match[1]))}", "0"))
+        found.insert(
+            0,
+            Rule(
+                "number",
+                magnitude,
+                lambda match: f"{say(parse(match[1]))} {grammar.magnitude(match[2], parse(match[1]))}",
+                "0",
+            ),
+        )
     return found
 
 
 def _ordinal(match: re.Match[str], grammar: Grammar) -> str | None:
     before, after = match.string[max(0, match.start() - 40) : match.start()], match.string[match.end() :]
-    if grammar.code == "de" and (not before.strip() or before.rstrip()[-1] in ".!?:") and not re.match(r"\s(?:\w+e?)?(?:Platz|Stock|Etage|Mal)", after):
+    if (
+        grammar.code == "de"
+        and (not before.strip() or before.rstrip()[-1] in ".!?:")
+        and not re.match(r"\s(?:\w+e?)?(?:Platz|Stock|Etage|Mal)", after)
+    ):
         return None  # "1. Milch kaufen" is a list number
     return grammar.ordinal(int(match[1]), match[2].casefold(), before, after)
 
@@ -112,7 +153,11 @@ def _russian_year(match: re.Match[str]) -> str:
 
 def _vulgar(match: re.Match[str], grammar: Grammar) -> str | None:
     spoken = grammar.fraction(*_VULGAR[match[2]], whole=match[1] or "")
-    return spoken and (f" {spoken}" if match.start() and match.string[match.start() - 1].isascii() and match.string[match.start() - 1].isalpha() else spoken)
+    return spoken and (
+        f" {spoken}"
+        if match.start() and match.string[match.start() - 1].isascii() and match.string[match.start() - 1].isalpha()
+        else spoken
+    )
 
 
 def _fraction(match: re.Match[str], grammar: Grammar) -> str | None:

@@ -14,9 +14,13 @@ from typing import Final
 from .code_block import MARKERS
 from .full_stop import Stop, goes_on, is_german_month, judge
 
-SHORTEST_CHARS: Final = 12  # a shorter fragment joins the next: very short inputs make the model run away (vllm-omni#4576)
+SHORTEST_CHARS: Final = (
+    12  # a shorter fragment joins the next: very short inputs make the model run away (vllm-omni#4576)
+)
 LONGEST_CHARS: Final = 220
-SETTLED_CHARS: Final = 180  # a forced cut falls between here and LONGEST_CHARS, so text up to here can be spoken before it
+SETTLED_CHARS: Final = (
+    180  # a forced cut falls between here and LONGEST_CHARS, so text up to here can be spoken before it
+)
 CLAUSE_CHARS: Final = 25  # the first clause of a reply may go from here, so that sound starts early
 TARGET_CHARS: Final = 2_000  # the longest link target that is still taken for one
 TAG_CHARS: Final = 300
@@ -33,7 +37,9 @@ _SOFT_END = re.compile(r"[.!?…]\s|[。！？｡\n<]")
 _SOFT_TAIL = re.compile(r"[.!?…]\Z")
 _FORCED_TAG = re.compile(r"</?(?:break|p|s|lang|speak|paragraph|sentence)\b", re.IGNORECASE)
 _MARKER = re.compile(f"[{MARKERS}]")
-_UNSPOKEN = re.compile(r"[*_`#~|>\ue010-\ue40f\s\u2600-\u27bf\ufe0f\u200d\U0001f000-\U0001faff]+|<[^<>]{1,200}>|\]\([^\s()]*\)")
+_UNSPOKEN = re.compile(
+    r"[*_`#~|>\ue010-\ue40f\s\u2600-\u27bf\ufe0f\u200d\U0001f000-\U0001faff]+|<[^<>]{1,200}>|\]\([^\s()]*\)"
+)
 _SPEAKABLE = re.compile(r"[^\W_]")
 _CJK_LETTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _CJK_END: Final = "。！？｡"
@@ -231,7 +237,7 @@ class Splitter:
         """Where to cut a text that is too long: at a clause, or else at whitespace, or else right here."""
         settled = max(self._start, limit - (LONGEST_CHARS - SETTLED_CHARS))
         for at in range(limit - 1, settled, -1):
-            if self._text[at].isspace() and self._text[at - 1] in _CLAUSE or self._text[at] in "，、；：":
+            if (self._text[at].isspace() and self._text[at - 1] in _CLAUSE) or self._text[at] in "，、；：":
                 return at + 1
         for at in range(limit - 1, self._start, -1):
             if self._text[at].isspace() and not (self._text[at - 1].isdigit() and at > settled):

@@ -8,7 +8,13 @@ from .lexicon import EMPTY, Lexicon
 
 
 def explain(
-    text: str | Iterable[str], language: str | None = None, *, fallback: str = "en", lexicon: Lexicon = EMPTY, ssml: bool = False, normalize: str = "auto"
+    text: str | Iterable[str],
+    language: str | None = None,
+    *,
+    fallback: str = "en",
+    lexicon: Lexicon = EMPTY,
+    ssml: bool = False,
+    normalize: str = "auto",
 ) -> dict[str, Any]:
     """The segments of a text, or of the pieces in which it arrives, with every change and the rule that made it."""
     front_end = FrontEnd(language=language, fallback=fallback, lexicon=lexicon, ssml=ssml, normalize=normalize)

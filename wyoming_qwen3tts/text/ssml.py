@@ -16,7 +16,10 @@ _SUB = re.compile(r"<sub\b[^<>]*?\balias\s*=\s*(?:\"([^\"<>]*)\"|'([^'<>]*)')[^<
 _SAY_AS = re.compile(
     r"<say-as\b[^<>]*?\binterpret-as\s*=\s*[\"']([\w:-]+)[\"'][^<>]*>([^<>]*)</say-as\s*>", re.IGNORECASE
 )
-_LANG = re.compile(r"<(lang|speak)\b[^<>]*?\bxml:lang\s*=\s*[\"']([\w-]+)[\"'][^<>]*>|<(lang)\b[^<>]*>|</(lang|speak)\s*>", re.IGNORECASE)
+_LANG = re.compile(
+    r"<(lang|speak)\b[^<>]*?\bxml:lang\s*=\s*[\"']([\w-]+)[\"'][^<>]*>|<(lang)\b[^<>]*>|</(lang|speak)\s*>",
+    re.IGNORECASE,
+)
 _SPELLED: Final = frozenset(("characters", "spell-out", "verbatim", "letters"))
 _DIGITS: Final = frozenset(("digits", "telephone", "phone"))
 

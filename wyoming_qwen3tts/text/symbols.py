@@ -6,11 +6,25 @@ from typing import Final
 from .grammar import Grammar
 from .rule import Rule
 
-_COMPARE: Final = {"=": "=", "==": "=", "<": "<", ">": ">", "≥": "≥", "≤": "≤", ">=": "≥", "<=": "≤", "≠": "≠", "!=": "≠", "≈": "~", "~": "~"}
+_COMPARE: Final = {
+    "=": "=",
+    "==": "=",
+    "<": "<",
+    ">": ">",
+    "≥": "≥",
+    "≤": "≤",
+    ">=": "≥",
+    "<=": "≤",
+    "≠": "≠",
+    "!=": "≠",
+    "≈": "~",
+    "~": "~",
+}
 _COMPARISON = re.compile(r"\s*(==|>=|<=|!=|[=<>≥≤≠≈])\s*(?=[\w\ue000-\ue009\"'-])")
 _ABOUT = re.compile(r"(?<![\w~])[~≈]\s?(?=[\d\ue000-\ue009])")
 _ABOUT_WORD = re.compile(
-    r"(?:ungefähr|etwa|rund|circa|about|around|approximately|environ|aproximadamente|unos|unas|circa|примерно|около|約|大约|약)\s*$", re.IGNORECASE
+    r"(?:ungefähr|etwa|rund|circa|about|around|approximately|environ|aproximadamente|unos|unas|circa|примерно|около|約|大约|약)\s*$",
+    re.IGNORECASE,
 )
 _NEXT_TO: Final = r"[^\W_]|[\ue000-\ue009]"
 _AND = re.compile(r"\s*&\s*")
@@ -29,7 +43,9 @@ _UNDERSCORE = re.compile(r"(?<=\w)_+(?=\w)")
 _PERMILLE = re.compile(r"\s?‰")
 _MINUS_EQUALS = re.compile(r"\s[−]\s|(?<=[\d\ue000-\ue009])\s-\s(?=[\d\ue000-\ue009])")
 # Kept: letters, digits, spaces and the punctuation of ten languages.
-_OTHER = re.compile(r"[^\w\s.,;:!?…'\"()’‘“”„‚«»‹›¿¡。！？、，；：「」『』（）《》〈〉【】・·ー—–\-\ue000-\ue009\u0300-\u036f]|_")
+_OTHER = re.compile(
+    r"[^\w\s.,;:!?…'\"()’‘“”„‚«»‹›¿¡。！？、，；：「」『』（）《》〈〉【】・·ー—–\-\ue000-\ue009\u0300-\u036f]|_"
+)
 _DOUBLE_SPACE = re.compile(r"\s+([,.;:!?])(?=\s|$)|\s{2,}")
 _LONE_DASH = re.compile(r"(?:(?<=\s)|^)-{1,3}(?=\s|$)|-{2,}")
 _EMPTY_BRACKETS = re.compile(r"[(（「『“«]\s*[)）」』”»]")
@@ -64,7 +80,12 @@ def rules(grammar: Grammar) -> list[Rule]:
         Rule("sign", _SECTION, signs["§"] + gap, "§"),
         Rule("sign", _UP_DOWN, " ", "↑↓⬆⬇"),
         Rule("sign", _POWER, lambda match: gap + signs["squared" if match[1] == "²" else "cubed"], "²³"),
-        Rule("sign", _PERCENT, lambda match: gap + grammar.quantity(grammar.parse("5"), "concentr-percent").replace("5", "").strip(), "%"),
+        Rule(
+            "sign",
+            _PERCENT,
+            lambda match: gap + grammar.quantity(grammar.parse("5"), "concentr-percent").replace("5", "").strip(),
+            "%",
+        ),
         Rule("sign", _PERMILLE, gap + signs["‰"], "‰"),
         Rule("sign", _SLASH, " ", "/"),
         Rule("sign", _UNDERSCORE, " ", "_"),

@@ -22,7 +22,9 @@ class EastAsian(Grammar):
         return f"{whole}{self.point}{fraction if len(fraction) == 1 else self.digits(fraction)}"
 
     def digits(self, digits: str) -> str:
-        return "".join(self.own_digits[int(digit)] if digit.isascii() and digit.isdigit() else digit for digit in digits)
+        return "".join(
+            self.own_digits[int(digit)] if digit.isascii() and digit.isdigit() else digit for digit in digits
+        )
 
     def say(self, number: Number) -> str:
         sign = self.signs[number.sign] if number.sign else ""
