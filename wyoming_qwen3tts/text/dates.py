@@ -1,17 +1,15 @@
-"""Dates and times of day in figures, and days of a month in words."""
+"""Dates in figures, and days of a month in words."""
 
 import re
 from typing import Final
 
+from .context import text_before, word_before
 from .grammar import LEFT, Grammar
 from .rule import Rule, alternatives
 
 _DAY: Final = r"(?:3[01]|[12]\d|0?[1-9])"
 _MONTH: Final = r"(?:1[0-2]|0?[1-9])"
 _YEAR: Final = r"(?:1[5-9]|20|21)\d\d"
-_HOUR: Final = r"(?:2[0-4]|[01]?\d)"
-_TIME: Final = rf"({_HOUR}):([0-5]\d)(?::([0-5]\d)(?:\.\d{{1,6}})?)?"
-_DASH: Final = r"\s?[-–—~〜]\s?"
 
 _ISO = re.compile(
     rf"{LEFT}({_YEAR})-(0[1-9]|1[0-2])-([0-2]\d|3[01])(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?(?![0-9]|-\d)"
@@ -32,32 +30,11 @@ _DATE_LEADS: Final = {
     "ko": "",
     "zh": "",
 }
-_TIME_SUFFIX: Final = {
-    "de": r"(?:\s?Uhr\b|\s?h\b)?",
-    "fr": r"(?:\s?h\b)?",
-    "es": r"(?:\s?(?:hs?|hrs)\b\.?|\s(?:horas)\b)?",
-    "it": r"",
-    "pt": r"(?:\s?(?:hs?|hrs)\b|\s(?:horas)\b)?",
-    "ru": r"(?:\s(?:ч\.|часов\b))?",
-    "en": r"(?:\s?(?:h|hrs|hours)\b)?",
-    "ja": "",
-    "ko": "",
-    "zh": "",
-}
-_PERIOD: Final = r"(?:\s?([AaPp])\.?\s?[Mm](?![A-Za-z])\.?)?"
-_PERIOD_ALONE: Final = r"\s?([AaPp])\.?\s?[Mm](?![A-Za-z])\.?"
 
 
 def rules(grammar: Grammar) -> list[Rule]:
-    """The rules for dates, then those for times."""
-    return [*_date_rules(grammar), *_time_rules(grammar)]
+    """The rules for dates, those in figures first."""
 
-
-def _before(match: re.Match[str]) -> str:
-    return match.string[max(0, match.start() - 40) : match.start()]
-
-
-def _date_rules(grammar: Grammar) -> list[Rule]:
     def iso(match: re.Match[str]) -> str | None:
         spoken = _date(grammar, match, match[3], match[2], match[1])
         if spoken is None or match[4] is None:
@@ -81,7 +58,7 @@ def _date_rules(grammar: Grammar) -> list[Rule]:
     def short(match: re.Match[str]) -> str | None:
         if grammar.code in ("ja", "zh", "ko"):
             return _date(grammar, match, match[2], match[1], "") if int(match[1]) <= 12 and int(match[2]) > 9 else None
-        word = _before(match).rstrip().rpartition(" ")[2].casefold()
+        word = word_before(match)
         if word not in _DATE_LEADS[grammar.code].split():
             return None
         day, month = (match[2], match[1]) if _month_first(grammar, match[1], match[2]) else (match[1], match[2])
@@ -114,7 +91,7 @@ def _month_first(grammar: Grammar, first: str, second: str) -> bool:
 def _date(grammar: Grammar, match: re.Match[str], day: str, month: str, year: str) -> str | None:
     if not (1 <= int(day) <= 31 and 1 <= int(month) <= 12):
         return None
-    return grammar.date(int(day), int(month), year, _before(match))
+    return grammar.date(int(day), int(month), year, text_before(match))
 
 
 def _word_date_rules(grammar: Grammar) -> list[Rule]:
@@ -140,7 +117,9 @@ def _word_date_rules(grammar: Grammar) -> list[Rule]:
     def written(match: re.Match[str]) -> str | None:
         if grammar.code == "es" and match[1] == "1" and "º" in match[0]:
             return "primero" + grammar.written_date(1, months[match[2].casefold()], match[3] or "", "", "dm")[1:]
-        return grammar.written_date(int(match[1]), months[match[2].casefold()], match[3] or "", _before(match), "dm")
+        return grammar.written_date(
+            int(match[1]), months[match[2].casefold()], match[3] or "", text_before(match), "dm"
+        )
 
     def span(match: re.Match[str]) -> str | None:
         return _span(grammar, match, months)
@@ -159,7 +138,7 @@ def _word_date_rules(grammar: Grammar) -> list[Rule]:
             if not match[1][0].isupper():
                 return None
             return grammar.written_date(
-                int(match[2]), months[match[1].casefold()], match[3] or "", _before(match), "md"
+                int(match[2]), months[match[1].casefold()], match[3] or "", text_before(match), "md"
             )
 
         found.append(Rule("date", month_first, written_month_first, "0"))
@@ -170,7 +149,7 @@ def _span(grammar: Grammar, match: re.Match[str], months: dict[str, int]) -> str
     """ "3.–5. Mai", "с 3 по 5 мая": two days of one month."""
     first, link, last = int(match[1]), match[2].strip(), int(match[3])
     month, year = months[match[4].casefold()], match[5] or ""
-    before = _before(match)
+    before = text_before(match)
     if grammar.code == "ru":
         lead = {"по": "по", "-": "по", "–": "по", "—": "по"}.get(link, before)
         start = grammar.date(first, month, "", before).rpartition(" ")[0]
@@ -186,120 +165,3 @@ def _span(grammar: Grammar, match: re.Match[str], months: dict[str, int]) -> str
             return None
         return f"{grammar.ordinal(first, 'th', '', '')} {link} {grammar.written_date(last, month, year, 'the ', 'dm')}"
     return grammar.range(str(first), grammar.written_date(last, month, year, "the ", "dm"))
-
-
-def _time_rules(grammar: Grammar) -> list[Rule]:
-    suffix, range_of = _TIME_SUFFIX[grammar.code], grammar.range
-    lead = (
-        r"(?:(?P<lead>午前|午後|上午|下午|晚上|早上|凌晨|中午|오전|오후)\s?)?"
-        if grammar.code in ("ja", "zh", "ko")
-        else ""
-    )
-    time = re.compile(rf"{LEFT}{lead}{_TIME}(?![\d]|[.,:]\d){suffix}{_PERIOD}")
-    span = re.compile(rf"{LEFT}{_TIME}{suffix}{_PERIOD}{_DASH}{_TIME}(?!\d|[.,:]\d){suffix}{_PERIOD}")
-
-    def clock(match: re.Match[str]) -> str | None:
-        hour, minute, second, period = (
-            match[1 + bool(lead)],
-            match[2 + bool(lead)],
-            match[3 + bool(lead)],
-            match[4 + bool(lead)],
-        )
-        spoken = _clock(grammar, hour, minute, second, period)
-        return (match["lead"] + (" " if grammar.code == "ko" else "") if lead and match["lead"] else "") + spoken
-
-    def clocks(match: re.Match[str]) -> str | None:
-        first = _clock(grammar, match[1], match[2], match[3], match[4])
-        last = _clock(grammar, match[5], match[6], match[7], match[8])
-        if grammar.code == "en" and last.endswith(" o'clock"):
-            first = first.removesuffix(" o'clock")
-        if grammar.code == "de" and not match[4] and not match[8]:
-            first = first.removesuffix(" Uhr") if first.endswith(" Uhr") and last.endswith(" Uhr") else first
-        return _time_range(grammar, match, first, last)
-
-    def both(match: re.Match[str]) -> str:
-        first, last = (_clock(grammar, match[at], match[at + 1] or "0", None, match[at + 2]) for at in (1, 4))
-        return grammar.range(first, last)
-
-    found = [Rule("time", span, clocks, ":"), Rule("time", time, clock, ":")]
-    found += _half_day_rules(grammar)
-    if grammar.code in ("de", "it", "fr", "pt", "es", "ru"):
-        found += _lettered_rules(grammar)
-    if grammar.code == "en":
-        dotted = re.compile(rf"{LEFT}({_HOUR})\.([0-5]\d)\s?([AaPp])\.?\s?[Mm](?![A-Za-z])\.?")
-        found.append(Rule("time", dotted, lambda match: _clock(grammar, match[1], match[2], None, match[3]), "0"))
-        hours = re.compile(rf"{LEFT}({_HOUR}){_DASH}({_HOUR}){_PERIOD_ALONE}")
-        halves = re.compile(
-            rf"{LEFT}({_HOUR})(?::([0-5]\d))?{_PERIOD_ALONE}{_DASH}({_HOUR})(?::([0-5]\d))?{_PERIOD_ALONE}"
-        )
-        found.insert(0, Rule("time", halves, both, "0"))
-        found.insert(
-            0,
-            Rule("time", hours, lambda match: range_of(match[1], _clock(grammar, match[2], "0", None, match[3])), "0"),
-        )
-    return found
-
-
-def _time_range(grammar: Grammar, match: re.Match[str], first: str, last: str) -> str:
-    """Two times; no second "from" where there is one already."""
-    spoken = grammar.range(first, last)
-    before = _before(match).rstrip().rpartition(" ")[2].casefold()
-    if grammar.code == "it":
-        if before in ("dalle", "dalla"):
-            return f"{first} alle {last}"
-        return f"dalle {first} alle {last}" if before not in ("da", "tra") else f"{first} e {last}"
-    if grammar.code == "ru":
-        return f"{'' if before == 'с' else 'с '}{first} до {last}"
-    if grammar.code == "es":
-        return f"{'' if before in ('las', 'la') else 'de '}{first} a {last}"
-    return spoken
-
-
-def _half_day_rules(grammar: Grammar) -> list[Rule]:
-    """ "7 PM", without minutes."""
-    alone = re.compile(rf"{LEFT}(1[0-2]|0?[1-9]){_PERIOD_ALONE}")
-    return [Rule("time", alone, lambda match: _clock(grammar, match[1], "0", None, match[2]), "mM")]
-
-
-def _lettered_rules(grammar: Grammar) -> list[Rule]:
-    """ "19h30", "19.30 Uhr", "19 ч 30 мин", "alle 19.30"."""
-    pattern = {
-        "de": rf"{LEFT}({_HOUR})\.([0-5]\d)\s?Uhr\b",
-        "it": rf"(?:(?<=\b[Aa]lle )|(?<=\b[Dd]alle )|(?<=\b[Dd]elle ))({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)|(?<=\bore )({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)",
-        "ru": rf"{LEFT}({_HOUR})\s?ч\.?\s?([0-5]?\d)\s?мин\b\.?",
-    }.get(grammar.code, rf"{LEFT}({_HOUR})\s?[hH]\s?([0-5]\d)(?![0-9A-Za-z]|\s?(?:min|mn))")
-
-    def clock(match: re.Match[str]) -> str | None:
-        if grammar.code == "ru":
-            return " ".join(
-                (
-                    grammar.quantity(grammar.parse(match[1]), "duration-hour"),
-                    grammar.quantity(grammar.parse(match[2]), "duration-minute"),
-                )
-            )
-        hour, minute = [group for group in match.groups() if group]
-        return _clock(grammar, hour, minute, None, None)
-
-    found = [Rule("time", re.compile(pattern), clock, "0")]
-    if grammar.code == "de":
-        span = re.compile(rf"{LEFT}({_HOUR}){_DASH}({_HOUR})\s?Uhr\b")
-        found.append(
-            Rule("time", span, lambda match: grammar.range(match[1], _clock(grammar, match[2], "0", None, None)), "0")
-        )
-    if grammar.code in ("fr", "pt", "es"):
-        span = re.compile(rf"{LEFT}({_HOUR})(?:\s?[hH])?{_DASH}({_HOUR})\s?[hH]\b")
-        found.append(
-            Rule(
-                "time",
-                span,
-                lambda match: grammar.range(match[1], grammar.quantity(grammar.parse(match[2]), "duration-hour")),
-                "hH",
-            )
-        )
-    return found
-
-
-def _clock(grammar: Grammar, hour: str, minute: str, second: str | None, period: str | None) -> str:
-    return grammar.clock(
-        int(hour), int(minute), int(second) if second else None, f"{period.lower()}m" if period else ""
-    )

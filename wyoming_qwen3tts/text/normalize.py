@@ -4,7 +4,7 @@ import re
 from functools import cache
 from typing import Final
 
-from . import addresses, dates, money, numbers, symbols, units
+from . import addresses, dates, money, numbers, symbols, times, units
 from .draft import Draft
 from .grammar import Grammar, spell
 from .grammars import grammar
@@ -51,7 +51,13 @@ def normalize(draft: Draft, language: str, *, strict: bool = False) -> None:
 @cache
 def _rules(language: str) -> tuple[Rule, ...]:
     speech = grammar(language)
-    found = addresses.rules(speech) + _abbreviation_rules(speech) + dates.rules(speech) + numbers.marked_rules(speech)
+    found = (
+        addresses.rules(speech)
+        + _abbreviation_rules(speech)
+        + dates.rules(speech)
+        + times.rules(speech)
+        + numbers.marked_rules(speech)
+    )
     for module in (money, units, numbers, symbols):
         found += module.rules(speech)
     return tuple(found)
