@@ -1,6 +1,7 @@
 """Things that are spelled rather than read: URLs, e-mail and IP addresses, paths, phone numbers, versions.
 
-Spoken as people dictate them: the scheme and a trailing slash are left out, signs get names, phone numbers go digit by digit.
+Spoken as people dictate them: the scheme and a trailing slash are left out, signs get names, phone numbers go digit by
+digit.
 """
 
 import re
@@ -11,8 +12,8 @@ from .rule import Rule
 
 # Endings that make a word with a full stop an address even without a scheme; file endings are read the same way.
 _ENDINGS: Final = (
-    "com net org io de fr es it pt ru cn jp kr uk us eu at ch br mx dev app info local home lan ai tv me co edu gov html php json yaml"
-    " yml txt pdf mp3 wav py"
+    "com net org io de fr es it pt ru cn jp kr uk us eu at ch br mx dev app info local home lan ai tv me co edu gov"
+    " html php json yaml yml txt pdf mp3 wav py"
 ).split()  # fmt: skip
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _EDGE: Final = r"(?<![A-Za-z0-9_\u00c0-\u024f\u0400-\u04ff@./-])"
@@ -43,12 +44,14 @@ _PHONE = re.compile(
     r"|\(\d{2,5}\)[ -]?\d{3,5}(?:[ -]\d{2,5}){1,3}|\(0\d{1,4}\)[ -]?\d{4,8}"  # (555) 123-4567
     r"|0\d{1,4}[ /-]\d{3,9}(?:[ -]\d{2,5}){0,3}"  # 030 1234567, 030/123456
     r"|0\d(?:[ .]\d{2}){4}"  # 01 23 45 67 89
-    r"|\d{3}-\d{3}-\d{4}|\d{3}-\d{4}(?!\d)|1\d{2}[ -]\d{4}[ -]\d{4}|0\d{1,3}-\d{3,4}-\d{4}|8[ -]?\(?\d{3}\)?[ -]\d{3}-\d{2}-\d{2}"
+    r"|\d{3}-\d{3}-\d{4}|\d{3}-\d{4}(?!\d)|1\d{2}[ -]\d{4}[ -]\d{4}|0\d{1,3}-\d{3,4}-\d{4}"
+    r"|8[ -]?\(?\d{3}\)?[ -]\d{3}-\d{2}-\d{2}"
     r"|(?<!\d)1[3-9]\d{9}|[6-9]\d{2} \d{3} \d{3}(?! ?\d)|[679]\d{2}(?: \d{2}){3}|\d{5}-\d{4}"
     r")(?![0-9]|[.,:/-]\d)"
 )
 _VERSION = re.compile(
-    rf"{LEFT}(?:(v|ver\.|version|Version|versión|versione|versão|версия|версии|バージョン|버전|版本) ?)?(\d+(?:\.\d+)+)(?:[-+]?((?:rc|b|beta|alpha|dev)\.?\d*))?(?![0-9A-Za-z]|[.:]\d)"
+    rf"{LEFT}(?:(v|ver\.|version|Version|versión|versione|versão|версия|версии|バージョン|버전|版本) ?)?"
+    r"(\d+(?:\.\d+)+)(?:[-+]?((?:rc|b|beta|alpha|dev)\.?\d*))?(?![0-9A-Za-z]|[.:]\d)"
 )
 _VERSION_WHOLE = re.compile(rf"{LEFT}v(\d+)(?![0-9A-Za-z.]|,\d)")
 _NOT_VERSION_BEFORE: Final = 2  # dots in a bare version: "21.5" alone is a number

@@ -6,6 +6,7 @@ import unicodedata
 from typing import Final
 
 from .draft import Draft
+from .segment import TAG_CHARS
 
 # Control and format characters, lone surrogates, private use. U+200C and U+200D join emoji and are dropped with them.
 _INVISIBLE = re.compile(
@@ -79,7 +80,7 @@ def _html(draft: Draft) -> None:
         draft.unwrap("link", _AUTOLINK, lambda match: match[1])
         draft.unwrap("html", _COMMENT, " ")
         draft.unwrap("html", _BREAK_TAG, "\n")
-        draft.unwrap("html", _TAG, "")
+        draft.unwrap("html", _TAG, lambda match: "" if len(match[0]) <= TAG_CHARS else None)
     if "&" in draft.text:
         draft.unwrap("html", _ENTITY, lambda match: _SPACES.sub(" ", decode(html.unescape(match[0]))))
 

@@ -12,18 +12,24 @@ _MONTH: Final = r"(?:1[0-2]|0?[1-9])"
 _YEAR: Final = r"(?:1[5-9]|20|21)\d\d"
 
 _ISO = re.compile(
-    rf"{LEFT}({_YEAR})-(0[1-9]|1[0-2])-([0-2]\d|3[01])(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?(?![0-9]|-\d)"
+    rf"{LEFT}({_YEAR})-(0[1-9]|1[0-2])-([0-2]\d|3[01])"
+    r"(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?(?![0-9]|-\d)"
 )
 _YEAR_FIRST = re.compile(rf"{LEFT}({_YEAR})[./]({_MONTH})[./]({_DAY})(?![0-9]|[./]\d)")
 _DOTTED = re.compile(rf"{LEFT}({_DAY})\.\s?({_MONTH})\.(?:\s?({_YEAR}|\d\d(?![\d:])))?(?!\d|\.\d)")
 _SLASHED = re.compile(rf"{LEFT}({_DAY})([/-])({_DAY})\2({_YEAR}|\d\d)(?![0-9]|[/-]\d)")
 _SLASHED_SHORT = re.compile(rf"{LEFT}({_DAY})/({_DAY})(?![0-9/%]|[.,]\d)")
+# "26.11 или 27.11": Russian decimals have a comma, so this is a day, unless a unit follows.
+_RUSSIAN_SHORT = re.compile(
+    r"(?<![\d.,])(0[1-9]|[12]\d|3[01])\.(0[1-9]|1[0-2])(?=\s*(?:[.,;!?](?!\d)|или\b|и\b|в\s|$))"
+)
 _DATE_LEADS: Final = {
     "en": "on by until since from due before after monday, tuesday, wednesday, thursday, friday, saturday, sunday,",
     "fr": "le du au lundi mardi mercredi jeudi vendredi samedi dimanche",
     "es": "el del al día lunes martes miércoles jueves viernes sábado domingo",
     "it": "il del al dal giorno lunedì martedì mercoledì giovedì venerdì sabato domenica",
-    "pt": "dia no em de até segunda terça quarta quinta sexta sábado domingo segunda-feira terça-feira quarta-feira quinta-feira sexta-feira",
+    "pt": "dia no em de até segunda terça quarta quinta sexta sábado domingo"
+    " segunda-feira terça-feira quarta-feira quinta-feira sexta-feira",
     "de": "am vom zum bis ab den",
     "ru": "",
     "ja": "",
@@ -34,19 +40,6 @@ _DATE_LEADS: Final = {
 
 def rules(grammar: Grammar) -> list[Rule]:
     """The rules for dates, those in figures first."""
-
-    def iso(match: re.Match[str]) -> str | None:
-        spoken = _date(grammar, match, match[3], match[2], match[1])
-        if spoken is None or match[4] is None:
-            return spoken
-        clock = grammar.clock(int(match[4]), int(match[5]), int(match[6]) if match[6] and int(match[6]) else None, "")
-        return (
-            f"{spoken} {clock}"
-            if grammar.code == "ko"
-            else f"{spoken}{clock}"
-            if grammar.code in ("ja", "zh")
-            else f"{spoken}, {clock}"
-        )
 
     def slashed(match: re.Match[str]) -> str | None:
         first, second, year = match[1], match[3], match[4]
@@ -59,26 +52,40 @@ def rules(grammar: Grammar) -> list[Rule]:
         if grammar.code in ("ja", "zh", "ko"):
             return _date(grammar, match, match[2], match[1], "") if int(match[1]) <= 12 and int(match[2]) > 9 else None
         word = word_before(match)
-        if word not in _DATE_LEADS[grammar.code].split():
+        is_clear = int(match[1]) > 12 >= int(match[2]) or (
+            grammar.code == "en" and int(match[2]) > 12 >= int(match[1]) > 9
+        )
+        if not is_clear and word not in _DATE_LEADS[grammar.code].split():
             return None
         day, month = (match[2], match[1]) if _month_first(grammar, match[1], match[2]) else (match[1], match[2])
         return _date(grammar, match, day, month, "")
 
     found = [
-        Rule("date", _ISO, iso, "-"),
+        Rule("date", _ISO, lambda match: _iso(match, grammar), "-"),
         Rule("date", _YEAR_FIRST, lambda match: _date(grammar, match, match[3], match[2], match[1]), "./"),
         Rule("date", _SLASHED, slashed, "/-"),
         Rule("date", _SLASHED_SHORT, short, "/"),
     ]
     if grammar.code in ("de", "ru", "it", "fr", "es", "pt", "en"):
         found.append(Rule("date", _DOTTED, lambda match: _dotted(match, grammar), "."))
+    if grammar.code == "ru":
+        found.append(Rule("date", _RUSSIAN_SHORT, lambda match: _date(grammar, match, match[1], match[2], ""), "."))
     return found + (_word_date_rules(grammar) if grammar.months() else [])
+
+
+def _iso(match: re.Match[str], grammar: Grammar) -> str | None:
+    """ "2026-11-23T19:30"."""
+    spoken = _date(grammar, match, match[3], match[2], match[1])
+    if spoken is None or match[4] is None:
+        return spoken
+    clock = grammar.clock(int(match[4]), int(match[5]), int(match[6]) if match[6] and int(match[6]) else None, "")
+    return {"ko": " ", "ja": "", "zh": ""}.get(grammar.code, ", ").join((spoken, clock))
 
 
 def _dotted(match: re.Match[str], grammar: Grammar) -> str | None:
     year = match[3] or ""
     if not year and grammar.code != "de":
-        return None
+        return None  # "1.5." may end a sentence
     return _date(grammar, match, match[1], match[2], f"20{year}" if len(year) == 2 else year)
 
 
@@ -94,55 +101,60 @@ def _date(grammar: Grammar, match: re.Match[str], day: str, month: str, year: st
     return grammar.date(int(day), int(month), year, text_before(match))
 
 
+# How a day is marked beside the name of its month, what stands between them, and how a year follows.
+_DAY_MARK: Final = {
+    "de": r"\.",
+    "en": r"(?:st|nd|rd|th)?",
+    "fr": r"(?:er)?",
+    "es": r"(?:º|\.º|o)?",
+    "it": r"[º°]?",
+    "pt": r"[º°o]?",
+    "ru": r"(?:-?(?:го|е|ое))?",
+}
+_OF: Final = {"es": r"\s?(?:de|del)?\s", "pt": r"\s?(?:de)?\s"}
+_OF_YEAR: Final = {"es": rf"(?:(?:\s(?:de|del)|,)?\s({_YEAR}))?", "pt": rf"(?:(?:\sde|,)?\s({_YEAR}))?"}
+_PLAIN_YEAR: Final = rf"(?:,?\s({_YEAR})(?![\d:]))?"
+
+
 def _word_date_rules(grammar: Grammar) -> list[Rule]:
     """A day beside the name of its month: "23. November 2026", "May 3rd"."""
-    months = grammar.months()
+    months, code = grammar.months(), grammar.code
     names = rf"(?:{alternatives(name for name in months if len(name) > 2)})"
-    of = {"es": r"\s?(?:de|del)?\s", "pt": r"\s?(?:de)?\s"}.get(grammar.code, r"\s(?:of\s)?")
-    year = {"es": rf"(?:(?:\s(?:de|del)|,)?\s({_YEAR}))?", "pt": rf"(?:(?:\sde|,)?\s({_YEAR}))?"}.get(
-        grammar.code, rf"(?:,?\s({_YEAR})(?![\d:]))?"
-    )
-    mark = {
-        "de": r"\.",
-        "en": r"(?:st|nd|rd|th)?",
-        "fr": r"(?:er)?",
-        "es": r"(?:º|\.º|o)?",
-        "it": r"[º°]?",
-        "pt": r"[º°o]?",
-        "ru": r"(?:-?(?:го|е|ое))?",
-    }[grammar.code]
-    tail = r"(?:\s(?:года|г\.))?" if grammar.code == "ru" else ""
-    day_first = re.compile(rf"{LEFT}({_DAY}){mark}{of}({names})\b\.?{year}{tail}", re.IGNORECASE)
+    mark, of, year = _DAY_MARK[code], _OF.get(code, r"\s(?:of\s)?"), _OF_YEAR.get(code, _PLAIN_YEAR)
+    tail = rf"{of}({names})\b\.?{year}" + (r"(?:\s(?:года|г\.))?" if code == "ru" else "")
+    link = r"(\s?[-–—]\s?|\s(?:по|bis|au|al|a|to|e|и|und|et|y|and)\s)"
+    spans = re.compile(rf"{LEFT}({_DAY}){mark}{link}({_DAY}){mark}{tail}", re.IGNORECASE)
+    day_first = re.compile(rf"{LEFT}({_DAY}){mark}{tail}", re.IGNORECASE)
 
     def written(match: re.Match[str]) -> str | None:
-        if grammar.code == "es" and match[1] == "1" and "º" in match[0]:
+        if code == "es" and match[1] == "1" and "º" in match[0]:
             return "primero" + grammar.written_date(1, months[match[2].casefold()], match[3] or "", "", "dm")[1:]
-        return grammar.written_date(
-            int(match[1]), months[match[2].casefold()], match[3] or "", text_before(match), "dm"
-        )
+        month = months[match[2].casefold()]
+        return grammar.written_date(int(match[1]), month, match[3] or "", text_before(match), "dm")
 
-    def span(match: re.Match[str]) -> str | None:
-        return _span(grammar, match, months)
+    found = [
+        Rule("date", spans, lambda match: _span(grammar, match, months), "0"),
+        Rule("date", day_first, written, "0"),
+    ]
+    return found + ([_month_first_rule(grammar, months, names)] if code == "en" else [])
 
-    spans = re.compile(
-        rf"{LEFT}({_DAY}){mark}(\s?[-–—]\s?|\s(?:по|bis|au|al|a|to|e|и|und|et|y|and)\s)({_DAY}){mark}{of}({names})\b\.?{year}{tail}",
-        re.IGNORECASE,
+
+def _month_first_rule(grammar: Grammar, months: dict[str, int], names: str) -> Rule:
+    """ "May 3rd, 2026", but not "may 3"."""
+    not_a_day = r"(?![\d:%]|[.,]\d|\s?(?:°|%|[ap]\.?m))"
+    pattern = re.compile(
+        rf"\b({names})\b\.?\s({_DAY})(?:st|nd|rd|th)?(?:\s?[-–]\s?({_DAY}))?{not_a_day}{_PLAIN_YEAR}", re.IGNORECASE
     )
-    found = [Rule("date", spans, span, "0"), Rule("date", day_first, written, "0")]
-    if grammar.code == "en":
-        month_first = re.compile(
-            rf"\b({names})\b\.?\s({_DAY})(?:st|nd|rd|th)?(?![\d:%]|[.,]\d|\s?(?:°|%|[ap]\.?m)){year}", re.IGNORECASE
-        )
 
-        def written_month_first(match: re.Match[str]) -> str | None:
-            if not match[1][0].isupper():
-                return None
-            return grammar.written_date(
-                int(match[2]), months[match[1].casefold()], match[3] or "", text_before(match), "md"
-            )
+    def written(match: re.Match[str]) -> str | None:
+        if not match[1][0].isupper():
+            return None
+        spoken = grammar.written_date(int(match[2]), months[match[1].casefold()], "", text_before(match), "md")
+        if match[3]:
+            spoken += f" to {grammar.ordinal(int(match[3]), 'th', '', '')}"
+        return f"{spoken}, {match[4]}" if match[4] else spoken
 
-        found.append(Rule("date", month_first, written_month_first, "0"))
-    return found
+    return Rule("date", pattern, written, "0")
 
 
 def _span(grammar: Grammar, match: re.Match[str], months: dict[str, int]) -> str | None:

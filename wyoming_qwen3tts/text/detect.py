@@ -1,8 +1,8 @@
 """Which language a text is written in: its script, then its small words, then py3langid.
 
-The order is the design's (6.4): of 26 short smart-home lines py3langid alone got 21 right, all misses being one-word lines,
-loan words and numbers. Those are what the small words are for. A decision falls at the first checkpoint where the
-evidence is clear, so it never depends on text that comes later, and a sentence that is still arriving can be spoken.
+The order is the design's (6.4): of 26 short smart-home lines py3langid alone got 21 right, all misses being one-word
+lines, loan words and numbers. Those are what the small words are for. A decision falls at the first checkpoint where
+the evidence is clear, so it never depends on text that comes later, and a sentence still arriving can be spoken.
 """
 
 import re
@@ -40,7 +40,8 @@ class _Identifier(Protocol):
 
 @cache
 def _identifier() -> _Identifier:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # late: loading its model takes up to 1.9 s
+    # Late: loading its model takes up to 1.9 s.
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     identifier.set_languages(list(LATIN))

@@ -1,6 +1,7 @@
 """Text that is still arriving -> segments ready to be spoken. The only file here that knows all the others."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -67,10 +68,9 @@ class FrontEnd:
 
     def close(self) -> list[Segment]:
         """The segments that were waiting for more text."""
-        pieces = self._splitter.add(self._code.close()) + self._splitter.close()
-        if self._short and not pieces:
-            pieces = [Piece("", starts_line=False)]
-        return self._speak(pieces, is_end=True)
+        rest = self._code.close()
+        segments = self._speak(self._splitter.add(rest)) + self._speak(self._splitter.close())
+        return segments + (self._segments(Piece("", starts_line=False), is_last=True) if self._short else [])
 
     @property
     def pending(self) -> str:
@@ -99,13 +99,10 @@ class FrontEnd:
     def _language_of(self, text: str) -> str:
         return self._inner.current or self._asked or detect(text, self._last, self._fallback)
 
-    def _speak(self, pieces: list[Piece], *, is_end: bool = False) -> list[Segment]:
-        segments: list[Segment] = []
-        for at, piece in enumerate(pieces, start=1):
-            segments += self._segments(piece, is_last=is_end and at == len(pieces))
-        return segments
+    def _speak(self, pieces: Iterable[Piece]) -> list[Segment]:
+        return [segment for piece in pieces for segment in self._segments(piece)]
 
-    def _segments(self, piece: Piece, *, is_last: bool) -> list[Segment]:
+    def _segments(self, piece: Piece, *, is_last: bool = False) -> list[Segment]:
         """The segments of a piece, mostly one. What turns out too short when spoken waits for the next piece."""
         if self._short:
             piece = Piece(self._short.raw + piece.raw, self._short.starts_line)
@@ -171,7 +168,7 @@ def _settled(raw: str) -> str:
 
 
 def _parts(spoken: str) -> list[str]:
-    """A text cut into parts of at most 220 characters; only units and dates written out make one longer than its piece."""
+    """Parts of at most 220 characters; only units and dates written out make a text longer than its piece."""
     parts = []
     while len(spoken) > LONGEST_CHARS:
         cut = max(spoken.rfind(mark, SETTLED_CHARS, LONGEST_CHARS) for mark in (", ", "; ", "，", "、"))

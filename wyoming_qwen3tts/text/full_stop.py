@@ -1,7 +1,7 @@
 """Whether a full stop ends its sentence: abbreviations, initials, ordinals, list numbers and units in ten languages.
 
-Sources of the lists: CLDR's segmentation suppressions for de, en, es, fr, it, pt and ru (the idea and the commonest entries), the
-failures noted in the design (``wyoming-ha.md`` 4, ``text-and-features.md`` 6.3), and everyday replies.
+Sources of the lists: CLDR's segmentation suppressions for de, en, es, fr, it, pt and ru (the idea and the commonest
+entries), the failures noted in the design (``wyoming-ha.md`` 4, ``text-and-features.md`` 6.3), and everyday replies.
 """
 
 import re
@@ -80,17 +80,17 @@ _DOTTED: Final = frozenset(word for words in OPEN.values() for word in words if 
 )
 
 _GERMAN_MONTHS: Final = frozenset(
-    "januar jänner jan februar feber feb märz mär april apr mai juni jun juli jul august aug september sep sept oktober okt november nov"
-    " dezember dez".split()
+    "januar jänner jan februar feber feb märz mär april apr mai juni jun juli jul august aug september sep sept"
+    " oktober okt november nov dezember dez".split()
 )
 # A number after one of these is an ordinal in German: "am 3. Mai", "im 2. Stock", "der 1. Alarm".
 _BEFORE_ORDINAL: Final = frozenset(
-    "am der die das den dem des vom zum zur im bis ab seit jeder jede jedes jeden mein dein sein ihr unser mit ihrem ihren zum beim und"
-    " montag dienstag mittwoch donnerstag freitag samstag sonntag".split()
+    "am der die das den dem des vom zum zur im bis ab seit jeder jede jedes jeden mein dein sein ihr unser mit"
+    " ihrem ihren beim und montag dienstag mittwoch donnerstag freitag samstag sonntag".split()
 )
 _LETTERED: Final = frozenset(
-    "plan vitamin zone group gruppe line linie grade class klasse type typ option section vitamine groupe plano grupo gruppo vitamina"
-    " группа план часть".split()
+    "plan vitamin zone group gruppe line linie grade class klasse type typ option section vitamine groupe"
+    " plano grupo gruppo vitamina группа план часть".split()
 )
 
 _LAST_WORDS = re.compile(r"(?:(\S{1,24})\s+)?([^\s(\[{\"'“„«]{1,40})$")

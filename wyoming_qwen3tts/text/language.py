@@ -67,7 +67,7 @@ _NAMES = {language.model_name: code for code, language in LANGUAGES.items()} | _
 
 
 def normalize_tag(tag: str | None) -> str | None:
-    """The ISO code of one of our languages for any way of naming it; None for `auto`, nothing, and what we do not speak."""
+    """The ISO code of one of our languages, however it is named; None for `auto`, nothing and other languages."""
     if not tag:
         return None
     name = tag.strip().casefold().replace("_", "-")

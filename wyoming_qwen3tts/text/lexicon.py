@@ -1,7 +1,7 @@
 """The user's own pronunciations: a word or phrase -> how it is to be written for the voice.
 
-``lexicon/<language>.txt`` and ``lexicon/all.txt`` hold lines ``word = respelling``; ``#`` starts a comment. An entry that is all
-small letters is found in any case; one with a capital only as it is written ("US = U S" leaves "us" alone).
+``lexicon/<language>.txt`` and ``lexicon/all.txt`` hold lines ``word = respelling``; ``#`` starts a comment. An entry
+that is all small letters is found in any case; one with a capital only as it is written ("US = U S" leaves "us" alone).
 """
 
 import re

@@ -69,7 +69,7 @@ def _abbreviation_rules(speech: Grammar) -> list[Rule]:
     words = {
         key[0].upper() + key[1:]: word[0].upper() + word[1:] for key, word in speech.abbreviations.items()
     } | speech.abbreviations
-    pattern = re.compile(rf"(?<![\w.])(?:{alternatives(words)})(?![\w])")
+    pattern = re.compile(rf"(?<![\w./])(?<![A-Z]\. )(?:{alternatives(words)})(?![\w])")
 
     def spoken(match: re.Match[str]) -> str | None:
         return _abbreviation(match, words)

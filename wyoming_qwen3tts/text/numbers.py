@@ -3,9 +3,10 @@
 import re
 from typing import Final
 
-from .grammar import LEFT, RIGHT, Grammar
+from .context import text_before, word_before
+from .grammar import LEFT, RIGHT, Grammar, spell
 from .rule import Rule, alternatives
-from .units import BARE, BETWEEN, DASH
+from .units import DASH, spoken_range
 
 _VULGAR: Final = {
     "½": (1, 2),
@@ -24,14 +25,15 @@ _VULGAR: Final = {
     "⅞": (7, 8),
 }
 _VULGAR_NUMBER = re.compile(rf"(?:(\d+)\s?)?([{''.join(_VULGAR)}])")
+_TIMES = re.compile(r"(?<=[\d\ue000-\ue009])\s?[x×*·]\s?(?=[\d\ue000-\ue009])")
 _FRACTION = re.compile(rf"{LEFT}(?:(\d{{1,3}})\s)?(\d{{1,2}})[/⁄](\d{{1,3}})(?![0-9/]|[.,]\d|\s?%)")
 _ORDINAL_SUFFIX: Final = {
     "en": r"(st|nd|rd|th)\b",
     "de": r"(\.)(?=\s?[^\W\d_])",
     "fr": r"(er|re|ère|e|ème|ième|eme|nde|nd|de)s?\b",
-    "es": r"(\.?(?:[ºª°]|er\b))",
-    "it": r"([º°ª])",
-    "pt": r"(\.?[ºª°])",
+    "es": r"(\.?(?:[ºª](?![A-Za-z])|er\b))",
+    "it": r"([ºª])(?![A-Za-z])",
+    "pt": r"(\.?[ºª])(?![A-Za-z])",
     "ru": r"(-(?:ый|ий|ой|й|ая|я|ое|е|ого|го|ому|му|ом|м|ую|ю|ых|х|ым))\b",
 }
 _NUMERO = re.compile(
@@ -69,68 +71,59 @@ def rules(grammar: Grammar) -> list[Rule]:
 def _plain_rules(grammar: Grammar) -> list[Rule]:
     number, say, parse = grammar.number, grammar.say, grammar.parse
     gap = "" if grammar.code in ("ja", "zh") else " "
-    ratio = re.compile(rf"{LEFT}(\d{{1,3}}):(\d{{1,3}})(?![\d:])")
-    span = re.compile(rf"{LEFT}(?P<first>{number}){DASH}(?P<last>{number})(?![0-9A-Za-z]|[-–.,:/]\d)")
-    times = re.compile(r"(?<=[\d\ue000-\ue009])\s?[x×*·]\s?(?=[\d\ue000-\ue009])")
-    signed = re.compile(rf"{LEFT}(?P<sign>[-−–+±])\s?(?P<number>{number})(?!\d)")
-    magnitude = (
-        re.compile(rf"{LEFT}({number})\s?({alternatives(grammar.magnitudes)}){RIGHT}")
-        if grammar.code in ("de", "ru")
-        else None
-    )
-    odd = re.compile(rf"(?<![0-9.,])(?P<number>{number})(?![0-9]|[.,]\d)")
-
-    def plain(match: re.Match[str]) -> str | None:
-        parsed = parse(match["number"])
-        if (
-            not parsed.fraction
-            and parsed.whole == match["number"]
-            and not (len(parsed.whole) > 1 and parsed.whole[0] == "0")
-        ):
-            return None
-        spoken = say(parsed)
-        text, start, end = match.string, match.start(), match.end()
-        before = " " if gap and start and text[start - 1].isalnum() and text[start - 1].isascii() else ""
-        return before + spoken + (" " if gap and text[end : end + 1].isalpha() and text[end].isascii() else "")
-
-    def speak_span(match: re.Match[str]) -> str | None:
-        first, last = match["first"], match["last"]
-        if re.match(r"\s?=", match.string[match.end() :]):
-            return f"{say(parse(first))} {grammar.signs['-']} {say(parse(last))}"
-        lead = match.string[max(0, match.start() - 12) : match.start()].rstrip().rpartition(" ")[2].casefold()
-        if lead in BARE.get(grammar.code, ()):
-            return f"{say(parse(first))} {say(parse(last))}"
-        if lead in BETWEEN:
-            return f"{say(parse(first))} {grammar.signs['and']} {say(parse(last))}"
-        if lead in ("da", "dal", "dalle", "с", "от"):
-            return grammar.range(say(parse(first)), say(parse(last))).partition(" ")[2]
-        return grammar.range(say(parse(first)), say(parse(last)))
-
     chain = re.compile(rf"{LEFT}\d{{1,6}}(?:[-–]\d{{1,6}}){{2,8}}(?![0-9A-Za-z])")
     link = {"ja": "の", "zh": "杠", "ko": " 다시 "}.get(grammar.code, " ")
+    ratio = re.compile(rf"{LEFT}(\d{{1,3}}):(\d{{1,3}})(?![\d:])")
+    span = re.compile(rf"{LEFT}(?P<first>{number}){DASH}(?P<last>{number})(?![0-9A-Za-z]|[-–.,:/]\d)")
+    signed = re.compile(rf"{LEFT}(?P<sign>[-−–+±])\s?(?P<number>{number})(?!\d)")
+    odd = re.compile(rf"(?<![0-9.,])(?P<number>{number})(?![0-9]|[.,]\d)")
     found = [
         Rule("number", chain, lambda match: link.join(re.findall(r"\d+", match[0])), "-–"),
         Rule("ratio", ratio, lambda match: f"{match[1]}{gap}{grammar.signs['ratio']}{gap}{match[2]}", ":"),
-        Rule("range", span, speak_span, "0"),
-        Rule("sign", times, f"{gap}{grammar.signs['×']}{gap}", "x×*·"),
+        Rule("range", span, lambda match: _range(match, grammar), "0"),
+        Rule("sign", _TIMES, f"{gap}{grammar.signs['×']}{gap}", "x×*·"),
         Rule("sign", signed, lambda match: say(parse(match["sign"] + match["number"])), "0"),
-        Rule("number", odd, plain, "0"),
+        Rule("number", odd, lambda match: _plain(match, grammar), "0"),
     ]
-    if magnitude:
-        found.insert(
-            0,
-            Rule(
-                "number",
-                magnitude,
-                lambda match: f"{say(parse(match[1]))} {grammar.magnitude(match[2], parse(match[1]))}",
-                "0",
-            ),
-        )
-    return found
+    return ([_magnitude_rule(grammar)] if grammar.code in ("de", "ru") else []) + found
+
+
+def _magnitude_rule(grammar: Grammar) -> Rule:
+    """ "5 Mio."."""
+    pattern = re.compile(rf"{LEFT}({grammar.number})\s?({alternatives(grammar.magnitudes)}){RIGHT}")
+
+    def spoken(match: re.Match[str]) -> str:
+        number = grammar.parse(match[1])
+        return f"{grammar.say(number)} {grammar.magnitude(match[2], number)}"
+
+    return Rule("number", pattern, spoken, "0")
+
+
+def _plain(match: re.Match[str], grammar: Grammar) -> str | None:
+    """A number that is no plain whole one, kept apart from the letters it touched: "PM2.5"."""
+    number = grammar.parse(match["number"])
+    if (
+        not number.fraction
+        and number.whole == match["number"]
+        and not (len(number.whole) > 1 and number.whole[0] == "0")
+    ):
+        return None
+    text, start, end = match.string, match.start(), match.end()
+    if grammar.code in ("ja", "zh"):
+        return grammar.say(number)
+    before = " " if start and text[start - 1].isalnum() and text[start - 1].isascii() else ""
+    return before + grammar.say(number) + (" " if text[end : end + 1].isalpha() and text[end].isascii() else "")
+
+
+def _range(match: re.Match[str], grammar: Grammar) -> str:
+    first, last = (grammar.say(grammar.parse(match[group])) for group in ("first", "last"))
+    if re.match(r"\s?=", match.string[match.end() :]):
+        return f"{first} {grammar.signs['-']} {last}"
+    return spoken_range(match, grammar, first, last)
 
 
 def _ordinal(match: re.Match[str], grammar: Grammar) -> str | None:
-    before, after = match.string[max(0, match.start() - 40) : match.start()], match.string[match.end() :]
+    before, after = text_before(match), match.string[match.end() :]
     if (
         grammar.code == "de"
         and (not before.strip() or before.rstrip()[-1] in ".!?:")
@@ -141,10 +134,8 @@ def _ordinal(match: re.Match[str], grammar: Grammar) -> str | None:
 
 
 def _russian_year(match: re.Match[str]) -> str:
-    from .grammar import spell
-
     word = match[2]
-    before = match.string[max(0, match.start() - 12) : match.start()].rstrip().rpartition(" ")[2].casefold()
+    before = word_before(match)
     if word == "г.":
         word = "году" if before == "в" else "года"
     form = {"году": "-locative", "года": "-genitive", "годом": "-ablative", "год": ""}[word]

@@ -24,59 +24,52 @@ _TIME_SUFFIX: Final = {
 }
 _PERIOD: Final = r"(?:\s?([AaPp])\.?\s?[Mm](?![A-Za-z])\.?)?"
 _PERIOD_ALONE: Final = r"\s?([AaPp])\.?\s?[Mm](?![A-Za-z])\.?"
+_HALF_DAYS: Final = "午前|午後|上午|下午|晚上|早上|凌晨|中午|오전|오후"
+_SAID_ONCE: Final = {"en": (" o'clock",), "de": (" Uhr",)}  # "8 bis 17 Uhr"
 
 
 def rules(grammar: Grammar) -> list[Rule]:
     """The rules for times, ranges first."""
-    suffix, range_of = _TIME_SUFFIX[grammar.code], grammar.range
-    lead = (
-        r"(?:(?P<lead>午前|午後|上午|下午|晚上|早上|凌晨|中午|오전|오후)\s?)?"
-        if grammar.code in ("ja", "zh", "ko")
-        else ""
-    )
+    suffix = _TIME_SUFFIX[grammar.code]
+    lead = rf"(?:({_HALF_DAYS})\s?)?" if grammar.code in ("ja", "zh", "ko") else "()"
     time = re.compile(rf"{LEFT}{lead}{_TIME}(?![\d]|[.,:]\d){suffix}{_PERIOD}")
     span = re.compile(rf"{LEFT}{_TIME}{suffix}{_PERIOD}{_DASH}{_TIME}(?!\d|[.,:]\d){suffix}{_PERIOD}")
 
-    def clock(match: re.Match[str]) -> str | None:
-        hour, minute, second, period = (
-            match[1 + bool(lead)],
-            match[2 + bool(lead)],
-            match[3 + bool(lead)],
-            match[4 + bool(lead)],
-        )
-        spoken = _clock(grammar, hour, minute, second, period)
-        return (match["lead"] + (" " if grammar.code == "ko" else "") if lead and match["lead"] else "") + spoken
+    def clock(match: re.Match[str]) -> str:
+        half_day = f"{match[1]} " if match[1] and grammar.code == "ko" else match[1] or ""
+        return half_day + _clock(grammar, match[2], match[3], match[4], match[5])
 
-    def clocks(match: re.Match[str]) -> str | None:
+    def clocks(match: re.Match[str]) -> str:
         first = _clock(grammar, match[1], match[2], match[3], match[4])
         last = _clock(grammar, match[5], match[6], match[7], match[8])
-        if grammar.code == "en" and last.endswith(" o'clock"):
-            first = first.removesuffix(" o'clock")
-        if grammar.code == "de" and not match[4] and not match[8]:
-            first = first.removesuffix(" Uhr") if first.endswith(" Uhr") and last.endswith(" Uhr") else first
+        for shared in _SAID_ONCE.get(grammar.code, ()):
+            first = first.removesuffix(shared) if last.endswith(shared) else first
         return _time_range(grammar, match, first, last)
+
+    found = [Rule("time", span, clocks, ":"), Rule("time", time, clock, ":"), *_half_day_rules(grammar)]
+    if grammar.code == "en":
+        return _english_rules(grammar) + found
+    return found + (_lettered_rules(grammar) if grammar.code in ("de", "it", "fr", "pt", "es", "ru") else [])
+
+
+def _english_rules(grammar: Grammar) -> list[Rule]:
+    """ "9-5 pm", "9am-5pm", "7.30 pm"."""
+    hours = re.compile(rf"{LEFT}({_HOUR}){_DASH}({_HOUR}){_PERIOD_ALONE}")
+    halves = re.compile(rf"{LEFT}({_HOUR})(?::([0-5]\d))?{_PERIOD_ALONE}{_DASH}({_HOUR})(?::([0-5]\d))?{_PERIOD_ALONE}")
+    dotted = re.compile(rf"{LEFT}({_HOUR})\.([0-5]\d){_PERIOD_ALONE}")
+
+    def short(match: re.Match[str]) -> str:
+        return grammar.range(match[1], _clock(grammar, match[2], "0", None, match[3]))
 
     def both(match: re.Match[str]) -> str:
         first, last = (_clock(grammar, match[at], match[at + 1] or "0", None, match[at + 2]) for at in (1, 4))
         return grammar.range(first, last)
 
-    found = [Rule("time", span, clocks, ":"), Rule("time", time, clock, ":")]
-    found += _half_day_rules(grammar)
-    if grammar.code in ("de", "it", "fr", "pt", "es", "ru"):
-        found += _lettered_rules(grammar)
-    if grammar.code == "en":
-        dotted = re.compile(rf"{LEFT}({_HOUR})\.([0-5]\d)\s?([AaPp])\.?\s?[Mm](?![A-Za-z])\.?")
-        found.append(Rule("time", dotted, lambda match: _clock(grammar, match[1], match[2], None, match[3]), "0"))
-        hours = re.compile(rf"{LEFT}({_HOUR}){_DASH}({_HOUR}){_PERIOD_ALONE}")
-        halves = re.compile(
-            rf"{LEFT}({_HOUR})(?::([0-5]\d))?{_PERIOD_ALONE}{_DASH}({_HOUR})(?::([0-5]\d))?{_PERIOD_ALONE}"
-        )
-        found.insert(0, Rule("time", halves, both, "0"))
-        found.insert(
-            0,
-            Rule("time", hours, lambda match: range_of(match[1], _clock(grammar, match[2], "0", None, match[3])), "0"),
-        )
-    return found
+    return [
+        Rule("time", hours, short, "0"),
+        Rule("time", halves, both, "0"),
+        Rule("time", dotted, lambda match: _clock(grammar, match[1], match[2], None, match[3]), "0"),
+    ]
 
 
 def _time_range(grammar: Grammar, match: re.Match[str], first: str, last: str) -> str:
@@ -104,7 +97,8 @@ def _lettered_rules(grammar: Grammar) -> list[Rule]:
     """ "19h30", "19.30 Uhr", "19 ч 30 мин", "alle 19.30"."""
     pattern = {
         "de": rf"{LEFT}({_HOUR})\.([0-5]\d)\s?Uhr\b",
-        "it": rf"(?:(?<=\b[Aa]lle )|(?<=\b[Dd]alle )|(?<=\b[Dd]elle ))({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)|(?<=\bore )({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)",
+        "it": rf"(?:(?<=\b[Aa]lle )|(?<=\b[Dd]alle )|(?<=\b[Dd]elle ))({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)"
+        rf"|(?<=\bore )({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)",
         "ru": rf"{LEFT}({_HOUR})\s?ч\.?\s?([0-5]?\d)\s?мин\b\.?",
     }.get(grammar.code, rf"{LEFT}({_HOUR})\s?[hH]\s?([0-5]\d)(?![0-9A-Za-z]|\s?(?:min|mn))")
 

@@ -134,17 +134,17 @@ _LISTS: Final = {
         dispositivo dispositivi sensore movimento rilevato telecamera campanello posta pacco spazzatura riunione
         appuntamento dentista medico vacanze festa compleanno aria umidità pressione luminosità polveri polvere
         temporale nebbia sole alba tramonto cielo potenza tensione carica ricarica costa costano prezzo numero
-        chiamata chiama chiamare vedi pagina guida impostazioni canzone stazione volume pausa ferma continua indietro
-        viaggio dura strada treno autobus macchina traffico lavoro scuola cibo ricetta ingredienti farina zucchero
-        burro acqua caffè tè apri aprire chiudi chiudere inizia avvia avviato metti di' dice domanda risposta aiuto
-        dammi dai mostra viene vengono vado vai andiamo uscire voglio vuoi bisogno vivono persone mondo paese città
-        via due tre quattro cinque sei sette otto nove dieci undici dodici primo prima seconda terzo terza ultimo
-        ultima prossimo prossima ogni qualcosa niente nulla mai sempre volte spesso poi dopo mentre però quindi allora
-        trovato connesso connessa disconnesso disponibile aggiornato attivo attiva attivato automaticamente rosso
-        verde blu giallo bianco nero chiaro scuro grande piccolo alto basso veloce lento lungo corto settimane mesi
-        anno anni mancano manca restano resta aggiungi scrivi installata file occupa connessione stanza vale valore
-        previsti previsto uscito uscita indirizzo arrivati arrivato impostata impostato questi quello riproduzione
-        promemoria mattina sera mezzanotte mezzogiorno greco frutta dell all nell sull dall
+        chiamata chiama chiamare iva supera segna contatore vedi pagina guida impostazioni canzone stazione volume
+        pausa ferma continua indietro viaggio dura strada treno autobus macchina traffico lavoro scuola cibo ricetta
+        ingredienti farina zucchero burro acqua caffè tè apri aprire chiudi chiudere inizia avvia avviato metti di'
+        dice domanda risposta aiuto dammi dai mostra viene vengono vado vai andiamo uscire voglio vuoi bisogno vivono
+        persone mondo paese città via due tre quattro cinque sei sette otto nove dieci undici dodici primo prima
+        seconda terzo terza ultimo ultima prossimo prossima ogni qualcosa niente nulla mai sempre volte spesso poi
+        dopo mentre però quindi allora trovato connesso connessa disconnesso disponibile aggiornato attivo attiva
+        attivato automaticamente rosso verde blu giallo bianco nero chiaro scuro grande piccolo alto basso veloce
+        lento lungo corto settimane mesi anno anni mancano manca restano resta aggiungi scrivi installata file occupa
+        connessione stanza vale valore previsti previsto uscito uscita indirizzo arrivati arrivato impostata impostato
+        questi quello riproduzione promemoria mattina sera mezzanotte mezzogiorno greco frutta dell all nell sull dall
     """,
     "pt": """
         o a os as um uma entendi uns umas e ou mas é são era eram será está estão estava tem têm tinha eu tu ele ela
@@ -187,7 +187,7 @@ SHAPES: Final = (
     (r"(?:ing|ness|ful|ght|tly)\b|wh|ck\b|\w'(?:s|re|ve|ll|t)\b", "en"),
     (r"(?:ción|ciones|dad|mente|ando|iendo|illa|illo|uela)\b|ñ|rr[aeiou]", "es"),
     (
-        r"(?:eau|eaux|eux|euse|tion|ment|ette|aient|ez|ée|ées|ique|oir|age)\b|\b(?:qu|l|d|c|n|s|j)['’]|oeu|œu|aill|eill|ouill",
+        r"(?:eau|eaux|eux|euse|tion|ment|ette|aient|ez|ée|ées|ique|oir|age)\b|\b(?:qu|c|n|s|j)['’]|oeu|œu|aill|eill|ouill",
         "fr",
     ),
     (

@@ -6,12 +6,15 @@ from typing import ClassVar, Final
 from ..grammar import COMMA_NUMBER, Grammar, Number, spell
 
 _TO_EN: Final = frozenset(
-    "am vom zum dem den des im ab bis seit beim jeden einem einen ihrem ihren seinem seinen meinem meinen unserem unseren deinem deinen"
-    " diesem diesen jedem zur der".split()
+    "am vom zum dem den des im ab bis seit beim jeden einem einen ihrem ihren seinem seinen"
+    " meinem meinen unserem unseren deinem deinen diesem diesen jedem zur der".split()
 )
 _TO_E: Final = frozenset("die das diese jede".split())
 _DATIVE_LEAD = re.compile(r"\bam (?:\w+tag|Mittwoch|Sonnabend),? (?:dem |den )?$")
-_BIS_LEAD = re.compile(r"\bvom [^.]{1,30} bis (?:zum )?$")
+_BIS_LEAD = re.compile(
+    r"\bvom [^.]{1,30} bis (?:zum )?$|\b(?:am|vom|zum|ab|den|dem) [\d.]{2,11} (?:\w+ )?(?:oder|und|bis) $",
+    re.IGNORECASE,
+)
 _DATIVE: Final = frozenset("mit bei von nach seit vor aus zu ab".split())
 _DATIVE_NOUN = re.compile(r"\b(\w*(?:[Mm]eter|[Ll]iter|Tage|Pfunde))\b")
 _FEMININE = re.compile(r"\s*(?:[A-ZÄÖÜ]\w*(?:e|ung|heit|keit|schaft|ion|tät|ei|ik))\b")
@@ -26,7 +29,7 @@ class German(Grammar):
     signs: ClassVar = {
         "-": "minus",
         "+": "plus",
-        "±": "plus oder minus",
+        "±": "plus minus",
         "=": "gleich",
         "<": "kleiner als",
         ">": "größer als",

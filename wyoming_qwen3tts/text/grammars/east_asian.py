@@ -1,4 +1,4 @@
-"""What Chinese, Japanese and Korean have in common: no plural, no spaces around numbers, measure words instead of many units."""
+"""What Chinese, Japanese and Korean have in common: no plural, and no blanks around numbers."""
 
 from typing import ClassVar
 

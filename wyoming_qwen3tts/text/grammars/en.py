@@ -1,4 +1,4 @@
-"""English. Sources: CLDR 46 for units and months; The Chicago Manual of Style 9 for numbers, dates and money read aloud."""
+"""English. Sources: CLDR 46 for units and months; The Chicago Manual of Style, 9, for numbers, dates and money."""
 
 from typing import ClassVar
 
@@ -127,7 +127,6 @@ class English(Grammar):
         "Dr.": "Doctor",
         "Mr.": "Mister",
         "Mrs.": "Missus",
-        "Ms.": "Miz",
         "Prof.": "Professor",
         "w/o": "without",
         "w/": "with",
@@ -172,5 +171,9 @@ class English(Grammar):
         if second is not None:
             return f"{hour}{minutes} and {second} {'second' if second == 1 else 'seconds'}{half}"
         if minute == 0:
+            if not half and (hour == 0 or hour > 12):
+                return f"{hour} hundred" if hour else "midnight"
             return f"{hour}{half}" if half else f"{hour} o'clock"
+        if hour == 0:
+            hour, half = 12, " AM"
         return f"{hour}{minutes}{half}"

@@ -1,4 +1,4 @@
-"""Spanish. Sources: CLDR 46 for units and months; RAE, Ortografía de la lengua española (2010), VIII, for hours, dates and amounts."""
+"""Spanish. Sources: CLDR 46 for units and months; RAE, Ortografía de la lengua española (2010), VIII, for the rest."""
 
 from typing import ClassVar
 
@@ -133,7 +133,6 @@ class Spanish(Grammar):
         "EE.UU.": "Estados Unidos",
         "tel.": "teléfono",
         "temp.": "temperatura",
-        "D.": "don",
         "C/": "calle",
         "prof.": "profesor",
     }
@@ -169,4 +168,6 @@ class Spanish(Grammar):
             return f"{hour} horas, {minute} minutos y {second} segundos{part}"
         if minute == 0:
             return f"{hour}{part}" if part or 0 < hour < 13 else f"{hour} horas"
-        return f"{hour} y {minute}{part}" if minute > 9 else f"{hour} y {minute}{part}"
+        if hour > 12 and minute > 9:
+            return f"{hour} {minute}"
+        return f"{hour} y {minute}{part}"

@@ -1,4 +1,4 @@
-"""French. Sources: CLDR 46 for units and months; Grevisse, Le Bon Usage, §§ 593-608; Imprimerie nationale for hours and money."""
+"""French. Sources: CLDR 46; Grevisse, Le Bon Usage, §§ 593-608; Imprimerie nationale for hours and money."""
 
 from typing import ClassVar
 
@@ -59,7 +59,6 @@ class French(Grammar):
         "person": "par personne",
     }
     units: ClassVar = {
-        "speed-kilometer-per-hour": ("kilomètre heure", "kilomètres heure"),
         "energy-kilowatt-hour": ("kilowattheure", "kilowattheures"),
         "energy-watt-hour": ("wattheure", "wattheures"),
         "energy-megawatt-hour": ("mégawattheure", "mégawattheures"),

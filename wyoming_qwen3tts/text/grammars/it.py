@@ -155,7 +155,8 @@ class Italian(Grammar):
         return f"{amount} e {cents} {word}"
 
     def fraction_words(self, numerator: int, names: tuple[str, str]) -> str:
-        return f"{'un' if numerator == 1 else spell(numerator, 'it', 'spellout-cardinal-masculine')} {names[numerator > 1]}"
+        spoken = "un" if numerator == 1 else spell(numerator, "it", "spellout-cardinal-masculine")
+        return f"{spoken} {names[numerator > 1]}"
 
     def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         if suffix.strip(".") not in ("º", "°", "ª", "o", "a"):

@@ -1,4 +1,4 @@
-"""Portuguese. Sources: CLDR 46 for units and months; Cunha & Cintra, Nova Gramática do Português Contemporâneo, 12, for numerals."""
+"""Portuguese. Sources: CLDR 46; Cunha & Cintra, Nova Gramática do Português Contemporâneo, 12, for numerals."""
 
 from typing import ClassVar
 
@@ -134,7 +134,6 @@ class Portuguese(Grammar):
         "Nº": "número",
         "N.º": "número",
         "Av.": "avenida",
-        "R.": "rua",
         "pág.": "página",
         "máx.": "máxima",
         "mín.": "mínima",

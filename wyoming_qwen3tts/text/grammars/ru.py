@@ -1,4 +1,4 @@
-"""Russian. Sources: CLDR 46 for plural forms, units and months; Розенталь, Справочник по правописанию, §§ 164-167, for numerals."""
+"""Russian. Sources: CLDR 46 for plural forms and units; Розенталь, Справочник по правописанию, §§ 164-167."""
 
 import re
 from typing import ClassVar, Final
@@ -6,7 +6,10 @@ from typing import ClassVar, Final
 from ..grammar import COMMA_NUMBER, Grammar, Number, spell
 
 _PARTS: Final = {1: ("десятая", "десятых"), 2: ("сотая", "сотых"), 3: ("тысячная", "тысячных")}
-_NOMINATIVE_LEAD = re.compile(r"(?:\b(?:сегодня|завтра|вчера|дата|это|наступило)\s*[:,—–-]?\s*)$", re.IGNORECASE)
+_NOMINATIVE_LEAD = re.compile(
+    r"(?:\b(?:сегодня|завтра|вчера|дата|это|наступило)(?:\s(?:понедельник|вторник|среда|четверг|пятница|суббота|воскресенье))?\s*[:,—–-]?\s*)$",
+    re.IGNORECASE,
+)
 _GENITIVE: Final = frozenset("до от около более менее ниже выше свыше после без для из больше меньше".split())
 _ORDINAL_ENDINGS: Final = {
     "й": "masculine",
@@ -258,7 +261,8 @@ class Russian(Grammar):
         if period:
             hour = hour % 12 + (12 if period == "pm" else 0)
         if second is not None:
-            return f"{self.count(hour, 'duration-hour')} {self.count(minute, 'duration-minute')} {self.count(second, 'duration-second')}"
+            parts = ((hour, "duration-hour"), (minute, "duration-minute"), (second, "duration-second"))
+            return " ".join(self.count(number, unit) for number, unit in parts)
         if minute == 0:
             return self.count(hour, "duration-hour")
         return f"{hour} {minute}" if minute > 9 else f"{hour} ноль {minute}"

@@ -1,4 +1,4 @@
-"""Chinese (Mandarin). Sources: GB/T 15835-2011 for numerals in writing, CLDR 46, and the everyday short names of units."""
+"""Chinese (Mandarin). Sources: GB/T 15835-2011 for numerals, CLDR 46, and the everyday short names of units."""
 
 from typing import ClassVar
 
@@ -103,7 +103,6 @@ class Chinese(EastAsian):
         "concentr-ppb": ("ppb",),
         "mass-microgram": ("微克",),
         "mass-tonne": ("吨",),
-        "mass-kilogram": ("公斤",),
         "volume-liter": ("升",),
         "volume-milliliter": ("毫升",),
         "volume-deciliter": ("分升",),
