@@ -52,6 +52,14 @@ ALPHABET = st.sampled_from(
         "<b>",
         "\r\n",
         "\u0301",
+        "1.12. ",
+        "am 3. Mai ",
+        "das Licht ist an, ",
+        "the light is on. ",
+        "U.S. ",
+        "p. m. ",
+        "<am 3 ",
+        "5 Mio. ",
     ]
 )
 HOSTILE = (

@@ -14,7 +14,9 @@ from .vocabulary import LETTERS, SHAPES, WORDS
 
 LATIN: Final = ("de", "en", "es", "fr", "it", "pt")
 CHECKPOINTS: Final = (24, 48, 96)  # letters read before deciding; the last decides with whatever evidence there is
-LANGID_LETTERS: Final = 20  # below this py3langid guesses
+LANGID_LETTERS: Final = 20  # below this py3langid mostly guesses
+GUESS_LETTERS: Final = 8  # and below this it is not asked
+GUESS_WEIGHT: Final = 0.6
 CLEAR: Final = 2.0  # this much more evidence than for the next language decides early
 LANGID_WEIGHT: Final = 1.5  # certainty of py3langid, in small words
 SHAPE_WEIGHT: Final = 0.5
@@ -131,9 +133,10 @@ def _small_words(text: str) -> dict[str, float]:
 def _latin(text: str, scores: dict[str, float], letters: int, last: str, *, sure: bool) -> str | None:
     evidence = dict(scores)
     best, second = sorted(evidence.values(), reverse=True)[:2]
-    if letters >= LANGID_LETTERS and best - second < CLEAR:
-        for code, certainty in _identifier().rank(text):
-            evidence[code] += LANGID_WEIGHT * float(certainty)
+    if letters >= GUESS_LETTERS and best - second < CLEAR:
+        weight = LANGID_WEIGHT if letters >= LANGID_LETTERS else GUESS_WEIGHT
+        for code, certainty in _identifier().rank(_ADDRESS.sub(" ", text)):
+            evidence[code] += weight * float(certainty)
     elif not best:
         return None
     if not sure and last in evidence:

@@ -34,7 +34,16 @@ _LISTS: Final = {
         verfügbar aktualisiert aktiv inaktiv aktiviert deaktiviert gestartet beendet gestoppt automatisch rot grün
         blau gelb weiß schwarz hell dunkel groß klein hoch niedrig schnell langsam lang kurz ungefähr insgesamt tage
         wochen monate jahr jahre jahren tagen unser unsere hast bist seid wollen will möchte möchtest magst darf
-        dürfen müssen
+        dürfen müssen kontostand raumtemperatur telefon tel signal restzeit verbleibend stufe modus betrieb eingang
+        ausgang guthaben rechnung fällig lieferung geliefert servus tschüss problem saugroboter reinigt esszimmer
+        bewegungsmelder ausgelöst spülmaschine vorhang vorhänge verstehe bitteschön kinderzimmer wiederholen
+        wiederhole ventilator rauchmelder rauch feuer gas helfen heizkörper zuhause hause schlaf schlafen schläft
+        stehlampe gedimmt willkommen klingelt terrasse balkon dach treppe briefkasten wagen fahrrad hund katze
+        fernseher radio lautsprecher film nachrichten sport spielstand gewonnen verloren wetterbericht temperaturen
+        draussen heiß frisch trocken feucht nass leicht stark mäßig wolkig heiter bedeckt schneit regnet scheint weht
+        erwartet steigt sinkt fällt bleibt aufstehen aufwachen dir ihnen ihm ihn denen gehabt gewesen geworden machen
+        gemacht gesagt gesehen gegangen gekommen genommen gegeben gesetzt sofort zuerst zuletzt außerdem vielleicht
+        natürlich wirklich einfach genau fast kaum ziemlich besonders zusammen allein
     """,
     "en": """
         the a an and or but is are was were be been has have had i you he she it we they my your his her its our their
@@ -60,7 +69,14 @@ _LISTS: Final = {
         very found connected disconnected available updated active inactive activated disabled enabled automatically
         red green blue yellow white black bright dark big small high fast slow long short days weeks months year years
         us let's let me him them any some other between both won't isn't aren't didn't doesn't i'll you'll i've you've
-        what's here's he's she's chance speed file score playing reminder
+        what's here's he's she's chance speed file score playing reminder due joined balance remaining mode stage
+        input output bill delivery delivered hundred thousand problem vacuum cleaning dining triggered dishwasher
+        still curtains curtain understand nursery repeat level smoke fire gas radiator bye sleep dimmed yard terrace
+        balcony roof stairs mailbox bike dog cat tv radio speaker movie news sports game won lost forecast
+        temperatures hot fresh dry humid wet heavy moderate clear overcast snowing raining shining blowing expected
+        rises falls stays wake up made make saw seen went gone came took taken gave given put already immediately
+        maybe perhaps course really exactly almost hardly quite especially together alone like we'll they're arriving
+        arrives leaving cooking cooked oven fridge freezer
     """,
     "es": """
         el la los las un una unos unas y o pero es son era eran será está están estaba ha han había yo tú él ella
@@ -87,7 +103,16 @@ _LISTS: Final = {
         activa automáticamente rojo verde azul amarillo blanco negro oscuro grande pequeño alto rápido lento largo
         corto semanas meses año años quedan queda faltan falta añade añada escriba salido archivo ocupa conexión sala
         pi valor habitación abajo arriba estoy quiere podría debe nueva todos todas reproduciendo ambiente resultado
-        recuerda recordatorio terminada
+        recuerda recordatorio terminada saldo debes barato caro modo entrada salida factura entrega señal cuenta
+        problema robot aspira comedor aspiradora activado lavavajillas marcha cortinas cortina entender repite repetir
+        ventilador nivel humo fuego gas ayudar ayudarte radiador descanses descansa pie atenuada bienvenido bienvenida
+        patio terraza balcón tejado escalera buzón bicicleta perro gato televisión tele radio altavoz película
+        noticias deportes partido ganado perdido pronóstico temperaturas caliente fresco seco húmedo mojado ligero
+        fuerte moderado despejado cubierto nieva llueve brilla sopla espera sube despertar buen ser haber sido hacer
+        dicho decir visto ver ido ir venido tomado dado puesto poner ya pronto enseguida quizás quizá realmente justo
+        exactamente casi apenas bastante especialmente juntos estas estos esta este ese esa eso aquel mucho mucha
+        muchos poco poca pocos otro otros nuestra nuestro llegará llega sale horno nevera congelador cocinar tengo
+        tenemos fue descargada
     """,
     "fr": """
         le la les l un une des du de d et ou mais est sont était étaient sera a ont avait je tu il elle nous vous ils
@@ -115,7 +140,15 @@ _LISTS: Final = {
         désactivé automatiquement rouge vert bleu jaune blanc noir clair sombre grand petit haut bas rapide lent long
         court semaines mois an ans année reste restent ajoutez ajoute écrivez installée fichier connexion pièce vaut
         valeur attend attendu prévu été fines matin soir midi minuit dont ces leurs suis es sommes êtes étais serai
-        fin lancement lecture rappel
+        fin lancement lecture rappel solde depuis pompe débite libres libre signal mode entrée sortie facture
+        livraison livré cher problème aspirateur nettoie manger détecteur déclenché introuvable vaisselle tourne
+        rideaux rideau compris comprends plaisir répétez répète ventilateur niveau fumée feu gaz aider puis-je
+        radiateur coupé revoir bientôt dors dormez lampadaire tamisé bienvenue sonne cour terrasse balcon toit
+        escalier boîte vélo chien chat télévision télé radio enceinte film nouvelles infos sport match gagné perdu
+        prévisions températures frais sec humide mouillé léger fort modéré dégagé couvert pleut brille souffle monte
+        descend réveil réveille bon être avoir eu faire dire vu allé aller venu venir pris prendre donné mettre déjà
+        tôt suite peut-être vraiment juste exactement presque peine assez surtout ensemble seul seule celui celle ceux
+        beaucoup peu autre autres arrive arrivera part four frigo congélateur cuisson avez avons d'ici
     """,
     "it": """
         il lo la i gli le un uno una e o ma è sono era erano sarà ha hanno aveva io tu lui lei noi voi loro mio tuo
@@ -145,6 +178,16 @@ _LISTS: Final = {
         lento lungo corto settimane mesi anno anni mancano manca restano resta aggiungi scrivi installata file occupa
         connessione stanza vale valore previsti previsto uscito uscita indirizzo arrivati arrivato impostata impostato
         questi quello riproduzione promemoria mattina sera mezzanotte mezzogiorno greco frutta dell all nell sull dall
+        saldo devi deve liberi libero forno modo entrata fattura consegna segnale bolletta corrente usa wi-fi problema
+        problemi nessun robot pulisce pranzo pranzare attivata lavastoviglie funzione tende tenda capisco capire
+        piacere ripeti ripetere ventilatore livello fumo fuoco gas aiutarti aiutare termosifone completata arrivederci
+        presto dormi dormire terra attenuata bentornato bentornata cortile terrazza balcone tetto scale cassetta bici
+        cane gatto televisione radio altoparlante film notizie sport partita vinto perso previsioni temperature fresco
+        secco umido bagnato leggero forte moderato sereno coperto nevica piove splende soffia sale scende rimane
+        svegliati buon essere avere stato stata fare detto dire visto vedere andato andare venuto venire preso
+        prendere dato messo mettere già subito forse davvero proprio esattamente quasi appena abbastanza soprattutto
+        insieme quella quelle quei molti poco pochi altro altri nostro nostra arriverà arriva parte frigo congelatore
+        cottura hai abbiamo devo vuole
     """,
     "pt": """
         o a os as um uma entendi uns umas e ou mas é são era eram será está estão estava tem têm tinha eu tu ele ela
@@ -172,7 +215,16 @@ _LISTS: Final = {
         grande pequeno alto baixo rápido lento longo curto semanas meses ano anos faltam falta restam adicione escreva
         saiu resultado finas dra arquivo ocupa conexão vale pi valor chegaram chegou maçãs leva definido definida
         nosso nossa quanto reprodução tocando lembrete manhã madrugada meia esperados choveram choveu sopra ficou fica
-        pôde num numa dum duma
+        pôde num numa dum duma saldo deve barato caro modo entrada saída fatura conta entrega sinal resta problema
+        problemas robô limpando jantar louças louça ainda funcionando cortinas cortina fechadas compreendo entender
+        repita repetir ventilador nível fumaça fumo fogo gás ajudar radiador aquecedor carregamento concluído
+        concluída logo durma dormir luminária reduzida bem-vindo bem-vinda quintal terraço varanda telhado escada
+        bicicleta cachorro cão gato televisão rádio coluna filme notícias esportes jogo ganhou perdeu previsão
+        temperaturas quente fresco seco úmido molhado leve forte moderado limpo encoberto neva chove brilha esperado
+        sobe desce permanece acorde ser ter sido fazer dito dizer visto ver ido ir vindo vir tomado dado posto já
+        breve imediatamente talvez realmente justo exatamente quase mal bastante principalmente juntos sozinho essa
+        esse isto aquele muita muitos pouco poucos outro outros chegará chega sai forno geladeira congelador cozinhar
+        tenho temos foi dela dele
     """,
 }
 
