@@ -73,15 +73,25 @@ CLOSING: Final = {code: frozenset(words.split()) for code, words in _CLOSING.ite
 
 # "e.g", "z.B": what only one language writes is told from any text, before its language is clear.
 _KNOWN: Final = frozenset().union(*OPEN.values(), *CLOSING.values())
+_CLOSING_LETTERS: Final = frozenset(word for words in CLOSING.values() for word in words if len(word) == 1)
 _MAGNITUDES: Final = frozenset(("mio", "mrd", "tsd", "mln", "тыс", "млн", "млрд"))  # always followed by what they count
-_TITLES: Final = "dr dra mr mrs sr sra srta sig sigg dott prof mme mlle hr"
+_UNITS: Final = frozenset(("min", "std", "sek", "sec", "seg", "st", "cm", "mm", "km", "kg"))
+_TITLES: Final = "dr dra mr mrs sr sra srta sig sigg dott prof mme mlle hr fr bzw"
 _DOTTED: Final = frozenset(word for words in OPEN.values() for word in words if "." in word) | frozenset(
     _TITLES.split()
 )
 
-_GERMAN_MONTHS: Final = frozenset(
-    "januar jänner jan februar feber feb märz mär april apr mai juni jun juli jul august aug september sep sept"
-    " oktober okt november nov dezember dez".split()
+# German writes every noun with a capital, so only these words show that a new sentence has begun.
+_GERMAN_STARTERS: Final = frozenset(
+    "aber alle alles als also am an auch auf aus bald bei beide bis bitte da dabei dafür damit danach dann "
+    "daran darf darum das dass dazu dein deine dem den denn der derzeit deshalb dich die diese dieser dieses "
+    "dir doch dort draußen drinnen du ein eine einen einer eins er erst es etwas euer für gegen genau gestern "
+    "gibt gleich gut hallo hast hat heute hier hinter ich ihr ihre im immer in ist ja jede jeder jedes jetzt "
+    "kann kannst kein keine klar können leider mach mal man mein meine mit möchtest morgen nach nein nicht "
+    "noch nun nur ob oder ohne okay schalte schon sehr seit sie sind so sobald sogar soll sollen sonst spiele "
+    "später stelle super tschüss über um und uns unser unter viel viele vielen vielleicht von vor wann war "
+    "waren warum was weil weiter welche wenn wer werde werden wie wieder willst wir wird wo wohin würde zu "
+    "zuerst zum zur zurzeit zwischen übrigens außerdem trotzdem während".split()
 )
 # A number after one of these is an ordinal in German: "am 3. Mai", "im 2. Stock", "der 1. Alarm".
 _BEFORE_ORDINAL: Final = frozenset(
@@ -122,16 +132,21 @@ def judge(before: str, language_of: Callable[[str], str]) -> Stop:
             if len(word) == 1 and word.isalpha()
             else _by_shape(word)
         )
+    if len(word) == 1 and not after_number and joined not in _KNOWN and word not in _CLOSING_LETTERS and word.isalpha():
+        return _letter(shown, previous, after_number=False)
     language = language_of(before)
     if _DAY_AND_MONTH.fullmatch(shown) and language == "de":
-        return Stop.INSIDE if previous in _BEFORE_ORDINAL else Stop.ASK_NEXT
+        return Stop.INSIDE if previous in _BEFORE_ORDINAL else Stop.ASK_WORD
     if _NUMBER.fullmatch(shown):
         return _number(shown, previous, language)
     if _ROMAN.fullmatch(shown) and language == "de" and len(shown) > 1:
         return Stop.ASK_NEXT
-    if joined in CLOSING[language] or (word in CLOSING[language] and not (word in OPEN[language] and not after_number)):
-        return Stop.ASK_NEXT
-    if word in OPEN[language] and not after_number and not _sentence_word(shown, language, previous):
+    is_open = word in OPEN[language] and not (after_number and (len(word) == 1 or word in _UNITS))
+    if word == "st" and (match[1] or "")[:1].isupper():
+        return Stop.ASK_NEXT  # "5 Elm St. The house", but "in St. Louis"
+    if joined in CLOSING[language] or (word in CLOSING[language] and not is_open):
+        return Stop.ASK_WORD if language == "de" else Stop.ASK_NEXT
+    if is_open and not _sentence_word(shown, language, previous):
         return Stop.INSIDE
     if len(word) == 1 and word.isalpha():
         return _letter(shown, previous, after_number=after_number)
@@ -183,9 +198,9 @@ def _sentence_word(shown: str, language: str, previous: str) -> bool:
     )
 
 
-def is_german_month(word: str) -> bool:
-    """Whether a number and a full stop before this word are a day: "3. Mai"."""
-    return word.casefold().strip(".,;:!?") in _GERMAN_MONTHS
+def starts_german_sentence(word: str) -> bool:
+    """Whether a word with a capital behind a German abbreviation or number begins a sentence."""
+    return word.casefold().strip('.,;:!?…"“”„»') in _GERMAN_STARTERS or not word[:1].isalpha()
 
 
 def _number(shown: str, previous: str, language: str) -> Stop:

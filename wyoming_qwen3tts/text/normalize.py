@@ -19,7 +19,8 @@ _EAST_ASIAN_BLANK = re.compile(
     rf"(?<=[{_EAST_ASIAN}]) (?=[{_EAST_ASIAN}\d\ue000-\ue009])|(?<=[\d\ue000-\ue009]) (?=[{_EAST_ASIAN}])"
 )
 _WEEKDAYS: Final = frozenset("Mo. Di. Mi. Do. Sa. So.".split())
-_BEFORE_WEEKDAY = re.compile(r"\b(?:am|bis|von|vom|ab|und|jeden|nächsten)\s$")
+_BEFORE_WEEKDAY = re.compile(r"\b(?:am|bis|von|vom|ab|und|jeden|nächsten)\s$", re.IGNORECASE)
+_UNIT_LIKE: Final = frozenset("min мин вт г д кв st std sek".split())
 _STREET = re.compile(r"(?<=[a-z] )St\.(?=\s+[a-z\d]|,|\s*$)")
 _SAINT = re.compile(r"\bSt\.(?=\s+[A-Z])")
 _WHOLE = re.compile(r"(?<![\w])\d{1,15}(?!\w)")
@@ -94,7 +95,7 @@ def _abbreviation(match: re.Match[str], words: dict[str, str]) -> str | None:
         return None  # at the end of a text "so." and "no." are words
     if written in _WEEKDAYS and not (_BEFORE_WEEKDAY.search(text[: match.start()]) or re.match(r",?\s\d", rest)):
         return None  # "So. Jetzt geht es los."
-    if re.search(r"\d\s?$", text[: match.start()]):
+    if written.casefold().strip(".") in _UNIT_LIKE and re.search(r"\d\s?$", text[: match.start()]):
         return None  # "5 min.", "760 Вт": a unit
     if re.match(r"\s+[A-ZÄÖÜ]\w*\s", rest) and written.casefold() in ("etc.", "usw.", "ecc."):
         return f"{words[written]}."

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from .context import text_before, word_before
+from .full_stop import starts_german_sentence
 from .grammar import LEFT, RIGHT, Grammar, spell
 from .rule import Rule, alternatives
 from .units import DASH, spoken_range
@@ -130,6 +131,9 @@ def _ordinal(match: re.Match[str], grammar: Grammar) -> str | None:
         and not re.match(r"\s(?:\w+e?)?(?:Platz|Stock|Etage|Mal)", after)
     ):
         return None  # "1. Milch kaufen" is a list number
+    following = after.split(maxsplit=1)[:1]
+    if grammar.code == "de" and following and following[0][0].isupper() and starts_german_sentence(following[0]):
+        return None  # "Es sind 23. Morgen wird es wärmer."
     return grammar.ordinal(int(match[1]), match[2].casefold(), before, after)
 
 

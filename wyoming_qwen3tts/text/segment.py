@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Final
 
 from .code_block import MARKERS
-from .full_stop import Stop, goes_on, is_german_month, judge
+from .full_stop import Stop, goes_on, judge, starts_german_sentence
 
 SHORTEST_CHARS: Final = (
     12  # a shorter fragment joins the next: very short inputs make the model run away (vllm-omni#4576)
@@ -177,7 +177,7 @@ class Splitter:
             return _Verdict.WAIT
         if stop is Stop.ASK_WORD and comes_more and start + len(next_word) == len(self._text):
             return _Verdict.WAIT
-        if stop is Stop.ASK_WORD and is_german_month(next_word):
+        if stop is Stop.ASK_WORD and next_word and not starts_german_sentence(next_word):
             stop = Stop.INSIDE
         if stop in (Stop.ASK_NEXT, Stop.ASK_WORD):
             stop = Stop.INSIDE if goes_on(next_word) else Stop.END
