@@ -26,7 +26,7 @@ _EMOJI = re.compile(
 _ARROWS: Final = frozenset("←→↔⇒⇐⇔➜➔➡⟶↑↓⬆⬇")
 # Wide forms of East Asian typing and letter-like symbols: ％ ℃ ㎡ ① become what their plain forms are.
 _WIDE = re.compile(
-    "[\uff03-\uff06\uff0b\uff0d\uff0f-\uff19\uff1c-\uff1e\uff20-\uff3a\uff41-\uff5a\uff5e\uffe0-\uffe6\u2460-\u2473\u2103\u2109\u3371-\u33df\ufb00-\ufb06]"
+    "[\uff03-\uff06\uff0b\uff0d\uff0f-\uff19\uff1c-\uff1e\uff20-\uff3a\uff41-\uff5a\uff5e\uffe0-\uffe6\u2080-\u2089\u2460-\u2473\u2103\u2109\u3371-\u33df\ufb00-\ufb06]"
     "|(?<=[0-9\uff10-\uff19])[\uff0e\uff1a\uff0c](?=[0-9\uff10-\uff19])"
 )
 
@@ -50,7 +50,7 @@ _CODE = re.compile(r"(`+)([^`]+)\1")
 _EMPHASIS = re.compile(
     r"(?<![\w*])(\*{1,3}|_{1,3}|~~)(?=[^\s*_~])([^*~\n]*?[^\s*_~])\1(?!\w)|(\*{2,3})(?=\S)([^*\n]*[^\s*])\3"
 )
-_LEFTOVER = re.compile(r"(?<!\d)\*+|\*+(?!\d| \d)|\*{2,}|(?<!\w)_+|_+(?!\w)|~~+|`+|\\(?=[*_#`~\[\]()>|])")
+_LEFTOVER = re.compile(r"(?<!\d)(?<!\d )\*+|\*+(?! ?\d)|\*{2,}|(?<!\w)_+|_+(?!\w)|~~+|`+|\\(?=[*_#`~\[\]()>|])")
 _INNER_UNDERSCORE = re.compile(r"(?<=\w)_+(?=\w)")
 _CELL = re.compile(r"^[ \t]*\|[ \t]*|[ \t]*\|[ \t]*$", re.MULTILINE)
 _CELLS = re.compile(r"[ \t]*\|+[ \t]*")

@@ -20,14 +20,17 @@ GUESS_WEIGHT: Final = 0.6
 CLEAR: Final = 2.0  # this much more evidence than for the next language decides early
 LANGID_WEIGHT: Final = 1.5  # certainty of py3langid, in small words
 SHAPE_WEIGHT: Final = 0.5
-LOYALTY: Final = 0.4  # what the language spoken so far is worth, in small words
+LOYALTY: Final = 0.8  # what the language spoken so far is worth, in small words
+LEANING: Final = 0.4  # and what the configured one is
 
 _LETTER = re.compile(r"[^\W\d_]")
 _WORD = re.compile(r"[^\W\d_]{2,}(?:['’][^\W\d_]+)*|[^\W\d_](?:['’][^\W\d_]+)+|[^\W\d_](?!\.|['’])")
 _REST_OF_WORD = re.compile(r"[A-Za-z\u00aa-\u024f\u0400-\u04ff'’]*")
 _ADDRESS = re.compile(
-    r"\S*(?:://|@|www\.)\S*|\b[\w-]+(?:\.[\w-]+)+\b|\]\([^\s)]*\)|\d+[.,\d]*\s?(?:[kMG]?Wh?|min|[kcmµ]?[mgls]|[kM]?Hz|h|[GM]B|ppm|km/h)\b"
+    r"\S*(?:://|@|www\.)\S*|\b[\w-]+(?:\.[\w-]+)+\b|\]\([^\s)]*\)|°\s?[CF]\b"
+    r"|\d+[.,\d]*\s?(?:[kMG]?Wh?|min|[kcmµ]?[mgls]|[kM]?Hz|h|[GM]B|ppm|km/h)\b"
 )
+_VOWELS: Final = frozenset("aeioyàèéóáù")
 _SHAPES = tuple((re.compile(shape), code) for shape, code in SHAPES)
 _HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]")
 _KANA = re.compile(r"[\u3041-\u30fa\u30fd-\u30ff\uff66-\uff9d]")
@@ -58,7 +61,7 @@ def warm() -> None:
 def detect(text: str, last: str | None = None, fallback: str = "en") -> str:
     """The language of ``text``; short or undecidable text stays in ``last``, or else in ``fallback``."""
     known = last or fallback
-    return decided(text, known) or _decide(text, known, sure=False) or known
+    return decided(text, known) or _decide(text, known, sure=False, loyalty=LOYALTY if last else LEANING) or known
 
 
 def decided(text: str, last: str) -> str | None:
@@ -87,7 +90,7 @@ def _heads(text: str) -> Iterator[tuple[str, bool]]:
         checkpoint = next(checkpoints)
 
 
-def _decide(text: str, last: str, *, sure: bool) -> str | None:
+def _decide(text: str, last: str, *, sure: bool, loyalty: float = 0.0) -> str | None:
     latin = len(_LATIN.findall(text))
     script, letters = _script(text, last)
     scores = _small_words(text) if latin else {}
@@ -95,7 +98,7 @@ def _decide(text: str, last: str, *, sure: bool) -> str | None:
     # "正在播放 Bohemian Rhapsody" is Chinese: a title has no small words of a sentence around it.
     if script and (latin <= letters or best < 2 or latin < 4 * letters):
         return script
-    return _latin(text, scores, latin, last, sure=sure) if latin else None
+    return _latin(text, scores, latin, {last: loyalty}, sure=sure) if latin else None
 
 
 def _script(text: str, last: str) -> tuple[str | None, int]:
@@ -119,6 +122,8 @@ def _small_words(text: str) -> dict[str, float]:
     text = _ADDRESS.sub(" ", text)
     folded = text.casefold().replace("’", "'") if "ß" not in text else text.lower().replace("’", "'")
     for word in set(_WORD.findall(folded)):
+        if len(word) == 1 and word not in _VOWELS:
+            continue  # "C", "L": a unit or a letter, not an elided article
         for part in {word, *word.split("'")}:
             for code in (codes := WORDS.get(part, ())):
                 scores[code] += 1 / len(codes)
@@ -130,7 +135,7 @@ def _small_words(text: str) -> dict[str, float]:
     return scores
 
 
-def _latin(text: str, scores: dict[str, float], letters: int, last: str, *, sure: bool) -> str | None:
+def _latin(text: str, scores: dict[str, float], letters: int, leaning: dict[str, float], *, sure: bool) -> str | None:
     evidence = dict(scores)
     best, second = sorted(evidence.values(), reverse=True)[:2]
     if letters >= GUESS_LETTERS and best - second < CLEAR:
@@ -139,8 +144,8 @@ def _latin(text: str, scores: dict[str, float], letters: int, last: str, *, sure
             evidence[code] += weight * float(certainty)
     elif not best:
         return None
-    if not sure and last in evidence:
-        evidence[last] += LOYALTY
+    for code in leaning.keys() & evidence.keys():
+        evidence[code] += leaning[code]
     ranked = sorted(evidence, key=evidence.__getitem__, reverse=True)
     if sure and evidence[ranked[0]] - evidence[ranked[1]] < CLEAR:
         return None

@@ -27,6 +27,7 @@ _VULGAR: Final = {
 }
 _VULGAR_NUMBER = re.compile(rf"(?:(\d+)\s?)?([{''.join(_VULGAR)}])")
 _TIMES = re.compile(r"(?<=[\d\ue000-\ue009])\s?[x×*·]\s?(?=[\d\ue000-\ue009])")
+_DIVIDED = re.compile(r"(?<=\d) / (?=\d)")
 _FRACTION = re.compile(rf"{LEFT}(?:(\d{{1,3}})\s)?(\d{{1,2}})[/⁄](\d{{1,3}})(?![0-9/]|[.,]\d|\s?%)")
 _ORDINAL_SUFFIX: Final = {
     "en": r"(st|nd|rd|th)\b",
@@ -82,6 +83,7 @@ def _plain_rules(grammar: Grammar) -> list[Rule]:
         Rule("number", chain, lambda match: link.join(re.findall(r"\d+", match[0])), "-–"),
         Rule("ratio", ratio, lambda match: f"{match[1]}{gap}{grammar.signs['ratio']}{gap}{match[2]}", ":"),
         Rule("range", span, lambda match: _range(match, grammar), "0"),
+        Rule("sign", _DIVIDED, f"{gap}{grammar.signs['÷']}{gap}", "/"),
         Rule("sign", _TIMES, f"{gap}{grammar.signs['×']}{gap}", "x×*·"),
         Rule("sign", signed, lambda match: say(parse(match["sign"] + match["number"])), "0"),
         Rule("number", odd, lambda match: _plain(match, grammar), "0"),

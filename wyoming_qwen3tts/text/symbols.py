@@ -62,7 +62,7 @@ def rules(grammar: Grammar) -> list[Rule]:
     def about(match: re.Match[str]) -> str:
         if _ABOUT_WORD.search(match.string[: match.start()]):
             return ""
-        touches = match.start() and not match.string[match.start() - 1].isspace()
+        touches = match.start() and match.string[match.start() - 1].isalnum()
         return (gap if touches else "") + signs["~"] + gap
 
     return [

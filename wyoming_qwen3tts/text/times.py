@@ -134,5 +134,5 @@ def _lettered_rules(grammar: Grammar) -> list[Rule]:
 
 def _clock(grammar: Grammar, hour: str, minute: str, second: str | None, period: str | None) -> str:
     return grammar.clock(
-        int(hour), int(minute), int(second) if second else None, f"{period.lower()}m" if period else ""
+        int(hour), int(minute), int(second) if second and int(second) else None, f"{period.lower()}m" if period else ""
     )

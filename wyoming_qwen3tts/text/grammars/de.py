@@ -57,6 +57,7 @@ class German(Grammar):
         "#": "Nummer",
     }
     per: ClassVar = {
+        "gallon": "pro Gallone",
         "hour": "pro Stunde",
         "second": "pro Sekunde",
         "minute": "pro Minute",
@@ -73,6 +74,7 @@ class German(Grammar):
         "person": "pro Person",
     }
     units: ClassVar = {
+        "count-piece": ("Stück",),
         "energy-watt-hour": ("Wattstunde", "Wattstunden"),
         "energy-megawatt-hour": ("Megawattstunde", "Megawattstunden"),
         "concentr-ppm": ("ppm",),

@@ -60,6 +60,8 @@ class English(Grammar):
         "gallon": "per gallon",
     }
     units: ClassVar = {
+        "concentr-permille": ("per mille",),
+        "pressure-millimeter-ofhg": ("millimeter of mercury", "millimeters of mercury"),
         "temperature-generic": ("degree", "degrees"),
         "energy-kilowatt-hour": ("kilowatt hour", "kilowatt hours"),
         "energy-watt-hour": ("watt hour", "watt hours"),

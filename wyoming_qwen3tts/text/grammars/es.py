@@ -43,6 +43,7 @@ class Spanish(Grammar):
         "#": "número",
     }
     per: ClassVar = {
+        "gallon": "por galón",
         "hour": "por hora",
         "second": "por segundo",
         "minute": "por minuto",

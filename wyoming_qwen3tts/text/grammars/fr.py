@@ -43,6 +43,7 @@ class French(Grammar):
         "#": "numéro",
     }
     per: ClassVar = {
+        "gallon": "par gallon",
         "hour": "par heure",
         "second": "par seconde",
         "minute": "par minute",

@@ -43,6 +43,7 @@ class Italian(Grammar):
         "#": "numero",
     }
     per: ClassVar = {
+        "gallon": "al gallone",
         "hour": "all'ora",
         "second": "al secondo",
         "minute": "al minuto",
@@ -59,6 +60,7 @@ class Italian(Grammar):
         "person": "a persona",
     }
     units: ClassVar = {
+        "digital-byte": ("byte",),
         "pressure-bar": ("bar",),
         "duration-day": ("giorno", "giorni"),
         "energy-watt-hour": ("wattora",),

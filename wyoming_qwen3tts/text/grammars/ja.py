@@ -43,6 +43,7 @@ class Japanese(EastAsian):
         "#": "番",
     }
     per: ClassVar = {
+        "gallon": "1ガロンあたり",
         "hour": "毎時",
         "second": "毎秒",
         "minute": "毎分",

@@ -45,6 +45,7 @@ class Korean(EastAsian):
         "#": "번",
     }
     per: ClassVar = {
+        "gallon": "갤런당 ",
         "hour": "시간당 ",
         "second": "초당 ",
         "minute": "분당 ",
@@ -61,6 +62,8 @@ class Korean(EastAsian):
         "person": "1인당 ",
     }
     units: ClassVar = {
+        "energy-joule": ("줄",),
+        "pressure-millimeter-ofhg": ("수은주밀리미터",),
         "temperature-celsius": ("섭씨 {}도",),
         "temperature-fahrenheit": ("화씨 {}도",),
         "concentr-percent": ("퍼센트",),

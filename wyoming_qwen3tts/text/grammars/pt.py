@@ -43,6 +43,7 @@ class Portuguese(Grammar):
         "#": "número",
     }
     per: ClassVar = {
+        "gallon": "por galão",
         "hour": "por hora",
         "second": "por segundo",
         "minute": "por minuto",

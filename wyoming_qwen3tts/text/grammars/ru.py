@@ -72,6 +72,7 @@ class Russian(Grammar):
         "#": "номер",
     }
     per: ClassVar = {
+        "gallon": "за галлон",
         "hour": "в час",
         "second": "в секунду",
         "minute": "в минуту",

@@ -44,6 +44,7 @@ class Chinese(EastAsian):
         "#": "号",
     }
     per: ClassVar = {
+        "gallon": "每加仑",
         "hour": "每小时",
         "second": "每秒",
         "minute": "每分钟",
@@ -60,6 +61,13 @@ class Chinese(EastAsian):
         "person": "每人",
     }
     units: ClassVar = {
+        "area-square-centimeter": ("平方厘米",),
+        "length-decimeter": ("分米",),
+        "length-nanometer": ("纳米",),
+        "length-yard": ("码",),
+        "power-gigawatt": ("吉瓦",),
+        "volume-gallon": ("加仑",),
+        "pressure-millimeter-ofhg": ("毫米汞柱",),
         "concentr-percent": ("百分之{}",),
         "temperature-generic": ("度",),
         "length-kilometer": ("公里",),
