@@ -17,6 +17,7 @@ _ISO = re.compile(
 )
 _YEAR_FIRST = re.compile(rf"{LEFT}({_YEAR})[./]({_MONTH})[./]({_DAY})(?![0-9]|[./]\d)")
 _DOTTED = re.compile(rf"{LEFT}({_DAY})\.\s?({_MONTH})\.(?:\s?({_YEAR}|\d\d(?![\d:])))?(?!\d|\.\d)")
+_DOTTED_SPAN = re.compile(rf"{LEFT}({_DAY})\.\s?[-–]\s?({_DAY})\.\s?({_MONTH})\.(?:\s?({_YEAR}))?(?!\d|\.\d)")
 _SLASHED = re.compile(rf"{LEFT}({_DAY})([/-])({_DAY})\2({_YEAR}|\d\d)(?![0-9]|[/-]\d)")
 _SLASHED_SHORT = re.compile(rf"{LEFT}({_DAY})/({_DAY})(?![0-9/%]|[.,]\d)")
 # "26.11 или 27.11": Russian decimals have a comma, so this is a day, unless a unit follows.
@@ -67,6 +68,8 @@ def rules(grammar: Grammar) -> list[Rule]:
         Rule("date", _SLASHED_SHORT, short, "/"),
     ]
     if grammar.code in ("de", "ru", "it", "fr", "es", "pt", "en"):
+        if grammar.code == "de":
+            found.append(Rule("date", _DOTTED_SPAN, lambda match: _german_span(match, grammar), "."))
         found.append(Rule("date", _DOTTED, lambda match: _dotted(match, grammar), "."))
     if grammar.code == "ru":
         found.append(Rule("date", _RUSSIAN_SHORT, lambda match: _date(grammar, match, match[1], match[2], ""), "."))
@@ -80,6 +83,14 @@ def _iso(match: re.Match[str], grammar: Grammar) -> str | None:
         return spoken
     clock = grammar.clock(int(match[4]), int(match[5]), int(match[6]) if match[6] and int(match[6]) else None, "")
     return {"ko": " ", "ja": "", "zh": ""}.get(grammar.code, ", ").join((spoken, clock))
+
+
+def _german_span(match: re.Match[str], grammar: Grammar) -> str:
+    """ "24.-26.12.2026"."""
+    lead = f"{text_before(match)}vom "
+    month, year = int(match[3]), match[4] or ""
+    first = grammar.date(int(match[1]), month, "", lead).rpartition(" ")[0]
+    return f"{first} bis {grammar.date(int(match[2]), month, year, lead)}"
 
 
 def _dotted(match: re.Match[str], grammar: Grammar) -> str | None:
@@ -176,4 +187,7 @@ def _span(grammar: Grammar, match: re.Match[str], months: dict[str, int]) -> str
         if grammar.code != "en":
             return None
         return f"{grammar.ordinal(first, 'th', '', '')} {link} {grammar.written_date(last, month, year, 'the ', 'dm')}"
+    if grammar.code == "en":
+        last_day = grammar.written_date(last, month, year, "the ", "dm")
+        return f"the {grammar.range(grammar.ordinal(first, 'th', '', '') or '', last_day)}"
     return grammar.range(str(first), grammar.written_date(last, month, year, "the ", "dm"))

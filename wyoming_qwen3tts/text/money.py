@@ -57,11 +57,13 @@ def rules(grammar: Grammar) -> list[Rule]:
     suffix_span = re.compile(
         rf"{LEFT}(?P<first>{number})(?:\s?(?:{before}))?{DASH}(?P<last>{number})\s?(?P<currency>{after}){RIGHT}"
     )
+    lone = re.compile(rf"(?P<currency>[€$£¥₽₩₹]){PER}")
     return [
         Rule("money", prefix_span, money.span, "0"),
         Rule("money", suffix_span, money.span, "0"),
         Rule("money", prefix, money.amount, "0"),
         Rule("money", suffix, money.amount, "0"),
+        Rule("money", lone, money.lone, "€$£¥₽₩₹"),
     ]
 
 
@@ -105,6 +107,17 @@ class _Money:
             return spoken_range(match, grammar, grammar.money(first, code), grammar.money(last, code))
         word = self._form(code, 2 if grammar.code == "ru" else grammar.plural(last))
         return spoken_range(match, grammar, grammar.say(first), grammar.say(last)) + self._gap + word
+
+    def lone(self, match: re.Match[str]) -> str | None:
+        """A sign without an amount: "€/kWh"."""
+        code = self.after[match["currency"]]
+        if code not in self._grammar.currencies:
+            return None
+        name = self._form(code, 2)
+        if match["per"]:
+            per = self._grammar.per[per_name(match["per"])]
+            name = f"{name} {per}" if self._gap else per + name
+        return f"{self._gap}{name}{self._gap}"
 
     def _form(self, code: str, form: int) -> str:
         forms = self._grammar.currencies[code][0]

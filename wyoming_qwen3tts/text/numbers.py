@@ -27,6 +27,18 @@ _VULGAR: Final = {
 }
 _VULGAR_NUMBER = re.compile(rf"(?:(\d+)\s?)?([{''.join(_VULGAR)}])")
 _TIMES = re.compile(r"(?<=[\d\ue000-\ue009])\s?[x×*·]\s?(?=[\d\ue000-\ue009])")
+_PAGES: Final = frozenset("page seite página pagina страница стр folge teil part step schritt étape paso".split())
+_OF: Final = {"de": "von", "en": "of", "fr": "sur", "es": "de", "it": "di", "pt": "de", "ru": "из"}
+_HALF_HOUR = re.compile(r"(?<![\d/])(?:1/2|½) ?(?:Stunde|hour|hora|heure|ora|часа)\b")
+_HALF_HOURS: Final = {
+    "de": "eine halbe Stunde",
+    "en": "half an hour",
+    "es": "media hora",
+    "fr": "une demi-heure",
+    "it": "mezz'ora",
+    "pt": "meia hora",
+    "ru": "полчаса",
+}
 _DIVIDED = re.compile(r"(?<=\d) / (?=\d)")
 _FRACTION = re.compile(rf"{LEFT}(?:(\d{{1,3}})\s)?(\d{{1,2}})[/⁄](\d{{1,3}})(?![0-9/]|[.,]\d|\s?%)")
 _ORDINAL_SUFFIX: Final = {
@@ -64,6 +76,7 @@ def marked_rules(grammar: Grammar) -> list[Rule]:
 def rules(grammar: Grammar) -> list[Rule]:
     """The rules for bare numbers, in the order they must be tried."""
     return [
+        Rule("fraction", _HALF_HOUR, lambda match: _HALF_HOURS.get(grammar.code), "½/"),
         Rule("fraction", _VULGAR_NUMBER, lambda match: _vulgar(match, grammar), "".join(_VULGAR)),
         Rule("fraction", _FRACTION, lambda match: _fraction(match, grammar), "/⁄"),
         *_plain_rules(grammar),
@@ -76,11 +89,11 @@ def _plain_rules(grammar: Grammar) -> list[Rule]:
     chain = re.compile(rf"{LEFT}\d{{1,6}}(?:[-–]\d{{1,6}}){{2,8}}(?![0-9A-Za-z])")
     link = {"ja": "の", "zh": "杠", "ko": " 다시 "}.get(grammar.code, " ")
     ratio = re.compile(rf"{LEFT}(\d{{1,3}}):(\d{{1,3}})(?![\d:])")
-    span = re.compile(rf"{LEFT}(?P<first>{number}){DASH}(?P<last>{number})(?![0-9A-Za-z]|[-–.,:/]\d)")
+    span = re.compile(rf"{LEFT}(?P<first>{number}){DASH}(?P<last>{number})(?![0-9A-Za-wyz]|[-–.,:/]\d)")
     signed = re.compile(rf"{LEFT}(?P<sign>[-−–+±])\s?(?P<number>{number})(?!\d)")
     odd = re.compile(rf"(?<![0-9.,])(?P<number>{number})(?![0-9]|[.,]\d)")
     found = [
-        Rule("number", chain, lambda match: link.join(re.findall(r"\d+", match[0])), "-–"),
+        Rule("number", chain, lambda match: _chain(match, grammar, link), "-–"),
         Rule("ratio", ratio, lambda match: f"{match[1]}{gap}{grammar.signs['ratio']}{gap}{match[2]}", ":"),
         Rule("range", span, lambda match: _range(match, grammar), "0"),
         Rule("sign", _DIVIDED, f"{gap}{grammar.signs['÷']}{gap}", "/"),
@@ -89,6 +102,12 @@ def _plain_rules(grammar: Grammar) -> list[Rule]:
         Rule("number", odd, lambda match: _plain(match, grammar), "0"),
     ]
     return ([_magnitude_rule(grammar)] if grammar.code in ("de", "ru") else []) + found
+
+
+def _chain(match: re.Match[str], grammar: Grammar, link: str) -> str:
+    """ "1-2-3"; so many digits that it must be a telephone number are read one by one."""
+    groups = re.findall(r"\d+", match[0])
+    return ", ".join(map(grammar.digits, groups)) if len("".join(groups)) > 9 else link.join(groups)
 
 
 def _magnitude_rule(grammar: Grammar) -> Rule:
@@ -122,6 +141,8 @@ def _range(match: re.Match[str], grammar: Grammar) -> str:
     first, last = (grammar.say(grammar.parse(match[group])) for group in ("first", "last"))
     if re.match(r"\s?=", match.string[match.end() :]):
         return f"{first} {grammar.signs['-']} {last}"
+    if grammar.code == "ru" and _LETTERS_AFTER.match(match.string[match.end() :]):
+        return f"{first} {last}"  # "3-4 раза" is "три четыре раза"
     return spoken_range(match, grammar, first, last)
 
 
@@ -159,6 +180,8 @@ def _vulgar(match: re.Match[str], grammar: Grammar) -> str | None:
 
 def _fraction(match: re.Match[str], grammar: Grammar) -> str | None:
     numerator, denominator = int(match[2]), int(match[3])
+    if word_before(match).strip(".") in _PAGES and grammar.code in _OF:
+        return f"{numerator} {_OF[grammar.code]} {denominator}"
     if (numerator, denominator) == (24, 7) or numerator == denominator:
         return f"{numerator} {denominator}"
     if numerator and denominator and (spoken := grammar.fraction(numerator, denominator, match[1] or "")):

@@ -246,6 +246,8 @@ class Russian(Grammar):
 
     def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         form = _ORDINAL_ENDINGS.get(suffix.lstrip("-"))
+        if form == "neuter" and after.lstrip().startswith(("годы", "числа", "места")):
+            form = "plural"  # "90-е годы"
         return spell(number, "ru", f"spellout-ordinal-{form}") if form else None
 
     def date(self, day: int, month: int, year: str, before: str) -> str:
