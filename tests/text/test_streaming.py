@@ -279,3 +279,14 @@ def test_text_without_any_mark_is_cut_at_blanks() -> None:
 
     assert max(map(len, segments)) <= 220
     assert all(segment.startswith("wort") and segment.endswith("wort") for segment in segments)
+
+
+def test_what_units_make_too_long_is_cut_at_a_pause() -> None:
+    segments = explain("Es sind " + "21,5 °C, " * 24 + "und das war es.", "de")["segments"]
+
+    assert max(map(len, segments)) <= 220
+    assert all(segment.endswith(("Celsius,", "es.")) for segment in segments)
+
+
+def test_what_has_no_pause_and_no_blank_is_cut_anyway() -> None:
+    assert max(map(len, explain("今" * 700, "zh")["segments"])) <= 220
