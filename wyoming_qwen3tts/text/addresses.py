@@ -46,7 +46,7 @@ _PHONE = re.compile(
     r"|0\d(?:[ .]\d{2}){4}"  # 01 23 45 67 89
     r"|\d{3}-\d{3}-\d{4}|\d{3}-\d{4}(?!\d)|1\d{2}[ -]\d{4}[ -]\d{4}|0\d{1,3}-\d{3,4}-\d{4}"
     r"|8[ -]?\(?\d{3}\)?[ -]\d{3}-\d{2}-\d{2}"
-    r"|(?<!\d)1[3-9]\d{9}|[6-9]\d{2} \d{3} \d{3}(?! ?\d)|[679]\d{2}(?: \d{2}){3}|\d{5}-\d{4}"
+    r"|1[5-8]\d\d-\d{4}|(?<!\d)1[3-9]\d{9}|[6-9]\d{2} \d{3} \d{3}(?! ?\d)|[679]\d{2}(?: \d{2}){3}|\d{5}-\d{4}"
     r")(?![0-9]|[.,:/-]\d)"
 )
 _VERSION = re.compile(
@@ -54,7 +54,7 @@ _VERSION = re.compile(
     r"(\d+(?:\.\d+)+)(?:[-+]?((?:rc|b|beta|alpha|dev)\.?\d*))?(?![0-9A-Za-z]|[.:]\d)"
 )
 _VERSION_WHOLE = re.compile(rf"{LEFT}v(\d+)(?![0-9A-Za-z.]|,\d)")
-_NOT_VERSION_BEFORE: Final = 2  # dots in a bare version: "21.5" alone is a number
+_KOREAN_SHORT = re.compile(r"1[5-8]\d\d-\d{4}")
 _SCHEME = re.compile(r"^(?:https?|ftp|mailto)://", re.IGNORECASE)
 
 
@@ -109,6 +109,8 @@ def _phone(number: str, grammar: Grammar) -> str | None:
     digits = re.sub(r"\D", "", number)
     if not 6 < len(digits) < 17:
         return None
+    if grammar.code != "ko" and _KOREAN_SHORT.fullmatch(number):
+        return None  # elsewhere these are years
     groups = [grammar.digits(group) for group in re.findall(r"\d+", number)]
     plus = grammar.signs["+"].strip() + ("" if grammar.code in ("zh", "ja") else " ") if number.startswith("+") else ""
     return plus + ", ".join(groups) if grammar.code not in ("zh", "ja") else plus + "".join(groups)

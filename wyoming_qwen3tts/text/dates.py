@@ -19,7 +19,7 @@ _YEAR_FIRST = re.compile(rf"{LEFT}({_YEAR})[./]({_MONTH})[./]({_DAY})(?![0-9]|[.
 _DOTTED = re.compile(rf"{LEFT}({_DAY})\.\s?({_MONTH})\.(?:\s?({_YEAR}|\d\d(?![\d:])))?(?!\d|\.\d)")
 _DOTTED_SPAN = re.compile(rf"{LEFT}({_DAY})\.\s?[-–]\s?({_DAY})\.\s?({_MONTH})\.(?:\s?({_YEAR}))?(?!\d|\.\d)")
 _SLASHED = re.compile(rf"{LEFT}({_DAY})([/-])({_DAY})\2({_YEAR}|\d\d)(?![0-9]|[/-]\d)")
-_SLASHED_SHORT = re.compile(rf"{LEFT}({_DAY})/({_DAY})(?![0-9/%]|[.,]\d)")
+_SLASHED_SHORT = re.compile(rf"{LEFT}(?<!第)({_DAY})/({_DAY})(?![0-9/%]|[.,]\d|\s?(?:页|頁|ページ|쪽))")
 # "26.11 или 27.11": Russian decimals have a comma, so this is a day, unless a unit follows.
 _RUSSIAN_SHORT = re.compile(
     r"(?<![\d.,])(0[1-9]|[12]\d|3[01])\.(0[1-9]|1[0-2])(?=\s*(?:[.,;!?](?!\d)|или\b|и\b|в\s|$))"

@@ -163,7 +163,10 @@ def _settled(raw: str) -> str:
     tokens = list(_TOKEN.finditer(raw))
     for at in range(len(tokens), _HELD_WORDS, -1):
         if all(_PLAIN.fullmatch(token[0]) for token in tokens[at - _HELD_WORDS - 1 : at]):
-            return raw[: tokens[at - 2].end()]
+            head = raw[: tokens[at - 2].end()]
+            tag, target = head.rfind("<"), head.rfind("](")
+            if tag <= head.rfind(">") and (target < 0 or head.find(")", target) >= 0):
+                return head  # words inside a tag or a link's title are no text
     return ""
 
 

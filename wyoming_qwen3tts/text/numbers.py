@@ -29,6 +29,10 @@ _VULGAR_NUMBER = re.compile(rf"(?:(\d+)\s?)?([{''.join(_VULGAR)}])")
 _TIMES = re.compile(r"(?<=[\d\ue000-\ue009])\s?[x×*·]\s?(?=[\d\ue000-\ue009])")
 _PAGES: Final = frozenset("page seite página pagina страница стр folge teil part step schritt étape paso".split())
 _OF: Final = {"de": "von", "en": "of", "fr": "sur", "es": "de", "it": "di", "pt": "de", "ru": "из"}
+_COUNTED_RANGE = re.compile(
+    r"(?<=[日月年時时分秒点度号页頁元円回次人歳階楼원일월년시분초도명회층])\s?[-–—~〜～]\s?(?=\d)"
+)
+_PER_COUNT = re.compile(r"(?<=[\u4e00-\u9fff])/(?=小时|秒|分钟|天|月|年|人|公斤|升|次)")
 _HALF_HOUR = re.compile(r"(?<![\d/])(?:1/2|½) ?(?:Stunde|hour|hora|heure|ora|часа)\b")
 _HALF_HOURS: Final = {
     "de": "eine halbe Stunde",
@@ -101,6 +105,11 @@ def _plain_rules(grammar: Grammar) -> list[Rule]:
         Rule("sign", signed, lambda match: say(parse(match["sign"] + match["number"])), "0"),
         Rule("number", odd, lambda match: _plain(match, grammar), "0"),
     ]
+    if grammar.code in ("ja", "ko", "zh"):
+        joint = grammar.range("", "")
+        found.insert(0, Rule("range", _COUNTED_RANGE, joint, "-–—~〜～"))
+        if grammar.code == "zh":
+            found.append(Rule("sign", _PER_COUNT, "每", "/"))
     return ([_magnitude_rule(grammar)] if grammar.code in ("de", "ru") else []) + found
 
 

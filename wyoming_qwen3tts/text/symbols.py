@@ -30,7 +30,7 @@ _NEXT_TO: Final = r"[^\W_]|[\ue000-\ue009]"
 _AND = re.compile(r"\s*&\s*")
 _PLUS = re.compile(rf"\s*\+\s*(?={_NEXT_TO})")
 _PLUS_AFTER = re.compile(r"(?<=\w)\+")
-_TIMES = re.compile(r"(?<=[\d\ue000-\ue009])\s?×(?!\w)|(?<=[\d\ue000-\ue009])\s?x\b|\s[×]\s?")
+_TIMES = re.compile(r"(?<=[\d\ue000-\ue009])\s?×\s?|×|(?<=[\d\ue000-\ue009])\s?x\b|\s[×]\s?")
 _DIVIDED = re.compile(r"\s*÷\s*")
 _AT = re.compile(r"\s*@\s*(?=\w)")
 _SECTION = re.compile(r"§+\s?")
