@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from wyoming_qwen3tts.text.detect import warm
 from wyoming_qwen3tts.text.front_end import FrontEnd, Segment
 from wyoming_qwen3tts.text.language import LANGUAGES
+from wyoming_qwen3tts.text.lexicon import Lexicon
 from wyoming_qwen3tts.text.spoken import explain
 
 from .golden import RIGHT
@@ -290,3 +291,17 @@ def test_what_units_make_too_long_is_cut_at_a_pause() -> None:
 
 def test_what_has_no_pause_and_no_blank_is_cut_anyway() -> None:
     assert max(map(len, explain("今" * 700, "zh")["segments"])) <= 220
+
+
+def test_what_is_pending_leaves_room_for_a_phrase_of_the_lexicon() -> None:
+    lexicon = Lexicon({"en": {"on the other hand side of it": "vice versa", "warm and sunny": "fine"}})
+    front_end = FrontEnd(language="en", lexicon=lexicon)
+    promised = ""
+
+    for letter in "It will be very nice and quite warm and sunny here but cold on the other hand side of it all day":
+        front_end.add(letter)
+        assert front_end.pending.startswith(promised)
+        promised = front_end.pending
+
+    assert promised.startswith("It will be very nice")
+    assert front_end.close()[0].text.startswith(promised)

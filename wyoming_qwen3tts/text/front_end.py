@@ -78,8 +78,8 @@ class FrontEnd:
         piece = self._splitter.open_piece
         if self._short:
             piece = Piece(self._short.raw + piece.raw, self._short.starts_line)
-        raw = _settled(piece.raw)
-        if not raw.strip() or self._ssml or self._lexicon.longest_words > _HELD_WORDS:
+        raw = _settled(piece.raw, self._lexicon)
+        if not raw.strip() or self._ssml:
             return ""
         fixed = self._inner.current or self._asked
         if fixed is None:
@@ -156,14 +156,15 @@ class FrontEnd:
         return (spoken if _SPEAKABLE.search(spoken) else ""), draft
 
 
-def _settled(raw: str) -> str:
+def _settled(raw: str, lexicon: Lexicon) -> str:
     """The part of an unfinished piece that no rule can reach any more: it ends in plain words."""
     if run := _EAST_ASIAN_RUN.search(raw):
-        return raw[: run.end() - _HELD_EAST_ASIAN]
+        return raw[: max(run.start(), run.end() - max(_HELD_EAST_ASIAN, lexicon.longest_chars))]
     tokens = list(_TOKEN.finditer(raw))
-    for at in range(len(tokens), _HELD_WORDS, -1):
+    held = max(1, lexicon.longest_words)  # an entry may begin in any of the last words
+    for at in range(len(tokens), max(_HELD_WORDS, held), -1):
         if all(_PLAIN.fullmatch(token[0]) for token in tokens[at - _HELD_WORDS - 1 : at]):
-            head = raw[: tokens[at - 2].end()]
+            head = raw[: tokens[at - 1 - held].end()]
             tag, target = head.rfind("<"), head.rfind("](")
             if tag <= head.rfind(">") and (target < 0 or head.find(")", target) >= 0):
                 return head  # words inside a tag or a link's title are no text

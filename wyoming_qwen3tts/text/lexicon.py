@@ -47,6 +47,11 @@ class Lexicon:
         """How many words the longest entry has."""
         return max((len(word.split()) for words in self._entries.values() for word in words), default=0)
 
+    @cached_property
+    def longest_chars(self) -> int:
+        """How many characters the longest entry has."""
+        return max((len(word) for words in self._entries.values() for word in words), default=0)
+
     def apply(self, draft: Draft, language: str) -> None:
         """Write the words of this language as the user wants them spoken."""
         if not self._entries:
