@@ -88,6 +88,7 @@ class FrontEnd:
             fixed = decided(draft.text + " ", self._last or self._fallback)
         if fixed is None:
             return ""
+        raw = raw[: self._lexicon.boundary(piece.raw, len(raw), fixed)]
         spoken, _ = self._written_out(Piece(raw, piece.starts_line), fixed)
         return _parts(spoken)[0] if spoken else ""
 

@@ -54,12 +54,21 @@ class Lexicon:
 
     def apply(self, draft: Draft, language: str) -> None:
         """Write the words of this language as the user wants them spoken."""
-        if not self._entries:
-            return
+        if pattern := self._entries and self._pattern_of(language):
+            draft.rewrite("lexicon", pattern, lambda match: self._find(match[0], language))
+
+    def boundary(self, text: str, at: int, language: str) -> int:
+        """Where to cut ``text`` so that no entry is cut apart: at ``at`` or before."""
+        if pattern := self._entries and self._pattern_of(language):
+            for match in pattern.finditer(text):
+                if match.start() < at < match.end():
+                    return match.start()
+        return at
+
+    def _pattern_of(self, language: str) -> re.Pattern[str] | None:
         if language not in self._patterns:
             self._patterns[language] = self._pattern(language)
-        if pattern := self._patterns[language]:
-            draft.rewrite("lexicon", pattern, lambda match: self._find(match[0], language))
+        return self._patterns[language]
 
     def _words(self, language: str) -> dict[str, str]:
         return self._entries.get("all", {}) | self._entries.get(language, {})
