@@ -1,5 +1,4 @@
-"""Whatever the cuts and their timing, the same is spoken; it takes the same time per character; nothing is lost or
-doubled."""
+"""Whatever the cuts, the same is spoken; it costs the same per character; nothing is lost or doubled."""
 
 import random
 import re
@@ -10,8 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wyoming_qwen3tts.text.front_end import FrontEnd, Segment
+from wyoming_qwen3tts.speech import Segment
+from wyoming_qwen3tts.text.detect import warm
+from wyoming_qwen3tts.text.front_end import FrontEnd
 from wyoming_qwen3tts.text.language import LANGUAGES
+from wyoming_qwen3tts.text.lexicon import Lexicon
 from wyoming_qwen3tts.text.spoken import explain
 
 from .golden import RIGHT
@@ -53,7 +55,56 @@ ALPHABET = st.sampled_from(
         "<b>",
         "\r\n",
         "\u0301",
+        "1.12. ",
+        "am 3. Mai ",
+        "das Licht ist an, ",
+        "the light is on. ",
+        "U.S. ",
+        "p. m. ",
+        "<am 3 ",
+        "5 Mio. ",
     ]
+)
+HOSTILE = (
+    *"0*[(x<`|&\n「。今€.\r~\u0301",
+    *(
+        "a. ",
+        "😀. ",
+        "](",
+        "<a ",
+        "- ",
+        "_a",
+        "*a ",
+        "http://",
+        "1,",
+        "[a](b",
+        "1.",
+        "1-",
+        "+49 ",
+        "a@",
+        "3/4 ",
+        "<break/>",
+        "~~~",
+    ),
+    *(
+        "&amp",
+        "1:",
+        "Dr. ",
+        "12 3",
+        "z. B. ",
+        "A.",
+        "1 2",
+        "**a",
+        "a:b:",
+        "0:",
+        "/a",
+        "a_b.",
+        "```x",
+        "! ",
+        "a' ",
+        '" ',
+        "... ",
+    ),
 )
 TEXTS = st.lists(ALPHABET, max_size=80).map("".join)
 
@@ -143,13 +194,10 @@ def test_a_long_sentence_is_pending_before_it_ends() -> None:
     assert front_end.pending.startswith("Heute wird es im ganzen")
 
 
-@pytest.mark.parametrize(
-    "unit",
-    ["0", "*", "[", "(", "\u0301", "x", "a. ", "😀. ", "](", "<a ", "<", "`", "- ", "|", "&", "_a", "*a ", "http://", "1,", "\n", "「", "[a](b", "1.", "1-", "+49 ",
-     "a@", "3/4 ", "。", "<break/>", "~~~", "\r", "&amp", "1:", "Dr. ", "今", "12 3", "€", "z. B. ", "A.", "1 2", "**a", ".", "a:b:", "0:", "/a"],
-)  # fmt: skip
+@pytest.mark.parametrize("unit", HOSTILE)
 def test_hostile_text_costs_constant_time_per_character(unit: str) -> None:
     text = (unit * 8000)[:8000]
+    warm()
     spoken_in_cuts([text[:300]], ssml="<" in unit)  # grammars and patterns are made once
 
     started = time.process_time()
@@ -233,3 +281,28 @@ def test_text_without_any_mark_is_cut_at_blanks() -> None:
 
     assert max(map(len, segments)) <= 220
     assert all(segment.startswith("wort") and segment.endswith("wort") for segment in segments)
+
+
+def test_what_units_make_too_long_is_cut_at_a_pause() -> None:
+    segments = explain("Es sind " + "21,5 °C, " * 24 + "und das war es.", "de")["segments"]
+
+    assert max(map(len, segments)) <= 220
+    assert all(segment.endswith(("Celsius,", "es.")) for segment in segments)
+
+
+def test_what_has_no_pause_and_no_blank_is_cut_anyway() -> None:
+    assert max(map(len, explain("今" * 700, "zh")["segments"])) <= 220
+
+
+def test_what_is_pending_leaves_room_for_a_phrase_of_the_lexicon() -> None:
+    lexicon = Lexicon({"en": {"on the other hand side of it": "vice versa", "warm and sunny": "fine"}})
+    front_end = FrontEnd(language="en", lexicon=lexicon)
+    promised = ""
+
+    for letter in "It will be very nice and quite warm and sunny here but cold on the other hand side of it all day":
+        front_end.add(letter)
+        assert front_end.pending.startswith(promised)
+        promised = front_end.pending
+
+    assert promised.startswith("It will be very nice")
+    assert front_end.close()[0].text.startswith(promised)

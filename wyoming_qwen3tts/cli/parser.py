@@ -36,6 +36,9 @@ class _Parser(argparse.ArgumentParser):
         return found
 
 
+_Commands = argparse._SubParsersAction[_Parser]
+
+
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The chosen command and flags; exits with 78 and the nearest right name for a flag that does not exist."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -67,19 +70,29 @@ def build() -> _Parser:
     parser.add_argument("--version", action="version", version=f"wyoming-qwen3tts {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
 
-    def command(name: str, text: str) -> _Parser:
-        # The settings of a command are left out of its help: `wyoming-qwen3tts --help` lists them once.
-        return commands.add_parser(
-            name,
-            help=text,
-            description=text,
-            parents=[_settings_flags(hidden=True)],
-            allow_abbrev=False,
-            epilog="all settings: see wyoming-qwen3tts --help",
-        )
+    for add in (_serve, _say, _clone, _voices, _spoken, _healthcheck, _bench):
+        add(commands)
+    return parser
 
-    command("serve", "serve Home Assistant and other Wyoming clients (this is the default)")
-    say = command("say", "speak a text into a WAV file, or aloud, without a server")
+
+def _command(commands: _Commands, name: str, text: str) -> _Parser:
+    # The settings of a command are left out of its help: `wyoming-qwen3tts --help` lists them once.
+    return commands.add_parser(
+        name,
+        help=text,
+        description=text,
+        parents=[_settings_flags(hidden=True)],
+        allow_abbrev=False,
+        epilog="all settings: see wyoming-qwen3tts --help",
+    )
+
+
+def _serve(commands: _Commands) -> None:
+    _command(commands, "serve", "serve Home Assistant and other Wyoming clients (this is the default)")
+
+
+def _say(commands: _Commands) -> None:
+    say = _command(commands, "say", "speak a text into a WAV file, or aloud, without a server")
     say.add_argument("text", help="what to say; - reads it from standard input, as it comes")
     say.add_argument("-o", "--output", metavar="FILE", help="write a WAV file; - writes it to standard output")
     say.add_argument("--voice", help="a voice's name; see the command voices")
@@ -92,32 +105,44 @@ def build() -> _Parser:
     model.add_argument("--greedy", action="store_true", help="take the likeliest code everywhere (for tests, not ears)")
     model.add_argument("--codes", metavar="FILE.npy", help="write the codes, int64 [frames, 16]")
     model.add_argument("--max-frames", type=_frames, metavar="N", help="stop after N frames of 80 ms")
-    clone = command("clone", "make a voice from a clip of somebody, with a Base model")
+
+
+def _clone(commands: _Commands) -> None:
+    clone = _command(commands, "clone", "make a voice from a clip of somebody, with a Base model")
     clone.add_argument("name", help="what to call it")
     clone.add_argument("clip", help="WAV or FLAC, 3 to 15 seconds of clear speech")
     clone.add_argument("--text", help="what is said in the clip: closer to the original, but less steady")
     clone.add_argument("--raw", action="store_true", help="take the clip as it is: no checks, trimming or loudness")
-    voices = command("voices", "list the voices")
+
+
+def _voices(commands: _Commands) -> None:
+    voices = _command(commands, "voices", "list the voices")
     voices.add_argument("--json", action="store_true", help="as JSON")
-    spoken = command("spoken", "show the text as it will be spoken")
+
+
+def _spoken(commands: _Commands) -> None:
+    spoken = _command(commands, "spoken", "show the text as it will be spoken")
     spoken.add_argument("text", help="the text; - reads one JSON object a line from standard input")
     spoken.add_argument("--language", help="such as de, de-DE or German; left out: told from the text")
-    spoken.add_argument("--json", action="store_true", help="with language, voice and segments, as JSON")
-    command("healthcheck", "exit 0 if the server answers and is ours")
-    bench = command(
-        "bench", "measure time to first audio and speed, of Wyoming servers or of the model on this machine"
+    spoken.add_argument("--json", action="store_true", help="with language, voice, segments and changes, as JSON")
+
+
+def _healthcheck(commands: _Commands) -> None:
+    _command(commands, "healthcheck", "exit 0 if the server answers and is ours")
+
+
+def _bench(commands: _Commands) -> None:
+    bench = _command(
+        commands, "bench", "measure time to first audio and speed, of servers or of the model on this machine"
     )
+    bench.add_argument("--wyoming", metavar="URI[,URI]", help="Wyoming servers; the others are compared with the first")
     bench.add_argument(
         "--random-weights", choices=("0.6B", "1.7B"), help="measure a model of the published size, made up in memory"
     )
+    bench.add_argument("--streams", default="1,4", metavar="N,N", help="how many at once (default 1,4)")
+    bench.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each is measured (default 5)")
     bench.add_argument("--frames", type=_frames, default=24, metavar="N", help="frames of 80 ms a reply (default 24)")
-    bench.add_argument(
-        "--wyoming", metavar="URI[,URI]", help="the servers; the second and later ones are compared with the first"
-    )
-    bench.add_argument("--streams", default="1,4", metavar="N,N", help="how many clients at once (default 1,4)")
-    bench.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each text is spoken (default 5)")
     bench.add_argument("--json", action="store_true", help="as JSON")
-    return parser
 
 
 def _settings_flags(*, hidden: bool = False) -> _Parser:

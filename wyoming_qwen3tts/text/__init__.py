@@ -1,2 +1,4 @@
-"""The text front-end: from text that still arrives to what will be spoken, in ten languages. Pure, but for the
-lexicon."""
+"""The text front-end: from text that is still arriving to what will be spoken, in ten languages.
+
+Pure functions and small state machines; only ``lexicon.LexiconFolder`` reads files.
+"""

@@ -1,19 +1,19 @@
 """Things that are spelled rather than read: URLs, e-mail and IP addresses, paths, phone numbers, versions.
 
-Spoken as people dictate them: the scheme and a trailing slash are left out, signs get names, phone numbers go digit
-by digit.
+Spoken as people dictate them: the scheme and a trailing slash are left out, signs get names, phone numbers go digit by
+digit.
 """
 
 import re
 from typing import Final
 
 from .grammar import LEFT, Grammar
-from .rule import Rule, alternatives
+from .rule import Rule
 
 # Endings that make a word with a full stop an address even without a scheme; file endings are read the same way.
 _ENDINGS: Final = (
-    "com net org io de fr es it pt ru cn jp kr uk us eu at ch br mx dev app info local home lan ai tv me co edu gov html php json yaml"
-    " yml txt pdf mp3 wav py"
+    "com net org io de fr es it pt ru cn jp kr uk us eu at ch br mx dev app info local home lan ai tv me co edu gov"
+    " html php json yaml yml txt pdf mp3 wav py"
 ).split()  # fmt: skip
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _EDGE: Final = r"(?<![A-Za-z0-9_\u00c0-\u024f\u0400-\u04ff@./-])"
@@ -33,22 +33,28 @@ _IP6 = re.compile(
 )
 _MAC = re.compile(r"(?<![0-9A-Za-z:-])(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}(?![0-9A-Za-z:-])")
 _PATH = re.compile(r"(?<![\w/.])~?(?:/[A-Za-z0-9][A-Za-z0-9._-]*){2,}/?", re.ASCII)
-_ENTITY = re.compile(r"(?<![\w.])[a-z]+(?:_[a-z0-9]+)*\.[a-z0-9]+(?:_[a-z0-9]+)+(?![\w.])", re.ASCII)
+_ENTITY = re.compile(
+    r"(?<![\w.])(?:(?:light|switch|sensor|climate|cover|fan|lock|script|scene|automation|button|number|select|person|zone|vacuum|weather|camera)\.\w+"
+    r"|[a-z]+(?:_[a-z0-9]+)+\.[a-z0-9_]+|[a-z]+\.[a-z0-9]+(?:_[a-z0-9]+)+)(?!\w|\.\w)",
+    re.ASCII,
+)
 _PHONE = re.compile(
     r"(?<![0-9A-Za-z.,:/+-])(?:"
     r"(?:\+|00)[1-9]\d{0,2}(?:[ ./-]?\(?\d{1,5}\)?){2,6}"  # +49 30 1234567
     r"|\(\d{2,5}\)[ -]?\d{3,5}(?:[ -]\d{2,5}){1,3}|\(0\d{1,4}\)[ -]?\d{4,8}"  # (555) 123-4567
     r"|0\d{1,4}[ /-]\d{3,9}(?:[ -]\d{2,5}){0,3}"  # 030 1234567, 030/123456
     r"|0\d(?:[ .]\d{2}){4}"  # 01 23 45 67 89
-    r"|\d{3}-\d{3}-\d{4}|\d{3}-\d{4}(?!\d)|1\d{2}[ -]\d{4}[ -]\d{4}|0\d{1,3}-\d{3,4}-\d{4}|8[ -]?\(?\d{3}\)?[ -]\d{3}-\d{2}-\d{2}"
-    r"|(?<!\d)1[3-9]\d{9}|[6-9]\d{2} \d{3} \d{3}(?! ?\d)|[679]\d{2}(?: \d{2}){3}|\d{5}-\d{4}"
+    r"|\d{3}-\d{3}-\d{4}|\d{3}-\d{4}(?!\d)|1\d{2}[ -]\d{4}[ -]\d{4}|0\d{1,3}-\d{3,4}-\d{4}"
+    r"|8[ -]?\(?\d{3}\)?[ -]\d{3}-\d{2}-\d{2}"
+    r"|1[5-8]\d\d-\d{4}|(?<!\d)1[3-9]\d{9}|[6-9]\d{2} \d{3} \d{3}(?! ?\d)|[679]\d{2}(?: \d{2}){3}|\d{5}-\d{4}"
     r")(?![0-9]|[.,:/-]\d)"
 )
 _VERSION = re.compile(
-    rf"{LEFT}(?:(v|ver\.|version|Version|versión|versione|versão|версия|версии|バージョン|버전|版本) ?)?(\d+(?:\.\d+)+)(?:[-+]?((?:rc|b|beta|alpha|dev)\.?\d*))?(?![0-9A-Za-z]|[.:]\d)"
+    rf"{LEFT}(?:(v|ver\.|version|Version|versión|versione|versão|версия|версии|バージョン|버전|版本) ?)?"
+    r"(\d+(?:\.\d+)+)(?:[-+]?((?:rc|b|beta|alpha|dev)\.?\d*))?(?![0-9A-Za-z]|[.:]\d)"
 )
 _VERSION_WHOLE = re.compile(rf"{LEFT}v(\d+)(?![0-9A-Za-z.]|,\d)")
-_NOT_VERSION_BEFORE: Final = 2  # dots in a bare version: "21.5" alone is a number
+_KOREAN_SHORT = re.compile(r"1[5-8]\d\d-\d{4}")
 _SCHEME = re.compile(r"^(?:https?|ftp|mailto)://", re.IGNORECASE)
 
 
@@ -66,7 +72,7 @@ def rules(grammar: Grammar) -> list[Rule]:
         Rule("address", _MAC, lambda match: " ".join(re.sub(r"[:-]", "", match[0]).upper()), ":-"),
         Rule("ip", _IP6, lambda match: _spelled(match[0], grammar) if re.search(r"\d|::", match[0]) else None, ":"),
         Rule("path", _PATH, spelled, "/"),
-        Rule("entity", _ENTITY, lambda match: match[0].replace("_", " ").replace(".", " "), "_"),
+        Rule("entity", _ENTITY, lambda match: match[0].replace("_", " ").replace(".", " "), "."),
         Rule("phone", _PHONE, lambda match: _phone(match[0], grammar), "0"),
         Rule("version", _VERSION, lambda match: _version(match, grammar), "0"),
         Rule("version", _VERSION_WHOLE, lambda match: f"{grammar.signs['version']} {match[1]}", "v"),
@@ -103,6 +109,8 @@ def _phone(number: str, grammar: Grammar) -> str | None:
     digits = re.sub(r"\D", "", number)
     if not 6 < len(digits) < 17:
         return None
+    if grammar.code != "ko" and _KOREAN_SHORT.fullmatch(number):
+        return None  # elsewhere these are years
     groups = [grammar.digits(group) for group in re.findall(r"\d+", number)]
     plus = grammar.signs["+"].strip() + ("" if grammar.code in ("zh", "ja") else " ") if number.startswith("+") else ""
     return plus + ", ".join(groups) if grammar.code not in ("zh", "ja") else plus + "".join(groups)

@@ -6,6 +6,7 @@ import unicodedata
 from typing import Final
 
 from .draft import Draft
+from .segment import TAG_CHARS
 
 # Control and format characters, lone surrogates, private use. U+200C and U+200D join emoji and are dropped with them.
 _INVISIBLE = re.compile(
@@ -25,7 +26,7 @@ _EMOJI = re.compile(
 _ARROWS: Final = frozenset("←→↔⇒⇐⇔➜➔➡⟶↑↓⬆⬇")
 # Wide forms of East Asian typing and letter-like symbols: ％ ℃ ㎡ ① become what their plain forms are.
 _WIDE = re.compile(
-    "[\uff03-\uff06\uff0b\uff0d\uff0f-\uff19\uff1c-\uff1e\uff20-\uff3a\uff41-\uff5a\uff5e\uffe0-\uffe6\u2460-\u2473\u2103\u2109\u3371-\u33df\ufb00-\ufb06]"
+    "[\uff03-\uff06\uff0b\uff0d\uff0f-\uff19\uff1c-\uff1e\uff20-\uff3a\uff41-\uff5a\uff5e\uffe0-\uffe6\u2080-\u2089\u2460-\u2473\u2103\u2109\u3371-\u33df\ufb00-\ufb06]"
     "|(?<=[0-9\uff10-\uff19])[\uff0e\uff1a\uff0c](?=[0-9\uff10-\uff19])"
 )
 
@@ -49,7 +50,7 @@ _CODE = re.compile(r"(`+)([^`]+)\1")
 _EMPHASIS = re.compile(
     r"(?<![\w*])(\*{1,3}|_{1,3}|~~)(?=[^\s*_~])([^*~\n]*?[^\s*_~])\1(?!\w)|(\*{2,3})(?=\S)([^*\n]*[^\s*])\3"
 )
-_LEFTOVER = re.compile(r"(?<!\d)\*+|\*+(?!\d| \d)|\*{2,}|(?<!\w)_+|_+(?!\w)|~~+|`+|\\(?=[*_#`~\[\]()>|])")
+_LEFTOVER = re.compile(r"(?<!\d)(?<!\d )\*+|\*+(?! ?\d)|\*{2,}|(?<!\w)_+|_+(?!\w)|~~+|`+|\\(?=[*_#`~\[\]()>|])")
 _INNER_UNDERSCORE = re.compile(r"(?<=\w)_+(?=\w)")
 _CELL = re.compile(r"^[ \t]*\|[ \t]*|[ \t]*\|[ \t]*$", re.MULTILINE)
 _CELLS = re.compile(r"[ \t]*\|+[ \t]*")
@@ -79,7 +80,7 @@ def _html(draft: Draft) -> None:
         draft.unwrap("link", _AUTOLINK, lambda match: match[1])
         draft.unwrap("html", _COMMENT, " ")
         draft.unwrap("html", _BREAK_TAG, "\n")
-        draft.unwrap("html", _TAG, "")
+        draft.unwrap("html", _TAG, lambda match: "" if len(match[0]) <= TAG_CHARS else None)
     if "&" in draft.text:
         draft.unwrap("html", _ENTITY, lambda match: _SPACES.sub(" ", decode(html.unescape(match[0]))))
 

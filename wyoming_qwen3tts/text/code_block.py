@@ -14,8 +14,7 @@ _MAY_BE_FENCE = re.compile(r"[ \t>]{0,8}(?:`{0,2}|~{0,2}|(?:```|~~~).*)\Z")
 
 
 class CodeBlockFilter:
-    """Passes text on, without its fenced code blocks. Holds back at most the fence of the line that is still
-    arriving."""
+    """Passes text on, without its fenced code blocks; holds back at most the line that may open or close one."""
 
     def __init__(self) -> None:
         self._waiting = ""

@@ -1,62 +1,46 @@
-"""Dates and times of day in figures, and days of a month in words."""
+"""Dates in figures, and days of a month in words."""
 
 import re
 from typing import Final
 
-from .grammar import LEFT, RIGHT, Grammar
+from .context import text_before, word_before
+from .grammar import LEFT, Grammar
 from .rule import Rule, alternatives
 
 _DAY: Final = r"(?:3[01]|[12]\d|0?[1-9])"
 _MONTH: Final = r"(?:1[0-2]|0?[1-9])"
 _YEAR: Final = r"(?:1[5-9]|20|21)\d\d"
-_HOUR: Final = r"(?:2[0-4]|[01]?\d)"
-_TIME: Final = rf"({_HOUR}):([0-5]\d)(?::([0-5]\d)(?:\.\d{{1,6}})?)?"
-_DASH: Final = r"\s?[-–—~〜]\s?"
 
 _ISO = re.compile(
-    rf"{LEFT}({_YEAR})-(0[1-9]|1[0-2])-([0-2]\d|3[01])(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?(?![0-9]|-\d)"
+    rf"{LEFT}({_YEAR})-(0[1-9]|1[0-2])-([0-2]\d|3[01])"
+    r"(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?(?![0-9]|-\d)"
 )
 _YEAR_FIRST = re.compile(rf"{LEFT}({_YEAR})[./]({_MONTH})[./]({_DAY})(?![0-9]|[./]\d)")
 _DOTTED = re.compile(rf"{LEFT}({_DAY})\.\s?({_MONTH})\.(?:\s?({_YEAR}|\d\d(?![\d:])))?(?!\d|\.\d)")
+_DOTTED_SPAN = re.compile(rf"{LEFT}({_DAY})\.\s?[-–]\s?({_DAY})\.\s?({_MONTH})\.(?:\s?({_YEAR}))?(?!\d|\.\d)")
 _SLASHED = re.compile(rf"{LEFT}({_DAY})([/-])({_DAY})\2({_YEAR}|\d\d)(?![0-9]|[/-]\d)")
-_SLASHED_SHORT = re.compile(rf"{LEFT}({_DAY})/({_DAY})(?![0-9/%]|[.,]\d)")
+_SLASHED_SHORT = re.compile(rf"{LEFT}(?<!第)({_DAY})/({_DAY})(?![0-9/%]|[.,]\d|\s?(?:页|頁|ページ|쪽))")
+# "26.11 или 27.11": Russian decimals have a comma, so this is a day, unless a unit follows.
+_RUSSIAN_SHORT = re.compile(
+    r"(?<![\d.,])(0[1-9]|[12]\d|3[01])\.(0[1-9]|1[0-2])(?=\s*(?:[.,;!?](?!\d)|или\b|и\b|в\s|$))"
+)
 _DATE_LEADS: Final = {
     "en": "on by until since from due before after monday, tuesday, wednesday, thursday, friday, saturday, sunday,",
-    "fr": "le du au lundi mardi mercredi jeudi vendredi samedi dimanche", "es": "el del al día lunes martes miércoles jueves viernes sábado domingo",
+    "fr": "le du au lundi mardi mercredi jeudi vendredi samedi dimanche",
+    "es": "el del al día lunes martes miércoles jueves viernes sábado domingo",
     "it": "il del al dal giorno lunedì martedì mercoledì giovedì venerdì sabato domenica",
-    "pt": "dia no em de até segunda terça quarta quinta sexta sábado domingo segunda-feira terça-feira quarta-feira quinta-feira sexta-feira",
-    "de": "am vom zum bis ab den", "ru": "", "ja": "", "ko": "", "zh": "",
-}  # fmt: skip
-_TIME_SUFFIX: Final = {
-    "de": r"(?:\s?Uhr\b|\s?h\b)?", "fr": r"(?:\s?h\b)?", "es": r"(?:\s?(?:hs?|hrs)\b\.?|\s(?:horas)\b)?", "it": r"", "pt": r"(?:\s?(?:hs?|hrs)\b|\s(?:horas)\b)?",
-    "ru": r"(?:\s(?:ч\.|часов\b))?", "en": r"(?:\s?(?:h|hrs|hours)\b)?", "ja": "", "ko": "", "zh": "",
-}  # fmt: skip
-_PERIOD: Final = r"(?:\s?([AaPp])\.?\s?[Mm]\b\.?)?"
-_PERIOD_ALONE: Final = r"\s?([AaPp])\.?\s?[Mm]\b\.?"
+    "pt": "dia no em de até segunda terça quarta quinta sexta sábado domingo"
+    " segunda-feira terça-feira quarta-feira quinta-feira sexta-feira",
+    "de": "am vom zum bis ab den",
+    "ru": "",
+    "ja": "",
+    "ko": "",
+    "zh": "",
+}
 
 
 def rules(grammar: Grammar) -> list[Rule]:
-    """The rules for dates, then those for times."""
-    return [*_date_rules(grammar), *_time_rules(grammar)]
-
-
-def _before(match: re.Match[str]) -> str:
-    return match.string[max(0, match.start() - 40) : match.start()]
-
-
-def _date_rules(grammar: Grammar) -> list[Rule]:
-    def iso(match: re.Match[str]) -> str | None:
-        spoken = _date(grammar, match, match[3], match[2], match[1])
-        if spoken is None or match[4] is None:
-            return spoken
-        clock = grammar.clock(int(match[4]), int(match[5]), int(match[6]) if match[6] and int(match[6]) else None, "")
-        return (
-            f"{spoken} {clock}"
-            if grammar.code == "ko"
-            else f"{spoken}{clock}"
-            if grammar.code in ("ja", "zh")
-            else f"{spoken}, {clock}"
-        )
+    """The rules for dates, those in figures first."""
 
     def slashed(match: re.Match[str]) -> str | None:
         first, second, year = match[1], match[3], match[4]
@@ -68,27 +52,51 @@ def _date_rules(grammar: Grammar) -> list[Rule]:
     def short(match: re.Match[str]) -> str | None:
         if grammar.code in ("ja", "zh", "ko"):
             return _date(grammar, match, match[2], match[1], "") if int(match[1]) <= 12 and int(match[2]) > 9 else None
-        word = _before(match).rstrip().rpartition(" ")[2].casefold()
-        if word not in _DATE_LEADS[grammar.code].split():
+        word = word_before(match)
+        is_clear = int(match[1]) > 12 >= int(match[2]) or (
+            grammar.code == "en" and int(match[2]) > 12 >= int(match[1]) > 9
+        )
+        if not is_clear and word not in _DATE_LEADS[grammar.code].split():
             return None
         day, month = (match[2], match[1]) if _month_first(grammar, match[1], match[2]) else (match[1], match[2])
         return _date(grammar, match, day, month, "")
 
     found = [
-        Rule("date", _ISO, iso, "-"),
+        Rule("date", _ISO, lambda match: _iso(match, grammar), "-"),
         Rule("date", _YEAR_FIRST, lambda match: _date(grammar, match, match[3], match[2], match[1]), "./"),
         Rule("date", _SLASHED, slashed, "/-"),
         Rule("date", _SLASHED_SHORT, short, "/"),
     ]
     if grammar.code in ("de", "ru", "it", "fr", "es", "pt", "en"):
+        if grammar.code == "de":
+            found.append(Rule("date", _DOTTED_SPAN, lambda match: _german_span(match, grammar), "."))
         found.append(Rule("date", _DOTTED, lambda match: _dotted(match, grammar), "."))
+    if grammar.code == "ru":
+        found.append(Rule("date", _RUSSIAN_SHORT, lambda match: _date(grammar, match, match[1], match[2], ""), "."))
     return found + (_word_date_rules(grammar) if grammar.months() else [])
+
+
+def _iso(match: re.Match[str], grammar: Grammar) -> str | None:
+    """ "2026-11-23T19:30"."""
+    spoken = _date(grammar, match, match[3], match[2], match[1])
+    if spoken is None or match[4] is None:
+        return spoken
+    clock = grammar.clock(int(match[4]), int(match[5]), int(match[6]) if match[6] and int(match[6]) else None, "")
+    return {"ko": " ", "ja": "", "zh": ""}.get(grammar.code, ", ").join((spoken, clock))
+
+
+def _german_span(match: re.Match[str], grammar: Grammar) -> str:
+    """ "24.-26.12.2026"."""
+    lead = f"{text_before(match)}vom "
+    month, year = int(match[3]), match[4] or ""
+    first = grammar.date(int(match[1]), month, "", lead).rpartition(" ")[0]
+    return f"{first} bis {grammar.date(int(match[2]), month, year, lead)}"
 
 
 def _dotted(match: re.Match[str], grammar: Grammar) -> str | None:
     year = match[3] or ""
     if not year and grammar.code != "de":
-        return None
+        return None  # "1.5." may end a sentence
     return _date(grammar, match, match[1], match[2], f"20{year}" if len(year) == 2 else year)
 
 
@@ -101,61 +109,70 @@ def _month_first(grammar: Grammar, first: str, second: str) -> bool:
 def _date(grammar: Grammar, match: re.Match[str], day: str, month: str, year: str) -> str | None:
     if not (1 <= int(day) <= 31 and 1 <= int(month) <= 12):
         return None
-    return grammar.date(int(day), int(month), year, _before(match))
+    return grammar.date(int(day), int(month), year, text_before(match))
+
+
+# How a day is marked beside the name of its month, what stands between them, and how a year follows.
+_DAY_MARK: Final = {
+    "de": r"\.",
+    "en": r"(?:st|nd|rd|th)?",
+    "fr": r"(?:er)?",
+    "es": r"(?:º|\.º|o)?",
+    "it": r"[º°]?",
+    "pt": r"[º°o]?",
+    "ru": r"(?:-?(?:го|е|ое))?",
+}
+_OF: Final = {"es": r"\s?(?:de|del)?\s", "pt": r"\s?(?:de)?\s"}
+_OF_YEAR: Final = {"es": rf"(?:(?:\s(?:de|del)|,)?\s({_YEAR}))?", "pt": rf"(?:(?:\sde|,)?\s({_YEAR}))?"}
+_PLAIN_YEAR: Final = rf"(?:,?\s({_YEAR})(?![\d:]))?"
 
 
 def _word_date_rules(grammar: Grammar) -> list[Rule]:
     """A day beside the name of its month: "23. November 2026", "May 3rd"."""
-    months = grammar.months()
+    months, code = grammar.months(), grammar.code
     names = rf"(?:{alternatives(name for name in months if len(name) > 2)})"
-    of = {"es": r"\s?(?:de|del)?\s", "pt": r"\s?(?:de)?\s"}.get(grammar.code, r"\s(?:of\s)?")
-    year = {"es": rf"(?:(?:\s(?:de|del)|,)?\s({_YEAR}))?", "pt": rf"(?:(?:\sde|,)?\s({_YEAR}))?"}.get(
-        grammar.code, rf"(?:,?\s({_YEAR})(?![\d:]))?"
-    )
-    mark = {
-        "de": r"\.",
-        "en": r"(?:st|nd|rd|th)?",
-        "fr": r"(?:er)?",
-        "es": r"(?:º|\.º|o)?",
-        "it": r"[º°]?",
-        "pt": r"[º°o]?",
-        "ru": r"(?:-?(?:го|е|ое))?",
-    }[grammar.code]
-    tail = r"(?:\s(?:года|г\.))?" if grammar.code == "ru" else ""
-    day_first = re.compile(rf"{LEFT}({_DAY}){mark}{of}({names})\b\.?{year}{tail}", re.IGNORECASE)
+    mark, of, year = _DAY_MARK[code], _OF.get(code, r"\s(?:of\s)?"), _OF_YEAR.get(code, _PLAIN_YEAR)
+    tail = rf"{of}({names})\b\.?{year}" + (r"(?:\s(?:года|г\.))?" if code == "ru" else "")
+    link = r"(\s?[-–—]\s?|\s(?:по|bis|au|al|a|to|e|и|und|et|y|and)\s)"
+    spans = re.compile(rf"{LEFT}({_DAY}){mark}{link}({_DAY}){mark}{tail}", re.IGNORECASE)
+    day_first = re.compile(rf"{LEFT}({_DAY}){mark}{tail}", re.IGNORECASE)
 
     def written(match: re.Match[str]) -> str | None:
-        return grammar.written_date(int(match[1]), months[match[2].casefold()], match[3] or "", _before(match), "dm")
+        if code == "es" and match[1] == "1" and "º" in match[0]:
+            return "primero" + grammar.written_date(1, months[match[2].casefold()], match[3] or "", "", "dm")[1:]
+        month = months[match[2].casefold()]
+        return grammar.written_date(int(match[1]), month, match[3] or "", text_before(match), "dm")
 
-    def span(match: re.Match[str]) -> str | None:
-        return _span(grammar, match, months)
+    found = [
+        Rule("date", spans, lambda match: _span(grammar, match, months), "0"),
+        Rule("date", day_first, written, "0"),
+    ]
+    return found + ([_month_first_rule(grammar, months, names)] if code == "en" else [])
 
-    spans = re.compile(
-        rf"{LEFT}({_DAY}){mark}(\s?[-–—]\s?|\s(?:по|bis|au|al|a|to|e|и|und|et|y|and)\s)({_DAY}){mark}{of}({names})\b\.?{year}{tail}",
-        re.IGNORECASE,
+
+def _month_first_rule(grammar: Grammar, months: dict[str, int], names: str) -> Rule:
+    """ "May 3rd, 2026", but not "may 3"."""
+    not_a_day = r"(?![\d:%]|[.,]\d|\s?(?:°|%|[ap]\.?m))"
+    pattern = re.compile(
+        rf"\b({names})\b\.?\s({_DAY})(?:st|nd|rd|th)?(?:\s?[-–]\s?({_DAY}))?{not_a_day}{_PLAIN_YEAR}", re.IGNORECASE
     )
-    found = [Rule("date", spans, span, "0"), Rule("date", day_first, written, "0")]
-    if grammar.code == "en":
-        month_first = re.compile(
-            rf"\b({names})\b\.?\s({_DAY})(?:st|nd|rd|th)?(?![\d:%]|[.,]\d|\s?(?:°|%|[ap]\.?m)){year}", re.IGNORECASE
-        )
 
-        def written_month_first(match: re.Match[str]) -> str | None:
-            if not match[1][0].isupper():
-                return None
-            return grammar.written_date(
-                int(match[2]), months[match[1].casefold()], match[3] or "", _before(match), "md"
-            )
+    def written(match: re.Match[str]) -> str | None:
+        if not match[1][0].isupper():
+            return None
+        spoken = grammar.written_date(int(match[2]), months[match[1].casefold()], "", text_before(match), "md")
+        if match[3]:
+            spoken += f" to {grammar.ordinal(int(match[3]), 'th', '', '')}"
+        return f"{spoken}, {match[4]}" if match[4] else spoken
 
-        found.append(Rule("date", month_first, written_month_first, "0"))
-    return found
+    return Rule("date", pattern, written, "0")
 
 
 def _span(grammar: Grammar, match: re.Match[str], months: dict[str, int]) -> str | None:
     """ "3.–5. Mai", "с 3 по 5 мая": two days of one month."""
     first, link, last = int(match[1]), match[2].strip(), int(match[3])
     month, year = months[match[4].casefold()], match[5] or ""
-    before = _before(match)
+    before = text_before(match)
     if grammar.code == "ru":
         lead = {"по": "по", "-": "по", "–": "по", "—": "по"}.get(link, before)
         start = grammar.date(first, month, "", before).rpartition(" ")[0]
@@ -170,121 +187,7 @@ def _span(grammar: Grammar, match: re.Match[str], months: dict[str, int]) -> str
         if grammar.code != "en":
             return None
         return f"{grammar.ordinal(first, 'th', '', '')} {link} {grammar.written_date(last, month, year, 'the ', 'dm')}"
-    return grammar.range(str(first), grammar.written_date(last, month, year, "the ", "dm"))
-
-
-def _time_rules(grammar: Grammar) -> list[Rule]:
-    suffix, range_of = _TIME_SUFFIX[grammar.code], grammar.range
-    lead = (
-        r"(?:(?P<lead>午前|午後|上午|下午|晚上|早上|凌晨|中午|오전|오후)\s?)?"
-        if grammar.code in ("ja", "zh", "ko")
-        else ""
-    )
-    time = re.compile(rf"{LEFT}{lead}{_TIME}(?![\d]|[.,:]\d){suffix}{_PERIOD}")
-    span = re.compile(rf"{LEFT}{_TIME}{suffix}{_PERIOD}{_DASH}{_TIME}(?!\d|[.,:]\d){suffix}{_PERIOD}")
-
-    def clock(match: re.Match[str]) -> str | None:
-        hour, minute, second, period = (
-            match[1 + bool(lead)],
-            match[2 + bool(lead)],
-            match[3 + bool(lead)],
-            match[4 + bool(lead)],
-        )
-        spoken = _clock(grammar, hour, minute, second, period)
-        return (match["lead"] + (" " if grammar.code == "ko" else "") if lead and match["lead"] else "") + spoken
-
-    def clocks(match: re.Match[str]) -> str | None:
-        first = _clock(grammar, match[1], match[2], match[3], match[4])
-        last = _clock(grammar, match[5], match[6], match[7], match[8])
-        if grammar.code == "en" and last.endswith(" o'clock"):
-            first = first.removesuffix(" o'clock")
-        if grammar.code == "de" and not match[4] and not match[8]:
-            first = first.removesuffix(" Uhr") if first.endswith(" Uhr") and last.endswith(" Uhr") else first
-        return _time_range(grammar, match, first, last)
-
-    def both(match: re.Match[str]) -> str:
-        first, last = (_clock(grammar, match[at], match[at + 1] or "0", None, match[at + 2]) for at in (1, 4))
-        return grammar.range(first, last)
-
-    found = [Rule("time", span, clocks, ":"), Rule("time", time, clock, ":")]
-    found += _half_day_rules(grammar)
-    if grammar.code in ("de", "it", "fr", "pt", "es", "ru"):
-        found += _lettered_rules(grammar)
     if grammar.code == "en":
-        dotted = re.compile(rf"{LEFT}({_HOUR})\.([0-5]\d)\s?([AaPp])\.?\s?[Mm]\b\.?")
-        found.append(Rule("time", dotted, lambda match: _clock(grammar, match[1], match[2], None, match[3]), "0"))
-        hours = re.compile(rf"{LEFT}({_HOUR}){_DASH}({_HOUR}){_PERIOD_ALONE}")
-        halves = re.compile(
-            rf"{LEFT}({_HOUR})(?::([0-5]\d))?{_PERIOD_ALONE}{_DASH}({_HOUR})(?::([0-5]\d))?{_PERIOD_ALONE}"
-        )
-        found.insert(0, Rule("time", halves, both, "0"))
-        found.insert(
-            0,
-            Rule("time", hours, lambda match: range_of(match[1], _clock(grammar, match[2], "0", None, match[3])), "0"),
-        )
-    return found
-
-
-def _time_range(grammar: Grammar, match: re.Match[str], first: str, last: str) -> str:
-    """Two times; no second "from" where there is one already."""
-    spoken = grammar.range(first, last)
-    before = _before(match).rstrip().rpartition(" ")[2].casefold()
-    if grammar.code == "it":
-        if before in ("dalle", "dalla"):
-            return f"{first} alle {last}"
-        return f"dalle {first} alle {last}" if before not in ("da", "tra") else f"{first} e {last}"
-    if grammar.code == "ru":
-        return f"{'' if before == 'с' else 'с '}{first} до {last}"
-    if grammar.code == "es":
-        return f"{'' if before in ('las', 'la') else 'de '}{first} a {last}"
-    return spoken
-
-
-def _half_day_rules(grammar: Grammar) -> list[Rule]:
-    """ "7 PM", without minutes."""
-    alone = re.compile(rf"{LEFT}(1[0-2]|0?[1-9]){_PERIOD_ALONE}")
-    return [Rule("time", alone, lambda match: _clock(grammar, match[1], "0", None, match[2]), "mM")]
-
-
-def _lettered_rules(grammar: Grammar) -> list[Rule]:
-    """ "19h30", "19.30 Uhr", "19 ч 30 мин", "alle 19.30"."""
-    pattern = {
-        "de": rf"{LEFT}({_HOUR})\.([0-5]\d)\s?Uhr\b",
-        "it": rf"(?<=\balle )({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)|(?<=\bore )({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)",
-        "ru": rf"{LEFT}({_HOUR})\s?ч\.?\s?([0-5]?\d)\s?мин\b\.?",
-    }.get(grammar.code, rf"{LEFT}({_HOUR})\s?[hH]\s?([0-5]\d)(?![0-9A-Za-z]|\s?(?:min|mn))")
-
-    def clock(match: re.Match[str]) -> str | None:
-        if grammar.code == "ru":
-            return " ".join(
-                (
-                    grammar.quantity(grammar.parse(match[1]), "duration-hour"),
-                    grammar.quantity(grammar.parse(match[2]), "duration-minute"),
-                )
-            )
-        hour, minute = [group for group in match.groups() if group]
-        return _clock(grammar, hour, minute, None, None)
-
-    found = [Rule("time", re.compile(pattern), clock, "0")]
-    if grammar.code == "de":
-        span = re.compile(rf"{LEFT}({_HOUR}){_DASH}({_HOUR})\s?Uhr\b")
-        found.append(
-            Rule("time", span, lambda match: grammar.range(match[1], _clock(grammar, match[2], "0", None, None)), "0")
-        )
-    if grammar.code in ("fr", "pt", "es"):
-        span = re.compile(rf"{LEFT}({_HOUR})(?:\s?[hH])?{_DASH}({_HOUR})\s?[hH]\b")
-        found.append(
-            Rule(
-                "time",
-                span,
-                lambda match: grammar.range(match[1], grammar.quantity(grammar.parse(match[2]), "duration-hour")),
-                "hH",
-            )
-        )
-    return found
-
-
-def _clock(grammar: Grammar, hour: str, minute: str, second: str | None, period: str | None) -> str:
-    return grammar.clock(
-        int(hour), int(minute), int(second) if second else None, f"{period.lower()}m" if period else ""
-    )
+        last_day = grammar.written_date(last, month, year, "the ", "dm")
+        return f"the {grammar.range(grammar.ordinal(first, 'th', '', '') or '', last_day)}"
+    return grammar.range(str(first), grammar.written_date(last, month, year, "the ", "dm"))

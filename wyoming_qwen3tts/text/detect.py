@@ -1,9 +1,8 @@
 """Which language a text is written in: its script, then its small words, then py3langid.
 
 The order is the design's (6.4): of 26 short smart-home lines py3langid alone got 21 right, all misses being one-word
-lines,
-loan words and numbers. Those are what the small words are for. A decision falls at the first checkpoint where the
-evidence is clear, so it never depends on text that comes later, and a sentence that is still arriving can be spoken.
+lines, loan words and numbers. Those are what the small words are for. A decision falls at the first checkpoint where
+the evidence is clear, so it never depends on text that comes later, and a sentence still arriving can be spoken.
 """
 
 import re
@@ -15,18 +14,23 @@ from .vocabulary import LETTERS, SHAPES, WORDS
 
 LATIN: Final = ("de", "en", "es", "fr", "it", "pt")
 CHECKPOINTS: Final = (24, 48, 96)  # letters read before deciding; the last decides with whatever evidence there is
-LANGID_LETTERS: Final = 20  # below this py3langid guesses
+LANGID_LETTERS: Final = 20  # below this py3langid mostly guesses
+GUESS_LETTERS: Final = 8  # and below this it is not asked
+GUESS_WEIGHT: Final = 0.6
 CLEAR: Final = 2.0  # this much more evidence than for the next language decides early
 LANGID_WEIGHT: Final = 1.5  # certainty of py3langid, in small words
 SHAPE_WEIGHT: Final = 0.5
-LOYALTY: Final = 0.4  # what the language spoken so far is worth, in small words
+LOYALTY: Final = 0.8  # what the language spoken so far is worth, in small words
+LEANING: Final = 0.4  # and what the configured one is
 
 _LETTER = re.compile(r"[^\W\d_]")
 _WORD = re.compile(r"[^\W\d_]{2,}(?:['’][^\W\d_]+)*|[^\W\d_](?:['’][^\W\d_]+)+|[^\W\d_](?!\.|['’])")
 _REST_OF_WORD = re.compile(r"[A-Za-z\u00aa-\u024f\u0400-\u04ff'’]*")
 _ADDRESS = re.compile(
-    r"\S*(?:://|@|www\.)\S*|\b[\w-]+(?:\.[\w-]+)+\b|\]\([^\s)]*\)|\d+[.,\d]*\s?(?:[kMG]?Wh?|min|[kcmµ]?[mgls]|[kM]?Hz|h|[GM]B|ppm|km/h)\b"
+    r"\S*(?:://|@|www\.)\S*|\b[\w-]+(?:\.[\w-]+)+\b|\]\([^\s)]*\)|°\s?[CF]\b"
+    r"|\d+[.,\d]*\s?(?:[kMG]?Wh?|min|[kcmµ]?[mgls]|[kM]?Hz|h|[GM]B|ppm|km/h)\b"
 )
+_VOWELS: Final = frozenset("aeioyàèéóáù")
 _SHAPES = tuple((re.compile(shape), code) for shape, code in SHAPES)
 _HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]")
 _KANA = re.compile(r"[\u3041-\u30fa\u30fd-\u30ff\uff66-\uff9d]")
@@ -41,7 +45,8 @@ class _Identifier(Protocol):
 
 @cache
 def _identifier() -> _Identifier:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # late: loading its model takes up to 1.9 s
+    # Late: loading its model takes up to 1.9 s.
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     identifier.set_languages(list(LATIN))
@@ -56,7 +61,7 @@ def warm() -> None:
 def detect(text: str, last: str | None = None, fallback: str = "en") -> str:
     """The language of ``text``; short or undecidable text stays in ``last``, or else in ``fallback``."""
     known = last or fallback
-    return decided(text, known) or _decide(text, known, sure=False) or known
+    return decided(text, known) or _decide(text, known, sure=False, loyalty=LOYALTY if last else LEANING) or known
 
 
 def decided(text: str, last: str) -> str | None:
@@ -91,7 +96,7 @@ def _heads(text: str) -> Iterator[tuple[str, bool]]:
         checkpoint = next(checkpoints)
 
 
-def _decide(text: str, last: str, *, sure: bool) -> str | None:
+def _decide(text: str, last: str, *, sure: bool, loyalty: float = 0.0) -> str | None:
     latin = len(_LATIN.findall(text))
     script, letters = _script(text, last)
     scores = _small_words(text) if latin else {}
@@ -99,7 +104,7 @@ def _decide(text: str, last: str, *, sure: bool) -> str | None:
     # "正在播放 Bohemian Rhapsody" is Chinese: a title has no small words of a sentence around it.
     if script and (latin <= letters or best < 2 or latin < 4 * letters):
         return script
-    return _latin(text, scores, latin, last, sure=sure) if latin else None
+    return _latin(text, scores, latin, {last: loyalty}, sure=sure) if latin else None
 
 
 def _script(text: str, last: str) -> tuple[str | None, int]:
@@ -123,6 +128,8 @@ def _small_words(text: str) -> dict[str, float]:
     text = _ADDRESS.sub(" ", text)
     folded = text.casefold().replace("’", "'") if "ß" not in text else text.lower().replace("’", "'")
     for word in set(_WORD.findall(folded)):
+        if len(word) == 1 and word not in _VOWELS:
+            continue  # "C", "L": a unit or a letter, not an elided article
         for part in {word, *word.split("'")}:
             for code in (codes := WORDS.get(part, ())):
                 scores[code] += 1 / len(codes)
@@ -134,16 +141,17 @@ def _small_words(text: str) -> dict[str, float]:
     return scores
 
 
-def _latin(text: str, scores: dict[str, float], letters: int, last: str, *, sure: bool) -> str | None:
+def _latin(text: str, scores: dict[str, float], letters: int, leaning: dict[str, float], *, sure: bool) -> str | None:
     evidence = dict(scores)
     best, second = sorted(evidence.values(), reverse=True)[:2]
-    if letters >= LANGID_LETTERS and best - second < CLEAR:
-        for code, certainty in _identifier().rank(text):
-            evidence[code] += LANGID_WEIGHT * float(certainty)
+    if letters >= GUESS_LETTERS and best - second < CLEAR:
+        weight = LANGID_WEIGHT if letters >= LANGID_LETTERS else GUESS_WEIGHT
+        for code, certainty in _identifier().rank(_ADDRESS.sub(" ", text)):
+            evidence[code] += weight * float(certainty)
     elif not best:
         return None
-    if not sure and last in evidence:
-        evidence[last] += LOYALTY
+    for code in leaning.keys() & evidence.keys():
+        evidence[code] += leaning[code]
     ranked = sorted(evidence, key=evidence.__getitem__, reverse=True)
     if sure and evidence[ranked[0]] - evidence[ranked[1]] < CLEAR:
         return None

@@ -13,6 +13,9 @@ _HIDE: Final = {ord(str(digit)): 0xE000 + digit for digit in range(10)}
 _SHOW: Final = {0xE000 + digit: str(digit) for digit in range(10)}
 
 
+_LAST_WORDS: Final = frozenset(("time", "unit", "money", "duration"))  # rules whose abbreviations often end a sentence
+_NEXT_SENTENCE = re.compile(r"\s+[A-Z\u00c0-\u00de\u0410-\u042f¿¡]")
+
 Spoken = Callable[[re.Match[str]], str | None] | str
 
 
@@ -22,6 +25,7 @@ class Draft:
     def __init__(self, text: str) -> None:
         self.text = text
         self.changes: list[Change] = []
+        self.capitals_start_sentences = True  # not in German, where every noun has one
 
     def rewrite(self, rule: str, pattern: re.Pattern[str], spoken: Spoken) -> None:
         """Replace every match by its finished spoken form, or leave it where ``spoken`` says None."""
@@ -32,12 +36,18 @@ class Draft:
                 after
                 and match[0].endswith(".")
                 and not after.rstrip().endswith(".")
-                and not match.string[match.end() :].strip()
+                and self._ends_sentence(rule, match)
             ):
                 return f"{after}."  # the full stop of an abbreviation was the sentence's too
             return after
 
         self._sub(rule, pattern, finished, _HIDE)
+
+    def _ends_sentence(self, rule: str, match: re.Match[str]) -> bool:
+        following = match.string[match.end() :]
+        if not following.strip():
+            return True
+        return self.capitals_start_sentences and rule in _LAST_WORDS and bool(_NEXT_SENTENCE.match(following))
 
     def unwrap(self, rule: str, pattern: re.Pattern[str], inner: Spoken) -> None:
         """Replace every match by text that later rules still have to look at."""

@@ -1,6 +1,7 @@
 """Text that is still arriving -> segments ready to be spoken. The only file here that knows all the others."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from ..speech import Change, Segment
@@ -57,10 +58,9 @@ class FrontEnd:
 
     def close(self) -> list[Segment]:
         """The segments that were waiting for more text."""
-        pieces = self._splitter.add(self._code.close()) + self._splitter.close()
-        if self._short and not pieces:
-            pieces = [Piece("", starts_line=False)]
-        return self._speak(pieces, is_end=True)
+        rest = self._code.close()
+        segments = self._speak(self._splitter.add(rest)) + self._speak(self._splitter.close())
+        return segments + (self._segments(Piece("", starts_line=False), is_last=True) if self._short else [])
 
     @property
     def pending(self) -> str:
@@ -68,8 +68,8 @@ class FrontEnd:
         piece = self._splitter.open_piece
         if self._short:
             piece = Piece(self._short.raw + piece.raw, self._short.starts_line)
-        raw = _settled(piece.raw)
-        if not raw.strip() or self._ssml or self._lexicon.longest_words > _HELD_WORDS:
+        raw = _settled(piece.raw, self._lexicon)
+        if not raw.strip() or self._ssml:
             return ""
         fixed = self._inner.current or self._asked
         if fixed is None:
@@ -78,6 +78,7 @@ class FrontEnd:
             fixed = decided(draft.text + " ", self._last or self._fallback)
         if fixed is None:
             return ""
+        raw = raw[: self._lexicon.boundary(piece.raw, len(raw), fixed)]
         spoken, _ = self._written_out(Piece(raw, piece.starts_line), fixed)
         return _parts(spoken)[0] if spoken else ""
 
@@ -89,13 +90,10 @@ class FrontEnd:
     def _language_of(self, text: str) -> str:
         return self._inner.current or self._asked or detect(text, self._last, self._fallback)
 
-    def _speak(self, pieces: list[Piece], *, is_end: bool = False) -> list[Segment]:
-        segments: list[Segment] = []
-        for at, piece in enumerate(pieces, start=1):
-            segments += self._segments(piece, is_last=is_end and at == len(pieces))
-        return segments
+    def _speak(self, pieces: Iterable[Piece]) -> list[Segment]:
+        return [segment for piece in pieces for segment in self._segments(piece)]
 
-    def _segments(self, piece: Piece, *, is_last: bool) -> list[Segment]:
+    def _segments(self, piece: Piece, *, is_last: bool = False) -> list[Segment]:
         """The segments of a piece, mostly one. What turns out too short when spoken waits for the next piece."""
         if self._short:
             piece = Piece(self._short.raw + piece.raw, self._short.starts_line)
@@ -149,20 +147,23 @@ class FrontEnd:
         return (spoken if _SPEAKABLE.search(spoken) else ""), draft
 
 
-def _settled(raw: str) -> str:
+def _settled(raw: str, lexicon: Lexicon) -> str:
     """The part of an unfinished piece that no rule can reach any more: it ends in plain words."""
     if run := _EAST_ASIAN_RUN.search(raw):
-        return raw[: run.end() - _HELD_EAST_ASIAN]
+        return raw[: max(run.start(), run.end() - max(_HELD_EAST_ASIAN, lexicon.longest_chars))]
     tokens = list(_TOKEN.finditer(raw))
-    for at in range(len(tokens), _HELD_WORDS, -1):
+    held = max(1, lexicon.longest_words)  # an entry may begin in any of the last words
+    for at in range(len(tokens), max(_HELD_WORDS, held), -1):
         if all(_PLAIN.fullmatch(token[0]) for token in tokens[at - _HELD_WORDS - 1 : at]):
-            return raw[: tokens[at - 2].end()]
+            head = raw[: tokens[at - 1 - held].end()]
+            tag, target = head.rfind("<"), head.rfind("](")
+            if tag <= head.rfind(">") and (target < 0 or head.find(")", target) >= 0):
+                return head  # words inside a tag or a link's title are no text
     return ""
 
 
 def _parts(spoken: str) -> list[str]:
-    """A text cut into parts of at most 220 characters; only units and dates written out make one longer than its
-    piece."""
+    """Parts of at most 220 characters; only units and dates written out make a text longer than its piece."""
     parts = []
     while len(spoken) > LONGEST_CHARS:
         cut = max(spoken.rfind(mark, SETTLED_CHARS, LONGEST_CHARS) for mark in (", ", "; ", "，", "、"))

@@ -1,8 +1,7 @@
 """Whether a full stop ends its sentence: abbreviations, initials, ordinals, list numbers and units in ten languages.
 
 Sources of the lists: CLDR's segmentation suppressions for de, en, es, fr, it, pt and ru (the idea and the commonest
-entries), the
-failures noted in the design (``wyoming-ha.md`` 4, ``text-and-features.md`` 6.3), and everyday replies.
+entries), the failures noted in the design (``wyoming-ha.md`` 4, ``text-and-features.md`` 6.3), and everyday replies.
 """
 
 import re
@@ -22,21 +21,40 @@ class Stop(Enum):
 
 # Never at the end of a sentence: something always follows them.
 _OPEN: Final = {
-    "de": "dr prof hr fr nr abs art ing dipl st str z z.b bzw ca inkl exkl zzgl evtl ggf d d.h u u.a v v.a i i.d.r o vgl mind max min s"
-    " tel jan feb mär apr jun jul aug sep sept okt nov dez mo di mi do sa so gem bes sog bspw vs geb",
-    "en": "dr mr mrs ms prof st ave rd blvd sgt gen col capt lt rev hon jr sr vs e.g i.e no nos fig approx apt vol pp jan feb mar apr jun"
-    " jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat dept est ext mt ft",
-    "es": "sr sra srta sres dr dra d dña prof profa ud uds pág núm n.º no av avda c p.ej ej aprox máx mín tel ee izq dcha ene feb abr jun"
-    " jul ago sep sept oct nov dic gral vs art cap fig",
-    "fr": "m mm mme mlle dr pr me st ste p.ex ex cf env av bd no n° tél janv févr avr juil sept oct nov déc max min art chap fig vol vs",
-    "it": "sig sigg sig.ra sig.na dott dott.ssa prof prof.ssa ing avv arch geom on p.es es cfr ca pag n v tel gen feb mar apr mag giu lug"
-    " ago set ott nov dic max min st vs art cap fig p.zza",
-    "pt": "sr sra srta dr dra prof profa eng p.ex ex pág n.º av r tel jan fev mar abr mai jun jul ago set out nov dez máx mín aprox vs art"
-    " cap fig exmo exma d",
-    "ru": "т.е ул д кв стр рис см им пр просп пл пер бул корп обл р-н гр проф акад доп макс мин тел напр рт янв февр апр авг сент окт нояб дек"
-    " пн вт ср чт пт св г-н г-жа ок",
-    "ja": "dr mr mrs ms no vs", "ko": "dr mr mrs ms no vs", "zh": "dr mr mrs ms no vs",
-}  # fmt: skip
+    "de": (
+        "dr prof hr fr nr abs art ing dipl st str z z.b bzw ca inkl exkl zzgl evtl ggf d d.h u u.a v v.a i "
+        "i.d.r o vgl mind max min s tel jan feb mär apr jun jul aug sep sept okt nov dez mo di mi do sa so "
+        "gem bes sog bspw fam abb hauptstr vs geb"
+    ),
+    "en": (
+        "dr mr mrs ms prof st ave rd blvd sgt gen col capt lt rev hon jr sr vs e.g i.e no nos fig approx apt "
+        "vol pp jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat dept "
+        "est ext mt ft"
+    ),
+    "es": (
+        "sr sra srta sres dr dra d dña prof profa ud uds pág núm n.º no av avda c p.ej ej aprox máx mín tel "
+        "ee izq dcha ene feb abr jun jul ago sep sept oct nov dic gral vs art cap fig"
+    ),
+    "fr": (
+        "m mm mme mlle dr pr me st ste p.ex ex cf env av bd no n° tél janv févr avr juil sept oct nov déc max "
+        "min art chap fig vol vs"
+    ),
+    "it": (
+        "sig sigg sig.ra sig.na dott dott.ssa prof prof.ssa ing avv arch geom on p.es es cfr ca pag n v tel "
+        "gen feb mar apr mag giu lug ago set ott nov dic max min st vs art cap fig p.zza"
+    ),
+    "pt": (
+        "sr sra srta dr dra prof profa eng p.ex ex pág n.º av r tel jan fev mar abr mai jun jul ago set out "
+        "nov dez máx mín aprox vs art cap fig exmo exma d"
+    ),
+    "ru": (
+        "т.е ул д кв стр рис см им пр просп пл пер бул корп обл р-н гр проф акад доп макс мин тел напр рт янв "
+        "февр апр авг сент окт нояб дек пн вт ср чт пт св г-н г-жа ок"
+    ),
+    "ja": "dr mr mrs ms no vs",
+    "ko": "dr mr mrs ms no vs",
+    "zh": "dr mr mrs ms no vs",
+}
 # Inside a sentence or at its end: what follows tells.
 _CLOSING: Final = {
     "de": "usw etc u.s.w o.ä u.ä a.m p.m n.chr v.chr co u.v.m std min sek tsd mio mrd jh jhd",
@@ -46,36 +64,51 @@ _CLOSING: Final = {
     "it": "ecc etc a.m p.m a.c d.c min sec h s.p.a s.r.l",
     "pt": "etc a.m p.m min seg h a.c d.c ltda s.a cia",
     "ru": "т.д т.п др пр г гг в вв н.э мин сек ч тыс млн млрд руб коп р экз чел",
-    "ja": "etc a.m p.m", "ko": "etc a.m p.m", "zh": "etc a.m p.m",
-}  # fmt: skip
+    "ja": "etc a.m p.m",
+    "ko": "etc a.m p.m",
+    "zh": "etc a.m p.m",
+}
 OPEN: Final = {code: frozenset(words.split()) for code, words in _OPEN.items()}
 CLOSING: Final = {code: frozenset(words.split()) for code, words in _CLOSING.items()}
 
 # "e.g", "z.B": what only one language writes is told from any text, before its language is clear.
 _KNOWN: Final = frozenset().union(*OPEN.values(), *CLOSING.values())
-_TITLES: Final = "dr dra mr mrs sr sra srta sig sigg dott prof mme mlle hr"
+_CLOSING_LETTERS: Final = frozenset(word for words in CLOSING.values() for word in words if len(word) == 1)
+_MAGNITUDES: Final = frozenset(("mio", "mrd", "tsd", "mln", "тыс", "млн", "млрд"))  # always followed by what they count
+_UNITS: Final = frozenset(("min", "std", "sek", "sec", "seg", "st", "cm", "mm", "km", "kg"))
+_TITLES: Final = "dr dra mr mrs sr sra srta sig sigg dott prof mme mlle hr fr bzw"
 _DOTTED: Final = frozenset(word for words in OPEN.values() for word in words if "." in word) | frozenset(
     _TITLES.split()
 )
 
-_GERMAN_MONTHS: Final = frozenset(
-    "januar jänner jan februar feber feb märz mär april apr mai juni jun juli jul august aug september sep sept oktober okt november nov"
-    " dezember dez".split()
+# German writes every noun with a capital, so only these words show that a new sentence has begun.
+_GERMAN_STARTERS: Final = frozenset(
+    "aber alle alles als also am an auch auf aus bald bei beide bis bitte da dabei dafür damit danach dann "
+    "daran darf darum das dass dazu dein deine dem den denn der derzeit deshalb dich die diese dieser dieses "
+    "dir doch dort draußen drinnen du ein eine einen einer eins er erst es etwas euer für gegen genau gestern "
+    "gibt gleich gut hallo hast hat heute hier hinter ich ihr ihre im immer in ist ja jede jeder jedes jetzt "
+    "kann kannst kein keine klar können leider mach mal man mein meine mit möchtest morgen nach nein nicht "
+    "noch nun nur ob oder ohne okay schalte schon sehr seit sie sind so sobald sogar soll sollen sonst spiele "
+    "später stelle super tschüss über um und uns unser unter viel viele vielen vielleicht von vor wann war "
+    "waren warum was weil weiter welche wenn wer werde werden wie wieder willst wir wird wo wohin würde zu "
+    "zuerst zum zur zurzeit zwischen übrigens außerdem trotzdem während".split()
 )
 # A number after one of these is an ordinal in German: "am 3. Mai", "im 2. Stock", "der 1. Alarm".
 _BEFORE_ORDINAL: Final = frozenset(
-    "am der die das den dem des vom zum zur im bis ab seit jeder jede jedes jeden mein dein sein ihr unser mit ihrem ihren zum beim und"
-    " montag dienstag mittwoch donnerstag freitag samstag sonntag".split()
+    "am der die das den dem des vom zum zur im bis ab seit jeder jede jedes jeden mein dein sein ihr unser mit"
+    " ihrem ihren beim und montag dienstag mittwoch donnerstag freitag samstag sonntag".split()
 )
 _LETTERED: Final = frozenset(
-    "plan vitamin zone group gruppe line linie grade class klasse type typ option section vitamine groupe plano grupo gruppo vitamina"
-    " группа план часть".split()
+    "plan vitamin zone group gruppe line linie grade class klasse type typ option section vitamine groupe"
+    " plano grupo gruppo vitamina группа план часть".split()
 )
 
 _LAST_WORDS = re.compile(r"(?:(\S{1,24})\s+)?([^\s(\[{\"'“„«]{1,40})$")
 _NUMBER = re.compile(r"[(]?\d{1,4}")
 _ROMAN = re.compile(r"[IVX]{1,5}")
 _NOT_LETTERS = re.compile(r"[^\w.°º/²³-]+")
+_DAY_AND_MONTH = re.compile(r"\d{1,2}\.\d{1,2}")
+_FIGURES = re.compile(r"[(]?\d{1,4}|\d{1,2}\.\d{1,2}|[IVX]{1,5}")
 _LIST_NUMBER = re.compile(r"[\s>*_#(-]*\d{1,3}")
 
 
@@ -91,22 +124,29 @@ def judge(before: str, language_of: Callable[[str], str]) -> Stop:
     if _LIST_NUMBER.fullmatch(before.rpartition("\n")[2]):
         return Stop.INSIDE
     joined = f"{previous}.{word}"
-    if joined in _DOTTED or word in _DOTTED:
+    if joined in _DOTTED or word in _DOTTED or word in _MAGNITUDES or (word.endswith("str") and len(word) > 3):
         return Stop.INSIDE
-    if word not in _KNOWN and joined not in _KNOWN and not _NUMBER.fullmatch(shown) and not _ROMAN.fullmatch(shown):
+    if word not in _KNOWN and joined not in _KNOWN and not _FIGURES.fullmatch(shown):
         return (
             _letter(shown, previous, after_number=after_number)
             if len(word) == 1 and word.isalpha()
             else _by_shape(word)
         )
+    if len(word) == 1 and not after_number and joined not in _KNOWN and word not in _CLOSING_LETTERS and word.isalpha():
+        return _letter(shown, previous, after_number=False)
     language = language_of(before)
+    if _DAY_AND_MONTH.fullmatch(shown) and language == "de":
+        return Stop.INSIDE if previous in _BEFORE_ORDINAL else Stop.ASK_WORD
     if _NUMBER.fullmatch(shown):
         return _number(shown, previous, language)
     if _ROMAN.fullmatch(shown) and language == "de" and len(shown) > 1:
         return Stop.ASK_NEXT
-    if joined in CLOSING[language] or (word in CLOSING[language] and not (word in OPEN[language] and not after_number)):
-        return Stop.ASK_NEXT
-    if word in OPEN[language] and not after_number and not _sentence_word(shown, language, previous):
+    is_open = word in OPEN[language] and not (after_number and (len(word) == 1 or word in _UNITS))
+    if word == "st" and (match[1] or "")[:1].isupper():
+        return Stop.ASK_NEXT  # "5 Elm St. The house", but "in St. Louis"
+    if joined in CLOSING[language] or (word in CLOSING[language] and not is_open):
+        return Stop.ASK_WORD if language == "de" else Stop.ASK_NEXT
+    if is_open and not _sentence_word(shown, language, previous):
         return Stop.INSIDE
     if len(word) == 1 and word.isalpha():
         return _letter(shown, previous, after_number=after_number)
@@ -124,12 +164,12 @@ def _by_shape(word: str) -> Stop:
 def goes_on(next_word: str) -> bool:
     """Whether the first character of the next word says that the sentence has not ended."""
     first = next_word[:1]
-    return first.islower() or first in ",;:)]}%–-"
+    return first.islower() or (first != "" and first in ",;:)]}%–-€$£¥₽+=/&→")
 
 
 def _sentence_word(shown: str, language: str, previous: str) -> bool:
     """Whether a word that looks like an abbreviation is an ordinary one: "No.", "so.", "am Mi. " stays one."""
-    if language in ("de", "it") and shown in ("so", "do", "so", "min", "on", "es", "set", "mag", "di"):
+    if language in ("de", "it") and shown in ("so", "do", "on", "es", "set", "mag", "di"):
         return True
     if language in ("en", "es") and shown.casefold() in (
         "no",
@@ -158,9 +198,9 @@ def _sentence_word(shown: str, language: str, previous: str) -> bool:
     )
 
 
-def is_german_month(word: str) -> bool:
-    """Whether a number and a full stop before this word are a day: "3. Mai"."""
-    return word.casefold().strip(".,;:!?") in _GERMAN_MONTHS
+def starts_german_sentence(word: str) -> bool:
+    """Whether a word with a capital behind a German abbreviation or number begins a sentence."""
+    return word.casefold().strip('.,;:!?…"“”„»') in _GERMAN_STARTERS or not word[:1].isalpha()
 
 
 def _number(shown: str, previous: str, language: str) -> Stop:

@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 
 from babel.dates import get_month_names
 from babel.units import UnknownUnitError, format_unit
-from unicode_rbnf import FormatOptions, RbnfEngine
+from unicode_rbnf import RbnfEngine
 
 COMMA_NUMBER: Final = (
     r"(?:[1-9]\d{0,2}(?:\.\d{3})+(?!\d)(?:,\d+)?|[1-9]\d{0,2}(?:[ '’]\d{3})+(?!\d)(?:,\d+)?|\d+(?:[.,]\d+)?)"
@@ -19,8 +19,9 @@ COMMA_NUMBER: Final = (
 POINT_NUMBER: Final = r"(?:[1-9]\d{0,2}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+\.\d+|\d+,\d{1,2}(?![\d,])|\d+)"
 
 # Not the start or the end of a Latin or Cyrillic word or number. East Asian words may touch a number.
-LEFT: Final = r"(?<![0-9A-Za-z\u00aa-\u024f\u0400-\u04ff_])(?<!\d[.,:/])"
-RIGHT: Final = r"(?![0-9A-Za-z\u00b5\u00c0-\u024f\u0400-\u04ff_])"
+LATIN: Final = r"A-Za-z\u00aa\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f"  # × and ÷ stand among the letters
+LEFT: Final = rf"(?<![0-9{LATIN}\u0400-\u04ff_])(?<!\d[.,:/])"
+RIGHT: Final = rf"(?![0-9{LATIN}\u0400-\u04ff_])"
 
 _SPACES: Final = str.maketrans("\u00a0\u202f", "  ")
 _RAW_UNIT = re.compile(r"[a-z]+-[a-z]+")  # Babel's answer where CLDR has no words: "1 duration-minute"
@@ -183,6 +184,10 @@ class Grammar:
     def join_cents(self, amount: str, cents: str, word: str) -> str:
         """ "12 euros" and "50", "cents"."""
         raise NotImplementedError
+
+    def magnitude(self, word: str, number: Number) -> str:
+        """ "Mio." and the like, in full, after a number."""
+        return self.magnitudes[word]
 
     def fraction(self, numerator: int, denominator: int, whole: str = "") -> str | None:
         """ "3/4", or None where it is no fraction anybody says."""

@@ -30,23 +30,44 @@ LANGUAGES: dict[str, Language] = {
 
 # ISO 639-2/3 codes and the languages' own names; people type these into `language` fields.
 _ALIASES = {
-    "deu": "de", "ger": "de", "deutsch": "de",
+    "deu": "de",
+    "ger": "de",
+    "deutsch": "de",
     "eng": "en",
-    "spa": "es", "español": "es", "espanol": "es", "castellano": "es", "castilian": "es",
-    "fra": "fr", "fre": "fr", "français": "fr", "francais": "fr",
-    "ita": "it", "italiano": "it",
-    "jpn": "ja", "jp": "ja", "日本語": "ja",
-    "kor": "ko", "kr": "ko", "한국어": "ko",
-    "por": "pt", "português": "pt", "portugues": "pt",
-    "rus": "ru", "русский": "ru",
-    "zho": "zh", "chi": "zh", "cmn": "zh", "mandarin": "zh", "中文": "zh", "cn": "zh",
-}  # fmt: skip
+    "spa": "es",
+    "español": "es",
+    "espanol": "es",
+    "castellano": "es",
+    "castilian": "es",
+    "fra": "fr",
+    "fre": "fr",
+    "français": "fr",
+    "francais": "fr",
+    "ita": "it",
+    "italiano": "it",
+    "jpn": "ja",
+    "jp": "ja",
+    "日本語": "ja",
+    "kor": "ko",
+    "kr": "ko",
+    "한국어": "ko",
+    "por": "pt",
+    "português": "pt",
+    "portugues": "pt",
+    "rus": "ru",
+    "русский": "ru",
+    "zho": "zh",
+    "chi": "zh",
+    "cmn": "zh",
+    "mandarin": "zh",
+    "中文": "zh",
+    "cn": "zh",
+}
 _NAMES = {language.model_name: code for code, language in LANGUAGES.items()} | _ALIASES
 
 
 def normalize_tag(tag: str | None) -> str | None:
-    """The ISO code of one of our languages for any way of naming it; None for `auto`, nothing, and what we do not
-    speak."""
+    """The ISO code of one of our languages, however it is named; None for `auto`, nothing and other languages."""
     if not tag:
         return None
     name = tag.strip().casefold().replace("_", "-")

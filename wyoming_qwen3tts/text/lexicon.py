@@ -1,8 +1,7 @@
 """The user's own pronunciations: a word or phrase -> how it is to be written for the voice.
 
 ``lexicon/<language>.txt`` and ``lexicon/all.txt`` hold lines ``word = respelling``; ``#`` starts a comment. An entry
-that is all
-small letters is found in any case; one with a capital only as it is written ("US = U S" leaves "us" alone).
+that is all small letters is found in any case; one with a capital only as it is written ("US = U S" leaves "us" alone).
 """
 
 import re
@@ -48,14 +47,28 @@ class Lexicon:
         """How many words the longest entry has."""
         return max((len(word.split()) for words in self._entries.values() for word in words), default=0)
 
+    @cached_property
+    def longest_chars(self) -> int:
+        """How many characters the longest entry has."""
+        return max((len(word) for words in self._entries.values() for word in words), default=0)
+
     def apply(self, draft: Draft, language: str) -> None:
         """Write the words of this language as the user wants them spoken."""
-        if not self._entries:
-            return
+        if pattern := self._entries and self._pattern_of(language):
+            draft.rewrite("lexicon", pattern, lambda match: self._find(match[0], language))
+
+    def boundary(self, text: str, at: int, language: str) -> int:
+        """Where to cut ``text`` so that no entry is cut apart: at ``at`` or before."""
+        if pattern := self._entries and self._pattern_of(language):
+            for match in pattern.finditer(text):
+                if match.start() < at < match.end():
+                    return match.start()
+        return at
+
+    def _pattern_of(self, language: str) -> re.Pattern[str] | None:
         if language not in self._patterns:
             self._patterns[language] = self._pattern(language)
-        if pattern := self._patterns[language]:
-            draft.rewrite("lexicon", pattern, lambda match: self._find(match[0], language))
+        return self._patterns[language]
 
     def _words(self, language: str) -> dict[str, str]:
         return self._entries.get("all", {}) | self._entries.get(language, {})

@@ -3,87 +3,122 @@
 import re
 from typing import Final
 
+from .context import touches_word
 from .grammar import LEFT, RIGHT, Grammar
 from .rule import Rule, alternatives
-from .units import DASH, PER, per_name
+from .units import DASH, PER, per_name, spoken_range
 
 _SIGNS: Final = {
-    "€": "EUR", "$": "USD", "US$": "USD", "£": "GBP", "¥": "JPY", "₽": "RUB", "₩": "KRW", "₹": "INR", "R$": "BRL", "EUR": "EUR", "USD": "USD",
-    "GBP": "GBP", "JPY": "JPY", "CNY": "CNY", "RMB": "CNY", "RUB": "RUB", "KRW": "KRW", "INR": "INR", "CHF": "CHF", "BRL": "BRL", "Fr.": "CHF",
-}  # fmt: skip
+    "€": "EUR",
+    "$": "USD",
+    "US$": "USD",
+    "£": "GBP",
+    "¥": "JPY",
+    "₽": "RUB",
+    "₩": "KRW",
+    "₹": "INR",
+    "R$": "BRL",
+    "EUR": "EUR",
+    "USD": "USD",
+    "GBP": "GBP",
+    "JPY": "JPY",
+    "CNY": "CNY",
+    "RMB": "CNY",
+    "RUB": "RUB",
+    "KRW": "KRW",
+    "INR": "INR",
+    "CHF": "CHF",
+    "BRL": "BRL",
+    "Fr.": "CHF",
+}
 _CENTS: Final = re.compile(r"[.,]\d\d$")
 _AFTER: Final = {"¢": "cent", "ct": "cent", "Ct": "cent", "cts": "cent"}
 _AFTER_BY_LANGUAGE: Final = {
-    "en": {"p": "penny"}, "ru": {"руб.": "RUB", "руб": "RUB", "р.": "RUB", "коп.": "kopek", "коп": "kopek"},
-}  # fmt: skip
-
-
-def _words(grammar: Grammar) -> dict[str, str]:
-    """The names of currencies in this language, which need help only with cents and rates: "12,50 Euro"."""
-    return {form: code for code, (unit, _) in grammar.currencies.items() if len(code) == 3 for form in unit}
+    "en": {"p": "penny"},
+    "ru": {"руб.": "RUB", "руб": "RUB", "р.": "RUB", "коп.": "kopek", "коп": "kopek"},
+}
 
 
 def rules(grammar: Grammar) -> list[Rule]:
     """The rules for money, ranges first."""
-    signs = dict(_SIGNS)
-    if grammar.code == "zh":
-        signs["¥"] = "CNY"
-    words = _words(grammar)
-    after = words | signs | _AFTER | _AFTER_BY_LANGUAGE.get(grammar.code, {})
-    number, before = grammar.number, alternatives(signs)
-    magnitude = (
-        rf"(?:(?P<gap>\s?)(?P<mag>{alternatives(grammar.magnitudes)})(?![A-Za-z\u00c0-\u024f\u0400-\u04ff]))?"
-        if grammar.magnitudes
-        else "(?P<gap>)(?P<mag>)?"
-    )
-    tail = rf"(?![0-9A-Za-z\u00c0-\u024f\u0400-\u04ff]){PER}"
+    money = _Money(grammar)
+    number, before, after = grammar.number, alternatives(money.signs), alternatives(money.after)
+    magnitude = rf"(?:\s?(?P<mag>{alternatives(grammar.magnitudes)}){RIGHT})?"
     prefix = re.compile(
-        rf"(?<![0-9A-Za-z\u00c0-\u024f])(?P<sign>[-−+]\s?)?(?P<currency>{before})\s?(?P<minus>[-−])?(?P<number>{number}){magnitude}(?!\d|[.,]\d){PER}"
+        rf"(?<![0-9A-Za-z\u00c0-\u024f])(?P<sign>[-−+]\s?)?(?P<currency>{before})\s?(?P<minus>[-−])?"
+        rf"(?P<number>{number}){magnitude}(?!\d|[.,]\d){PER}"
     )
     suffix = re.compile(
-        rf"{LEFT}(?P<sign>[-−–+]\s?)?(?P<number>{number}){magnitude}\s?(?P<currency>{alternatives(after)}){tail}"
+        rf"{LEFT}(?P<sign>[-−–+]\s?)?(?P<minus>)(?P<number>{number}){magnitude}\s?(?P<currency>{after}){RIGHT}{PER}"
     )
     prefix_span = re.compile(
         rf"(?<![0-9A-Za-z])(?P<currency>{before})\s?(?P<first>{number}){DASH}(?:{before})?\s?(?P<last>{number})(?!\d)"
     )
     suffix_span = re.compile(
-        rf"{LEFT}(?P<first>{number})(?:\s?(?:{before}))?{DASH}(?P<last>{number})\s?(?P<currency>{alternatives(after)}){RIGHT}"
+        rf"{LEFT}(?P<first>{number})(?:\s?(?:{before}))?{DASH}(?P<last>{number})\s?(?P<currency>{after}){RIGHT}"
     )
+    lone = re.compile(rf"(?P<currency>[€$£¥₽₩₹]){PER}")
+    return [
+        Rule("money", prefix_span, money.span, "0"),
+        Rule("money", suffix_span, money.span, "0"),
+        Rule("money", prefix, money.amount, "0"),
+        Rule("money", suffix, money.amount, "0"),
+        Rule("money", lone, money.lone, "€$£¥₽₩₹"),
+    ]
 
-    def amount(match: re.Match[str]) -> str | None:
-        code = after[match["currency"]]
+
+class _Money:
+    """The signs and names of currencies in one language, and how amounts are spoken."""
+
+    def __init__(self, grammar: Grammar) -> None:
+        self._grammar = grammar
+        self._gap = "" if grammar.code in ("ja", "zh", "ko") else " "
+        self.signs = _SIGNS | ({"¥": "CNY"} if grammar.code == "zh" else {})
+        # A currency's name needs help only with cents and rates: "12,50 Euro", "0.5元/kWh".
+        self._names = {form: code for code, (unit, _) in grammar.currencies.items() if len(code) == 3 for form in unit}
+        self.after = self._names | self.signs | _AFTER | _AFTER_BY_LANGUAGE.get(grammar.code, {})
+
+    def amount(self, match: re.Match[str]) -> str | None:
+        """ "€12.50", "5 Mio. €", "0,32 €/kWh"."""
+        grammar, written = self._grammar, match["currency"]
+        code = self.after[written]
         if code not in grammar.currencies:
             return None
-        if match["currency"] in words and not match["per"] and (match["mag"] or not _CENTS.search(match["number"])):
+        if written in self._names and not match["per"] and (match["mag"] or not _CENTS.search(match["number"])):
             return None
-        sign = (match["sign"] or "").strip() or (match.groupdict().get("minus") or "")
-        parsed = grammar.parse(sign + match["number"])
+        number = grammar.parse((match["sign"] or "").strip() + (match["minus"] or "") + match["number"])
         if match["mag"]:
-            word = grammar.magnitudes[match["mag"]]
-            gap = "" if grammar.code in ("ja", "zh", "ko") else " "
-            forms = grammar.currencies[code][0]
-            spoken = f"{grammar.say(parsed)}{gap}{word}{gap}{forms[min(2, len(forms) - 1)]}"
+            word = grammar.magnitude(match["mag"], number)
+            spoken = self._gap.join((grammar.say(number), word, self._form(code, 2)))
         else:
-            spoken = grammar.money(parsed, code)
+            spoken = grammar.money(number, code)
         if match["per"]:
             per = grammar.per[per_name(match["per"])]
-            spoken = f"{per}{spoken}" if grammar.code in ("ja", "zh", "ko") else f"{spoken} {per}"
-        touches = match.string[match.end() : match.end() + 1].isalpha() and grammar.code not in ("ja", "zh", "ko")
-        return f"{spoken} " if touches else spoken
+            spoken = f"{spoken} {per}" if self._gap else per + spoken
+        return f"{spoken} " if touches_word(match) and self._gap else spoken
 
-    def span(match: re.Match[str]) -> str | None:
-        code = after[match["currency"]]
-        if code not in grammar.currencies or match["currency"] in words:
+    def span(self, match: re.Match[str]) -> str | None:
+        """ "5-10 €"."""
+        grammar, code = self._grammar, self.after[match["currency"]]
+        if code not in grammar.currencies or match["currency"] in self._names:
             return None
         first, last = grammar.parse(match["first"]), grammar.parse(match["last"])
         if last.fraction:
-            return grammar.range(grammar.money(first, code), grammar.money(last, code))
-        forms = grammar.currencies[code][0]
-        word = forms[min(2 if grammar.code == "ru" else grammar.plural(last), len(forms) - 1)]
-        gap = "" if grammar.code in ("ja", "zh", "ko") else " "
-        return f"{grammar.range(grammar.say(first), grammar.say(last))}{gap}{word}"
+            return spoken_range(match, grammar, grammar.money(first, code), grammar.money(last, code))
+        word = self._form(code, 2 if grammar.code == "ru" else grammar.plural(last))
+        return spoken_range(match, grammar, grammar.say(first), grammar.say(last)) + self._gap + word
 
-    return [
-        Rule("money", prefix_span, span, "0"), Rule("money", suffix_span, span, "0"),
-        Rule("money", prefix, amount, "0"), Rule("money", suffix, amount, "0"),
-    ]  # fmt: skip
+    def lone(self, match: re.Match[str]) -> str | None:
+        """A sign without an amount: "€/kWh"."""
+        code = self.after[match["currency"]]
+        if code not in self._grammar.currencies:
+            return None
+        name = self._form(code, 2)
+        if match["per"]:
+            per = self._grammar.per[per_name(match["per"])]
+            name = f"{name} {per}" if self._gap else per + name
+        return f"{self._gap}{name}{self._gap}"
+
+    def _form(self, code: str, form: int) -> str:
+        forms = self._grammar.currencies[code][0]
+        return forms[min(form, len(forms) - 1)]

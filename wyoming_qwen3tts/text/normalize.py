@@ -4,7 +4,7 @@ import re
 from functools import cache
 from typing import Final
 
-from . import addresses, dates, money, numbers, symbols, units
+from . import addresses, dates, money, numbers, symbols, times, units
 from .draft import Draft
 from .grammar import Grammar, spell
 from .grammars import grammar
@@ -18,6 +18,11 @@ _EAST_ASIAN = "\u3040-\u30ff\u3400-\u9fff"
 _EAST_ASIAN_BLANK = re.compile(
     rf"(?<=[{_EAST_ASIAN}]) (?=[{_EAST_ASIAN}\d\ue000-\ue009])|(?<=[\d\ue000-\ue009]) (?=[{_EAST_ASIAN}])"
 )
+_WEEKDAYS: Final = frozenset("Mo. Di. Mi. Do. Sa. So.".split())
+_BEFORE_WEEKDAY = re.compile(r"\b(?:am|bis|von|vom|ab|und|jeden|nächsten)\s$", re.IGNORECASE)
+_UNIT_LIKE: Final = frozenset("min мин вт г д кв st std sek".split())
+_STREET = re.compile(r"(?<=[a-z] )St\.(?=\s+[a-z\d]|,|\s*$)")
+_SAINT = re.compile(r"\bSt\.(?=\s+[A-Z])")
 _WHOLE = re.compile(r"(?<![\w])\d{1,15}(?!\w)")
 _RULESETS: Final = {
     "en": "spellout-cardinal",
@@ -30,6 +35,7 @@ _RULESETS: Final = {
 def normalize(draft: Draft, language: str, *, strict: bool = False) -> None:
     """Write out what the model would misread; ``strict`` writes out plain whole numbers too."""
     speech = grammar(language)
+    draft.capitals_start_sentences = language != "de"
     has_digit = bool(_DIGIT.search(draft.text))
     for rule in _rules(language):
         if not rule.needs or (has_digit if rule.needs == "0" else any(sign in draft.text for sign in rule.needs)):
@@ -46,7 +52,13 @@ def normalize(draft: Draft, language: str, *, strict: bool = False) -> None:
 @cache
 def _rules(language: str) -> tuple[Rule, ...]:
     speech = grammar(language)
-    found = addresses.rules(speech) + _abbreviation_rules(speech) + dates.rules(speech) + numbers.marked_rules(speech)
+    found = (
+        addresses.rules(speech)
+        + _abbreviation_rules(speech)
+        + dates.rules(speech)
+        + times.rules(speech)
+        + numbers.marked_rules(speech)
+    )
     for module in (money, units, numbers, symbols):
         found += module.rules(speech)
     return tuple(found)
@@ -58,12 +70,20 @@ def _abbreviation_rules(speech: Grammar) -> list[Rule]:
     words = {
         key[0].upper() + key[1:]: word[0].upper() + word[1:] for key, word in speech.abbreviations.items()
     } | speech.abbreviations
-    pattern = re.compile(rf"(?<![\w.])(?:{alternatives(words)})(?![\w])")
+    pattern = re.compile(rf"(?<![\w./])(?<![A-Z]\. )(?:{alternatives(words)})(?![\w])")
 
     def spoken(match: re.Match[str]) -> str | None:
         return _abbreviation(match, words)
 
-    return [Rule("abbreviation", pattern, spoken, "./" if all("." in word or "/" in word for word in words) else "")]
+    more = []
+    if speech.code == "de":  # "Hauptstr. 5"
+        more = [Rule("abbreviation", re.compile(r"(?<=[a-zäöüß])str\.(?=\s)"), "straße", ".")]
+    elif speech.code == "en":
+        more = [Rule("abbreviation", _STREET, "Street", "."), Rule("abbreviation", _SAINT, "Saint", ".")]
+    return [
+        *more,
+        Rule("abbreviation", pattern, spoken, "./" if all("." in word or "/" in word for word in words) else ""),
+    ]
 
 
 def _abbreviation(match: re.Match[str], words: dict[str, str]) -> str | None:
@@ -73,7 +93,9 @@ def _abbreviation(match: re.Match[str], words: dict[str, str]) -> str | None:
     rest = text[end:]
     if len(written) <= 3 and not rest.strip():
         return None  # at the end of a text "so." and "no." are words
-    if re.search(r"\d\s?$", text[: match.start()]):
+    if written in _WEEKDAYS and not (_BEFORE_WEEKDAY.search(text[: match.start()]) or re.match(r",?\s\d", rest)):
+        return None  # "So. Jetzt geht es los."
+    if written.casefold().strip(".") in _UNIT_LIKE and re.search(r"\d\s?$", text[: match.start()]):
         return None  # "5 min.", "760 Вт": a unit
     if re.match(r"\s+[A-ZÄÖÜ]\w*\s", rest) and written.casefold() in ("etc.", "usw.", "ecc."):
         return f"{words[written]}."

@@ -1,19 +1,18 @@
 """The splitter: text that arrives in any cuts becomes sentences, the same ones whatever the cuts.
 
 A decision looks only at characters up to a point that the text itself fixes; where they have not come yet, it waits for
-them or for the end. There is no timer (design, decision 7). Pieces are raw text: their markup is removed later, so
-here it
-counts for nothing and is never cut apart.
+them or for the end. There is no timer (design, decision 7). Pieces are raw text: their markup is removed later, so here
+it counts for nothing and is never cut apart.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from .code_block import MARKERS
-from .full_stop import Stop, goes_on, is_german_month, judge
+from .full_stop import Stop, goes_on, judge, starts_german_sentence
 
 SHORTEST_CHARS: Final = (
     12  # a shorter fragment joins the next: very short inputs make the model run away (vllm-omni#4576)
@@ -38,6 +37,8 @@ _SOFT_END = re.compile(r"[.!?…]\s|[。！？｡\n<]")
 _SOFT_TAIL = re.compile(r"[.!?…]\Z")
 _FORCED_TAG = re.compile(r"</?(?:break|p|s|lang|speak|paragraph|sentence)\b", re.IGNORECASE)
 _MARKER = re.compile(f"[{MARKERS}]")
+_BREAK_NEXT = re.compile(r"\s*<break\b", re.IGNORECASE)
+_MAYBE_BREAK_NEXT = re.compile(r"\s{0,99}(?:<(?:b(?:r(?:e(?:ak?)?)?)?)?)?\Z", re.IGNORECASE)
 _UNSPOKEN = re.compile(
     r"[*_`#~|>\ue010-\ue40f\s\u2600-\u27bf\ufe0f\u200d\U0001f000-\U0001faff]+|<[^<>]{1,200}>|\]\([^\s()]*\)"
 )
@@ -48,7 +49,7 @@ _CLAUSE: Final = ",;:，、；：–—-"
 
 
 class _Verdict(Enum):
-    PASS = "pass"
+    GO_ON = "go on"
     CUT = "cut"
     WAIT = "wait"
 
@@ -76,16 +77,16 @@ class Splitter:
         self._is_first = True
         self._done: list[Piece] = []
 
-    def add(self, text: str) -> list[Piece]:
-        """The pieces that this text completed."""
+    def add(self, text: str) -> Iterator[Piece]:
+        """The pieces that this text completes, one by one: the language of one may decide where the next one ends."""
         self._text += text
-        return self._scan(ended=False)
+        yield from self._scan(ended=False)
 
-    def close(self) -> list[Piece]:
+    def close(self) -> Iterator[Piece]:
         """The pieces that were waiting for more text."""
-        self._done = self._scan(ended=True)
+        yield from self._scan(ended=True)
         self._cut(len(self._text), forced=True)
-        return self._take()
+        yield from self._take()
 
     @property
     def open_piece(self) -> Piece:
@@ -95,10 +96,9 @@ class Splitter:
 
     def _take(self) -> list[Piece]:
         pieces, self._done = self._done, []
-        self._text, self._at, self._start = self._text[self._start :], self._at - self._start, 0
         return pieces
 
-    def _scan(self, *, ended: bool) -> list[Piece]:
+    def _scan(self, *, ended: bool) -> Iterator[Piece]:
         while True:
             limit = self._start + self._unspoken + max(1, LONGEST_CHARS - len(self._held))
             found = _LANDMARK.search(self._text, self._at, min(limit, len(self._text)))
@@ -107,26 +107,28 @@ class Splitter:
                 break
             if found is None:
                 self._cut(self._forced_end(limit), forced=True)
+                yield from self._take()
                 continue
             self._at = found.start()
             verdict = self._judge(found[0], ended=ended)
             if verdict is _Verdict.WAIT:
                 break
-            if verdict is _Verdict.PASS:
+            if verdict is _Verdict.GO_ON:
                 self._at = max(self._at, found.end())
-        return self._take()
+            yield from self._take()
+        self._text, self._at, self._start = self._text[self._start :], self._at - self._start, 0
 
     def _judge(self, mark: str, *, ended: bool) -> _Verdict:
         """What the landmark at ``_at`` means; a cut is made here, and markup is stepped over."""
         if mark == "\n":
-            return self._cut(self._at + 1)
+            return self._end(self._at + 1, ended=ended)
         if mark in _CJK_END:
-            return _Verdict.PASS if self._quotes else self._cut(self._at + 1)
+            return _Verdict.GO_ON if self._quotes else self._end(self._at + 1, ended=ended)
         if mark in ".!?…":
             return self._sentence_end(ended=ended)
         if mark in "「『」』":
             self._quotes = max(0, self._quotes + (1 if mark in "「『" else -1))
-            return _Verdict.PASS
+            return _Verdict.GO_ON
         if mark == "<":
             return self._step_over(_TAG, _OPEN_TAG, TAG_CHARS, ended=ended)
         if mark == "]":
@@ -141,24 +143,25 @@ class Splitter:
                 return self._cut(match.end(), forced=True)
             self._unspoken += len(match[0])
             self._at = match.end()
-            return _Verdict.PASS
+            return _Verdict.GO_ON
         if not ended and len(self._text) < end and begun.match(self._text, self._at):
             return _Verdict.WAIT
-        return _Verdict.PASS
+        return _Verdict.GO_ON
 
     def _sentence_end(self, *, ended: bool) -> _Verdict:
         run = _STOP_RUN.match(self._text, self._at)
-        assert run is not None  # the landmark is its first character
+        if run is None:  # cannot be: the landmark is its first character
+            return _Verdict.GO_ON
         end = run.end()
         if end == len(self._text):
-            return _Verdict.PASS if ended else _Verdict.WAIT
+            return _Verdict.GO_ON if ended else _Verdict.WAIT
         following = self._text[end]
         if following == "\n":
             self._at = end
-            return self._cut(end + 1)
+            return self._end(end + 1, ended=ended)
         if not following.isspace():
             if self._text[self._at] != "." and _CJK_LETTER.match(following):
-                return self._cut(end)
+                return self._end(end, ended=ended)
             return self._pass_to(end)
         return self._judge_stop(run[0], end, ended=ended)
 
@@ -174,11 +177,11 @@ class Splitter:
             return _Verdict.WAIT
         if stop is Stop.ASK_WORD and comes_more and start + len(next_word) == len(self._text):
             return _Verdict.WAIT
-        if stop is Stop.ASK_WORD and is_german_month(next_word):
+        if stop is Stop.ASK_WORD and next_word and not starts_german_sentence(next_word):
             stop = Stop.INSIDE
         if stop in (Stop.ASK_NEXT, Stop.ASK_WORD):
             stop = Stop.INSIDE if goes_on(next_word) else Stop.END
-        return self._pass_to(end) if stop is Stop.INSIDE else self._cut(end)
+        return self._pass_to(end) if stop is Stop.INSIDE else self._end(end, ended=ended)
 
     def _stop(self, run: str) -> Stop:
         if run.startswith(".") and not run.startswith(".."):
@@ -192,26 +195,34 @@ class Splitter:
         """Let the first clause of a reply go early, if it is long enough and what is left will be no fragment."""
         end = self._at + 1
         if not self._is_first or self._weight(self._held + self._text[self._start : end]) < CLAUSE_CHARS:
-            return _Verdict.PASS
+            return _Verdict.GO_ON
         rest = self._text[end : end + SHORTEST_CHARS + 1]
         if _SOFT_END.search(rest):
-            return _Verdict.PASS
+            return _Verdict.GO_ON
         if len(rest) <= SHORTEST_CHARS:
-            return _Verdict.PASS if ended else _Verdict.WAIT
+            return _Verdict.GO_ON if ended else _Verdict.WAIT
         if _SOFT_TAIL.search(rest):
-            return _Verdict.PASS
+            return _Verdict.GO_ON
         mark, before = self._text[self._at], self._text[self._at - 1]
         if mark in "–—-" and not (before.isspace() and rest[0].isspace()):
-            return _Verdict.PASS
+            return _Verdict.GO_ON
         if mark in ",;:" and not rest[0].isspace():
-            return _Verdict.PASS
+            return _Verdict.GO_ON
         if before.isdigit() and rest.lstrip()[:1].isdigit():
-            return _Verdict.PASS
+            return _Verdict.GO_ON
+        return self._end(end, ended=ended)
+
+    def _end(self, end: int, *, ended: bool) -> _Verdict:
+        """End the open piece, unless a break that belongs to it follows."""
+        if self._ssml and _BREAK_NEXT.match(self._text, end):
+            return self._pass_to(end)
+        if self._ssml and not ended and _MAYBE_BREAK_NEXT.match(self._text, end):
+            return _Verdict.WAIT
         return self._cut(end)
 
     def _pass_to(self, end: int) -> _Verdict:
         self._at = end
-        return _Verdict.PASS
+        return _Verdict.GO_ON
 
     def _cut(self, end: int, *, forced: bool = False) -> _Verdict:
         """End the open piece here; a fragment is held for the next one, silence is dropped."""
@@ -238,7 +249,7 @@ class Splitter:
         """Where to cut a text that is too long: at a clause, or else at whitespace, or else right here."""
         settled = max(self._start, limit - (LONGEST_CHARS - SETTLED_CHARS))
         for at in range(limit - 1, settled, -1):
-            if self._text[at].isspace() and self._text[at - 1] in _CLAUSE or self._text[at] in "，、；：":
+            if (self._text[at].isspace() and self._text[at - 1] in _CLAUSE) or self._text[at] in "，、；：":
                 return at + 1
         for at in range(limit - 1, self._start, -1):
             if self._text[at].isspace() and not (self._text[at - 1].isdigit() and at > settled):

@@ -1,5 +1,6 @@
-"""A small subset of SSML: break, sub, lang, say-as; s, p and speak end a segment; other tags are ignored, their text
-is spoken."""
+"""A small subset of SSML: break, sub, lang, say-as; s, p and speak end a segment.
+
+Other tags are ignored politely: their text is spoken."""
 
 import re
 from typing import Final

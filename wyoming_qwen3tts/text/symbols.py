@@ -30,7 +30,7 @@ _NEXT_TO: Final = r"[^\W_]|[\ue000-\ue009]"
 _AND = re.compile(r"\s*&\s*")
 _PLUS = re.compile(rf"\s*\+\s*(?={_NEXT_TO})")
 _PLUS_AFTER = re.compile(r"(?<=\w)\+")
-_TIMES = re.compile(r"(?<=[\d\ue000-\ue009])\s?×(?!\w)|(?<=\d)x\b|\s[×]\s?")
+_TIMES = re.compile(r"(?<=[\d\ue000-\ue009])\s?×\s?|×|(?<=[\d\ue000-\ue009])\s?x\b|\s[×]\s?")
 _DIVIDED = re.compile(r"\s*÷\s*")
 _AT = re.compile(r"\s*@\s*(?=\w)")
 _SECTION = re.compile(r"§+\s?")
@@ -62,10 +62,10 @@ def rules(grammar: Grammar) -> list[Rule]:
     def about(match: re.Match[str]) -> str:
         if _ABOUT_WORD.search(match.string[: match.start()]):
             return ""
-        touches = match.start() and not match.string[match.start() - 1].isspace()
+        touches = match.start() and match.string[match.start() - 1].isalnum()
         return (gap if touches else "") + signs["~"] + gap
 
-    found = [
+    return [
         Rule("arrow", _ARROW, {"zh": "，", "ja": "、"}.get(grammar.code, ", "), "→←↔⇒⇐⇔➜➔➡⟶-=<"),
         Rule("sign", _ABOUT, about, "~≈"),
         Rule("sign", _COMPARISON, lambda match: word(_COMPARE[match[1]]), "=<>≥≤≠≈"),
@@ -78,19 +78,27 @@ def rules(grammar: Grammar) -> list[Rule]:
         Rule("sign", _MINUS_EQUALS, word("-"), "-−"),
         Rule("sign", _AT, word("@"), "@"),
         Rule("sign", _SECTION, signs["§"] + gap, "§"),
+        *_single_rules(grammar, gap),
+        Rule("left out", _EMPTY_BRACKETS, " ", "()（「『“«"),
+        Rule("left out", _OTHER, " ", ""),
+        Rule("left out", _LONE_DASH, " ", "-"),
+    ]
+
+
+def _single_rules(grammar: Grammar, gap: str) -> list[Rule]:
+    """Signs that stand alone: no number has claimed them."""
+    signs = {key: word.strip() for key, word in grammar.signs.items()}
+    percent = grammar.quantity(grammar.parse("5"), "concentr-percent").replace("5", "").strip()
+    return [
         Rule("sign", _UP_DOWN, " ", "↑↓⬆⬇"),
         Rule("sign", _POWER, lambda match: gap + signs["squared" if match[1] == "²" else "cubed"], "²³"),
         Rule(
             "sign",
             _PERCENT,
-            lambda match: gap + grammar.quantity(grammar.parse("5"), "concentr-percent").replace("5", "").strip(),
+            gap + percent,
             "%",
         ),
         Rule("sign", _PERMILLE, gap + signs["‰"], "‰"),
         Rule("sign", _SLASH, " ", "/"),
         Rule("sign", _UNDERSCORE, " ", "_"),
-        Rule("left out", _EMPTY_BRACKETS, " ", "()（「『“«"),
-        Rule("left out", _OTHER, lambda match: " ", ""),
-        Rule("left out", _LONE_DASH, lambda match: "," if False else " ", "-"),
     ]
-    return found

@@ -6,9 +6,17 @@ from importlib import import_module
 from ..grammar import Grammar
 
 _CLASSES = {
-    "de": "German", "en": "English", "es": "Spanish", "fr": "French", "it": "Italian", "ja": "Japanese", "ko": "Korean",
-    "pt": "Portuguese", "ru": "Russian", "zh": "Chinese",
-}  # fmt: skip
+    "de": "German",
+    "en": "English",
+    "es": "Spanish",
+    "fr": "French",
+    "it": "Italian",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "pt": "Portuguese",
+    "ru": "Russian",
+    "zh": "Chinese",
+}
 
 
 @cache

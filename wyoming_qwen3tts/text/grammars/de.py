@@ -1,17 +1,20 @@
 """German. Sources: CLDR 46 for units and months; Duden, Die Grammatik, §§ 500-525 for ordinals, dates and times."""
 
 import re
-from typing import Final
+from typing import ClassVar, Final
 
 from ..grammar import COMMA_NUMBER, Grammar, Number, spell
 
 _TO_EN: Final = frozenset(
-    "am vom zum dem den des im ab bis seit beim jeden einem einen ihrem ihren seinem seinen meinem meinen unserem unseren deinem deinen"
-    " diesem diesen jedem zur der".split()
+    "am vom zum dem den des im ab bis seit beim jeden einem einen ihrem ihren seinem seinen"
+    " meinem meinen unserem unseren deinem deinen diesem diesen jedem zur der".split()
 )
 _TO_E: Final = frozenset("die das diese jede".split())
 _DATIVE_LEAD = re.compile(r"\bam (?:\w+tag|Mittwoch|Sonnabend),? (?:dem |den )?$")
-_BIS_LEAD = re.compile(r"\bvom [^.]{1,30} bis (?:zum )?$")
+_BIS_LEAD = re.compile(
+    r"\bvom [^.]{1,30} bis (?:zum )?$|\b(?:am|vom|zum|ab|den|dem) [\d.]{2,11} (?:\w+ )?(?:oder|und|bis) $",
+    re.IGNORECASE,
+)
 _DATIVE: Final = frozenset("mit bei von nach seit vor aus zu ab".split())
 _DATIVE_NOUN = re.compile(r"\b(\w*(?:[Mm]eter|[Ll]iter|Tage|Pfunde))\b")
 _FEMININE = re.compile(r"\s*(?:[A-ZÄÖÜ]\w*(?:e|ung|heit|keit|schaft|ion|tät|ei|ik))\b")
@@ -23,57 +26,163 @@ class German(Grammar):
     code = "de"
     number = COMMA_NUMBER
     point = "Komma"
-    signs = {
-        "-": "minus", "+": "plus", "±": "plus oder minus", "=": "gleich", "<": "kleiner als", ">": "größer als", "≥": "mindestens",
-        "≤": "höchstens", "×": "mal", "÷": "geteilt durch", "~": "ungefähr", "&": "und", "and": "und", "@": "at", ".": "Punkt",
-        "/": "Schrägstrich", "dash": "Bindestrich", "_": "Unterstrich", ":": "Doppelpunkt", "§": "Paragraf", "‰": "Promille",
-        "version": "Version", "ratio": "zu", "≠": "ungleich", "squared": "Quadrat", "cubed": "hoch 3", "over": "durch", "#": "Nummer",
-    }  # fmt: skip
-    per = {
-        "hour": "pro Stunde", "second": "pro Sekunde", "minute": "pro Minute", "day": "pro Tag", "week": "pro Woche",
-        "month": "pro Monat", "year": "pro Jahr", "kilowatt-hour": "pro Kilowattstunde", "square-meter": "pro Quadratmeter",
-        "cubic-meter": "pro Kubikmeter", "kilogram": "pro Kilogramm", "liter": "pro Liter", "kilometer": "pro Kilometer",
+    signs: ClassVar = {
+        "-": "minus",
+        "+": "plus",
+        "±": "plus minus",
+        "=": "gleich",
+        "<": "kleiner als",
+        ">": "größer als",
+        "≥": "mindestens",
+        "≤": "höchstens",
+        "×": "mal",
+        "÷": "geteilt durch",
+        "~": "ungefähr",
+        "&": "und",
+        "and": "und",
+        "@": "at",
+        ".": "Punkt",
+        "/": "Schrägstrich",
+        "dash": "Bindestrich",
+        "_": "Unterstrich",
+        ":": "Doppelpunkt",
+        "§": "Paragraf",
+        "‰": "Promille",
+        "version": "Version",
+        "ratio": "zu",
+        "≠": "ungleich",
+        "squared": "Quadrat",
+        "cubed": "hoch 3",
+        "over": "durch",
+        "#": "Nummer",
+    }
+    per: ClassVar = {
+        "gallon": "pro Gallone",
+        "hour": "pro Stunde",
+        "second": "pro Sekunde",
+        "minute": "pro Minute",
+        "day": "pro Tag",
+        "week": "pro Woche",
+        "month": "pro Monat",
+        "year": "pro Jahr",
+        "kilowatt-hour": "pro Kilowattstunde",
+        "square-meter": "pro Quadratmeter",
+        "cubic-meter": "pro Kubikmeter",
+        "kilogram": "pro Kilogramm",
+        "liter": "pro Liter",
+        "kilometer": "pro Kilometer",
         "person": "pro Person",
-    }  # fmt: skip
-    units = {
-        "energy-watt-hour": ("Wattstunde", "Wattstunden"), "energy-megawatt-hour": ("Megawattstunde", "Megawattstunden"),
-        "concentr-ppm": ("ppm",), "concentr-ppb": ("ppb",), "mass-microgram": ("Mikrogramm",), "sound-decibel": ("Dezibel",),
-        "sound-dbm": ("Dezibel Milliwatt",), "electric-ampere-hour": ("Amperestunde", "Amperestunden"),
-        "electric-milliampere-hour": ("Milliamperestunde", "Milliamperestunden"), "power-voltampere": ("Voltampere",),
-        "light-lumen": ("Lumen",), "digital-bit": ("Bit",), "temperature-kelvin": ("Kelvin",),
-        "rotation-rpm": ("Umdrehung pro Minute", "Umdrehungen pro Minute"), "electric-millivolt": ("Millivolt",),
-        "pressure-kilopascal": ("Kilopascal",), "digital-mebibyte": ("Mebibyte",), "digital-gibibyte": ("Gibibyte",),
+    }
+    units: ClassVar = {
+        "count-piece": ("Stück",),
+        "energy-watt-hour": ("Wattstunde", "Wattstunden"),
+        "energy-megawatt-hour": ("Megawattstunde", "Megawattstunden"),
+        "concentr-ppm": ("ppm",),
+        "concentr-ppb": ("ppb",),
+        "mass-microgram": ("Mikrogramm",),
+        "speed-beaufort": ("Beaufort",),
+        "sound-decibel": ("Dezibel",),
+        "sound-dbm": ("Dezibel Milliwatt",),
+        "electric-ampere-hour": ("Amperestunde", "Amperestunden"),
+        "electric-milliampere-hour": ("Milliamperestunde", "Milliamperestunden"),
+        "power-voltampere": ("Voltampere",),
+        "light-lumen": ("Lumen",),
+        "digital-bit": ("Bit",),
+        "temperature-kelvin": ("Kelvin",),
+        "rotation-rpm": ("Umdrehung pro Minute", "Umdrehungen pro Minute"),
+        "electric-millivolt": ("Millivolt",),
+        "pressure-kilopascal": ("Kilopascal",),
+        "digital-mebibyte": ("Mebibyte",),
+        "digital-gibibyte": ("Gibibyte",),
         "mass-tonne": ("Tonne", "Tonnen"),
-    }  # fmt: skip
-    currencies = {
-        "EUR": (("Euro",), ("Cent",)), "USD": (("Dollar",), ("Cent",)), "GBP": (("Pfund",), ("Penny", "Pence")), "JPY": (("Yen",), ()),
-        "CNY": (("Yuan",), ("Fen",)), "RUB": (("Rubel",), ("Kopeke", "Kopeken")), "KRW": (("Won",), ()),
-        "INR": (("Rupie", "Rupien"), ("Paisa",)), "CHF": (("Franken",), ("Rappen",)), "BRL": (("Real", "Reais"), ("Centavo", "Centavos")),
-        "cent": (("Cent",), ()), "penny": (("Penny", "Pence"), ()),
-    }  # fmt: skip
-    denominators = {
-        3: ("Drittel", "Drittel"), 4: ("Viertel", "Viertel"), 5: ("Fünftel", "Fünftel"), 6: ("Sechstel", "Sechstel"),
-        8: ("Achtel", "Achtel"), 10: ("Zehntel", "Zehntel"),
-    }  # fmt: skip
-    halves = {"1/2": "ein halb", "n 1/2": "{}einhalb"}
+    }
+    currencies: ClassVar = {
+        "EUR": (("Euro",), ("Cent",)),
+        "USD": (("Dollar",), ("Cent",)),
+        "GBP": (("Pfund",), ("Penny", "Pence")),
+        "JPY": (("Yen",), ()),
+        "CNY": (("Yuan",), ("Fen",)),
+        "RUB": (("Rubel",), ("Kopeke", "Kopeken")),
+        "KRW": (("Won",), ()),
+        "INR": (("Rupie", "Rupien"), ("Paisa",)),
+        "CHF": (("Franken",), ("Rappen",)),
+        "BRL": (("Real", "Reais"), ("Centavo", "Centavos")),
+        "cent": (("Cent",), ()),
+        "penny": (("Penny", "Pence"), ()),
+    }
+    denominators: ClassVar = {
+        3: ("Drittel", "Drittel"),
+        4: ("Viertel", "Viertel"),
+        5: ("Fünftel", "Fünftel"),
+        6: ("Sechstel", "Sechstel"),
+        8: ("Achtel", "Achtel"),
+        10: ("Zehntel", "Zehntel"),
+    }
+    halves: ClassVar = {"1/2": "ein halb", "n 1/2": "{}einhalb"}
     numero = "Nummer {}"
-    magnitudes = {
+    magnitudes: ClassVar = {
         "Tsd.": "Tausend",
         "Mio.": "Millionen",
         "Mrd.": "Milliarden",
         "Mio": "Millionen",
         "Mrd": "Milliarden",
     } | {word: word for word in ("Tausend", "Million", "Millionen", "Milliarde", "Milliarden")}
-    month_words = {"jänner": 1, "jan": 1, "feber": 2, "feb": 2, "mär": 3, "mrz": 3, "apr": 4, "jun": 6, "jul": 7, "aug": 8, "sep": 9,
-                   "sept": 9, "okt": 10, "nov": 11, "dez": 12}  # fmt: skip
-    abbreviations = {
-        "z. B.": "zum Beispiel", "z.B.": "zum Beispiel", "d. h.": "das heißt", "d.h.": "das heißt", "u. a.": "unter anderem",
-        "u.a.": "unter anderem", "usw.": "und so weiter", "etc.": "et cetera", "bzw.": "beziehungsweise", "ca.": "circa", "Nr.": "Nummer",
-        "Dr.": "Doktor", "Prof.": "Professor", "Hr.": "Herr", "Fr.": "Frau", "Str.": "Straße", "inkl.": "inklusive", "evtl.": "eventuell",
-        "ggf.": "gegebenenfalls", "vgl.": "vergleiche", "bspw.": "beispielsweise", "max.": "maximal", "min.": "minimal",
-        "mind.": "mindestens", "Tel.": "Telefon", "Abs.": "Absatz", "o. Ä.": "oder Ähnliches", "v. a.": "vor allem", "zzgl.": "zuzüglich",
-        "Mo.": "Montag", "Di.": "Dienstag", "Mi.": "Mittwoch", "Do.": "Donnerstag", "Sa.": "Samstag", "So.": "Sonntag",
-    }  # fmt: skip
+    month_words: ClassVar = {
+        "jänner": 1,
+        "jan": 1,
+        "feber": 2,
+        "feb": 2,
+        "mär": 3,
+        "mrz": 3,
+        "apr": 4,
+        "jun": 6,
+        "jul": 7,
+        "aug": 8,
+        "sep": 9,
+        "sept": 9,
+        "okt": 10,
+        "nov": 11,
+        "dez": 12,
+    }
+    abbreviations: ClassVar = {
+        "z. B.": "zum Beispiel",
+        "z.B.": "zum Beispiel",
+        "d. h.": "das heißt",
+        "d.h.": "das heißt",
+        "u. a.": "unter anderem",
+        "u.a.": "unter anderem",
+        "usw.": "und so weiter",
+        "etc.": "et cetera",
+        "bzw.": "beziehungsweise",
+        "ca.": "circa",
+        "Nr.": "Nummer",
+        "Dr.": "Doktor",
+        "Prof.": "Professor",
+        "Hr.": "Herr",
+        "Fr.": "Frau",
+        "Str.": "Straße",
+        "inkl.": "inklusive",
+        "evtl.": "eventuell",
+        "ggf.": "gegebenenfalls",
+        "vgl.": "vergleiche",
+        "bspw.": "beispielsweise",
+        "max.": "maximal",
+        "min.": "minimal",
+        "mind.": "mindestens",
+        "Tel.": "Telefon",
+        "Abs.": "Absatz",
+        "o. Ä.": "oder Ähnliches",
+        "v. a.": "vor allem",
+        "zzgl.": "zuzüglich",
+        "Fam.": "Familie",
+        "Abb.": "Abbildung",
+        "Mo.": "Montag",
+        "Di.": "Dienstag",
+        "Mi.": "Mittwoch",
+        "Do.": "Donnerstag",
+        "Sa.": "Samstag",
+        "So.": "Sonntag",
+    }
 
     def range(self, first: str, last: str) -> str:
         return f"{first} bis {last}"
@@ -113,7 +222,7 @@ class German(Grammar):
     def date(self, day: int, month: int, year: str, before: str) -> str:
         stem = spell(day, "de", "spellout-ordinal").rstrip("e")
         word = before.rstrip().rpartition(" ")[2].casefold()
-        if word in _TO_EN and word != "der" or _DATIVE_LEAD.search(before) or _BIS_LEAD.search(before):
+        if (word in _TO_EN and word != "der") or _DATIVE_LEAD.search(before) or _BIS_LEAD.search(before):
             ending = "en"
         else:
             ending = "e" if word in ("der", "das", "die") else "er"

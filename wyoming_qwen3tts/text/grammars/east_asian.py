@@ -1,5 +1,4 @@
-"""What Chinese, Japanese and Korean have in common: no plural, no spaces around numbers, measure words instead of
-many units."""
+"""What Chinese, Japanese and Korean have in common: no plural, and no blanks around numbers."""
 
 from typing import ClassVar
 
@@ -34,7 +33,16 @@ class EastAsian(Grammar):
     def quantity(self, number: Number, unit: str, before: str = "") -> str:
         if number.sign == "-" and unit.startswith("temperature-") and self.below_zero:
             return self._below_zero(super().quantity(Number(number.whole, number.fraction), unit), unit)
+        pattern = self._unit(unit, 0)
+        if number.sign and pattern.partition("{")[0].endswith("分之"):  # "加百分之2点5"
+            return self.signs[number.sign] + pattern.format(self.say(Number(number.whole, number.fraction)))
         return super().quantity(number, unit)
+
+    def quantity_range(self, first: Number, last: Number, unit: str) -> str:
+        spoken = super().quantity_range(first, last, unit)
+        if unit.startswith("temperature-") and self.below_zero:
+            return spoken.replace(self.signs["-"], self.below_zero)
+        return spoken
 
     def _below_zero(self, spoken: str, unit: str) -> str:
         return self.below_zero + spoken

@@ -1,5 +1,6 @@
-"""English. Sources: CLDR 46 for units and months; The Chicago Manual of Style 9 for numbers, dates and money read
-aloud."""
+"""English. Sources: CLDR 46 for units and months; The Chicago Manual of Style, 9, for numbers, dates and money."""
+
+from typing import ClassVar
 
 from ..grammar import POINT_NUMBER, Grammar, spell
 
@@ -11,50 +12,139 @@ class English(Grammar):
     number = POINT_NUMBER
     decimal_mark = "."
     point = "point"
-    signs = {
-        "-": "minus", "+": "plus", "±": "plus or minus", "=": "equals", "<": "less than", ">": "greater than", "≥": "at least",
-        "≤": "at most", "×": "times", "÷": "divided by", "~": "about", "&": "and", "and": "and", "@": "at", ".": "dot", "/": "slash",
-        "dash": "dash", "_": "underscore", ":": "colon", "§": "section", "‰": "per mille", "version": "version", "ratio": "to",
-        "≠": "is not equal to", "squared": "squared", "cubed": "cubed", "over": "over", "#": "number",
-    }  # fmt: skip
-    per = {
-        "hour": "per hour", "second": "per second", "minute": "per minute", "day": "per day", "week": "per week", "month": "per month",
-        "year": "per year", "kilowatt-hour": "per kilowatt hour", "square-meter": "per square meter", "cubic-meter": "per cubic meter",
-        "kilogram": "per kilogram", "liter": "per liter", "kilometer": "per kilometer", "person": "per person", "gallon": "per gallon",
-    }  # fmt: skip
-    units = {
-        "temperature-generic": ("degree", "degrees"), "energy-kilowatt-hour": ("kilowatt hour", "kilowatt hours"),
-        "energy-watt-hour": ("watt hour", "watt hours"), "energy-megawatt-hour": ("megawatt hour", "megawatt hours"),
-        "concentr-ppm": ("part per million", "parts per million"), "concentr-ppb": ("part per billion", "parts per billion"),
-        "mass-microgram": ("microgram", "micrograms"), "sound-decibel": ("decibel", "decibels"), "sound-dbm": ("decibel milliwatts",),
-        "electric-ampere-hour": ("ampere hour", "ampere hours"), "electric-milliampere-hour": ("milliampere hour", "milliampere hours"),
-        "power-voltampere": ("volt-ampere", "volt-amperes"), "light-lumen": ("lumen", "lumens"), "digital-bit": ("bit", "bits"),
-        "temperature-kelvin": ("kelvin", "kelvins"), "rotation-rpm": ("revolution per minute", "revolutions per minute"),
-        "electric-millivolt": ("millivolt", "millivolts"), "pressure-kilopascal": ("kilopascal", "kilopascals"),
-        "digital-mebibyte": ("mebibyte", "mebibytes"), "digital-gibibyte": ("gibibyte", "gibibytes"), "mass-tonne": ("tonne", "tonnes"),
-    }  # fmt: skip
-    currencies = {
-        "EUR": (("euro", "euros"), ("cent", "cents")), "USD": (("dollar", "dollars"), ("cent", "cents")),
-        "GBP": (("pound", "pounds"), ("penny", "pence")), "JPY": (("yen",), ()), "CNY": (("yuan",), ("fen",)),
-        "RUB": (("ruble", "rubles"), ("kopek", "kopeks")), "KRW": (("won",), ()), "INR": (("rupee", "rupees"), ("paisa", "paise")),
-        "CHF": (("Swiss franc", "Swiss francs"), ("rappen",)), "BRL": (("real", "reais"), ("centavo", "centavos")),
-        "cent": (("cent", "cents"), ()), "penny": (("penny", "pence"), ()),
-    }  # fmt: skip
-    denominators = {
-        2: ("half", "halves"), 3: ("third", "thirds"), 4: ("quarter", "quarters"), 5: ("fifth", "fifths"), 6: ("sixth", "sixths"),
-        8: ("eighth", "eighths"), 10: ("tenth", "tenths"), 16: ("sixteenth", "sixteenths"),
-    }  # fmt: skip
-    halves = {"1/2": "one half", "n 1/2": "{} and a half"}
-    numero = "number {}"
-    magnitudes = {"k": "thousand", "K": "thousand", "M": "million", "m": "million", "bn": "billion", "B": "billion"} | {
-        word: word for word in ("thousand", "million", "billion", "trillion")
+    signs: ClassVar = {
+        "-": "minus",
+        "+": "plus",
+        "±": "plus or minus",
+        "=": "equals",
+        "<": "less than",
+        ">": "greater than",
+        "≥": "at least",
+        "≤": "at most",
+        "×": "times",
+        "÷": "divided by",
+        "~": "about",
+        "&": "and",
+        "and": "and",
+        "@": "at",
+        ".": "dot",
+        "/": "slash",
+        "dash": "dash",
+        "_": "underscore",
+        ":": "colon",
+        "§": "section",
+        "‰": "per mille",
+        "version": "version",
+        "ratio": "to",
+        "≠": "is not equal to",
+        "squared": "squared",
+        "cubed": "cubed",
+        "over": "over",
+        "#": "number",
     }
-    abbreviations = {
-        "e.g.": "for example", "i.e.": "that is", "etc.": "et cetera", "vs.": "versus", "approx.": "approximately", "Dr.": "Doctor",
-        "Mr.": "Mister", "Mrs.": "Missus", "Ms.": "Miz", "Prof.": "Professor", "w/o": "without", "w/": "with", "min.": "minimum",
-        "max.": "maximum", "Ave.": "Avenue", "Rd.": "Road", "Blvd.": "Boulevard", "Apt.": "Apartment", "temp.": "temperature",
-        "Mon.": "Monday", "Tue.": "Tuesday", "Wed.": "Wednesday", "Thu.": "Thursday", "Fri.": "Friday",
-    }  # fmt: skip
+    per: ClassVar = {
+        "hour": "per hour",
+        "second": "per second",
+        "minute": "per minute",
+        "day": "per day",
+        "week": "per week",
+        "month": "per month",
+        "year": "per year",
+        "kilowatt-hour": "per kilowatt hour",
+        "square-meter": "per square meter",
+        "cubic-meter": "per cubic meter",
+        "kilogram": "per kilogram",
+        "liter": "per liter",
+        "kilometer": "per kilometer",
+        "person": "per person",
+        "gallon": "per gallon",
+    }
+    units: ClassVar = {
+        "concentr-permille": ("per mille",),
+        "pressure-millimeter-ofhg": ("millimeter of mercury", "millimeters of mercury"),
+        "temperature-generic": ("degree", "degrees"),
+        "energy-kilowatt-hour": ("kilowatt hour", "kilowatt hours"),
+        "energy-watt-hour": ("watt hour", "watt hours"),
+        "energy-megawatt-hour": ("megawatt hour", "megawatt hours"),
+        "concentr-ppm": ("part per million", "parts per million"),
+        "concentr-ppb": ("part per billion", "parts per billion"),
+        "mass-microgram": ("microgram", "micrograms"),
+        "speed-beaufort": ("Beaufort",),
+        "sound-decibel": ("decibel", "decibels"),
+        "sound-dbm": ("decibel milliwatts",),
+        "electric-ampere-hour": ("ampere hour", "ampere hours"),
+        "electric-milliampere-hour": ("milliampere hour", "milliampere hours"),
+        "power-voltampere": ("volt-ampere", "volt-amperes"),
+        "light-lumen": ("lumen", "lumens"),
+        "digital-bit": ("bit", "bits"),
+        "temperature-kelvin": ("kelvin", "kelvins"),
+        "rotation-rpm": ("revolution per minute", "revolutions per minute"),
+        "electric-millivolt": ("millivolt", "millivolts"),
+        "pressure-kilopascal": ("kilopascal", "kilopascals"),
+        "digital-mebibyte": ("mebibyte", "mebibytes"),
+        "digital-gibibyte": ("gibibyte", "gibibytes"),
+        "mass-tonne": ("tonne", "tonnes"),
+    }
+    currencies: ClassVar = {
+        "EUR": (("euro", "euros"), ("cent", "cents")),
+        "USD": (("dollar", "dollars"), ("cent", "cents")),
+        "GBP": (("pound", "pounds"), ("penny", "pence")),
+        "JPY": (("yen",), ()),
+        "CNY": (("yuan",), ("fen",)),
+        "RUB": (("ruble", "rubles"), ("kopek", "kopeks")),
+        "KRW": (("won",), ()),
+        "INR": (("rupee", "rupees"), ("paisa", "paise")),
+        "CHF": (("Swiss franc", "Swiss francs"), ("rappen",)),
+        "BRL": (("real", "reais"), ("centavo", "centavos")),
+        "cent": (("cent", "cents"), ()),
+        "penny": (("penny", "pence"), ()),
+    }
+    denominators: ClassVar = {
+        2: ("half", "halves"),
+        3: ("third", "thirds"),
+        4: ("quarter", "quarters"),
+        5: ("fifth", "fifths"),
+        6: ("sixth", "sixths"),
+        8: ("eighth", "eighths"),
+        10: ("tenth", "tenths"),
+        16: ("sixteenth", "sixteenths"),
+    }
+    halves: ClassVar = {"1/2": "one half", "n 1/2": "{} and a half"}
+    numero = "number {}"
+    magnitudes: ClassVar = {
+        "k": "thousand",
+        "K": "thousand",
+        "M": "million",
+        "m": "million",
+        "bn": "billion",
+        "B": "billion",
+    } | {word: word for word in ("thousand", "million", "billion", "trillion")}
+    abbreviations: ClassVar = {
+        "e.g.": "for example",
+        "i.e.": "that is",
+        "etc.": "et cetera",
+        "vs.": "versus",
+        "Fig.": "Figure",
+        "approx.": "approximately",
+        "Dr.": "Doctor",
+        "Mr.": "Mister",
+        "Mrs.": "Missus",
+        "Prof.": "Professor",
+        "w/o": "without",
+        "w/": "with",
+        "min.": "minimum",
+        "max.": "maximum",
+        "Ave.": "Avenue",
+        "Rd.": "Road",
+        "Blvd.": "Boulevard",
+        "Apt.": "Apartment",
+        "temp.": "temperature",
+        "Mon.": "Monday",
+        "Tue.": "Tuesday",
+        "Wed.": "Wednesday",
+        "Thu.": "Thursday",
+        "Fri.": "Friday",
+    }
 
     def range(self, first: str, last: str) -> str:
         return f"{first} to {last}"
@@ -83,5 +173,9 @@ class English(Grammar):
         if second is not None:
             return f"{hour}{minutes} and {second} {'second' if second == 1 else 'seconds'}{half}"
         if minute == 0:
+            if not half and (hour == 0 or hour > 12):
+                return f"{hour} hundred" if hour else "midnight"
             return f"{hour}{half}" if half else f"{hour} o'clock"
+        if hour == 0:
+            hour, half = 12, " AM"
         return f"{hour}{minutes}{half}"

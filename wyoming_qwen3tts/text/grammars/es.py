@@ -1,5 +1,6 @@
-"""Spanish. Sources: CLDR 46 for units and months; RAE, Ortografía de la lengua española (2010), VIII, for hours,
-dates and amounts."""
+"""Spanish. Sources: CLDR 46 for units and months; RAE, Ortografía de la lengua española (2010), VIII, for the rest."""
+
+from typing import ClassVar
 
 from ..grammar import COMMA_NUMBER, Grammar, spell
 
@@ -11,51 +12,131 @@ class Spanish(Grammar):
     number = COMMA_NUMBER
     point = "coma"
     reads_decimals_whole = True
-    signs = {
-        "-": "menos", "+": "más", "±": "más menos", "=": "igual a", "<": "menor que", ">": "mayor que", "≥": "al menos",
-        "≤": "como máximo", "×": "por", "÷": "entre", "~": "aproximadamente", "&": "y", "and": "y", "@": "arroba", ".": "punto",
-        "/": "barra", "dash": "guion", "_": "guion bajo", ":": "dos puntos", "§": "sección", "‰": "por mil", "version": "versión",
-        "ratio": "a", "≠": "distinto de", "squared": "al cuadrado", "cubed": "al cubo", "over": "sobre", "#": "número",
-    }  # fmt: skip
-    per = {
-        "hour": "por hora", "second": "por segundo", "minute": "por minuto", "day": "por día", "week": "por semana", "month": "por mes",
-        "year": "por año", "kilowatt-hour": "por kilovatio hora", "square-meter": "por metro cuadrado", "cubic-meter": "por metro cúbico",
-        "kilogram": "por kilo", "liter": "por litro", "kilometer": "por kilómetro", "person": "por persona",
-    }  # fmt: skip
-    units = {
-        "light-lux": ("lux",), "energy-watt-hour": ("vatio hora", "vatios hora"),
+    signs: ClassVar = {
+        "-": "menos",
+        "+": "más",
+        "±": "más menos",
+        "=": "igual a",
+        "<": "menor que",
+        ">": "mayor que",
+        "≥": "al menos",
+        "≤": "como máximo",
+        "×": "por",
+        "÷": "entre",
+        "~": "aproximadamente",
+        "&": "y",
+        "and": "y",
+        "@": "arroba",
+        ".": "punto",
+        "/": "barra",
+        "dash": "guion",
+        "_": "guion bajo",
+        ":": "dos puntos",
+        "§": "sección",
+        "‰": "por mil",
+        "version": "versión",
+        "ratio": "a",
+        "≠": "distinto de",
+        "squared": "al cuadrado",
+        "cubed": "al cubo",
+        "over": "sobre",
+        "#": "número",
+    }
+    per: ClassVar = {
+        "gallon": "por galón",
+        "hour": "por hora",
+        "second": "por segundo",
+        "minute": "por minuto",
+        "day": "por día",
+        "week": "por semana",
+        "month": "por mes",
+        "year": "por año",
+        "kilowatt-hour": "por kilovatio hora",
+        "square-meter": "por metro cuadrado",
+        "cubic-meter": "por metro cúbico",
+        "kilogram": "por kilo",
+        "liter": "por litro",
+        "kilometer": "por kilómetro",
+        "person": "por persona",
+    }
+    units: ClassVar = {
+        "light-lux": ("lux",),
+        "energy-watt-hour": ("vatio hora", "vatios hora"),
         "energy-megawatt-hour": ("megavatio hora", "megavatios hora"),
-        "concentr-ppm": ("parte por millón", "partes por millón"), "concentr-ppb": ("parte por mil millones", "partes por mil millones"),
-        "mass-microgram": ("microgramo", "microgramos"), "sound-decibel": ("decibelio", "decibelios"),
-        "sound-dbm": ("decibelio milivatio", "decibelios milivatio"), "electric-ampere-hour": ("amperio hora", "amperios hora"),
-        "electric-milliampere-hour": ("miliamperio hora", "miliamperios hora"), "power-voltampere": ("voltiamperio", "voltiamperios"),
-        "light-lumen": ("lumen", "lúmenes"), "digital-bit": ("bit", "bits"), "temperature-kelvin": ("kelvin", "kelvin"),
-        "rotation-rpm": ("revolución por minuto", "revoluciones por minuto"), "electric-millivolt": ("milivoltio", "milivoltios"),
-        "pressure-kilopascal": ("kilopascal", "kilopascales"), "digital-mebibyte": ("mebibyte", "mebibytes"),
-        "digital-gibibyte": ("gibibyte", "gibibytes"), "mass-tonne": ("tonelada", "toneladas"),
-    }  # fmt: skip
-    currencies = {
-        "EUR": (("euro", "euros"), ("céntimo", "céntimos")), "USD": (("dólar", "dólares"), ("centavo", "centavos")),
-        "GBP": (("libra", "libras"), ("penique", "peniques")), "JPY": (("yen", "yenes"), ()), "CNY": (("yuan", "yuanes"), ("fen",)),
-        "RUB": (("rublo", "rublos"), ("kopek", "kopeks")), "KRW": (("won", "wones"), ()), "INR": (("rupia", "rupias"), ("paisa", "paisas")),
-        "CHF": (("franco suizo", "francos suizos"), ("céntimo", "céntimos")), "BRL": (("real", "reales"), ("centavo", "centavos")),
-        "cent": (("céntimo", "céntimos"), ()), "penny": (("penique", "peniques"), ()),
-    }  # fmt: skip
-    denominators = {
-        3: ("tercio", "tercios"), 4: ("cuarto", "cuartos"), 5: ("quinto", "quintos"), 6: ("sexto", "sextos"), 8: ("octavo", "octavos"),
+        "concentr-ppm": ("parte por millón", "partes por millón"),
+        "concentr-ppb": ("parte por mil millones", "partes por mil millones"),
+        "mass-microgram": ("microgramo", "microgramos"),
+        "speed-beaufort": ("Beaufort",),
+        "sound-decibel": ("decibelio", "decibelios"),
+        "sound-dbm": ("decibelio milivatio", "decibelios milivatio"),
+        "electric-ampere-hour": ("amperio hora", "amperios hora"),
+        "electric-milliampere-hour": ("miliamperio hora", "miliamperios hora"),
+        "power-voltampere": ("voltiamperio", "voltiamperios"),
+        "light-lumen": ("lumen", "lúmenes"),
+        "digital-bit": ("bit", "bits"),
+        "temperature-kelvin": ("kelvin", "kelvin"),
+        "rotation-rpm": ("revolución por minuto", "revoluciones por minuto"),
+        "electric-millivolt": ("milivoltio", "milivoltios"),
+        "pressure-kilopascal": ("kilopascal", "kilopascales"),
+        "digital-mebibyte": ("mebibyte", "mebibytes"),
+        "digital-gibibyte": ("gibibyte", "gibibytes"),
+        "mass-tonne": ("tonelada", "toneladas"),
+    }
+    currencies: ClassVar = {
+        "EUR": (("euro", "euros"), ("céntimo", "céntimos")),
+        "USD": (("dólar", "dólares"), ("centavo", "centavos")),
+        "GBP": (("libra", "libras"), ("penique", "peniques")),
+        "JPY": (("yen", "yenes"), ()),
+        "CNY": (("yuan", "yuanes"), ("fen",)),
+        "RUB": (("rublo", "rublos"), ("kopek", "kopeks")),
+        "KRW": (("won", "wones"), ()),
+        "INR": (("rupia", "rupias"), ("paisa", "paisas")),
+        "CHF": (("franco suizo", "francos suizos"), ("céntimo", "céntimos")),
+        "BRL": (("real", "reales"), ("centavo", "centavos")),
+        "cent": (("céntimo", "céntimos"), ()),
+        "penny": (("penique", "peniques"), ()),
+    }
+    denominators: ClassVar = {
+        3: ("tercio", "tercios"),
+        4: ("cuarto", "cuartos"),
+        5: ("quinto", "quintos"),
+        6: ("sexto", "sextos"),
+        8: ("octavo", "octavos"),
         10: ("décimo", "décimos"),
-    }  # fmt: skip
-    halves = {"1/2": "medio", "n 1/2": "{} y medio"}
+    }
+    halves: ClassVar = {"1/2": "medio", "n 1/2": "{} y medio"}
     numero = "número {}"
-    magnitudes = {"millón": "millón de", "millones": "millones de", "mil": "mil", "M": "millones de"}
-    month_words = {"set": 9, "setiembre": 9, "sep": 9, "ene": 1, "abr": 4, "ago": 8, "dic": 12}
-    abbreviations = {
-        "p. ej.": "por ejemplo", "p.ej.": "por ejemplo", "etc.": "etcétera", "Sr.": "señor", "Sra.": "señora", "Srta.": "señorita",
-        "Dr.": "doctor", "Dra.": "doctora", "Ud.": "usted", "Uds.": "ustedes", "aprox.": "aproximadamente", "n.º": "número", "Nº": "número",
-        "nº": "número", "N.º": "número", "núm.": "número", "Av.": "avenida", "Avda.": "avenida", "pág.": "página", "máx.": "máxima",
-        "mín.": "mínima", "EE. UU.": "Estados Unidos", "EE.UU.": "Estados Unidos", "tel.": "teléfono", "temp.": "temperatura", "D.": "don",
-        "C/": "calle", "prof.": "profesor",
-    }  # fmt: skip
+    magnitudes: ClassVar = {"millón": "millón de", "millones": "millones de", "mil": "mil", "M": "millones de"}
+    month_words: ClassVar = {"set": 9, "setiembre": 9, "sep": 9, "ene": 1, "abr": 4, "ago": 8, "dic": 12}
+    abbreviations: ClassVar = {
+        "p. ej.": "por ejemplo",
+        "p.ej.": "por ejemplo",
+        "etc.": "etcétera",
+        "Sr.": "señor",
+        "Sra.": "señora",
+        "Srta.": "señorita",
+        "Dr.": "doctor",
+        "Dra.": "doctora",
+        "Ud.": "usted",
+        "Uds.": "ustedes",
+        "aprox.": "aproximadamente",
+        "n.º": "número",
+        "Nº": "número",
+        "nº": "número",
+        "N.º": "número",
+        "núm.": "número",
+        "Av.": "avenida",
+        "Avda.": "avenida",
+        "pág.": "página",
+        "máx.": "máxima",
+        "mín.": "mínima",
+        "EE. UU.": "Estados Unidos",
+        "EE.UU.": "Estados Unidos",
+        "tel.": "teléfono",
+        "temp.": "temperatura",
+        "C/": "calle",
+        "prof.": "profesor",
+    }
 
     def range(self, first: str, last: str) -> str:
         return f"{first} a {last}"
@@ -88,4 +169,6 @@ class Spanish(Grammar):
             return f"{hour} horas, {minute} minutos y {second} segundos{part}"
         if minute == 0:
             return f"{hour}{part}" if part or 0 < hour < 13 else f"{hour} horas"
-        return f"{hour} y {minute}{part}" if minute > 9 else f"{hour} y {minute}{part}"
+        if hour > 12 and minute > 9:
+            return f"{hour} {minute}"
+        return f"{hour} y {minute}{part}"

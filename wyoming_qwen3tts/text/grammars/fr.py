@@ -1,5 +1,6 @@
-"""French. Sources: CLDR 46 for units and months; Grevisse, Le Bon Usage, §§ 593-608; Imprimerie nationale for hours
-and money."""
+"""French. Sources: CLDR 46; Grevisse, Le Bon Usage, §§ 593-608; Imprimerie nationale for hours and money."""
+
+from typing import ClassVar
 
 from ..grammar import COMMA_NUMBER, Grammar, Number, spell
 
@@ -11,50 +12,141 @@ class French(Grammar):
     number = COMMA_NUMBER
     point = "virgule"
     reads_decimals_whole = True
-    signs = {
-        "-": "moins", "+": "plus", "±": "plus ou moins", "=": "égale", "<": "inférieur à", ">": "supérieur à", "≥": "au moins",
-        "≤": "au plus", "×": "fois", "÷": "divisé par", "~": "environ", "&": "et", "and": "et", "@": "arobase", ".": "point",
-        "/": "slash", "dash": "tiret", "_": "tiret bas", ":": "deux-points", "§": "paragraphe", "‰": "pour mille", "version": "version",
-        "ratio": "à", "≠": "différent de", "squared": "au carré", "cubed": "au cube", "over": "sur", "#": "numéro",
-    }  # fmt: skip
-    per = {
-        "hour": "par heure", "second": "par seconde", "minute": "par minute", "day": "par jour", "week": "par semaine",
-        "month": "par mois", "year": "par an", "kilowatt-hour": "le kilowattheure", "square-meter": "par mètre carré",
-        "cubic-meter": "par mètre cube", "kilogram": "le kilo", "liter": "le litre", "kilometer": "par kilomètre", "person": "par personne",
-    }  # fmt: skip
-    units = {
-        "speed-kilometer-per-hour": ("kilomètre heure", "kilomètres heure"), "energy-kilowatt-hour": ("kilowattheure", "kilowattheures"),
-        "energy-watt-hour": ("wattheure", "wattheures"), "energy-megawatt-hour": ("mégawattheure", "mégawattheures"),
-        "pressure-bar": ("bar", "bars"), "concentr-ppm": ("partie par million", "parties par million"),
-        "concentr-ppb": ("partie par milliard", "parties par milliard"), "mass-microgram": ("microgramme", "microgrammes"),
-        "sound-decibel": ("décibel", "décibels"), "sound-dbm": ("décibel milliwatt", "décibels milliwatt"),
-        "electric-ampere-hour": ("ampère-heure", "ampères-heures"), "electric-milliampere-hour": ("milliampère-heure", "milliampères-heures"),
-        "power-voltampere": ("voltampère", "voltampères"), "light-lumen": ("lumen", "lumens"), "digital-bit": ("bit", "bits"),
-        "temperature-kelvin": ("kelvin", "kelvins"), "rotation-rpm": ("tour par minute", "tours par minute"),
-        "electric-millivolt": ("millivolt", "millivolts"), "pressure-kilopascal": ("kilopascal", "kilopascals"),
-        "digital-mebibyte": ("mébioctet", "mébioctets"), "digital-gibibyte": ("gibioctet", "gibioctets"), "mass-tonne": ("tonne", "tonnes"),
-    }  # fmt: skip
-    currencies = {
-        "EUR": (("euro", "euros"), ("centime", "centimes")), "USD": (("dollar", "dollars"), ("cent", "cents")),
-        "GBP": (("livre", "livres"), ("penny", "pence")), "JPY": (("yen", "yens"), ()), "CNY": (("yuan", "yuans"), ("fen", "fens")),
-        "RUB": (("rouble", "roubles"), ("kopeck", "kopecks")), "KRW": (("won", "wons"), ()), "INR": (("roupie", "roupies"), ("paisa",)),
-        "CHF": (("franc suisse", "francs suisses"), ("centime", "centimes")), "BRL": (("réal", "réaux"), ("centavo", "centavos")),
-        "cent": (("centime", "centimes"), ()), "penny": (("penny", "pence"), ()),
-    }  # fmt: skip
-    denominators = {
-        3: ("tiers", "tiers"), 4: ("quart", "quarts"), 5: ("cinquième", "cinquièmes"), 6: ("sixième", "sixièmes"),
-        8: ("huitième", "huitièmes"), 10: ("dixième", "dixièmes"),
-    }  # fmt: skip
-    halves = {"1/2": "un demi", "n 1/2": "{} et demi"}
+    signs: ClassVar = {
+        "-": "moins",
+        "+": "plus",
+        "±": "plus ou moins",
+        "=": "égale",
+        "<": "inférieur à",
+        ">": "supérieur à",
+        "≥": "au moins",
+        "≤": "au plus",
+        "×": "fois",
+        "÷": "divisé par",
+        "~": "environ",
+        "&": "et",
+        "and": "et",
+        "@": "arobase",
+        ".": "point",
+        "/": "slash",
+        "dash": "tiret",
+        "_": "tiret bas",
+        ":": "deux-points",
+        "§": "paragraphe",
+        "‰": "pour mille",
+        "version": "version",
+        "ratio": "à",
+        "≠": "différent de",
+        "squared": "au carré",
+        "cubed": "au cube",
+        "over": "sur",
+        "#": "numéro",
+    }
+    per: ClassVar = {
+        "gallon": "par gallon",
+        "hour": "par heure",
+        "second": "par seconde",
+        "minute": "par minute",
+        "day": "par jour",
+        "week": "par semaine",
+        "month": "par mois",
+        "year": "par an",
+        "kilowatt-hour": "le kilowattheure",
+        "square-meter": "par mètre carré",
+        "cubic-meter": "par mètre cube",
+        "kilogram": "le kilo",
+        "liter": "le litre",
+        "kilometer": "par kilomètre",
+        "person": "par personne",
+    }
+    units: ClassVar = {
+        "energy-kilowatt-hour": ("kilowattheure", "kilowattheures"),
+        "energy-watt-hour": ("wattheure", "wattheures"),
+        "energy-megawatt-hour": ("mégawattheure", "mégawattheures"),
+        "pressure-bar": ("bar", "bars"),
+        "concentr-ppm": ("partie par million", "parties par million"),
+        "concentr-ppb": ("partie par milliard", "parties par milliard"),
+        "mass-microgram": ("microgramme", "microgrammes"),
+        "speed-beaufort": ("Beaufort",),
+        "sound-decibel": ("décibel", "décibels"),
+        "sound-dbm": ("décibel milliwatt", "décibels milliwatt"),
+        "electric-ampere-hour": ("ampère-heure", "ampères-heures"),
+        "electric-milliampere-hour": ("milliampère-heure", "milliampères-heures"),
+        "power-voltampere": ("voltampère", "voltampères"),
+        "light-lumen": ("lumen", "lumens"),
+        "digital-bit": ("bit", "bits"),
+        "temperature-kelvin": ("kelvin", "kelvins"),
+        "rotation-rpm": ("tour par minute", "tours par minute"),
+        "electric-millivolt": ("millivolt", "millivolts"),
+        "pressure-kilopascal": ("kilopascal", "kilopascals"),
+        "digital-mebibyte": ("mébioctet", "mébioctets"),
+        "digital-gibibyte": ("gibioctet", "gibioctets"),
+        "mass-tonne": ("tonne", "tonnes"),
+    }
+    currencies: ClassVar = {
+        "EUR": (("euro", "euros"), ("centime", "centimes")),
+        "USD": (("dollar", "dollars"), ("cent", "cents")),
+        "GBP": (("livre", "livres"), ("penny", "pence")),
+        "JPY": (("yen", "yens"), ()),
+        "CNY": (("yuan", "yuans"), ("fen", "fens")),
+        "RUB": (("rouble", "roubles"), ("kopeck", "kopecks")),
+        "KRW": (("won", "wons"), ()),
+        "INR": (("roupie", "roupies"), ("paisa",)),
+        "CHF": (("franc suisse", "francs suisses"), ("centime", "centimes")),
+        "BRL": (("réal", "réaux"), ("centavo", "centavos")),
+        "cent": (("centime", "centimes"), ()),
+        "penny": (("penny", "pence"), ()),
+    }
+    denominators: ClassVar = {
+        3: ("tiers", "tiers"),
+        4: ("quart", "quarts"),
+        5: ("cinquième", "cinquièmes"),
+        6: ("sixième", "sixièmes"),
+        8: ("huitième", "huitièmes"),
+        10: ("dixième", "dixièmes"),
+    }
+    halves: ClassVar = {"1/2": "un demi", "n 1/2": "{} et demi"}
     numero = "numéro {}"
-    magnitudes = {"M": "millions de", "Md": "milliards de", "million": "million de", "millions": "millions de", "milliard": "milliard de",
-                  "milliards": "milliards de"}  # fmt: skip
-    month_words = {"janv": 1, "févr": 2, "fév": 2, "avr": 4, "juil": 7, "sept": 9, "oct": 10, "nov": 11, "déc": 12}
-    abbreviations = {
-        "p. ex.": "par exemple", "p.ex.": "par exemple", "etc.": "et cetera", "env.": "environ", "M.": "Monsieur", "Mme": "Madame",
-        "Mlle": "Mademoiselle", "Dr": "Docteur", "Pr": "Professeur", "av.": "avenue", "bd": "boulevard", "max.": "maximum",
-        "min.": "minimum", "tél.": "téléphone", "c.-à-d.": "c'est-à-dire", "temp.": "température",
-    }  # fmt: skip
+    magnitudes: ClassVar = {
+        "M": "millions de",
+        "Md": "milliards de",
+        "million": "million de",
+        "millions": "millions de",
+        "milliard": "milliard de",
+        "milliards": "milliards de",
+    }
+    month_words: ClassVar = {
+        "janv": 1,
+        "févr": 2,
+        "fév": 2,
+        "avr": 4,
+        "juil": 7,
+        "sept": 9,
+        "oct": 10,
+        "nov": 11,
+        "déc": 12,
+    }
+    abbreviations: ClassVar = {
+        "p. ex.": "par exemple",
+        "p.ex.": "par exemple",
+        "etc.": "et cetera",
+        "env.": "environ",
+        "M.": "Monsieur",
+        "Mme": "Madame",
+        "Mme.": "Madame",
+        "Mlle.": "Mademoiselle",
+        "Dr.": "Docteur",
+        "Mlle": "Mademoiselle",
+        "Dr": "Docteur",
+        "Pr": "Professeur",
+        "av.": "avenue",
+        "bd": "boulevard",
+        "max.": "maximum",
+        "min.": "minimum",
+        "tél.": "téléphone",
+        "c.-à-d.": "c'est-à-dire",
+        "temp.": "température",
+    }
 
     def range(self, first: str, last: str) -> str:
         return f"{first} à {last}"

@@ -1,5 +1,7 @@
 """Italian. Sources: CLDR 46 for units and months; Serianni, Grammatica italiana, VI, for dates, hours and ordinals."""
 
+from typing import ClassVar
+
 from ..grammar import COMMA_NUMBER, Grammar, spell
 
 
@@ -10,54 +12,143 @@ class Italian(Grammar):
     number = COMMA_NUMBER
     point = "virgola"
     reads_decimals_whole = True
-    signs = {
-        "-": "meno", "+": "più", "±": "più o meno", "=": "uguale a", "<": "minore di", ">": "maggiore di", "≥": "almeno",
-        "≤": "al massimo", "×": "per", "÷": "diviso", "~": "circa", "&": "e", "and": "e", "@": "chiocciola", ".": "punto", "/": "barra",
-        "dash": "trattino", "_": "trattino basso", ":": "due punti", "§": "paragrafo", "‰": "per mille", "version": "versione",
-        "ratio": "a", "≠": "diverso da", "squared": "al quadrato", "cubed": "al cubo", "over": "su", "#": "numero",
-    }  # fmt: skip
-    per = {
-        "hour": "all'ora", "second": "al secondo", "minute": "al minuto", "day": "al giorno", "week": "alla settimana",
-        "month": "al mese", "year": "all'anno", "kilowatt-hour": "al chilowattora", "square-meter": "al metro quadrato",
-        "cubic-meter": "al metro cubo", "kilogram": "al chilo", "liter": "al litro", "kilometer": "al chilometro", "person": "a persona",
-    }  # fmt: skip
-    units = {
-        "pressure-bar": ("bar",), "duration-day": ("giorno", "giorni"), "energy-watt-hour": ("wattora",),
-        "energy-megawatt-hour": ("megawattora",), "concentr-ppm": ("parte per milione", "parti per milione"),
-        "concentr-ppb": ("parte per miliardo", "parti per miliardo"), "mass-microgram": ("microgrammo", "microgrammi"),
-        "sound-decibel": ("decibel",), "sound-dbm": ("decibel milliwatt",), "electric-ampere-hour": ("amperora",),
-        "electric-milliampere-hour": ("milliamperora",), "power-voltampere": ("voltampere",), "light-lumen": ("lumen",),
-        "digital-bit": ("bit",), "temperature-kelvin": ("kelvin",), "rotation-rpm": ("giro al minuto", "giri al minuto"),
-        "electric-millivolt": ("millivolt",), "pressure-kilopascal": ("chilopascal",), "digital-mebibyte": ("mebibyte",),
-        "digital-gibibyte": ("gibibyte",), "mass-tonne": ("tonnellata", "tonnellate"),
-    }  # fmt: skip
-    currencies = {
-        "EUR": (("euro",), ("centesimo", "centesimi")), "USD": (("dollaro", "dollari"), ("centesimo", "centesimi")),
-        "GBP": (("sterlina", "sterline"), ("penny", "pence")), "JPY": (("yen",), ()), "CNY": (("yuan",), ("fen",)),
-        "RUB": (("rublo", "rubli"), ("copeco", "copechi")), "KRW": (("won",), ()), "INR": (("rupia", "rupie"), ("paisa",)),
-        "CHF": (("franco svizzero", "franchi svizzeri"), ("centesimo", "centesimi")), "BRL": (("real", "reais"), ("centavo", "centavos")),
-        "cent": (("centesimo", "centesimi"), ()), "penny": (("penny", "pence"), ()),
-    }  # fmt: skip
-    denominators = {
-        3: ("terzo", "terzi"), 4: ("quarto", "quarti"), 5: ("quinto", "quinti"), 6: ("sesto", "sesti"), 8: ("ottavo", "ottavi"),
+    signs: ClassVar = {
+        "-": "meno",
+        "+": "più",
+        "±": "più o meno",
+        "=": "uguale a",
+        "<": "minore di",
+        ">": "maggiore di",
+        "≥": "almeno",
+        "≤": "al massimo",
+        "×": "per",
+        "÷": "diviso",
+        "~": "circa",
+        "&": "e",
+        "and": "e",
+        "@": "chiocciola",
+        ".": "punto",
+        "/": "barra",
+        "dash": "trattino",
+        "_": "trattino basso",
+        ":": "due punti",
+        "§": "paragrafo",
+        "‰": "per mille",
+        "version": "versione",
+        "ratio": "a",
+        "≠": "diverso da",
+        "squared": "al quadrato",
+        "cubed": "al cubo",
+        "over": "su",
+        "#": "numero",
+    }
+    per: ClassVar = {
+        "gallon": "al gallone",
+        "hour": "all'ora",
+        "second": "al secondo",
+        "minute": "al minuto",
+        "day": "al giorno",
+        "week": "alla settimana",
+        "month": "al mese",
+        "year": "all'anno",
+        "kilowatt-hour": "al chilowattora",
+        "square-meter": "al metro quadrato",
+        "cubic-meter": "al metro cubo",
+        "kilogram": "al chilo",
+        "liter": "al litro",
+        "kilometer": "al chilometro",
+        "person": "a persona",
+    }
+    units: ClassVar = {
+        "digital-byte": ("byte",),
+        "pressure-bar": ("bar",),
+        "duration-day": ("giorno", "giorni"),
+        "energy-watt-hour": ("wattora",),
+        "energy-megawatt-hour": ("megawattora",),
+        "concentr-ppm": ("parte per milione", "parti per milione"),
+        "concentr-ppb": ("parte per miliardo", "parti per miliardo"),
+        "mass-microgram": ("microgrammo", "microgrammi"),
+        "speed-beaufort": ("Beaufort",),
+        "sound-decibel": ("decibel",),
+        "sound-dbm": ("decibel milliwatt",),
+        "electric-ampere-hour": ("amperora",),
+        "electric-milliampere-hour": ("milliamperora",),
+        "power-voltampere": ("voltampere",),
+        "light-lumen": ("lumen",),
+        "digital-bit": ("bit",),
+        "temperature-kelvin": ("kelvin",),
+        "rotation-rpm": ("giro al minuto", "giri al minuto"),
+        "electric-millivolt": ("millivolt",),
+        "pressure-kilopascal": ("chilopascal",),
+        "digital-mebibyte": ("mebibyte",),
+        "digital-gibibyte": ("gibibyte",),
+        "mass-tonne": ("tonnellata", "tonnellate"),
+    }
+    currencies: ClassVar = {
+        "EUR": (("euro",), ("centesimo", "centesimi")),
+        "USD": (("dollaro", "dollari"), ("centesimo", "centesimi")),
+        "GBP": (("sterlina", "sterline"), ("penny", "pence")),
+        "JPY": (("yen",), ()),
+        "CNY": (("yuan",), ("fen",)),
+        "RUB": (("rublo", "rubli"), ("copeco", "copechi")),
+        "KRW": (("won",), ()),
+        "INR": (("rupia", "rupie"), ("paisa",)),
+        "CHF": (("franco svizzero", "franchi svizzeri"), ("centesimo", "centesimi")),
+        "BRL": (("real", "reais"), ("centavo", "centavos")),
+        "cent": (("centesimo", "centesimi"), ()),
+        "penny": (("penny", "pence"), ()),
+    }
+    denominators: ClassVar = {
+        3: ("terzo", "terzi"),
+        4: ("quarto", "quarti"),
+        5: ("quinto", "quinti"),
+        6: ("sesto", "sesti"),
+        8: ("ottavo", "ottavi"),
         10: ("decimo", "decimi"),
-    }  # fmt: skip
-    halves = {"1/2": "mezzo", "n 1/2": "{} e mezzo"}
+    }
+    halves: ClassVar = {"1/2": "mezzo", "n 1/2": "{} e mezzo"}
     numero = "numero {}"
-    magnitudes = {
+    magnitudes: ClassVar = {
         "milione": "milione di",
         "milioni": "milioni di",
         "miliardi": "miliardi di",
         "mila": "mila",
         "mln": "milioni di",
     }
-    month_words = {"gen": 1, "mag": 5, "giu": 6, "lug": 7, "ago": 8, "set": 9, "sett": 9, "ott": 10, "dic": 12}
-    abbreviations = {
-        "p. es.": "per esempio", "p.es.": "per esempio", "es.": "esempio", "ecc.": "eccetera", "sig.ra": "signora", "sig.na": "signorina",
-        "sig.": "signor", "dott.ssa": "dottoressa", "dott.": "dottor", "prof.": "professor", "ing.": "ingegner", "avv.": "avvocato",
-        "n.": "numero", "ca.": "circa", "pag.": "pagina", "max.": "massimo", "min.": "minimo", "tel.": "telefono", "v.le": "viale",
-        "p.zza": "piazza", "temp.": "temperatura",
-    }  # fmt: skip
+    month_words: ClassVar = {
+        "gen": 1,
+        "mag": 5,
+        "giu": 6,
+        "lug": 7,
+        "ago": 8,
+        "set": 9,
+        "sett": 9,
+        "ott": 10,
+        "dic": 12,
+    }
+    abbreviations: ClassVar = {
+        "p. es.": "per esempio",
+        "p.es.": "per esempio",
+        "es.": "esempio",
+        "ecc.": "eccetera",
+        "sig.ra": "signora",
+        "sig.na": "signorina",
+        "sig.": "signor",
+        "dott.ssa": "dottoressa",
+        "dott.": "dottor",
+        "prof.": "professor",
+        "ing.": "ingegner",
+        "avv.": "avvocato",
+        "n.": "numero",
+        "ca.": "circa",
+        "pag.": "pagina",
+        "max.": "massimo",
+        "min.": "minimo",
+        "tel.": "telefono",
+        "v.le": "viale",
+        "p.zza": "piazza",
+        "temp.": "temperatura",
+    }
 
     def range(self, first: str, last: str) -> str:
         return f"da {first} a {last}"
@@ -66,7 +157,8 @@ class Italian(Grammar):
         return f"{amount} e {cents} {word}"
 
     def fraction_words(self, numerator: int, names: tuple[str, str]) -> str:
-        return f"{'un' if numerator == 1 else spell(numerator, 'it', 'spellout-cardinal-masculine')} {names[numerator > 1]}"
+        spoken = "un" if numerator == 1 else spell(numerator, "it", "spellout-cardinal-masculine")
+        return f"{spoken} {names[numerator > 1]}"
 
     def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         if suffix.strip(".") not in ("º", "°", "ª", "o", "a"):

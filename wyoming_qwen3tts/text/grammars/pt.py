@@ -1,5 +1,6 @@
-"""Portuguese. Sources: CLDR 46 for units and months; Cunha & Cintra, Nova Gramática do Português Contemporâneo, 12,
-for numerals."""
+"""Portuguese. Sources: CLDR 46; Cunha & Cintra, Nova Gramática do Português Contemporâneo, 12, for numerals."""
+
+from typing import ClassVar
 
 from ..grammar import COMMA_NUMBER, Grammar, spell
 
@@ -11,56 +12,135 @@ class Portuguese(Grammar):
     number = COMMA_NUMBER
     point = "vírgula"
     reads_decimals_whole = True
-    signs = {
-        "-": "menos", "+": "mais", "±": "mais ou menos", "=": "igual a", "<": "menor que", ">": "maior que", "≥": "pelo menos",
-        "≤": "no máximo", "×": "vezes", "÷": "dividido por", "~": "aproximadamente", "&": "e", "and": "e", "@": "arroba", ".": "ponto",
-        "/": "barra", "dash": "hífen", "_": "sublinhado", ":": "dois pontos", "§": "parágrafo", "‰": "por mil", "version": "versão",
-        "ratio": "a", "≠": "diferente de", "squared": "ao quadrado", "cubed": "ao cubo", "over": "sobre", "#": "número",
-    }  # fmt: skip
-    per = {
-        "hour": "por hora", "second": "por segundo", "minute": "por minuto", "day": "por dia", "week": "por semana", "month": "por mês",
-        "year": "por ano", "kilowatt-hour": "por quilowatt-hora", "square-meter": "por metro quadrado", "cubic-meter": "por metro cúbico",
-        "kilogram": "por quilo", "liter": "por litro", "kilometer": "por quilômetro", "person": "por pessoa",
-    }  # fmt: skip
-    units = {
-        "temperature-generic": ("grau", "graus"), "pressure-bar": ("bar", "bars"), "duration-day": ("dia", "dias"),
-        "speed-knot": ("nó", "nós"), "energy-watt-hour": ("watt-hora", "watts-hora"),
-        "energy-megawatt-hour": ("megawatt-hora", "megawatts-hora"), "concentr-ppm": ("parte por milhão", "partes por milhão"),
-        "concentr-ppb": ("parte por bilhão", "partes por bilhão"), "mass-microgram": ("micrograma", "microgramas"),
-        "sound-decibel": ("decibel", "decibéis"), "sound-dbm": ("decibel miliwatt", "decibéis miliwatt"),
-        "electric-ampere-hour": ("ampere-hora", "amperes-hora"), "electric-milliampere-hour": ("miliampere-hora", "miliamperes-hora"),
-        "power-voltampere": ("volt-ampere", "volt-amperes"), "light-lumen": ("lúmen", "lumens"), "digital-bit": ("bit", "bits"),
-        "temperature-kelvin": ("kelvin", "kelvins"), "rotation-rpm": ("rotação por minuto", "rotações por minuto"),
-        "electric-millivolt": ("milivolt", "milivolts"), "pressure-kilopascal": ("quilopascal", "quilopascais"),
-        "digital-mebibyte": ("mebibyte", "mebibytes"), "digital-gibibyte": ("gibibyte", "gibibytes"), "mass-tonne": ("tonelada", "toneladas"),
-    }  # fmt: skip
-    currencies = {
-        "EUR": (("euro", "euros"), ("cêntimo", "cêntimos")), "USD": (("dólar", "dólares"), ("centavo", "centavos")),
-        "GBP": (("libra", "libras"), ("pêni", "pence")), "JPY": (("iene", "ienes"), ()), "CNY": (("yuan", "yuans"), ("fen",)),
-        "RUB": (("rublo", "rublos"), ("copeque", "copeques")), "KRW": (("won", "wons"), ()), "INR": (("rúpia", "rúpias"), ("paisa",)),
-        "CHF": (("franco suíço", "francos suíços"), ("cêntimo", "cêntimos")), "BRL": (("real", "reais"), ("centavo", "centavos")),
-        "cent": (("cêntimo", "cêntimos"), ()), "penny": (("pêni", "pence"), ()),
-    }  # fmt: skip
-    denominators = {
-        3: ("terço", "terços"), 4: ("quarto", "quartos"), 5: ("quinto", "quintos"), 6: ("sexto", "sextos"), 8: ("oitavo", "oitavos"),
+    signs: ClassVar = {
+        "-": "menos",
+        "+": "mais",
+        "±": "mais ou menos",
+        "=": "igual a",
+        "<": "menor que",
+        ">": "maior que",
+        "≥": "pelo menos",
+        "≤": "no máximo",
+        "×": "vezes",
+        "÷": "dividido por",
+        "~": "aproximadamente",
+        "&": "e",
+        "and": "e",
+        "@": "arroba",
+        ".": "ponto",
+        "/": "barra",
+        "dash": "hífen",
+        "_": "sublinhado",
+        ":": "dois pontos",
+        "§": "parágrafo",
+        "‰": "por mil",
+        "version": "versão",
+        "ratio": "a",
+        "≠": "diferente de",
+        "squared": "ao quadrado",
+        "cubed": "ao cubo",
+        "over": "sobre",
+        "#": "número",
+    }
+    per: ClassVar = {
+        "gallon": "por galão",
+        "hour": "por hora",
+        "second": "por segundo",
+        "minute": "por minuto",
+        "day": "por dia",
+        "week": "por semana",
+        "month": "por mês",
+        "year": "por ano",
+        "kilowatt-hour": "por quilowatt-hora",
+        "square-meter": "por metro quadrado",
+        "cubic-meter": "por metro cúbico",
+        "kilogram": "por quilo",
+        "liter": "por litro",
+        "kilometer": "por quilômetro",
+        "person": "por pessoa",
+    }
+    units: ClassVar = {
+        "temperature-generic": ("grau", "graus"),
+        "pressure-bar": ("bar", "bars"),
+        "duration-day": ("dia", "dias"),
+        "speed-knot": ("nó", "nós"),
+        "energy-watt-hour": ("watt-hora", "watts-hora"),
+        "energy-megawatt-hour": ("megawatt-hora", "megawatts-hora"),
+        "concentr-ppm": ("parte por milhão", "partes por milhão"),
+        "concentr-ppb": ("parte por bilhão", "partes por bilhão"),
+        "mass-microgram": ("micrograma", "microgramas"),
+        "speed-beaufort": ("Beaufort",),
+        "sound-decibel": ("decibel", "decibéis"),
+        "sound-dbm": ("decibel miliwatt", "decibéis miliwatt"),
+        "electric-ampere-hour": ("ampere-hora", "amperes-hora"),
+        "electric-milliampere-hour": ("miliampere-hora", "miliamperes-hora"),
+        "power-voltampere": ("volt-ampere", "volt-amperes"),
+        "light-lumen": ("lúmen", "lumens"),
+        "digital-bit": ("bit", "bits"),
+        "temperature-kelvin": ("kelvin", "kelvins"),
+        "rotation-rpm": ("rotação por minuto", "rotações por minuto"),
+        "electric-millivolt": ("milivolt", "milivolts"),
+        "pressure-kilopascal": ("quilopascal", "quilopascais"),
+        "digital-mebibyte": ("mebibyte", "mebibytes"),
+        "digital-gibibyte": ("gibibyte", "gibibytes"),
+        "mass-tonne": ("tonelada", "toneladas"),
+    }
+    currencies: ClassVar = {
+        "EUR": (("euro", "euros"), ("cêntimo", "cêntimos")),
+        "USD": (("dólar", "dólares"), ("centavo", "centavos")),
+        "GBP": (("libra", "libras"), ("pêni", "pence")),
+        "JPY": (("iene", "ienes"), ()),
+        "CNY": (("yuan", "yuans"), ("fen",)),
+        "RUB": (("rublo", "rublos"), ("copeque", "copeques")),
+        "KRW": (("won", "wons"), ()),
+        "INR": (("rúpia", "rúpias"), ("paisa",)),
+        "CHF": (("franco suíço", "francos suíços"), ("cêntimo", "cêntimos")),
+        "BRL": (("real", "reais"), ("centavo", "centavos")),
+        "cent": (("cêntimo", "cêntimos"), ()),
+        "penny": (("pêni", "pence"), ()),
+    }
+    denominators: ClassVar = {
+        3: ("terço", "terços"),
+        4: ("quarto", "quartos"),
+        5: ("quinto", "quintos"),
+        6: ("sexto", "sextos"),
+        8: ("oitavo", "oitavos"),
         10: ("décimo", "décimos"),
-    }  # fmt: skip
-    halves = {"1/2": "meio", "n 1/2": "{} e meio"}
+    }
+    halves: ClassVar = {"1/2": "meio", "n 1/2": "{} e meio"}
     numero = "número {}"
-    magnitudes = {
+    magnitudes: ClassVar = {
         "milhão": "milhão de",
         "milhões": "milhões de",
         "mil": "mil",
         "bilhões": "bilhões de",
         "mi": "milhões de",
     }
-    month_words = {"fev": 2, "abr": 4, "mai": 5, "ago": 8, "set": 9, "out": 10, "dez": 12}
-    abbreviations = {
-        "p. ex.": "por exemplo", "p.ex.": "por exemplo", "ex.": "exemplo", "etc.": "etcétera", "Sr.": "senhor", "Sra.": "senhora",
-        "Srta.": "senhorita", "Dr.": "doutor", "Dra.": "doutora", "Prof.": "professor", "Profa.": "professora", "aprox.": "aproximadamente",
-        "n.º": "número", "nº": "número", "Nº": "número", "N.º": "número", "Av.": "avenida", "R.": "rua", "pág.": "página",
-        "máx.": "máxima", "mín.": "mínima", "tel.": "telefone", "temp.": "temperatura",
-    }  # fmt: skip
+    month_words: ClassVar = {"fev": 2, "abr": 4, "mai": 5, "ago": 8, "set": 9, "out": 10, "dez": 12}
+    abbreviations: ClassVar = {
+        "p. ex.": "por exemplo",
+        "p.ex.": "por exemplo",
+        "ex.": "exemplo",
+        "etc.": "etcétera",
+        "Sr.": "senhor",
+        "Sra.": "senhora",
+        "Srta.": "senhorita",
+        "Dr.": "doutor",
+        "Dra.": "doutora",
+        "Prof.": "professor",
+        "Profa.": "professora",
+        "aprox.": "aproximadamente",
+        "n.º": "número",
+        "nº": "número",
+        "Nº": "número",
+        "N.º": "número",
+        "Av.": "avenida",
+        "pág.": "página",
+        "máx.": "máxima",
+        "mín.": "mínima",
+        "tel.": "telefone",
+        "temp.": "temperatura",
+    }
 
     def range(self, first: str, last: str) -> str:
         return f"{first} a {last}"

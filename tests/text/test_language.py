@@ -1,0 +1,115 @@
+"""Which language a text is in, and how languages are named."""
+
+import pytest
+
+from wyoming_qwen3tts.text.detect import decided, detect
+from wyoming_qwen3tts.text.front_end import FrontEnd
+from wyoming_qwen3tts.text.language import LANGUAGES, normalize_tag
+
+SHORT = {
+    "de": [
+        "Guten Morgen",
+        "Danke",
+        "21,5 Grad",
+        "Das Licht ist an.",
+        "Fertig!",
+        "Tür offen",
+        "Hallo",
+        "Alarm um 7 Uhr",
+    ],
+    "en": ["OK.", "Done", "Hello", "Lights off", "Good night", "It is 21 degrees", "Garage door open", "Battery low"],
+    "es": ["Hola", "Buenos días", "Luz encendida", "Gracias", "Listo", "Puerta abierta", "No entiendo", "Hace frío"],
+    "fr": ["Bonjour", "Merci", "Il fait beau", "Lumière allumée", "Bonne nuit", "D'accord", "Alarme activée"],
+    "it": ["Ciao", "Grazie", "Buongiorno", "La luce è accesa", "Va bene", "Fa freddo", "Porta aperta", "Non ho capito"],
+    "pt": ["Olá", "Obrigado", "Bom dia", "Luz ligada", "Boa noite", "Está frio", "Porta aberta", "Não entendi"],
+    "ru": ["Привет", "Свет включён", "OK, включаю"],
+    "ja": ["こんにちは", "キッチンのlightをonにしました", "テレビ"],
+    "ko": ["안녕하세요", "불을 켰습니다", "TV를 켭니다"],
+    "zh": ["你好", "正在播放 Bohemian Rhapsody", "东京", "OK，灯已打开", "已打开 Living Room 的灯"],
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "text"), [(language, text) for language, texts in SHORT.items() for text in texts]
+)
+def test_short_lines_are_recognised(language: str, text: str) -> None:
+    assert detect(text) == language
+
+
+@pytest.mark.parametrize(
+    ("tag", "code"),
+    [
+        ("de", "de"),
+        ("de-DE", "de"),
+        ("de_AT", "de"),
+        ("German", "de"),
+        ("GERMAN", "de"),
+        (" zh-Hans-CN ", "zh"),
+        ("chinese", "zh"),
+        ("pt-BR", "pt"),
+        ("ja_JP", "ja"),
+        ("deu", "de"),
+        ("auto", None),
+        ("", None),
+        (None, None),
+        ("nl", None),
+        ("klingon", None),
+    ],
+)
+def test_every_way_of_naming_a_language_is_understood(tag: str | None, code: str | None) -> None:
+    assert normalize_tag(tag) == code
+
+
+@pytest.mark.parametrize("language", LANGUAGES.values())
+def test_regional_tags_and_model_names_lead_back_to_their_language(language: object) -> None:
+    names = (language.code, language.model_name, *language.regions)  # type: ignore[attr-defined]
+
+    assert {normalize_tag(name) for name in names} == {language.code}  # type: ignore[attr-defined]
+
+
+def languages(text: str, language: str | None = None, fallback: str = "en") -> list[str]:
+    front_end = FrontEnd(language=language, fallback=fallback)
+    return [segment.language for segment in front_end.add(text) + front_end.close()]
+
+
+def test_a_mixed_reply_changes_language_between_sentences() -> None:
+    text = (
+        "The light is on now. Das Licht in der Küche ist an. La lumière du salon est allumée. "
+        "灯已经打开了，请问还需要什么？"
+    )
+
+    assert languages(text) == ["en", "de", "fr", "zh"]
+
+
+def test_the_language_of_a_reply_sticks_to_what_cannot_be_told() -> None:
+    assert languages("Jetzt läuft Musik im Wohnzimmer. Bohemian Rhapsody. Viel Spaß damit heute!") == ["de", "de", "de"]
+
+
+def test_a_title_in_a_sentence_does_not_change_its_language() -> None:
+    assert languages('Ich spiele jetzt "The Sound of Silence" im Wohnzimmer für dich.') == ["de"]
+
+
+def test_the_asked_language_wins_over_the_text() -> None:
+    assert languages("Das Licht in der Küche ist an.", language="en-GB") == ["en"]
+
+
+def test_what_cannot_be_told_is_in_the_fallback() -> None:
+    assert languages("12345678901234", fallback="fr") == ["fr"]
+
+
+def test_chinese_characters_alone_are_japanese_for_a_japanese_voice() -> None:
+    assert languages("東京都千代田区", fallback="ja") == ["ja"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Das Licht in der Küche ist jetzt an und die Heizung läuft",
+        "The light in the kitchen is on and the heating runs",
+    ],
+)
+def test_a_decided_language_stays_whatever_follows(text: str) -> None:
+    found = decided(f"{text} ", "it")
+
+    assert found is not None
+    assert detect(f"{text} la luce della cucina è accesa e fa freddo fuori", "it") == found

@@ -1,0 +1,138 @@
+"""Times of day, in figures and with the letters of each language."""
+
+import re
+from typing import Final
+
+from .context import word_before
+from .grammar import LEFT, Grammar
+from .rule import Rule
+
+_HOUR: Final = r"(?:2[0-4]|[01]?\d)"
+_TIME: Final = rf"({_HOUR}):([0-5]\d)(?::([0-5]\d)(?:\.\d{{1,6}})?)?"
+_DASH: Final = r"\s?[-–—~〜]\s?"
+_TIME_SUFFIX: Final = {
+    "de": r"(?:\s?Uhr\b|\s?h\b)?",
+    "fr": r"(?:\s?h\b)?",
+    "es": r"(?:\s?(?:hs?|hrs)\b\.?|\s(?:horas)\b)?",
+    "it": r"",
+    "pt": r"(?:\s?(?:hs?|hrs)\b|\s(?:horas)\b)?",
+    "ru": r"(?:\s(?:ч\.|часов\b))?",
+    "en": r"(?:\s?(?:h|hrs|hours)\b)?",
+    "ja": "",
+    "ko": "",
+    "zh": "",
+}
+_PERIOD: Final = r"(?:\s?([AaPp])\.?\s?[Mm](?![A-Za-z])\.?)?"
+_PERIOD_ALONE: Final = r"\s?([AaPp])\.?\s?[Mm](?![A-Za-z])\.?"
+_HALF_DAYS: Final = "午前|午後|上午|下午|晚上|早上|凌晨|中午|오전|오후"
+_SAID_ONCE: Final = {"en": (" o'clock",), "de": (" Uhr",)}  # "8 bis 17 Uhr"
+
+
+def rules(grammar: Grammar) -> list[Rule]:
+    """The rules for times, ranges first."""
+    suffix = _TIME_SUFFIX[grammar.code]
+    lead = rf"(?:({_HALF_DAYS})\s?)?" if grammar.code in ("ja", "zh", "ko") else "()"
+    time = re.compile(rf"{LEFT}{lead}{_TIME}(?![\d]|[.,:]\d){suffix}{_PERIOD}")
+    span = re.compile(rf"{LEFT}{_TIME}{suffix}{_PERIOD}{_DASH}{_TIME}(?!\d|[.,:]\d){suffix}{_PERIOD}")
+
+    def clock(match: re.Match[str]) -> str:
+        half_day = f"{match[1]} " if match[1] and grammar.code == "ko" else match[1] or ""
+        return half_day + _clock(grammar, match[2], match[3], match[4], match[5])
+
+    def clocks(match: re.Match[str]) -> str:
+        first = _clock(grammar, match[1], match[2], match[3], match[4])
+        last = _clock(grammar, match[5], match[6], match[7], match[8])
+        for shared in _SAID_ONCE.get(grammar.code, ()):
+            first = first.removesuffix(shared) if last.endswith(shared) else first
+        return _time_range(grammar, match, first, last)
+
+    found = [Rule("time", span, clocks, ":"), Rule("time", time, clock, ":"), *_half_day_rules(grammar)]
+    if grammar.code == "en":
+        return _english_rules(grammar) + found
+    return found + (_lettered_rules(grammar) if grammar.code in ("de", "it", "fr", "pt", "es", "ru") else [])
+
+
+def _english_rules(grammar: Grammar) -> list[Rule]:
+    """ "9-5 pm", "9am-5pm", "7.30 pm"."""
+    hours = re.compile(rf"{LEFT}({_HOUR}){_DASH}({_HOUR}){_PERIOD_ALONE}")
+    halves = re.compile(rf"{LEFT}({_HOUR})(?::([0-5]\d))?{_PERIOD_ALONE}{_DASH}({_HOUR})(?::([0-5]\d))?{_PERIOD_ALONE}")
+    dotted = re.compile(rf"{LEFT}({_HOUR})\.([0-5]\d){_PERIOD_ALONE}")
+
+    def short(match: re.Match[str]) -> str:
+        return grammar.range(match[1], _clock(grammar, match[2], "0", None, match[3]))
+
+    def both(match: re.Match[str]) -> str:
+        first, last = (_clock(grammar, match[at], match[at + 1] or "0", None, match[at + 2]) for at in (1, 4))
+        return grammar.range(first, last)
+
+    return [
+        Rule("time", hours, short, "0"),
+        Rule("time", halves, both, "0"),
+        Rule("time", dotted, lambda match: _clock(grammar, match[1], match[2], None, match[3]), "0"),
+    ]
+
+
+def _time_range(grammar: Grammar, match: re.Match[str], first: str, last: str) -> str:
+    """Two times; no second "from" where there is one already."""
+    spoken = grammar.range(first, last)
+    before = word_before(match)
+    if grammar.code == "it":
+        if before in ("dalle", "dalla"):
+            return f"{first} alle {last}"
+        return f"dalle {first} alle {last}" if before not in ("da", "tra") else f"{first} e {last}"
+    if grammar.code == "ru":
+        return f"{'' if before == 'с' else 'с '}{first} до {last}"
+    if grammar.code == "es":
+        return f"{'' if before in ('las', 'la') else 'de '}{first} a {last}"
+    return spoken
+
+
+def _half_day_rules(grammar: Grammar) -> list[Rule]:
+    """ "7 PM", without minutes."""
+    alone = re.compile(rf"{LEFT}(1[0-2]|0?[1-9]){_PERIOD_ALONE}")
+    return [Rule("time", alone, lambda match: _clock(grammar, match[1], "0", None, match[2]), "mM")]
+
+
+def _lettered_rules(grammar: Grammar) -> list[Rule]:
+    """ "19h30", "19.30 Uhr", "19 ч 30 мин", "alle 19.30"."""
+    pattern = {
+        "de": rf"{LEFT}({_HOUR})\.([0-5]\d)\s?Uhr\b",
+        "it": rf"(?:(?<=\b[Aa]lle )|(?<=\b[Dd]alle )|(?<=\b[Dd]elle ))({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)"
+        rf"|(?<=\bore )({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)",
+        "ru": rf"{LEFT}({_HOUR})\s?ч\.?\s?([0-5]?\d)\s?мин\b\.?",
+    }.get(grammar.code, rf"{LEFT}({_HOUR})\s?[hH]\s?([0-5]\d)(?![0-9A-Za-z]|\s?(?:min|mn))")
+
+    def clock(match: re.Match[str]) -> str | None:
+        if grammar.code == "ru":
+            return " ".join(
+                (
+                    grammar.quantity(grammar.parse(match[1]), "duration-hour"),
+                    grammar.quantity(grammar.parse(match[2]), "duration-minute"),
+                )
+            )
+        hour, minute = [group for group in match.groups() if group]
+        return _clock(grammar, hour, minute, None, None)
+
+    found = [Rule("time", re.compile(pattern), clock, "0")]
+    if grammar.code == "de":
+        span = re.compile(rf"{LEFT}({_HOUR}){_DASH}({_HOUR})\s?Uhr\b")
+        found.append(
+            Rule("time", span, lambda match: grammar.range(match[1], _clock(grammar, match[2], "0", None, None)), "0")
+        )
+    if grammar.code in ("fr", "pt", "es"):
+        span = re.compile(rf"{LEFT}({_HOUR})(?:\s?[hH])?{_DASH}({_HOUR})\s?[hH]\b")
+        found.append(
+            Rule(
+                "time",
+                span,
+                lambda match: grammar.range(match[1], grammar.quantity(grammar.parse(match[2]), "duration-hour")),
+                "hH",
+            )
+        )
+    return found
+
+
+def _clock(grammar: Grammar, hour: str, minute: str, second: str | None, period: str | None) -> str:
+    return grammar.clock(
+        int(hour), int(minute), int(second) if second and int(second) else None, f"{period.lower()}m" if period else ""
+    )
