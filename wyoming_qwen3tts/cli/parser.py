@@ -36,9 +36,6 @@ class _Parser(argparse.ArgumentParser):
         return found
 
 
-_Commands = argparse._SubParsersAction[_Parser]
-
-
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The chosen command and flags; exits with 78 and the nearest right name for a flag that does not exist."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -75,7 +72,7 @@ def build() -> _Parser:
     return parser
 
 
-def _command(commands: _Commands, name: str, text: str) -> _Parser:
+def _command(commands: argparse._SubParsersAction[_Parser], name: str, text: str) -> _Parser:
     # The settings of a command are left out of its help: `wyoming-qwen3tts --help` lists them once.
     return commands.add_parser(
         name,
@@ -87,11 +84,11 @@ def _command(commands: _Commands, name: str, text: str) -> _Parser:
     )
 
 
-def _serve(commands: _Commands) -> None:
+def _serve(commands: argparse._SubParsersAction[_Parser]) -> None:
     _command(commands, "serve", "serve Home Assistant and other Wyoming clients (this is the default)")
 
 
-def _say(commands: _Commands) -> None:
+def _say(commands: argparse._SubParsersAction[_Parser]) -> None:
     say = _command(commands, "say", "speak a text into a WAV file, or aloud, without a server")
     say.add_argument("text", help="what to say; - reads it from standard input, as it comes")
     say.add_argument("-o", "--output", metavar="FILE", help="write a WAV file; - writes it to standard output")
@@ -107,7 +104,7 @@ def _say(commands: _Commands) -> None:
     model.add_argument("--max-frames", type=_frames, metavar="N", help="stop after N frames of 80 ms")
 
 
-def _clone(commands: _Commands) -> None:
+def _clone(commands: argparse._SubParsersAction[_Parser]) -> None:
     clone = _command(commands, "clone", "make a voice from a clip of somebody, with a Base model")
     clone.add_argument("name", help="what to call it")
     clone.add_argument("clip", help="WAV or FLAC, 3 to 15 seconds of clear speech")
@@ -115,23 +112,23 @@ def _clone(commands: _Commands) -> None:
     clone.add_argument("--raw", action="store_true", help="take the clip as it is: no checks, trimming or loudness")
 
 
-def _voices(commands: _Commands) -> None:
+def _voices(commands: argparse._SubParsersAction[_Parser]) -> None:
     voices = _command(commands, "voices", "list the voices")
     voices.add_argument("--json", action="store_true", help="as JSON")
 
 
-def _spoken(commands: _Commands) -> None:
+def _spoken(commands: argparse._SubParsersAction[_Parser]) -> None:
     spoken = _command(commands, "spoken", "show the text as it will be spoken")
     spoken.add_argument("text", help="the text; - reads one JSON object a line from standard input")
     spoken.add_argument("--language", help="such as de, de-DE or German; left out: told from the text")
     spoken.add_argument("--json", action="store_true", help="with language, voice, segments and changes, as JSON")
 
 
-def _healthcheck(commands: _Commands) -> None:
+def _healthcheck(commands: argparse._SubParsersAction[_Parser]) -> None:
     _command(commands, "healthcheck", "exit 0 if the server answers and is ours")
 
 
-def _bench(commands: _Commands) -> None:
+def _bench(commands: argparse._SubParsersAction[_Parser]) -> None:
     bench = _command(
         commands, "bench", "measure time to first audio and speed, of servers or of the model on this machine"
     )
