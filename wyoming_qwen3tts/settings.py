@@ -53,6 +53,17 @@ def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
+def _listed(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _endpoint(url: str) -> str:
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+        raise ValueError("must look like https://mirror.example")
+    return url.rstrip("/")
+
+
 def default_data_dir() -> Path:
     """Where voices, models and caches live: ``$XDG_DATA_HOME/wyoming-qwen3tts``, on a machine without HOME under
     /tmp."""
@@ -78,8 +89,24 @@ class Engine(Section):
     kind: Annotated[Literal["auto", "builtin"], BeforeValidator(_lower)] = "auto"
     """`builtin`: hibari for English, espeak-ng for the other languages. `auto`: the best that this machine can run,
     which in this version is `builtin`."""
+    model: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    """Qwen3-TTS checkpoints, hub ids or folders, separated by commas. Each decides which voices it speaks. None: chosen
+    by the memory of the graphics card. Only what is listed here is ever downloaded."""
+    device: Annotated[Literal["auto", "cpu", "cuda"], BeforeValidator(_lower)] = "auto"
+    """Where the model runs. `auto`: `cuda` where a card works, else `cpu`."""
+    dtype: Annotated[Literal["auto", "float32", "bfloat16"], BeforeValidator(_lower)] = "auto"
+    """The precision of its weights. `auto`: `bfloat16` where the machine computes with it, else `float32`."""
     slots: Annotated[int, Field(ge=1, le=64)] = 4
     """How many replies are spoken at the same time."""
+
+
+class Models(Section):
+    """Where model files come from. They are kept in `models` inside the data folder."""
+
+    offline: bool = False
+    """Never download anything. `HF_HUB_OFFLINE=1` in the environment does the same."""
+    endpoint: Annotated[str, AfterValidator(_endpoint)] = ""
+    """A mirror of the Hugging Face hub, such as `https://mirror.example`. None: `HF_ENDPOINT`, else the hub itself."""
 
 
 class Wyoming(Section):
@@ -153,6 +180,7 @@ class Settings(Section):
     """All of them. Immutable after the start."""
 
     engine: Engine = Engine()
+    models: Models = Models()
     wyoming: Wyoming = Wyoming()
     http: Http = Http()
     voices: Voices = Voices()

@@ -91,6 +91,10 @@ def build() -> _Parser:
     spoken.add_argument("text", help="the text; - reads one JSON object a line from standard input")
     spoken.add_argument("--language", help="such as de, de-DE or German; left out: told from the text")
     spoken.add_argument("--json", action="store_true", help="with language, voice and segments, as JSON")
+    fetch = command("download", "download the models ahead of time, and check every byte of those that are here")
+    fetch.add_argument(
+        "model", nargs="?", help="a hub id; left out: engine.model, else the model that suits this machine"
+    )
     command("healthcheck", "exit 0 if the server answers and is ours")
     bench = command("bench", "measure time to first audio and speed of Wyoming servers, interleaved in one run")
     bench.add_argument(
@@ -110,7 +114,9 @@ def _settings_flags(*, hidden: bool = False) -> _Parser:
         choices = [str(choice) for choice in get_args(field.annotation) if isinstance(choice, str)]
         default = field.get_default(call_default_factory=True)
         shown = (
-            {True: "on", False: "off", "": "none"}.get(default, default) if isinstance(default, bool | str) else default
+            {True: "on", False: "off", "": "none", (): "none"}.get(default, default)
+            if isinstance(default, bool | str | tuple)
+            else default
         )
         metavar = "|".join(choices) or _form(default)
         text = (
@@ -128,4 +134,6 @@ def _form(default: object) -> str:
         return "on|off"
     if isinstance(default, int | float):
         return "N"
+    if isinstance(default, tuple):
+        return "TEXT,TEXT"
     return "DIR" if isinstance(default, Path) else "TEXT"
