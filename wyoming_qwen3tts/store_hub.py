@@ -151,7 +151,7 @@ class Hub:
         import httpx
 
         try:
-            yield from response.iter_bytes(1 << 20)
+            yield from response.iter_bytes()  # as they come: what a larger buffer holds at a break is lost
         except httpx.HTTPError as error:
             raise Interrupted(f"the connection to {response.url.host} broke ({_short(error)})") from error
 

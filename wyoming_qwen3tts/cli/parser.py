@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn, get_args
 
@@ -96,6 +96,11 @@ def build() -> _Parser:
         "model", nargs="?", help="a hub id; left out: engine.model, else the model that suits this machine"
     )
     command("healthcheck", "exit 0 if the server answers and is ours")
+    _bench_flags(command)
+    return parser
+
+
+def _bench_flags(command: Callable[[str, str], _Parser]) -> None:
     bench = command("bench", "measure time to first audio and speed of Wyoming servers, interleaved in one run")
     bench.add_argument(
         "--wyoming", metavar="URI[,URI]", help="the servers; the second and later ones are compared with the first"
@@ -103,7 +108,6 @@ def build() -> _Parser:
     bench.add_argument("--streams", default="1,4", metavar="N,N", help="how many clients at once (default 1,4)")
     bench.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each text is spoken (default 5)")
     bench.add_argument("--json", action="store_true", help="as JSON")
-    return parser
 
 
 def _settings_flags(*, hidden: bool = False) -> _Parser:
