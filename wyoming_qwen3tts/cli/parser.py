@@ -79,12 +79,7 @@ def build() -> _Parser:
         )
 
     command("serve", "serve Home Assistant and other Wyoming clients (this is the default)")
-    say = command("say", "speak a text into a WAV file, or aloud, without a server")
-    say.add_argument("text", help="what to say; - reads it from standard input, as it comes")
-    say.add_argument("-o", "--output", metavar="FILE", help="write a WAV file; - writes it to standard output")
-    say.add_argument("--voice", help="a voice's name; see the command voices")
-    say.add_argument("--language", help="such as de, de-DE or German; left out: told from the text")
-    say.add_argument("--seed", type=int, help="speak with another take of the same voice")
+    _say_flags(command)
     voices = command("voices", "list the voices")
     voices.add_argument("--json", action="store_true", help="as JSON")
     spoken = command("spoken", "show the text as it will be spoken")
@@ -98,6 +93,15 @@ def build() -> _Parser:
     command("healthcheck", "exit 0 if the server answers and is ours")
     _bench_flags(command)
     return parser
+
+
+def _say_flags(command: Callable[[str, str], _Parser]) -> None:
+    say = command("say", "speak a text into a WAV file, or aloud, without a server")
+    say.add_argument("text", help="what to say; - reads it from standard input, as it comes")
+    say.add_argument("-o", "--output", metavar="FILE", help="write a WAV file; - writes it to standard output")
+    say.add_argument("--voice", help="a voice's name; see the command voices")
+    say.add_argument("--language", help="such as de, de-DE or German; left out: told from the text")
+    say.add_argument("--seed", type=int, help="speak with another take of the same voice")
 
 
 def _bench_flags(command: Callable[[str, str], _Parser]) -> None:
