@@ -34,6 +34,8 @@ class Faults:
     stale_range: int = 0  # 206 answers that start at 0 whatever was asked for
     status_416: int = 0
     redirect: str | None = None  # where files really are
+    stall_s: float = 0.0  # how long a cut connection stays open, silent
+    cdn: bool = False  # large files live elsewhere on this host, as on the real hub
     no_sizes: bool = False  # the API lists names only
     bytes_per_s: float = 0.0  # slow; 0: as fast as it goes
 
@@ -87,13 +89,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, head: bool) -> None:
         self.close_connection = True
-        path = self.path.split("?")[0]
-        if api := re.fullmatch(r"/api/models/([^/]+/[^/]+)/revision/([^/]+)", path):
+        path, on_cdn = self.path.split("?")[0].removeprefix("/cdn"), self.path.startswith("/cdn")
+        if self.hub.faults.cdn and not on_cdn and path.endswith(".safetensors"):
+            self._to_cdn(path)
+        elif api := re.fullmatch(r"/api/models/([^/]+/[^/]+)/revision/([^/]+)", path):
             self._api(api[1], api[2])
         elif resolve := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             self._file(resolve[1], resolve[2], resolve[3], head=head)
         else:
             self.send_error(404)
+
+    def _to_cdn(self, path: str) -> None:
+        model, name = path.split("/resolve/")[0].strip("/"), path.split("/", 5)[5]
+        body = (self.hub.models[model] / name).read_bytes()
+        self.hub.headers.append(dict(self.headers))
+        linked = {"X-Linked-Size": str(len(body)), "X-Linked-ETag": f'"{hashlib.sha256(body).hexdigest()}"'}
+        self._send(302, {"Location": f"/cdn{path}?signature=1", "Content-Length": "0", **linked}, b"")
 
     def _api(self, model: str, revision: str) -> None:
         self.hub.seen.append((self.command, "api", 0))
@@ -160,6 +171,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             if faults.bytes_per_s:
                 time.sleep(step / faults.bytes_per_s)
+        if faults.stall_s and len(body) < int(headers.get("Content-Length", 0)):
+            time.sleep(faults.stall_s)
 
 
 def _take(faults: Faults, name: str) -> bool:

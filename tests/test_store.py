@@ -22,6 +22,7 @@ from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.model.weights import load_checkpoint
 from wyoming_qwen3tts.settings_sources import load
 from wyoming_qwen3tts.store import LARGE, MANIFEST, SMALL, Store, default_model
+from wyoming_qwen3tts.store_hub import Hub
 from wyoming_qwen3tts.store_progress import Bar, Lines, Progress, size
 
 MODEL = "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice"
@@ -190,6 +191,37 @@ def test_a_mirror_that_lists_names_only_is_asked_for_each_size(hub: LoopbackHub,
 
     assert load_checkpoint(folder)
     assert ("HEAD", "model.safetensors", 0) in hub.seen
+
+
+@pytest.mark.parametrize("no_sizes", [False, True])
+def test_large_files_come_from_where_the_hub_sends_us(
+    hub: LoopbackHub, store: Store, no_sizes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the real hub does; the size and the sha256 are then in the answer that redirects."""
+    hub.faults.cdn, hub.faults.no_sizes = True, no_sizes
+
+    folder = store.fetch(MODEL)
+
+    manifest = json.loads((folder / MANIFEST).read_text())
+    assert len(manifest["files"]["model.safetensors"]["sha256"]) == 64
+    assert load_checkpoint(folder)
+
+
+def test_a_token_is_only_for_the_endpoint_and_only_over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_canary")
+
+    with Hub("https://mirror.example") as mirror, Hub("http://mirror.example") as clear:
+        assert mirror.authorization("https://mirror.example/a") == {"authorization": "Bearer hf_canary"}
+        assert mirror.authorization("https://cdn-lfs.hf.co/a") == {}
+        assert mirror.authorization("http://mirror.example/a") == {}
+        assert clear.authorization("http://mirror.example/a") == {}
+
+
+def test_a_repository_with_very_many_files_is_no_checkpoint(hub: LoopbackHub, store: Store) -> None:
+    hub.extra = [f"part-{i}.json" for i in range(40)]
+
+    with pytest.raises(StoreError, match="no Qwen3-TTS checkpoint: it has"):
+        store.fetch(MODEL)
 
 
 def test_the_mirror_of_the_environment_is_used_where_no_setting_names_one(hub: LoopbackHub, tmp_path: Path) -> None:

@@ -94,8 +94,8 @@ class Store:
     ) -> Path:
         """The folder of ``model``, downloaded now if it is not complete; with ``verify`` each byte is checked again.
 
-        Setting ``stop`` ends it within a second or so, to be gone on with another time. Without ``report``, progress is
-        logged.
+        Setting ``stop`` ends it with the next bytes, at the latest when the hub has been silent for 6 s; the next call
+        goes on there. Without ``report``, progress is logged.
 
         Raises:
             StoreError: one line that says what is missing and what to do.

@@ -29,7 +29,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILES_MAX = 32  # the published models have ten
 _ANSWER_BYTES_MAX = 4 << 20  # the hub's description of a model takes some kB
 _REDIRECTS_MAX = 5
-_CONNECT_S, _SILENCE_S = 10.0, 30.0
+# A break costs nothing but a new request, and whoever asks a download to stop waits at most this long (P9: 8 s).
+_SILENCE_S = 6.0
 _HUB_DOMAINS = (
     "huggingface.co",
     "hf.co",
@@ -73,12 +74,13 @@ class Hub:
         try:
             import httpx
             from huggingface_hub import constants, get_token
-        except ImportError as error:
+
+            headers = {"user-agent": f"wyoming-qwen3tts/{__version__}", "accept-encoding": "identity"}
+            self._client = httpx.Client(headers=headers, timeout=_SILENCE_S)
+        except ImportError as error:  # of httpx, too, which may want another package for the proxy of this machine
             raise StoreError(f"Downloading a model needs the extra 'qwen3' of this package ({error})") from error
         self.endpoint = endpoint or constants.ENDPOINT
         self.host = urlsplit(self.endpoint).netloc
-        headers = {"user-agent": f"wyoming-qwen3tts/{__version__}", "accept-encoding": "identity"}
-        self._client = httpx.Client(headers=headers, timeout=httpx.Timeout(_SILENCE_S, connect=_CONNECT_S))
         token = get_token() if self.endpoint.startswith("https://") else None  # never in the clear
         self._authorization = {"authorization": f"Bearer {token}"} if token else {}
 
@@ -168,8 +170,7 @@ class Hub:
         import httpx
 
         for _ in range(_REDIRECTS_MAX):
-            allowed = self._authorization if _origin(url) == _origin(self.endpoint) else {}
-            request = self._client.build_request(method, url, headers={**(headers or {}), **allowed})
+            request = self._client.build_request(method, url, headers={**(headers or {}), **self.authorization(url)})
             try:
                 response = self._client.send(request, stream=True, follow_redirects=False)
             except httpx.HTTPError as error:
@@ -183,6 +184,10 @@ class Hub:
             finally:
                 response.close()
         raise Interrupted(f"{self.host} sends us in circles")
+
+    def authorization(self, url: str) -> dict[str, str]:
+        """The header that shows who we are: to the endpoint itself and to nobody it redirects to."""
+        return self._authorization if _origin(url) == _origin(self.endpoint) else {}
 
     def _check_host(self, url: str) -> None:
         """Raise unless ``url`` is the endpoint's or one of the hub's own; a mirror may not point us at our own LAN."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 import resource
@@ -57,6 +58,10 @@ def leftovers(root: Path) -> list[str]:
     return sorted(path.name for path in root.rglob("*") if path.is_file() and path.suffix in (".part", ".bad"))
 
 
+def on_disk(root: Path) -> int:
+    return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+
+
 def test_a_connection_cut_at_every_tenth_goes_on_where_it_broke(
     hub: LoopbackHub, store: Store, checkpoint: Path
 ) -> None:
@@ -86,6 +91,17 @@ def test_a_download_given_up_in_the_middle_goes_on_next_time(
     assert hub.asked(WEIGHTS) == [reached]
     assert hub.asked("config.json") == []
     assert leftovers(tmp_path) == []
+
+
+def test_a_connection_that_falls_silent_is_left_for_a_new_one(
+    hub: LoopbackHub, store: Store, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F34: a line that is pulled sends no farewell."""
+    monkeypatch.setattr(store_hub, "_SILENCE_S", 0.3)
+    hub.faults.cut_after, hub.faults.stall_s = [200_000], 1.0
+
+    assert equal(store.fetch(MODEL), checkpoint)
+    assert hub.asked(WEIGHTS) == [0, 200_000]
 
 
 def test_a_server_without_ranges_is_asked_for_the_whole_file_again(
@@ -284,10 +300,9 @@ def test_a_killed_download_goes_on_at_its_last_byte_and_leaves_no_lock(
     environment = os.environ | {"QWEN3TTS_MODELS__ENDPOINT": hub.url, "QWEN3TTS_DATA_DIR": str(tmp_path)}
     first_bytes = []
     for _ in range(3):
-        began = len(hub.seen)
+        began, had = len(hub.seen), on_disk(tmp_path)
         with subprocess.Popen([*COMMAND, "download", MODEL], env=environment, stderr=subprocess.DEVNULL) as process:
-            _wait_until(lambda began=began: len(hub.seen) > began + 1)  # type: ignore[misc]
-            time.sleep(0.15)
+            _wait_until(lambda had=had: on_disk(tmp_path) > had + 300_000)  # type: ignore[misc]
             process.send_signal(signal.SIGKILL)
         first_bytes += [start for _, _, start in hub.seen[began:] if start]
         assert store.find(MODEL) is None
@@ -431,3 +446,34 @@ hf_hub_download({MODEL!r}, {WEIGHTS!r}, local_dir={str(tmp_path)!r}, endpoint={h
             process.kill()
 
     assert hub.asked(WEIGHTS) == [0, 0]
+
+
+def test_a_disk_that_knows_no_locks_is_no_obstacle(
+    store: Store, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some network file systems."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+    assert equal(store.fetch(MODEL), checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("number", "message"), [(errno.ENOSPC, "is full; make room"), (errno.EROFS, "cannot be written")]
+)
+def test_a_failing_disk_is_told_from_a_full_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch, number: int, message: str
+) -> None:
+    """F35."""
+
+    def fail(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+
+    with pytest.raises(StoreError, match=message):
+        store.fetch(MODEL)
+    assert store.find(MODEL) is None
