@@ -276,6 +276,13 @@ def test_script_pin_models_writes_a_table_that_holds_what_the_hub_has(
 
     store_pins.main()
 
+    for check in (["check"], ["format", "--check"]):
+        subprocess.run(
+            [sys.executable, "-m", "ruff", *check, "--stdin-filename", model_pins.__file__, "-"],
+            input=(tmp_path / "model_pins.py").read_bytes(),
+            cwd=Path(__file__).parent,
+            check=True,
+        )
     pins = runpy.run_path(str(tmp_path / "model_pins.py"))["PINS"]
     assert list(pins) == [MODEL]
     assert pins[MODEL].revision == COMMIT
