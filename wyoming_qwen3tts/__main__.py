@@ -72,6 +72,10 @@ def _run(chosen: Namespace, settings: Settings) -> int:
             from .cli.spoken import spoken
 
             return spoken(settings, chosen.text, chosen.language, as_json=chosen.json)
+        case "download":
+            from .cli.download import download
+
+            return download(settings, chosen.model)
         case "healthcheck":
             from .cli.healthcheck import healthcheck
 

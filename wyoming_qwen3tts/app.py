@@ -7,7 +7,7 @@ import errno
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from . import __version__, settings_sources
@@ -16,6 +16,7 @@ from .errors import SettingsError
 from .service import SpeechService
 from .settings import Address, Settings
 from .speech import Engine
+from .store import Store
 from .voices import VoiceCatalog
 from .wyoming_server.client import connect
 from .wyoming_server.discovery import announced, usable_addresses
@@ -29,6 +30,17 @@ EXIT_STOPPED, EXIT_ENGINE_BROKEN, EXIT_PORT_TAKEN, EXIT_BAD_SETTINGS = 0, 70, 75
 def build_engine(settings: Settings) -> Engine:
     """The engine that the settings ask for. Nothing is loaded yet."""
     return BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s)
+
+
+def build_store(settings: Settings, models: Sequence[str] = ()) -> Store:
+    """Where model files are. It fetches ``models``, by default the configured ones, and no others."""
+    source = settings.models
+    return Store(
+        settings.data_dir / "models",
+        models or settings.engine.model,
+        endpoint=source.endpoint,
+        offline=source.offline,
+    )
 
 
 @asynccontextmanager

@@ -9,7 +9,8 @@ SpeechError
 ├── Busy                  try again soon: every slot and queue place is taken
 ├── Stalled               the listener stopped reading
 └── EngineError           our fault
-    └── EngineDown        the engine is loading, restarting, or gone
+    ├── EngineDown        the engine is loading, restarting, or gone
+    └── StoreError        a model's files are not here and could not be fetched
 
 SettingsError             the start is refused; not a SpeechError, as no request is to blame
 """
@@ -57,6 +58,10 @@ class EngineError(SpeechError):
 
 class EngineDown(EngineError):
     code, http_status, retry_after_s = "engine-down", 503, 5
+
+
+class StoreError(EngineError):
+    code, http_status, retry_after_s = "model-missing", 503, 60
 
 
 class SettingsError(Exception):

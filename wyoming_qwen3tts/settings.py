@@ -53,10 +53,15 @@ def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
-def _comma_separated(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
+def _listed(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _endpoint(url: str) -> str:
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+        raise ValueError("must look like https://mirror.example")
+    return url.rstrip("/")
 
 
 def default_data_dir() -> Path:
@@ -82,19 +87,29 @@ class Engine(Section):
     """Who speaks."""
 
     kind: Annotated[Literal["auto", "builtin", "qwen3"], BeforeValidator(_lower)] = "auto"
-    """`builtin`: hibari for English, espeak-ng for the other languages. `qwen3`: Qwen3-TTS on this machine. `auto`: the
-    best that this machine can run."""
-    model: Annotated[tuple[str, ...], BeforeValidator(_comma_separated)] = ()
-    """Folders with Qwen3-TTS checkpoints; each one's type decides which voices it speaks."""
+    """`builtin`: hibari for English, espeak-ng for the other languages. `qwen3`: Qwen3-TTS on this machine. `auto`:
+    `qwen3` where a CUDA card works, else `builtin`."""
+    model: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    """Qwen3-TTS checkpoints, hub ids or folders, separated by commas. Each decides which voices it speaks. None: chosen
+    by the memory of the graphics card. Only what is listed here is ever downloaded."""
     device: Annotated[Literal["auto", "cpu", "cuda"], BeforeValidator(_lower)] = "auto"
-    """Where Qwen3-TTS runs. `auto`: on the graphics card if there is one that this PyTorch has code for."""
+    """Where the model runs. `auto`: `cuda` where a card works, else `cpu`."""
     dtype: Annotated[Literal["auto", "float32", "bfloat16"], BeforeValidator(_lower)] = "auto"
-    """The precision of Qwen3-TTS. `auto`: bfloat16 where the hardware has it."""
+    """The precision of its weights. `auto`: `bfloat16` where the machine computes with it, else `float32`."""
     feed: Annotated[Literal["hybrid", "live", "sentence"], BeforeValidator(_lower)] = "hybrid"
     """How text reaches Qwen3-TTS: `sentence` by sentence, `live` word by word, or `hybrid`: the first sentence of a
     streamed reply live, the later ones as sentences."""
     slots: Annotated[int, Field(ge=1, le=64)] = 4
     """How many replies are spoken at the same time."""
+
+
+class Models(Section):
+    """Where model files come from. They are kept in `models` inside the data folder."""
+
+    offline: bool = False
+    """Never download anything. `HF_HUB_OFFLINE=1` in the environment does the same."""
+    endpoint: Annotated[str, AfterValidator(_endpoint)] = ""
+    """A mirror of the Hugging Face hub, such as `https://mirror.example`. None: `HF_ENDPOINT`, else the hub itself."""
 
 
 class Wyoming(Section):
@@ -168,6 +183,7 @@ class Settings(Section):
     """All of them. Immutable after the start."""
 
     engine: Engine = Engine()
+    models: Models = Models()
     wyoming: Wyoming = Wyoming()
     http: Http = Http()
     voices: Voices = Voices()

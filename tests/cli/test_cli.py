@@ -180,7 +180,7 @@ def test_help_names_every_setting_and_command(capsys: pytest.CaptureFixture[str]
     text = capsys.readouterr().out
     assert exit_code.value.code == 0
     assert all(flag(name) in text for name, _ in walk())
-    assert all(command in text for command in ("serve", "say", "voices", "spoken", "healthcheck", "bench"))
+    assert all(command in text for command in ("serve", "say", "voices", "spoken", "download", "healthcheck", "bench"))
 
 
 def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:

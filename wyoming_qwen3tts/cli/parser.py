@@ -67,7 +67,7 @@ def build() -> _Parser:
     parser.add_argument("--version", action="version", version=f"wyoming-qwen3tts {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
 
-    for add in (_serve, _say, _clone, _voices, _spoken, _healthcheck, _bench):
+    for add in (_serve, _say, _clone, _voices, _spoken, _download, _healthcheck, _bench):
         add(commands)
     return parser
 
@@ -124,6 +124,15 @@ def _spoken(commands: argparse._SubParsersAction[_Parser]) -> None:
     spoken.add_argument("--json", action="store_true", help="with language, voice, segments and changes, as JSON")
 
 
+def _download(commands: argparse._SubParsersAction[_Parser]) -> None:
+    fetch = _command(
+        commands, "download", "download the models ahead of time, and check every byte of those that are here"
+    )
+    fetch.add_argument(
+        "model", nargs="?", help="a hub id; left out: engine.model, else the model that suits this machine"
+    )
+
+
 def _healthcheck(commands: argparse._SubParsersAction[_Parser]) -> None:
     _command(commands, "healthcheck", "exit 0 if the server answers and is ours")
 
@@ -150,7 +159,9 @@ def _settings_flags(*, hidden: bool = False) -> _Parser:
         choices = [str(choice) for choice in get_args(field.annotation) if isinstance(choice, str)]
         default = field.get_default(call_default_factory=True)
         shown = (
-            {True: "on", False: "off", "": "none"}.get(default, default) if isinstance(default, bool | str) else default
+            {True: "on", False: "off", "": "none", (): "none"}.get(default, default)
+            if isinstance(default, bool | str | tuple)
+            else default
         )
         metavar = "|".join(choices) or _form(default)
         text = (
@@ -176,4 +187,6 @@ def _form(default: object) -> str:
         return "on|off"
     if isinstance(default, int | float):
         return "N"
+    if isinstance(default, tuple):
+        return "TEXT,TEXT"
     return "DIR" if isinstance(default, Path) else "TEXT"

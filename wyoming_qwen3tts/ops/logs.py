@@ -17,7 +17,7 @@ def set_up(level: str) -> None:
     )
     if level.upper() != "DEBUG":
         # These speak of their own inner life at INFO and WARNING; what matters of it we say ourselves.
-        for name in ("zeroconf", "asyncio", "hibari", "py3langid"):
+        for name in ("zeroconf", "asyncio", "hibari", "py3langid", "httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.ERROR)
 
 

@@ -1,0 +1,203 @@
+"""The scripts that set a machine up: which PyTorch it gets, and when."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[1] / "script"
+CPU = "torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
+
+
+def torch_wheel(answer: str, arch: str = "x86_64") -> list[str]:
+    done = subprocess.run(
+        [SCRIPTS / "torch-wheel", "-", arch], input=answer, capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("answer", "build"),
+    [
+        ("", "cpu"),
+        ("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n", "cpu"),
+        ("3.5, 470.256.02, Tesla K40c\n", "cpu"),
+        ("5.2, 535.183.01, NVIDIA GeForce GTX 970\n", "cu126"),
+        ("6.1, 535.183.01, NVIDIA GeForce GTX 1080\n", "cu126"),
+        ("6.1, 580.95.05, NVIDIA GeForce GTX 1080 Ti\n", "cu126"),
+        ("7.0, 570.172.08, Tesla V100-SXM2-16GB\n", "cu126"),
+        ("8.6, 550.144.03, NVIDIA GeForce RTX 3090\n", "cu126"),
+        ("8.6, 570.172.08, NVIDIA GeForce RTX 3090\n", "cu128"),
+        ("8.9, 580.95.05, NVIDIA GeForce RTX 4090\n", "cu128"),
+        ("12.0, 570.86.15, NVIDIA GeForce RTX 5090\n", "cu128"),
+        ("12.0, 580.95.05, NVIDIA GeForce RTX 5090\n", "cu130"),
+        ("12.0, 565.77, NVIDIA GeForce RTX 5090\n", "cpu"),
+        ("6.1, 470.256.02, NVIDIA GeForce GTX 1080\n", "cpu"),
+        ("6.1, 580.95.05, NVIDIA GeForce GTX 1080\n12.0, 580.95.05, NVIDIA GeForce RTX 5060, Ti\n", "cu130"),
+    ],
+    ids=lambda value: value.strip()[:40] or "no card",
+)
+def test_a_machine_gets_the_build_of_pytorch_that_holds_its_card(answer: str, build: str) -> None:
+    chosen, arguments, why = torch_wheel(answer)
+
+    assert chosen == build
+    assert arguments.endswith(f" --index-url https://download.pytorch.org/whl/{build}")
+    assert arguments == CPU or build != "cpu"
+    assert why
+
+
+@pytest.mark.parametrize(
+    ("answer", "arch", "build"),
+    [
+        ("12.1, 580.95.05, NVIDIA GB10\n", "aarch64", "cu130"),
+        ("11.0, 580.00, NVIDIA Thor\n", "aarch64", "cu130"),
+        ("12.1, 570.00, NVIDIA GB10\n", "aarch64", "cpu"),
+        ("9.0, 570.172.08, NVIDIA GH200 480GB\n", "aarch64", "cu128"),
+        ("9.0, 550.144.03, NVIDIA GH200 480GB\n", "aarch64", "cpu"),
+        ("7.5, 580.95.05, NVIDIA T4G\n", "aarch64", "cpu"),
+        ("8.6, 580.95.05, NVIDIA RTX A4000\n", "ppc64le", "cpu"),
+    ],
+)
+def test_arm_machines_get_the_builds_that_there_are_for_them(answer: str, arch: str, build: str) -> None:
+    assert torch_wheel(answer, arch)[0] == build
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("", "no NVIDIA card answers"),
+        ("12.0, 565.77, NVIDIA GeForce RTX 5090", "needs driver 570 or later, and this is 565"),
+        ("8.6, 470.256.02, NVIDIA GeForce RTX 3090", "driver 470 of NVIDIA GeForce RTX 3090 is too old: 525"),
+        ('Field "compute_cap" is not a valid field to query.', "driver is too old: 525"),
+        ("3.5, 470.256.02, Tesla K40c", "Tesla K40c is too old"),
+    ],
+)
+def test_whoever_gets_the_cpu_build_is_told_why(answer: str, why: str) -> None:
+    assert why in torch_wheel(answer)[2]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the scripts with stand-ins for what they call, which write down how."""
+    shutil.copytree(SCRIPTS, tmp_path / "script")
+    shutil.copy(SCRIPTS.parent / "pyproject.toml", tmp_path)
+    for name in ("bin/espeak-ng", "bin/kakasi", ".venv/bin/wyoming-qwen3tts"):
+        _program(tmp_path / name, 'echo "$(basename "$0") $*" >> "$CALLS"')
+    return tmp_path
+
+
+def _program(path: Path, body: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/bash\n{body}\n")
+    path.chmod(0o755)
+
+
+def _run(checkout: Path, *words: str, **environment: str) -> list[str]:
+    calls = checkout / "calls"
+    calls.write_text("")
+    path = f"{checkout / 'bin'}:/usr/bin:/bin"
+    subprocess.run(
+        words, cwd=checkout, env={"PATH": path, "CALLS": str(calls), **environment}, check=True, capture_output=True
+    )
+    return calls.read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("card", "flags", "environment", "extras"),
+    [
+        (False, [], {}, ""),
+        (True, [], {}, "qwen3"),
+        (False, ["--engine.kind", "qwen3"], {}, "qwen3"),
+        (False, ["--zeroconf", "off", "--engine.kind=Qwen3"], {}, "qwen3"),
+        (False, [], {"QWEN3TTS_ENGINE__KIND": "qwen3"}, "qwen3"),
+        (True, ["--engine.kind", "builtin"], {}, ""),
+        (False, ["--engine.kind", "builtin"], {"QWEN3TTS_ENGINE__KIND": "qwen3"}, ""),
+        (True, ["--engine.kind", "auto"], {}, "qwen3"),
+    ],
+)
+def test_run_installs_qwen3_where_a_card_works_or_it_is_asked_for(
+    checkout: Path, card: bool, flags: list[str], environment: dict[str, str], extras: str
+) -> None:
+    _program(checkout / "script" / "setup", 'echo "setup $*" >> "$CALLS"')
+    if card:
+        _program(checkout / "bin" / "nvidia-smi", "echo '8.6, 570.172.08, NVIDIA GeForce RTX 3090'")
+
+    calls = _run(checkout, "script/run", *flags, **environment)
+
+    assert calls == [f"setup {extras}", f"wyoming-qwen3tts {' '.join(flags)}"]
+
+
+@pytest.fixture
+def pip(checkout: Path) -> Path:
+    """A Python whose pip only writes down what it is asked for; TORCH and NETWORK say what is there."""
+    python = checkout / ".venv" / "bin" / "python"
+    _program(
+        python,
+        """case "$*" in
+  *urlopen*) test -n "$NETWORK" ;;
+  *'version("torch")'*) test -n "$TORCH" ;;
+  *) echo "$*" >> "$CALLS" ;;
+esac""",
+    )
+    return python
+
+
+def _installed(calls: list[str]) -> list[str]:
+    return [call.removeprefix("-m pip install --quiet --disable-pip-version-check ") for call in calls]
+
+
+def test_the_base_install_has_no_pytorch(checkout: Path, pip: Path) -> None:
+    assert _installed(_run(checkout, "script/setup", NETWORK="1")) == ["-e ."]
+
+
+@pytest.mark.parametrize(("network", "first"), [("1", CPU), ("", "torch==2.13.0")])
+def test_pytorch_comes_before_the_package_and_from_elsewhere_where_its_index_is_away(
+    checkout: Path, pip: Path, network: str, first: str
+) -> None:
+    calls = _run(checkout, "script/setup", "dev", "qwen3", NETWORK=network)
+
+    assert _installed(calls) == [first, "-e .[dev,qwen3]"]
+
+
+def test_a_second_setup_does_nothing(checkout: Path, pip: Path) -> None:
+    _run(checkout, "script/setup", "qwen3")
+
+    assert _run(checkout, "script/setup", "qwen3", TORCH="1") == []
+
+
+def test_a_new_card_gets_its_own_build(checkout: Path, pip: Path) -> None:
+    _run(checkout, "script/setup", "qwen3")
+    _program(checkout / "bin" / "nvidia-smi", "echo '12.0, 580.95.05, NVIDIA GeForce RTX 5090'")
+
+    calls = _run(checkout, "script/setup", "qwen3", TORCH="1", NETWORK="1")
+
+    assert calls[0] == "-m pip uninstall --quiet --yes torch"
+    assert _installed(calls)[1] == "torch>=2.11,<2.15 --index-url https://download.pytorch.org/whl/cu130"
+
+
+def test_somebodys_own_pytorch_stays(checkout: Path, pip: Path) -> None:
+    """On a Jetson it comes from elsewhere."""
+    calls = _run(checkout, "script/setup", "qwen3", TORCH="1")
+
+    assert _installed(calls) == ["-e .[qwen3]"]
+
+
+def test_a_failed_install_is_tried_again(checkout: Path, pip: Path) -> None:
+    working = pip.read_text()
+    _program(pip, 'case "$*" in *pip*) exit 1 ;; esac; exit 1')
+    with pytest.raises(subprocess.CalledProcessError):
+        _run(checkout, "script/setup", "qwen3")
+    pip.write_text(working)
+
+    assert len(_run(checkout, "script/setup", "qwen3")) == 2
+
+
+def test_every_script_can_be_run_and_is_valid() -> None:
+    for script in SCRIPTS.iterdir():
+        assert os.access(script, os.X_OK), script
+        if script.read_text().startswith("#!/usr/bin/env bash"):
+            subprocess.run(["bash", "-n", script], check=True)

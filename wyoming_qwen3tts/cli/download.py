@@ -1,0 +1,48 @@
+"""``download``: fetch models ahead of time."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+
+from ..app import build_store
+from ..settings import Settings
+from ..store import default_model
+from ..store_progress import Bar, Lines
+
+
+def download(settings: Settings, model: str | None) -> int:
+    """Fetch ``model``, else the configured ones, else the one that suits this machine; check every byte; print where
+    each is.
+
+    Raises:
+        StoreError: for the first one that cannot be had.
+    """
+    models = (model,) if model else settings.engine.model or (default_model(gpu_bytes()),)
+    store = build_store(settings, models)
+    for wanted in models:
+        bar = Bar(sys.stderr) if sys.stderr.isatty() else None
+        try:
+            folder = store.fetch(wanted, verify=True, report=bar or Lines(_say))
+        finally:
+            if bar is not None:
+                bar.close()
+        sys.stdout.write(f"{folder}\n")
+        sys.stdout.flush()
+    return 0
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def gpu_bytes() -> int | None:
+    """The memory of the largest NVIDIA card; None without one. Asked without torch, which may not be installed yet."""
+    command = ("nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits")
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired, ValueError):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        if done.returncode == 0 and done.stdout.strip():
+            return max(int(line) for line in done.stdout.split()) << 20
+    return None
