@@ -6,9 +6,9 @@ import asyncio
 import json
 import sys
 from argparse import Namespace
-from pathlib import Path
 from typing import Any
 
+from ..app import model_folders
 from ..errors import BadRequest, SpeechError
 from ..settings import Settings
 from . import bench_wyoming
@@ -55,5 +55,5 @@ def _model(settings: Settings, size: str | None, streams: list[int], chosen: Nam
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.float32 if settings.engine.dtype == "float32" else torch.bfloat16
-    source = size or Path(settings.engine.model[0])
+    source = size or model_folders(settings)[0]
     return bench_model(source, streams=streams, frames=chosen.frames, rounds=chosen.rounds, device=device, dtype=dtype)

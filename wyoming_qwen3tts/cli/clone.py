@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ..app import build_engine
+from ..app import build_engine, model_folders
 from ..audio.reference import BadClip, read_clip
 from ..engine import clone as cloning
 from ..errors import BadRequest
@@ -20,7 +20,7 @@ def clone(settings: Settings, name: str, clip: str, text: str | None, *, raw: bo
     Raises:
         SpeechError: for a name, clip or model that cannot be used; says what to do.
     """
-    folders = [Path(model) for model in settings.engine.model]
+    folders = model_folders(settings)
     base = next((folder for folder in folders if load_config(folder).type == "base"), None)
     if base is None:
         raise BadRequest(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..app import model_folders
 from ..engine.solo import Layout, Manner, Solo
 from ..errors import BadRequest, UnknownVoice
 from ..model.config import ModelConfig, load_config
@@ -107,7 +108,7 @@ def choose(settings: Settings, wish: ModelWish) -> _Choice:
     Raises:
         UnknownVoice: if none can; says who there is.
     """
-    configs = {folder: load_config(folder) for folder in map(Path, settings.engine.model)}
+    configs = {folder: load_config(folder) for folder in model_folders(settings)}
     language = _model_language(wish.language)
     if not wish.voice:
         return _unnamed(configs, wish, language)
