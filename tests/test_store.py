@@ -448,3 +448,19 @@ def test_the_manifest_says_what_each_file_must_be(store: Store, checkpoint: Path
 
     assert (manifest["model"], manifest["commit"]) == (MODEL, COMMIT)
     assert set(manifest["files"]) == wanted(checkpoint)
+
+
+def test_say_speaks_with_a_hub_id_as_with_a_folder(
+    hub: LoopbackHub, tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same codes; the download shows on standard error, once."""
+    flags = ["--raw", "--greedy", "--max-frames", "3", "--engine.kind", "qwen3", "--models.endpoint", hub.url]
+    said = []
+    for number, model in enumerate((str(checkpoint), MODEL, MODEL)):
+        codes = tmp_path / f"{number}.npy"
+        arguments = ["--codes", str(codes), "--engine.model", model, "--data-dir", str(tmp_path)]
+        assert main(["say", "Hello.", *flags, *arguments]) == 0
+        said.append((codes.read_bytes(), f"{MODEL}: 100%" in capsys.readouterr().err))
+
+    assert [shown for _, shown in said] == [False, True, False]
+    assert len({codes for codes, _ in said}) == 1

@@ -9,7 +9,6 @@ import os
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 from . import __version__, settings_sources
 from .engine.builtin import BuiltinEngine
@@ -42,16 +41,6 @@ def build_store(settings: Settings, models: Sequence[str] = ()) -> Store:
         endpoint=source.endpoint,
         offline=source.offline,
     )
-
-
-def model_folders(settings: Settings) -> list[Path]:
-    """The folders of the configured models, fetched now if need be.
-
-    Raises:
-        StoreError: for the first one that cannot be had.
-    """
-    store = build_store(settings)
-    return [store.fetch(model) for model in settings.engine.model]
 
 
 @asynccontextmanager

@@ -8,7 +8,6 @@ import sys
 from argparse import Namespace
 from typing import Any
 
-from ..app import model_folders
 from ..errors import BadRequest, SpeechError
 from ..settings import Settings
 from . import bench_wyoming
@@ -50,10 +49,11 @@ def _model(settings: Settings, size: str | None, streams: list[int], chosen: Nam
     import torch
 
     from .bench_model import bench_model
+    from .download import fetched
 
     device = settings.engine.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.float32 if settings.engine.dtype == "float32" else torch.bfloat16
-    source = size or model_folders(settings)[0]
+    source = size or next(fetched(settings, settings.engine.model))
     return bench_model(source, streams=streams, frames=chosen.frames, rounds=chosen.rounds, device=device, dtype=dtype)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ..app import build_engine, model_folders
+from ..app import build_engine
 from ..audio.reference import BadClip, read_clip
 from ..engine import clone as cloning
 from ..errors import BadRequest
 from ..model.config import load_config
 from ..settings import Settings
 from ..voice_files import VoiceFolder, new_name
+from .download import fetched
 
 
 def clone(settings: Settings, name: str, clip: str, text: str | None, *, raw: bool) -> int:
@@ -20,11 +21,11 @@ def clone(settings: Settings, name: str, clip: str, text: str | None, *, raw: bo
     Raises:
         SpeechError: for a name, clip or model that cannot be used; says what to do.
     """
-    folders = model_folders(settings)
+    folders = list(fetched(settings, settings.engine.model))
     base = next((folder for folder in folders if load_config(folder).type == "base"), None)
     if base is None:
         raise BadRequest(
-            "Cloning needs a Base checkpoint: --engine.model FOLDER (of Qwen3-TTS-12Hz-0.6B-Base or 1.7B-Base)"
+            "Cloning needs a Base checkpoint: --engine.model Qwen/Qwen3-TTS-12Hz-0.6B-Base (or 1.7B-Base, or a folder)"
         )
     store = VoiceFolder(settings.voices_dir)
     taken = {voice.casefold() for voice in store.names()} | {v.name.casefold() for v in build_engine(settings).voices()}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from ..app import build_store
 from ..settings import Settings
@@ -20,17 +22,27 @@ def download(settings: Settings, model: str | None) -> int:
         StoreError: for the first one that cannot be had.
     """
     models = (model,) if model else settings.engine.model or (default_model(gpu_bytes()),)
-    store = build_store(settings, models)
-    for wanted in models:
-        bar = Bar(sys.stderr) if sys.stderr.isatty() else None
-        try:
-            folder = store.fetch(wanted, verify=True, report=bar or Lines(_say))
-        finally:
-            if bar is not None:
-                bar.close()
+    for folder in fetched(settings, models, verify=True):
         sys.stdout.write(f"{folder}\n")
         sys.stdout.flush()
     return 0
+
+
+def fetched(settings: Settings, models: Sequence[str], *, verify: bool = False) -> Iterator[Path]:
+    """The folder of each model, one by one, downloaded if need be while standard error shows how far it is.
+
+    Raises:
+        StoreError: for the first one that cannot be had.
+    """
+    store = build_store(settings, models)
+    for model in models:
+        bar = Bar(sys.stderr) if sys.stderr.isatty() else None
+        try:
+            folder = store.fetch(model, verify=verify, report=bar or Lines(_say))
+        finally:
+            if bar is not None:
+                bar.close()
+        yield folder
 
 
 def _say(line: str) -> None:

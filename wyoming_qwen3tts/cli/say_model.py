@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..app import model_folders
 from ..engine.solo import Layout, Manner, Solo
 from ..errors import BadRequest, UnknownVoice
 from ..model.config import ModelConfig, load_config
@@ -21,6 +20,7 @@ from ..settings import Settings
 from ..text.front_end import FrontEnd
 from ..text.language import LANGUAGES, normalize_tag
 from ..voice_files import ClonedVoice, VoiceFolder
+from .download import fetched
 from .wav import wav_header
 
 DEFAULT_SPEAKER = "ryan"
@@ -58,7 +58,7 @@ def say_model(settings: Settings, text: str, output: str | None, wish: ModelWish
         ModelFileError: if the model's files are not in order.
     """
     if settings.engine.kind != "qwen3" or not settings.engine.model:
-        raise BadRequest("This needs a Qwen3-TTS model: --engine.kind qwen3 --engine.model FOLDER")
+        raise BadRequest("This needs a Qwen3-TTS model: --engine.kind qwen3 --engine.model HUB_ID_OR_FOLDER")
     if output is None and wish.codes is None:
         raise BadRequest("Say where to write: -o FILE.wav, or --codes FILE.npy")
     if text == "-":
@@ -108,7 +108,7 @@ def choose(settings: Settings, wish: ModelWish) -> _Choice:
     Raises:
         UnknownVoice: if none can; says who there is.
     """
-    configs = {folder: load_config(folder) for folder in model_folders(settings)}
+    configs = {folder: load_config(folder) for folder in fetched(settings, settings.engine.model)}
     language = _model_language(wish.language)
     if not wish.voice:
         return _unnamed(configs, wish, language)
