@@ -15,11 +15,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from . import __version__, settings_sources
 from .engine.builtin import BuiltinEngine
+from .engine.failover import FailoverEngine
+from .engine.idle import IdleEngine
 from .errors import SettingsError
 from .ops.health import STUCK_S, Living, StateLog, Vitals, health
 from .service import SpeechService
 from .settings import Address, Settings
-from .speech import Engine
+from .speech import Engine, Unloadable
 from .voices import VoiceCatalog
 from .wyoming_server.client import connect
 from .wyoming_server.discovery import announced, usable_addresses
@@ -37,6 +39,17 @@ _HARD_EXIT_S = 4.0  # from then on: a thread that hangs in a CUDA call can neith
 def build_engine(settings: Settings) -> Engine:
     """The engine that the settings ask for. Nothing is loaded yet."""
     return BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s)
+
+
+def with_stand_in(settings: Settings, model: Unloadable, stand_in: Engine | None = None) -> FailoverEngine:
+    """``model``, and the built-in voice wherever and whenever it cannot speak."""
+    wanted = settings.engine
+    return FailoverEngine(
+        IdleEngine(model, wanted.unload_after) if wanted.unload_after else model,
+        stand_in or BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s),
+        patience_s=wanted.patience_s,
+        earcon=wanted.earcon,
+    )
 
 
 @asynccontextmanager
@@ -62,8 +75,8 @@ async def serve(
 ) -> int:
     """Serve until SIGTERM, SIGINT or SIGHUP; returns the exit code. A second signal ends the process at once.
 
-    An engine that is broken beyond repair, or has made no progress for ``stuck_s``, ends it with EXIT_ENGINE_BROKEN within
-    five seconds, so that a supervisor starts us anew: if closing takes longer, by ``hard_exit``.
+    An engine that is broken beyond repair, or has made no progress for ``stuck_s``, ends it with EXIT_ENGINE_BROKEN
+    within five seconds, so that a supervisor starts us anew: if closing takes longer, by ``hard_exit``.
     """
     engine = engine or build_engine(settings)
     stop = asyncio.Event()

@@ -90,7 +90,8 @@ def _why_no_cuda(machine: Machine) -> str:
         enough = _DRIVER_FOR.get(machine.wheel_cuda[0], "the newest")
         return (
             f"the driver {machine.driver} runs CUDA {_dotted(machine.driver_cuda)}, but torch {machine.torch} needs "
-            f"{_dotted(machine.wheel_cuda)}. Update the driver to {enough} or later, or install a torch for CUDA {machine.driver_cuda[0]}: {_INSTALL}"
+            f"{_dotted(machine.wheel_cuda)}. Update the driver to {enough} or later, or install a torch for CUDA "
+            f"{machine.driver_cuda[0]}: {_INSTALL}"
         )
     if not machine.cards:
         return (
