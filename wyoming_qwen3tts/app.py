@@ -71,7 +71,7 @@ async def serve(
     engine: Engine | None = None,
     *,
     stuck_s: float = STUCK_S,
-    hard_exit: Callable[[int], object] = os._exit,
+    hard_exit: Callable[[int], object] | None = None,
 ) -> int:
     """Serve until SIGTERM, SIGINT or SIGHUP; returns the exit code. A second signal ends the process at once.
 
@@ -101,7 +101,7 @@ async def serve(
         else:
             log.critical("The %s engine is broken: %s. Stopping, to be started anew", engine.name, fatal)
             server.drain_s = min(server.drain_s, _LAST_REPLIES_S)
-            _exit_anyway(hard_exit)
+            _exit_anyway(hard_exit or _end_now)
     log.info("Stopped")
     return EXIT_STOPPED if fatal is None else EXIT_ENGINE_BROKEN
 
@@ -121,14 +121,15 @@ async def _stopped_or_broken(stop: asyncio.Event, engine: Engine, stuck_s: float
     return None
 
 
+def _end_now(code: int) -> None:
+    logging.shutdown()
+    os._exit(code)
+
+
 def _exit_anyway(hard_exit: Callable[[int], object]) -> None:
     """End the process soon even if closing hangs, or the interpreter's own end, which waits for threads."""
 
-    def end() -> None:
-        logging.shutdown()
-        hard_exit(EXIT_ENGINE_BROKEN)
-
-    timer = threading.Timer(_HARD_EXIT_S, end)
+    timer = threading.Timer(_HARD_EXIT_S, hard_exit, (EXIT_ENGINE_BROKEN,))
     timer.daemon = True
     timer.start()
 
@@ -137,8 +138,7 @@ def _on_signals(stop: asyncio.Event) -> None:
     def asked() -> None:
         if stop.is_set():
             log.warning("Asked twice: stopping now")
-            logging.shutdown()
-            os._exit(EXIT_STOPPED)
+            _end_now(EXIT_STOPPED)
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
