@@ -42,6 +42,7 @@ class Scripted:
         self.speaking = 0
         self.starts = self.unloads = 0
         self.start_error: Exception | None = None
+        self.unload_error: Exception | None = None
         self.may_start = asyncio.Event()
         self.may_start.set()
         self.closed = False
@@ -66,6 +67,8 @@ class Scripted:
         assert not self.speaking, "unloaded under a reply"
         self.unloads += 1
         await asyncio.sleep(0)
+        if self.unload_error is not None:
+            raise self.unload_error
 
     async def close(self) -> None:
         self.closed = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import sys
 from dataclasses import dataclass, field, replace
@@ -293,6 +294,37 @@ def test_without_a_driver_torch_is_not_asked_for_cards(monkeypatch: pytest.Monke
     monkeypatch.setattr(probing, "_driver", lambda: (None, None))
 
     assert look().cards == ()
+
+
+def fake_libcuda(number: int) -> Any:
+    def get_version(pointer: Any) -> int:
+        pointer._obj.value = number
+        return 0
+
+    return lambda name: SimpleNamespace(cuDriverGetVersion=get_version)
+
+
+@pytest.mark.parametrize(
+    ("proc", "version"),
+    [
+        ("NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.14  Thu Feb 22 01:44:30 UTC 2024", "550.54.14"),
+        ("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  575.57.08  Release Build", "575.57.08"),
+        (None, "unknown"),
+    ],
+    ids=["closed", "open", "WSL"],
+)
+def test_the_driver_is_asked_for_the_cuda_it_runs(
+    monkeypatch: pytest.MonkeyPatch, proc: str | None, version: str
+) -> None:
+    def read_text(path: Path) -> str:
+        if proc is None:
+            raise FileNotFoundError(path)
+        return proc
+
+    monkeypatch.setattr(ctypes, "CDLL", fake_libcuda(12_040))
+    monkeypatch.setattr(Path, "read_text", read_text)
+
+    assert probing._driver() == (version, (12, 4))
 
 
 @pytest.mark.parametrize(

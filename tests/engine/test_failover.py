@@ -216,6 +216,13 @@ async def test_without_a_stand_in_that_works_the_model_gets_all_the_time_it_need
     assert await reply(engine, *LINES) == BY_FIRST
 
 
+async def test_without_a_stand_in_that_works_a_model_that_loads_is_waited_for() -> None:
+    """An engine waits with a request until it is loaded; a late reply is better than none."""
+    engine = Joined(Scripted(state="loading 90 %"), Scripted("builtin", STAND_INS, state="failed: no espeak-ng"))
+
+    assert await reply(engine, *LINES) == BY_FIRST
+
+
 async def test_a_text_without_a_segment_is_nobodys() -> None:
     engine = Joined(Scripted())
 
@@ -321,6 +328,28 @@ async def test_leaving_the_block_cancels_whoever_is_in_use_at_once(holds: str) -
     assert listening.cancelled()
     assert used.speaking == 0
     assert time.perf_counter() - began < 0.1
+
+
+@pytest.mark.parametrize("state", ["ready", "loading"])
+async def test_leaving_while_the_text_is_waited_for_leaves_no_task_behind(state: str) -> None:
+    """The wait for more text is a task of its own; the fixture of all tests fails if it is left."""
+    engine, ended = Joined(Scripted(state=state), patience_s=60), asyncio.Event()
+
+    async def never_goes_on() -> AsyncIterator[Segment]:
+        try:
+            yield Segment("One.", "en")
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with engine.speak(SpeechRequest(never_goes_on(), RYAN)) as audio:
+        said = await anext(audio)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(audio), 0.02)
+
+    assert heard(said)[0][2] == "One."
+    assert ended.is_set()
+    assert engine.speaking == 0
 
 
 async def test_a_tee_asks_its_source_once_for_each_item() -> None:

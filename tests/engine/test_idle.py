@@ -115,6 +115,15 @@ async def test_a_load_that_fails_is_told_and_tried_again_by_a_later_request() ->
         assert await reply(engine, "One.") == ONE
 
 
+async def test_an_engine_that_cannot_be_unloaded_is_loaded_anew(caplog: pytest.LogCaptureFixture) -> None:
+    async with idle() as (engine, model):
+        model.unload_error = RuntimeError("stuck")
+        await until(lambda: engine.state == "unloaded")
+
+        assert await reply(engine, "One.") == ONE
+    assert "could not be unloaded" in caplog.text
+
+
 async def test_while_it_comes_back_the_built_in_voice_speaks() -> None:
     async with idle() as (engine, model):
         both = FailoverEngine(engine, Scripted("builtin", STAND_INS), patience_s=60)

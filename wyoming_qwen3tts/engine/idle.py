@@ -105,7 +105,7 @@ class IdleEngine:
         while True:
             self._busy.clear()
             try:
-                async with asyncio.timeout(None if self.in_flight else self._after_s):
+                async with asyncio.timeout(self._after_s):
                     await self._busy.wait()
             except TimeoutError:
                 if not self.in_flight:
