@@ -289,6 +289,23 @@ def test_the_probe_keeps_what_torch_complains_of(monkeypatch: pytest.MonkeyPatch
     assert (look().cards, look().cuda_error) == ((), "CUDA unknown error")
 
 
+def test_a_card_that_cannot_be_opened_does_not_hide_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = fake_torch(cards=2)
+
+    def taken(index: int) -> tuple[int, int]:
+        if index == 0:
+            raise RuntimeError("CUDA-capable device(s) is/are busy or unavailable")
+        return 7 << 30, 8 << 30
+
+    torch.cuda.mem_get_info = taken
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setattr(probing, "_driver", lambda: ("575.57.08", (12, 9)))
+    found = look()
+
+    assert [card.index for card in found.cards] == [1]
+    assert "busy" in found.cuda_error
+
+
 def test_without_a_driver_torch_is_not_asked_for_cards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", fake_torch(cards=1))
     monkeypatch.setattr(probing, "_driver", lambda: (None, None))

@@ -100,14 +100,26 @@ def _version(text: object) -> Version | None:
 
 
 def _cards(torch: Any) -> tuple[tuple[Card, ...], str]:
-    """What torch sees. Its warnings about old drivers and new cards are ours to word."""
+    """What torch sees, without the cards that it cannot open, and its complaint. Its warnings about old drivers and new
+    cards are ours to word."""
+    found, complaint = [], ""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             torch.cuda.init()
-            return tuple(_card(torch, index) for index in range(torch.cuda.device_count())), ""
+            count = torch.cuda.device_count()
         except Exception as error:  # noqa: BLE001  RuntimeError, AssertionError, and torch's own classes
-            return (), str(error).splitlines()[0] if str(error) else type(error).__name__
+            return (), _first_line(error)
+        for index in range(count):
+            try:
+                found.append(_card(torch, index))
+            except Exception as error:  # noqa: BLE001  a broken or exclusively used card does not hide the others
+                complaint = _first_line(error)
+    return tuple(found), complaint
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _card(torch: Any, index: int) -> Card:
