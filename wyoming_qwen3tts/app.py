@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from . import __version__, settings_sources
 from .engine.builtin import BuiltinEngine
+from .engine.failover import FailoverEngine
+from .engine.idle import IdleEngine
 from .errors import SettingsError
+from .ops.health import STUCK_S, Living, StateLog, Vitals, health
 from .service import SpeechService
 from .settings import Address, Settings
-from .speech import Engine
+from .speech import Engine, Unloadable
 from .store import Store
 from .voices import VoiceCatalog
 from .wyoming_server.client import connect
@@ -25,6 +31,10 @@ from .wyoming_server.server import WyomingServer
 log = logging.getLogger(__name__)
 
 EXIT_STOPPED, EXIT_ENGINE_BROKEN, EXIT_PORT_TAKEN, EXIT_BAD_SETTINGS = 0, 70, 75, 78
+
+_LOOK_S = 0.5  # how often the engine's health is looked at
+_LAST_REPLIES_S = 2.0  # what the other voice still speaks may end, when the model's engine is broken
+_HARD_EXIT_S = 4.0  # from then on: a thread that hangs in a CUDA call can neither be closed nor joined
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -43,6 +53,17 @@ def build_store(settings: Settings, models: Sequence[str] = ()) -> Store:
     )
 
 
+def with_stand_in(settings: Settings, model: Unloadable, stand_in: Engine | None = None) -> FailoverEngine:
+    """``model``, and the built-in voice wherever and whenever it cannot speak."""
+    wanted = settings.engine
+    return FailoverEngine(
+        IdleEngine(model, wanted.unload_after) if wanted.unload_after else model,
+        stand_in or BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s),
+        patience_s=wanted.patience_s,
+        earcon=wanted.earcon,
+    )
+
+
 @asynccontextmanager
 async def speech_service(settings: Settings, engine: Engine | None = None) -> AsyncIterator[SpeechService]:
     """A service, not loaded yet; closed at the end."""
@@ -57,14 +78,25 @@ async def speech_service(settings: Settings, engine: Engine | None = None) -> As
         await service.close()
 
 
-async def serve(settings: Settings) -> int:
-    """Serve until SIGTERM, SIGINT or SIGHUP; returns the exit code. A second signal ends the process at once."""
+async def serve(
+    settings: Settings,
+    engine: Engine | None = None,
+    *,
+    stuck_s: float = STUCK_S,
+    hard_exit: Callable[[int], object] | None = None,
+) -> int:
+    """Serve until SIGTERM, SIGINT or SIGHUP; returns the exit code. A second signal ends the process at once.
+
+    An engine that is broken beyond repair, or has made no progress for ``stuck_s``, ends it with EXIT_ENGINE_BROKEN
+    within five seconds, so that a supervisor starts us anew: if closing takes longer, by ``hard_exit``.
+    """
+    engine = engine or build_engine(settings)
     stop = asyncio.Event()
     _on_signals(stop)
     log.info("wyoming-qwen3tts %s, settings: %s", __version__, settings_sources.describe(settings))
     address = settings.wyoming.address
     async with AsyncExitStack() as stack:
-        service = await stack.enter_async_context(speech_service(settings))
+        service = await stack.enter_async_context(speech_service(settings, engine))
         try:
             server = await stack.enter_async_context(WyomingServer(service, address, settings.limits))
         except OSError as error:
@@ -75,18 +107,50 @@ async def serve(settings: Settings) -> int:
         _say_where(address, settings)
         if settings.zeroconf and "SUPERVISOR_TOKEN" not in os.environ:
             await stack.enter_async_context(announced(settings.zeroconf_name, address, settings.zeroconf_address))
-        await stop.wait()
-        log.info("Stopping: no new connections; speech in progress may end")
+        fatal = await _stopped_or_broken(stop, engine, stuck_s)
+        if fatal is None:
+            log.info("Stopping: no new connections; speech in progress may end")
+        else:
+            log.critical("The %s engine is broken: %s. Stopping, to be started anew", engine.name, fatal)
+            server.drain_s = min(server.drain_s, _LAST_REPLIES_S)
+            _exit_anyway(hard_exit or _end_now)
     log.info("Stopped")
-    return EXIT_STOPPED
+    return EXIT_STOPPED if fatal is None else EXIT_ENGINE_BROKEN
+
+
+async def _stopped_or_broken(stop: asyncio.Event, engine: Engine, stuck_s: float) -> str | None:
+    """Watch the engine until we are to stop; why it has to be, if nobody asked."""
+    states = StateLog()
+    while not stop.is_set():
+        vitals = engine.vitals() if isinstance(engine, Living) else Vitals()
+        now = health(engine.name, engine.state, vitals, time.monotonic(), stuck_s=stuck_s)
+        states.observe(now)
+        if now.fatal is not None:
+            return now.fatal
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_S):
+                await stop.wait()
+    return None
+
+
+def _end_now(code: int) -> None:
+    logging.shutdown()
+    os._exit(code)
+
+
+def _exit_anyway(hard_exit: Callable[[int], object]) -> None:
+    """End the process soon even if closing hangs, or the interpreter's own end, which waits for threads."""
+
+    timer = threading.Timer(_HARD_EXIT_S, hard_exit, (EXIT_ENGINE_BROKEN,))
+    timer.daemon = True
+    timer.start()
 
 
 def _on_signals(stop: asyncio.Event) -> None:
     def asked() -> None:
         if stop.is_set():
             log.warning("Asked twice: stopping now")
-            logging.shutdown()
-            os._exit(EXIT_STOPPED)
+            _end_now(EXIT_STOPPED)
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -9,6 +9,7 @@ SpeechError
 ├── Busy                  try again soon: every slot and queue place is taken
 ├── Stalled               the listener stopped reading
 └── EngineError           our fault
+    ├── OutOfMemory       this request did not fit; the engine goes on
     ├── EngineDown        the engine is loading, restarting, or gone
     └── StoreError        a model's files are not here and could not be fetched
 
@@ -54,6 +55,10 @@ class Stalled(SpeechError):
 
 class EngineError(SpeechError):
     code = "engine-failed"
+
+
+class OutOfMemory(EngineError):
+    code, http_status, retry_after_s = "out-of-memory", 503, 5
 
 
 class EngineDown(EngineError):

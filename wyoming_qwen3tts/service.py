@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from .errors import Busy, EngineError, SpeechError
 from .ops.logs import quoted
 from .settings import Limits
-from .speech import FORMAT, Engine, Segment, SpeechRequest, TextStream, Voice
+from .speech import FORMAT, Attributed, Engine, Segment, SpeechRequest, TextStream, Voice
 from .text import detect
 from .text.front_end import FrontEnd
 from .voices import VoiceCatalog
@@ -40,6 +40,7 @@ class Report:
     """What became of one request."""
 
     voice: str = "-"
+    engine: str = "-"  # which one spoke
     chars: int = 0
     ttfa_s: float | None = None  # from admission, or the first text if that came later, to the first audio
     working_s: float = 0.0  # time the engine was waited for
@@ -51,7 +52,10 @@ class Report:
         seconds = FORMAT.seconds(self.audio_bytes)
         first = "no audio" if self.ttfa_s is None else f"first audio after {self.ttfa_s * 1000:.0f} ms"
         rtf = f"RTF {self.working_s / seconds:.3f}" if seconds else "RTF -"
-        return f"{self.voice}, {self.chars} characters, {first}, {seconds:.1f} s of speech, {rtf}: {self.outcome}"
+        return (
+            f"{self.voice} by {self.engine}, {self.chars} characters, {first}, {seconds:.1f} s of speech, {rtf}: "
+            f"{self.outcome}"
+        )
 
 
 class SpeechService:
@@ -90,8 +94,6 @@ class SpeechService:
             await self._engine.start()
         except Exception:  # the server must go on answering `describe`, and say why it cannot speak
             log.exception("The %s engine could not be started", self._engine.name)
-        else:
-            log.info("The %s engine is %s", self._engine.name, self._engine.state)
 
     async def _load_languages(self) -> None:
         await asyncio.to_thread(detect.warm)
@@ -156,6 +158,7 @@ class SpeechService:
                     report.working_s += self._clock() - waiting_since
                     if report.ttfa_s is None:
                         report.ttfa_s = self._clock() - report.started
+                        report.engine = audio.engine if isinstance(audio, Attributed) else self._engine.name
                     report.audio_bytes += len(pcm)
                     yield pcm
                     waiting_since = self._clock()

@@ -101,6 +101,15 @@ class Engine(Section):
     streamed reply live, the later ones as sentences."""
     slots: Annotated[int, Field(ge=1, le=64)] = 4
     """How many replies are spoken at the same time."""
+    patience_s: Annotated[float, Field(gt=0, le=60)] = 4.0
+    """How long the model may take to its first sound, from the first sentence on, before the built-in voice speaks."""
+    earcon: bool = False
+    """Play two soft tones before the built-in voice speaks in the place of the model."""
+    vram_limit_mb: Annotated[int, Field(ge=0)] = 0
+    """How much memory of the graphics card the model may take, in MiB; others may need the rest. 0: what is free."""
+    unload_after: Annotated[float, Field(ge=0, le=604_800)] = 0.0
+    """After how many idle seconds the model leaves the memory. The next request loads it again, and is spoken by the
+    built-in voice meanwhile. 0: never."""
 
 
 class Models(Section):

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from .errors import BadRequest, TextStalled, TextTooLong, UnknownVoice
 
@@ -175,6 +175,13 @@ class SpeechRequest:
     seed: int | None = None
 
 
+@runtime_checkable
+class Attributed(Protocol):
+    """The audio of an engine that is made of several: ``engine`` names the one that speaks, from the first sound on."""
+
+    engine: str
+
+
 class Engine(Protocol):
     """Turns segments into sound. Leaving the ``async with`` block is the only way to cancel."""
 
@@ -203,4 +210,21 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Free threads and processes. Is idempotent."""
+        ...
+
+
+class Unloadable(Engine, Protocol):
+    """An engine that can leave the memory. ``start`` loads it again."""
+
+    async def unload(self) -> None:
+        """Give the memory back. Called only while nobody is spoken to."""
+        ...
+
+
+@runtime_checkable
+class Sleeper(Protocol):
+    """An engine that may be unloaded, and wants to be told that it is needed."""
+
+    def wake(self) -> None:
+        """Load, unless that is done or being done. Returns at once."""
         ...

@@ -43,6 +43,7 @@ class WyomingServer:
 
     def __init__(self, service: SpeechService, address: Address, limits: Limits) -> None:
         self._service, self._address, self._limits = service, address, limits
+        self.drain_s = limits.drain_s  # may be lowered by whoever is in a hurry
         self._peers: dict[asyncio.Task[None], _Peer] = {}
         self._info: tuple[tuple[Voice, ...], Event] | None = None
 
@@ -74,7 +75,7 @@ class WyomingServer:
         for peer in self._peers.values():
             peer.session.finish()
         if self._peers:
-            _, cut_off = await asyncio.wait(self._peers, timeout=self._limits.drain_s)
+            _, cut_off = await asyncio.wait(self._peers, timeout=self.drain_s)
             if cut_off:
                 log.warning("Stopped in the middle of %d replies", len(cut_off))
             for task in cut_off:

@@ -1,0 +1,460 @@
+"""Never silent; never two voices in one reply; nothing lost, nothing doubled."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.engine.scripted import RYAN, SOHEE, STAND_INS, Scripted, heard, reply, text
+from tests.harness import STOP, chunk, kinds, pcm, serving, start, until
+from wyoming_qwen3tts.app import with_stand_in
+from wyoming_qwen3tts.audio.earcon import chime
+from wyoming_qwen3tts.engine.failover import FailoverEngine
+from wyoming_qwen3tts.engine.tee import Tee
+from wyoming_qwen3tts.errors import Busy, EngineDown, EngineError, OutOfMemory, TextStalled, UnknownVoice
+from wyoming_qwen3tts.ops.backoff import Backoff
+from wyoming_qwen3tts.settings import Engine as EngineSettings
+from wyoming_qwen3tts.settings import Settings
+from wyoming_qwen3tts.speech import FORMAT, Segment, SpeechRequest
+
+LINES = ("One.", "Two.", "Three.")
+BY_FIRST = [("qwen3", "ryan-en", line) for line in LINES]
+BY_SECOND = [("builtin", "builtin-en", line) for line in LINES]
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Joined(FailoverEngine):
+    """With what the harness asks of an engine."""
+
+    def __init__(self, first: Scripted, second: Scripted | None = None, **knobs: Any) -> None:
+        self.model, self.stand_in = first, second or Scripted("builtin", STAND_INS)
+        self.release = first.release
+        knobs.setdefault("patience_s", 0.05)
+        knobs.setdefault("backoff", Backoff(chance=lambda: 0.0))
+        super().__init__(self.model, self.stand_in, **knobs)
+
+    @property
+    def speaking(self) -> int:
+        return self.model.speaking + self.stand_in.speaking
+
+
+async def listen(engine: FailoverEngine, segments: AsyncIterator[Segment], said: list[bytes]) -> None:
+    """To the end, noting what was heard before an error."""
+    async with engine.speak(SpeechRequest(segments, RYAN)) as audio:
+        async for piece in audio:
+            said.append(piece)  # noqa: PERF401  what came before an error counts
+
+
+async def test_a_ready_model_speaks_and_nobody_else() -> None:
+    engine = Joined(Scripted())
+
+    assert await reply(engine, *LINES) == BY_FIRST
+    assert (engine.stand_in.requests, engine.takeovers.total(), engine.state) == (0, 0, "ready")
+
+
+@pytest.mark.parametrize("state", ["loading", "loading 43 %", "downloading 2 %", "unloaded", "failed: no card"])
+async def test_while_the_model_cannot_speak_the_built_in_voice_does_at_once(state: str) -> None:
+    engine = Joined(Scripted(state=state), patience_s=60)
+
+    async with asyncio.timeout(1):
+        assert await reply(engine, *LINES) == BY_SECOND
+    assert engine.model.requests == 0
+    assert engine.takeovers == {state.split()[0].rstrip(":"): 1}
+
+
+async def test_the_reply_after_loading_is_spoken_by_the_model() -> None:
+    engine = Joined(Scripted(state="loading 99 %"))
+    during = await reply(engine, *LINES)
+    engine.model.state = "ready"
+
+    assert (during, await reply(engine, *LINES)) == (BY_SECOND, BY_FIRST)
+
+
+@pytest.mark.parametrize("reads_ahead", [False, True])
+async def test_a_model_that_makes_no_sound_in_time_is_replaced_and_nothing_is_lost(reads_ahead: bool) -> None:
+    engine = Joined(Scripted(reads_ahead=reads_ahead))
+    engine.model.release.clear()
+
+    assert await reply(engine, *LINES) == BY_SECOND
+    assert engine.takeovers == {"slow": 1}
+    assert engine.model.speaking == 0
+
+
+async def test_patience_begins_with_the_first_segment_not_with_the_request() -> None:
+    """A language model may think for longer than 4 s before its first word."""
+    engine = Joined(Scripted(), patience_s=0.05)
+
+    async def late() -> AsyncIterator[Segment]:
+        await asyncio.sleep(0.15)
+        yield Segment("One.", "en")
+
+    async with engine.speak(SpeechRequest(late(), RYAN)) as audio:
+        assert heard(b"".join([pcm async for pcm in audio])) == BY_FIRST[:1]
+
+
+async def test_a_text_that_goes_on_late_is_not_lost_when_the_model_is_given_up_while_it_waits_for_it() -> None:
+    """To cancel a reader must not end the text: here the model is cancelled in the middle of asking for more."""
+    engine = Joined(Scripted(reads_ahead=True))
+    go_on = asyncio.Event()
+
+    async def slow() -> AsyncIterator[Segment]:
+        yield Segment("One.", "en")
+        await go_on.wait()
+        yield Segment("Two.", "en")
+        yield Segment("Three.", "en")
+
+    async with engine.speak(SpeechRequest(slow(), RYAN)) as audio:
+        said = heard(await anext(audio))
+        go_on.set()
+        said += heard(b"".join([pcm async for pcm in audio]))
+
+    assert said == BY_SECOND
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EngineError("no"),
+        EngineDown("gone"),
+        OutOfMemory("too much"),
+        Busy("full"),
+        RuntimeError("a bug"),
+        TimeoutError(),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+async def test_a_model_that_fails_before_its_first_sound_is_replaced(error: Exception) -> None:
+    engine = Joined(Scripted(fail=error))
+
+    assert await reply(engine, *LINES) == BY_SECOND
+    assert engine.takeovers.total() == 1
+
+
+async def test_a_model_that_has_no_sound_for_a_text_is_replaced() -> None:
+    engine = Joined(Scripted(silent=True))
+
+    assert await reply(engine, *LINES) == BY_SECOND
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+async def test_after_the_first_sound_the_voice_never_changes(frames: int) -> None:
+    engine = Joined(Scripted(fail=EngineError("broke"), fail_at=frames))
+    said: list[bytes] = []
+
+    with pytest.raises(EngineError, match="broke"):
+        await listen(engine, text(*LINES), said)
+
+    assert heard(b"".join(said)) == BY_FIRST[:frames]
+    assert engine.stand_in.requests == 0
+
+
+async def test_after_the_first_sound_there_is_no_time_limit() -> None:
+    engine = Joined(Scripted(), patience_s=0.05)
+    async with engine.speak(SpeechRequest(text(*LINES), RYAN)) as audio:
+        said = heard(await anext(audio))
+        engine.model.release.clear()
+        asyncio.get_running_loop().call_later(0.15, engine.model.release.set)
+        said += heard(b"".join([pcm async for pcm in audio]))
+
+    assert said == BY_FIRST
+
+
+async def test_what_the_caller_must_change_is_told_to_the_caller() -> None:
+    engine = Joined(Scripted(fail=UnknownVoice("nobody")))
+
+    with pytest.raises(UnknownVoice):
+        await reply(engine, *LINES)
+    assert engine.stand_in.requests == 0
+
+
+async def test_a_text_that_breaks_off_ends_the_reply_of_the_stand_in_too() -> None:
+    engine = Joined(Scripted(state="loading"))
+
+    async def stalls() -> AsyncIterator[Segment]:
+        yield Segment("One.", "en")
+        raise TextStalled("quiet")
+
+    said: list[bytes] = []
+
+    with pytest.raises(TextStalled):
+        await listen(engine, stalls(), said)
+
+    assert heard(b"".join(said)) == BY_SECOND[:1]
+
+
+async def test_a_built_in_voice_that_is_asked_for_goes_straight_to_its_engine() -> None:
+    engine = Joined(Scripted())
+
+    assert await reply(engine, "Hallo.", voice=STAND_INS[1], language="de") == [("builtin", "builtin-de", "Hallo.")]
+    assert (engine.model.requests, engine.takeovers.total()) == (0, 0)
+
+
+@pytest.mark.parametrize(("language", "name"), [("ko", "builtin-ko"), ("de", "builtin-de"), ("ja", "builtin-ko")])
+async def test_the_stand_in_is_the_built_in_voice_of_the_language(language: str, name: str) -> None:
+    """That of the text; of the voice, where the built-in engine does not have it."""
+    engine = Joined(Scripted(state="loading"))
+
+    assert await reply(engine, "x", voice=SOHEE, language=language) == [("builtin", name, "x")]
+
+
+async def test_without_a_stand_in_that_works_the_model_gets_all_the_time_it_needs() -> None:
+    engine = Joined(Scripted(), Scripted("builtin", STAND_INS, state="failed: no espeak-ng"))
+    engine.model.release.clear()
+    asyncio.get_running_loop().call_later(0.15, engine.model.release.set)
+
+    assert await reply(engine, *LINES) == BY_FIRST
+
+
+async def test_without_a_stand_in_that_works_a_model_that_loads_is_waited_for() -> None:
+    """An engine waits with a request until it is loaded; a late reply is better than none."""
+    engine = Joined(Scripted(state="loading 90 %"), Scripted("builtin", STAND_INS, state="failed: no espeak-ng"))
+
+    assert await reply(engine, *LINES) == BY_FIRST
+
+
+async def test_a_text_without_a_segment_is_nobodys() -> None:
+    engine = Joined(Scripted())
+
+    assert await reply(engine) == []
+    assert (engine.model.requests, engine.stand_in.requests) == (0, 0)
+
+
+async def test_the_earcon_comes_before_the_stand_in_and_only_then() -> None:
+    engine = Joined(Scripted(state="loading"), earcon=True)
+    async with engine.speak(SpeechRequest(text(*LINES), RYAN)) as audio:
+        sound = b"".join([pcm async for pcm in audio])
+    asked_for = await reply(engine, "One.", voice=STAND_INS[0])
+    engine.model.state = "ready"
+
+    assert sound.startswith(chime(FORMAT.rate))
+    assert heard(sound.removeprefix(chime(FORMAT.rate))) == BY_SECOND
+    assert asked_for == BY_SECOND[:1]
+    assert await reply(engine, *LINES) == BY_FIRST
+
+
+async def test_a_model_that_fails_again_and_again_is_left_alone_longer_and_longer() -> None:
+    """Each attempt costs a listener the patience in silence; the first failure may be chance."""
+    clock = Clock()
+    engine = Joined(Scripted(fail=EngineError("no")), clock=clock)
+    asked = []
+    for clock.now in (100.0, 100.1, 100.2, 101.2, 101.3, 103.0, 103.3):
+        before = engine.model.requests
+        assert await reply(engine, *LINES) == BY_SECOND
+        asked.append(engine.model.requests - before)
+    engine.model.fail = None
+
+    assert asked == [1, 1, 0, 1, 0, 0, 1]
+    clock.now = 200.0
+    assert await reply(engine, *LINES) == BY_FIRST
+    assert engine.state == "ready"
+
+
+async def test_a_busy_model_is_asked_again_for_the_next_reply() -> None:
+    engine = Joined(Scripted(fail=Busy("full")))
+    for _ in range(4):
+        await reply(engine, *LINES)
+
+    assert (engine.model.requests, engine.state) == (4, "ready")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "both"),
+    [
+        ("loading 43 %", "ready", "loading 43 % (built-in voice speaks)"),
+        ("loading 43 %", "loading", "loading 43 %"),
+        ("unloaded", "ready", "unloaded (built-in voice speaks)"),
+        ("ready", "loading", "ready"),
+        ("ready", "failed: no espeak-ng", "ready"),
+        ("degraded: 1 slot", "ready", "degraded: 1 slot"),
+        ("failed: no card", "ready", "degraded: no card"),
+        ("failed: no card", "failed: no voice", "failed: no card; builtin failed: no voice"),
+    ],
+)
+async def test_the_state_says_who_speaks(first: str, second: str, both: str) -> None:
+    assert Joined(Scripted(state=first), Scripted("builtin", STAND_INS, state=second)).state == both
+
+
+async def test_out_of_memory_is_seen_in_the_state_until_the_model_speaks_again() -> None:
+    engine = Joined(Scripted(fail=OutOfMemory("CUDA out of memory. Tried to allocate 20 MiB")))
+    await reply(engine, *LINES)
+    degraded = engine.state
+    engine.model.fail = None
+    await reply(engine, *LINES)
+
+    assert (degraded, engine.state) == ("degraded: out of memory", "ready")
+
+
+async def test_one_engine_that_does_not_start_does_not_keep_the_other_from_it(caplog: pytest.LogCaptureFixture) -> None:
+    engine = Joined(Scripted(state="loading"))
+    engine.model.start_error = RuntimeError("weights missing")
+    await engine.start()
+
+    assert engine.state == "degraded: weights missing"
+    assert await reply(engine, *LINES) == BY_SECOND
+    assert "could not be started" in caplog.text
+
+
+async def test_closing_closes_both() -> None:
+    engine = Joined(Scripted())
+    await engine.close()
+
+    assert engine.model.closed
+    assert engine.stand_in.closed
+
+
+@pytest.mark.parametrize("holds", ["model", "stand_in"])
+async def test_leaving_the_block_cancels_whoever_is_in_use_at_once(holds: str) -> None:
+    engine = Joined(Scripted(state="ready" if holds == "model" else "loading"), patience_s=60)
+    used: Scripted = getattr(engine, holds)
+    used.release.clear()
+
+    listening = asyncio.create_task(listen(engine, text(*LINES), []))
+    await until(lambda: used.speaking)
+    began = time.perf_counter()
+    listening.cancel()
+    await asyncio.wait({listening})
+
+    assert listening.cancelled()
+    assert used.speaking == 0
+    assert time.perf_counter() - began < 0.1
+
+
+@pytest.mark.parametrize("state", ["ready", "loading"])
+async def test_leaving_while_the_text_is_waited_for_leaves_no_task_behind(state: str) -> None:
+    """The wait for more text is a task of its own; the fixture of all tests fails if it is left."""
+    engine, ended = Joined(Scripted(state=state), patience_s=60), asyncio.Event()
+
+    async def never_goes_on() -> AsyncIterator[Segment]:
+        try:
+            yield Segment("One.", "en")
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with engine.speak(SpeechRequest(never_goes_on(), RYAN)) as audio:
+        said = await anext(audio)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(audio), 0.02)
+
+    assert heard(said)[0][2] == "One."
+    assert ended.is_set()
+    assert engine.speaking == 0
+
+
+async def test_a_tee_asks_its_source_once_for_each_item() -> None:
+    asked = 0
+
+    async def source() -> AsyncIterator[int]:
+        nonlocal asked
+        for asked in range(1, 6):
+            yield asked
+
+    async with Tee(source()) as tee:
+        assert await tee.first() == 1
+        lazy = asked
+        both = await asyncio.gather(*[_all(tee.reader()) for _ in range(2)])
+
+    assert lazy == 1
+    assert both == [[1, 2, 3, 4, 5]] * 2
+
+
+async def _all(items: AsyncIterator[int]) -> list[int]:
+    return [item async for item in items]
+
+
+async def test_the_settings_reach_the_engine() -> None:
+    settings = Settings(engine=EngineSettings(patience_s=0.02, earcon=True, unload_after=3600))
+    model = Scripted()
+    model.release.clear()
+    engine = with_stand_in(settings, model, Scripted("builtin", STAND_INS))
+    await engine.start()
+    async with engine.speak(SpeechRequest(text(*LINES), RYAN)) as audio:
+        sound = b"".join([pcm async for pcm in audio])
+    await engine.close()
+
+    assert heard(sound.removeprefix(chime(FORMAT.rate))) == BY_SECOND
+
+
+# -- through the real door
+# -----------------------------------------------------------------------------------------------
+
+
+def never_loaded() -> Scripted:
+    engine = Scripted()
+    engine.may_start.clear()
+    return engine
+
+
+def at_the_door(engine: Joined) -> Any:
+    return serving(engine)  # type: ignore[arg-type]  # it has all that the harness asks for
+
+
+@pytest.mark.parametrize(
+    ("model", "speaks", "engine_name"),
+    [
+        (Scripted, "qwen3", "qwen3"),
+        (never_loaded, "builtin", "builtin"),
+        (lambda: Scripted(fail=OutOfMemory("too much")), "builtin", "builtin"),
+        (lambda: Scripted(silent=True), "builtin", "builtin"),
+    ],
+    ids=["ready", "loading", "out of memory", "silent"],
+)
+async def test_a_client_hears_one_voice_and_the_log_says_whose(
+    model: Any, speaks: str, engine_name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with at_the_door(Joined(model())) as server:
+        events = await server.speak("One is here. Two is here.", voice={"name": "ryan-en"})
+
+    assert kinds(events) == ["audio-start", "audio-chunk", "audio-stop"]
+    assert [(who, said) for who, _, said in heard(pcm(events))] == [(speaks, "One is here."), (speaks, "Two is here.")]
+    assert f"ryan-en by {engine_name}, " in caplog.text
+
+
+async def test_a_stream_that_the_model_never_answers_is_spoken_whole_by_the_stand_in() -> None:
+    engine = Joined(Scripted())
+    engine.model.release.clear()
+    async with at_the_door(engine) as server:
+        wire = await server.connect()
+        await wire.send(start(voice={"name": "ryan-en"}), chunk("One is here. Two is "))
+        first = await wire.read()
+        sound = await wire.read()  # while the text is still being written
+        await wire.send(chunk("here."), STOP)
+        events = [first, sound, *await wire.until("synthesize-stopped", "error")]
+
+    assert kinds(events) == ["audio-start", "audio-chunk", "audio-stop", "synthesize-stopped"]
+    assert heard(pcm(events)) == [("builtin", "builtin-en", "One is here."), ("builtin", "builtin-en", "Two is here.")]
+
+
+async def test_an_error_after_the_first_sound_closes_the_connection() -> None:
+    async with at_the_door(Joined(Scripted(fail=EngineError("broke"), fail_at=1))) as server:
+        wire = await server.connect()
+        await wire.send(start(voice={"name": "ryan-en"}), chunk("One is here. Two is here. "), STOP)
+        events = await wire.until("error")
+
+    assert kinds(events) == ["audio-start", "audio-chunk", "error"]
+    assert heard(pcm(events)) == [("qwen3", "ryan-en", "One is here.")]
+
+
+async def test_a_listener_who_vanishes_leaves_nothing_behind_in_either_engine() -> None:
+    engine = Joined(Scripted(), patience_s=60)
+    async with at_the_door(engine) as server:
+        engine.model.release.clear()
+        wire = await server.connect()
+        await wire.send(start(voice={"name": "ryan-en"}), chunk("One is here. "))
+        await until(lambda: engine.model.speaking)
+        wire.reset()
+        await until(lambda: not engine.speaking)
+
+    assert engine.takeovers.total() == 0

@@ -1,0 +1,76 @@
+"""What is said about the engine's state, and when the process must end."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from wyoming_qwen3tts.ops.backoff import Backoff
+from wyoming_qwen3tts.ops.health import Health, StateLog, Vitals, health
+
+
+def of(state: str, vitals: Vitals | None = None, now: float = 0.0) -> Health:
+    return health("qwen3", state, vitals or Vitals(), now)
+
+
+@pytest.mark.parametrize(
+    ("state", "ready"),
+    [
+        ("ready", True),
+        ("degraded: out of memory", True),
+        ("loading 43 % (built-in voice speaks)", True),
+        ("unloaded (built-in voice speaks)", True),
+        ("loading 43 %", False),
+        ("failed: no voice", False),
+    ],
+)
+def test_ready_means_that_a_request_made_now_is_spoken(state: str, ready: bool) -> None:
+    assert (of(state).ready, of(state).live) == (ready, True)
+
+
+def test_broken_beyond_repair_is_neither_live_nor_ready_whatever_the_state_says() -> None:
+    now = of("ready", Vitals(broken="CUDA error: an illegal memory access was encountered"))
+
+    assert (now.live, now.ready) == (False, False)
+    assert now.fatal is not None
+    assert "illegal memory access" in now.fatal
+
+
+@pytest.mark.parametrize(("now", "fatal"), [(119.9, False), (120.1, True)])
+def test_no_progress_for_twenty_seconds_while_there_is_work_is_fatal(now: float, fatal: bool) -> None:
+    """F25."""
+    assert (of("ready", Vitals(working=True, progressed_at=100.0), now).fatal is not None) is fatal
+
+
+def test_an_idle_engine_may_rest_for_ever() -> None:
+    rested = of("ready", Vitals(working=False, progressed_at=0.0), 1e9)
+
+    assert (rested.fatal, rested.since_progress_s) == (None, None)
+
+
+def test_each_change_of_state_is_said_once_and_percents_are_none(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    states = StateLog()
+    for state in ("loading", "loading 1 %", "loading 99.5 %", "ready", "ready", "degraded: out of memory", "ready"):
+        states.observe(of(state))
+
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "The qwen3 engine is loading"),
+        ("INFO", "The qwen3 engine is ready"),
+        ("WARNING", "The qwen3 engine is degraded: out of memory"),
+        ("INFO", "The qwen3 engine is ready"),
+    ]
+
+
+def test_pauses_double_up_to_the_ceiling_and_begin_anew_after_a_success() -> None:
+    backoff = Backoff(1, 60, chance=lambda: 0.0)
+    pauses = [backoff.next_s() for _ in range(8)]
+    backoff.reset()
+
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert backoff.next_s() == 1
+
+
+def test_chance_shortens_a_pause_by_a_quarter_at_most() -> None:
+    assert Backoff(8, chance=lambda: 1.0).next_s() == 6

@@ -1,0 +1,145 @@
+"""An engine that leaves the memory while nobody wants it: other programs share the card."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from enum import Enum
+
+from ..errors import EngineDown
+from ..ops.backoff import Backoff
+from ..ops.health import Living, Vitals
+from ..speech import SpeechRequest, Unloadable, Voice
+
+log = logging.getLogger(__name__)
+
+
+class _Phase(Enum):
+    LOADED = "loaded"  # or being loaded for the first time
+    UNLOADING = "unloading"
+    UNLOADED = "unloaded"
+    LOADING = "loading"
+
+
+class IdleEngine:
+    """``engine``, unloaded once nobody was spoken to for ``after_s`` seconds. Event loop only.
+
+    A request brings it back: ``speak`` waits for that, ``wake`` only begins it, so that somebody else can speak
+    meanwhile. It is never unloaded under a reply: those in flight are counted.
+    """
+
+    def __init__(self, engine: Unloadable, after_s: float, *, backoff: Backoff | None = None) -> None:
+        self._engine, self._after_s = engine, after_s
+        self._backoff = backoff or Backoff()
+        self.name = engine.name
+        self.in_flight = 0
+        self._phase = _Phase.LOADED
+        self._failure: str | None = None  # why the last attempt to load it again failed
+        self._changed = asyncio.Condition()
+        self._busy = asyncio.Event()  # a reply has begun since it was cleared
+        self._wanted = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> str:
+        """``unloaded`` while it is out of memory; otherwise the engine's own."""
+        if self._failure is not None:
+            return f"failed: {self._failure}"
+        return "unloaded" if self._phase in (_Phase.UNLOADING, _Phase.UNLOADED) else self._engine.state
+
+    def vitals(self) -> Vitals:
+        return self._engine.vitals() if isinstance(self._engine, Living) else Vitals()
+
+    def voices(self) -> tuple[Voice, ...]:
+        return self._engine.voices()
+
+    def wake(self) -> None:
+        """Load it again, unless that is done or being done."""
+        self._wanted.set()
+
+    async def start(self) -> None:
+        await self._engine.start()
+        if self._after_s > 0 and self._keeper is None:
+            self._keeper = asyncio.get_running_loop().create_task(self._keep())
+
+    async def close(self) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        await self._engine.close()
+
+    @asynccontextmanager
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+        self.in_flight += 1
+        self._busy.set()
+        try:
+            await self._load_again()
+            async with self._engine.speak(request) as audio:
+                yield audio
+        finally:
+            self.in_flight -= 1
+            self._busy.set()  # the idle time begins here
+
+    async def _load_again(self) -> None:
+        """Returns once it is loaded, or being loaded for the first time, for which the engine itself waits."""
+        if self._phase is _Phase.LOADED:
+            return
+        self.wake()
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._phase is _Phase.LOADED or self._failure is not None)
+        if self._failure is not None:
+            raise EngineDown(f"The model could not be loaded again: {self._failure}")
+
+    # -- the keeper, a task of its own
+    # ---------------------------------------------------------------------------------------
+
+    async def _keep(self) -> None:
+        while True:
+            await self._until_idle()
+            await self._unload()
+            await self._until_loaded()
+
+    async def _until_idle(self) -> None:
+        while True:
+            self._busy.clear()
+            try:
+                async with asyncio.timeout(self._after_s):
+                    await self._busy.wait()
+            except TimeoutError:
+                if not self.in_flight:
+                    return
+
+    async def _unload(self) -> None:
+        self._wanted.clear()
+        self._phase = _Phase.UNLOADING  # from here on `speak` waits, so nobody is spoken to while it goes
+        log.info("The %s engine leaves the memory after %g idle seconds", self.name, self._after_s)
+        try:
+            await self._engine.unload()
+        except Exception:  # it is loaded anew all the same, which shows what is left of it
+            log.exception("The %s engine could not be unloaded", self.name)
+        self._phase = _Phase.UNLOADED
+
+    async def _until_loaded(self) -> None:
+        """Load when somebody wants it. After a failure the next attempt needs a new request, and a pause."""
+        while self._phase is not _Phase.LOADED:
+            await self._wanted.wait()
+            self._wanted.clear()
+            self._phase = _Phase.LOADING
+            try:
+                await self._engine.start()
+            except Exception as error:  # whatever it is, the server goes on and says it
+                log.exception("The %s engine could not be loaded again", self.name)
+                self._phase = _Phase.UNLOADED
+                await self._tell(str(error) or type(error).__name__)
+                await asyncio.sleep(self._backoff.next_s())
+            else:
+                self._phase = _Phase.LOADED
+                self._backoff.reset()
+                await self._tell(None)
+
+    async def _tell(self, failure: str | None) -> None:
+        async with self._changed:
+            self._failure = failure
+            self._changed.notify_all()

@@ -1,0 +1,152 @@
+"""What this machine has for the model: torch, driver, cards. Looked at once, at the start; torch is imported here only
+when it is called for."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Version = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One graphics card, as torch sees it."""
+
+    index: int
+    name: str
+    capability: Version
+    total_mb: int
+    free_mb: int  # when we looked
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Plain values, so that a test can be any machine."""
+
+    torch: str | None = None  # its version; None: not installed
+    torch_error: str = ""  # why it cannot be imported, though it is installed
+    wheel_cuda: Version | None = None  # the CUDA that the wheel was built with; None: a wheel for CPUs
+    arch_list: tuple[str, ...] = ()  # what the wheel has code for: sm_86, compute_90, ...
+    driver: str | None = None  # the version of NVIDIA's driver; None: there is none
+    driver_cuda: Version | None = None  # the newest CUDA that it runs
+    cards: tuple[Card, ...] = ()
+    cuda_error: str = ""  # why there are no cards, in torch's words
+    cpu_bfloat16: bool = False  # the processor computes with it
+
+
+Probe = Callable[[], Machine]
+
+
+def covers(arch_list: tuple[str, ...], capability: Version) -> bool:
+    """Whether a wheel made for ``arch_list`` has code for a card.
+
+    Machine code (``sm_86``) runs on the same major and an equal or higher minor: sm_86 serves 8.9, sm_120 serves 12.1,
+    whatever torch's own warning says (pytorch/pytorch#164596). ``sm_90a`` is for 9.0 alone, ``sm_100f`` for its family.
+    PTX (``compute_90``) is compiled on the spot for anything newer.
+    """
+    for arch in arch_list:
+        match = re.fullmatch(r"(sm|compute)_(\d+)(\d)([af]?)", arch)
+        if match is None:
+            continue
+        built = (int(match[2]), int(match[3]))
+        if match[1] == "compute":
+            fits = built <= capability
+        elif match[4] == "a":
+            fits = built == capability
+        else:
+            fits = built[0] == capability[0] and built[1] <= capability[1]
+        if fits:
+            return True
+    return False
+
+
+def look() -> Machine:
+    """This machine. Takes as long as the import of torch; on a machine with a card it also makes a CUDA context."""
+    driver, driver_cuda = _driver()
+    try:
+        torch: Any = importlib.import_module("torch")
+    except ModuleNotFoundError as error:
+        missing = "" if error.name == "torch" else str(error)
+        return Machine(torch_error=missing, driver=driver, driver_cuda=driver_cuda)
+    except Exception as error:  # noqa: BLE001  a half-installed torch fails in many ways, mostly OSError
+        return Machine(torch_error=f"{type(error).__name__}: {error}", driver=driver, driver_cuda=driver_cuda)
+    wheel_cuda = _version(torch.version.cuda)
+    cards: tuple[Card, ...] = ()
+    error_text = ""
+    if wheel_cuda is not None and driver is not None:
+        cards, error_text = _cards(torch)
+    return Machine(
+        torch=str(torch.__version__),
+        wheel_cuda=wheel_cuda,
+        arch_list=tuple(torch.cuda.get_arch_list()) if cards else (),
+        driver=driver,
+        driver_cuda=driver_cuda,
+        cards=cards,
+        cuda_error=error_text,
+        cpu_bfloat16=_cpu_has_bfloat16(),
+    )
+
+
+def _version(text: object) -> Version | None:
+    match = re.match(r"(\d+)\.(\d+)", text) if isinstance(text, str) else None
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _cards(torch: Any) -> tuple[tuple[Card, ...], str]:
+    """What torch sees, without the cards that it cannot open, and its complaint. Its warnings about old drivers and new
+    cards are ours to word."""
+    found, complaint = [], ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            torch.cuda.init()
+            count = torch.cuda.device_count()
+        except Exception as error:  # noqa: BLE001  RuntimeError, AssertionError, and torch's own classes
+            return (), _first_line(error)
+        for index in range(count):
+            try:
+                found.append(_card(torch, index))
+            except Exception as error:  # noqa: BLE001  a broken or exclusively used card does not hide the others
+                complaint = _first_line(error)
+    return tuple(found), complaint
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _card(torch: Any, index: int) -> Card:
+    free, total = torch.cuda.mem_get_info(index)
+    capability = torch.cuda.get_device_capability(index)
+    return Card(index, torch.cuda.get_device_name(index), capability, total >> 20, free >> 20)
+
+
+def _driver() -> tuple[str | None, Version | None]:
+    """NVIDIA's driver by its own library, which is the same in a container, under WSL and on bare metal."""
+    try:
+        library = ctypes.CDLL("libcuda.so.1")
+        number = ctypes.c_int(0)
+        library.cuDriverGetVersion(ctypes.byref(number))
+    except (OSError, AttributeError):
+        return None, None
+    cuda = (number.value // 1000, number.value % 1000 // 10)
+    try:
+        found = re.search(r"Module\s+(?:for \S+\s+)?(\d+\.[\d.]+)", Path("/proc/driver/nvidia/version").read_text())
+    except OSError:  # WSL has none
+        found = None
+    return (found[1] if found else "unknown"), cuda
+
+
+def _cpu_has_bfloat16() -> bool:
+    try:
+        flags = Path("/proc/cpuinfo").read_text(errors="replace")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags or "bf16" in re.findall(r"\w+", flags)

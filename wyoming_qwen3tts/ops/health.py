@@ -1,0 +1,71 @@
+"""How we are, as plain values: what the doors show, what the log says once, and what ends the process."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+log = logging.getLogger(__name__)
+
+STUCK_S = 20.0  # a frame takes milliseconds on a GPU and a second on the slowest CPU (0xShug0/audio.cpp#66 waited on)
+
+_PERCENT = re.compile(r" *\d+(\.\d+)? *%")
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What an engine with a thread of its own knows about itself."""
+
+    broken: str | None = None  # why nothing but a new process helps: a poisoned CUDA context, a device that is gone
+    working: bool = False  # somebody waits for sound that it has promised
+    progressed_at: float = 0.0  # monotonic: its last step, or the moment at which work came to an idle engine
+
+
+@runtime_checkable
+class Living(Protocol):
+    """An engine that can break beyond repair, or hang."""
+
+    def vitals(self) -> Vitals:
+        """Its signs of life. Called from the event loop, twice a second; must not block."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """``live``: this process is of use. ``ready``: a request made now is spoken."""
+
+    live: bool
+    ready: bool
+    engine: str
+    engine_state: str
+    since_progress_s: float | None  # while there is work
+    fatal: str | None  # why the process must end
+
+
+def health(engine: str, state: str, vitals: Vitals, now: float, *, stuck_s: float = STUCK_S) -> Health:
+    """The verdict on an engine that is called ``engine`` and says that it is ``state``."""
+    idle_s = max(0.0, now - vitals.progressed_at) if vitals.working else None
+    fatal = vitals.broken
+    if fatal is None and idle_s is not None and idle_s > stuck_s:
+        fatal = f"no progress for {idle_s:.0f} s while speech was waited for"
+    speaks = state.startswith(("ready", "degraded")) or state.endswith("speaks)")
+    return Health(fatal is None, fatal is None and speaks, engine, state, idle_s, fatal)
+
+
+class StateLog:
+    """Says a change of state once; progress in percent is no change."""
+
+    def __init__(self) -> None:
+        self._said: str | None = None
+
+    def observe(self, now: Health) -> None:
+        kind = _PERCENT.sub("", now.engine_state)
+        if kind == self._said:
+            return
+        self._said = kind
+        trouble = now.engine_state.startswith(("failed", "degraded"))
+        log.log(
+            logging.WARNING if trouble else logging.INFO, "The %s engine is %s", now.engine, now.engine_state.rstrip()
+        )
