@@ -438,10 +438,12 @@ async def test_a_stream_that_the_model_never_answers_is_spoken_whole_by_the_stan
 
 
 async def test_an_error_after_the_first_sound_closes_the_connection() -> None:
-    async with at_the_door(Joined(Scripted(fail=EngineError("broke"), fail_at=1))) as server:
+    model = Scripted(fail=EngineError("broke"), fail_at=1)
+    async with at_the_door(Joined(model)) as server:
         wire = await server.connect()
         await wire.send(start(voice={"name": "ryan-en"}), chunk("One is here. Two is here. "), STOP)
         events = await wire.until("error")
+        model.fail = None
 
     assert kinds(events) == ["audio-start", "audio-chunk", "error"]
     assert heard(pcm(events)) == [("qwen3", "ryan-en", "One is here.")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -22,27 +23,30 @@ from wyoming_qwen3tts.wyoming_server.client import Client, connect
 COMMAND = [sys.executable, "-m", "wyoming_qwen3tts"]
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 @asynccontextmanager
 async def running(*flags: str, log: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, Address]]:
-    """The real server, answering; killed at the end if it is still there."""
-    address = Address("127.0.0.1", free_port())
+    """The real server on a port of its own choice, answering; killed at the end if it is still there."""
     with log.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
-            *COMMAND, "serve", "--wyoming.uri", str(address), "--zeroconf", "off", *flags, stderr=file
+            *COMMAND, "serve", "--wyoming.uri", "tcp://127.0.0.1:0", "--zeroconf", "off", *flags, stderr=file
         )
     try:
+        address = await listening(log)
         await answering(address)
         yield process, address
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def listening(log: Path, within_s: float = 20.0) -> Address:
+    """Where the server says it listens."""
+    began = time.perf_counter()
+    while not (said := re.search(r"Listening on tcp://127\.0\.0\.1:(\d+)", log.read_text())):  # noqa: ASYNC240
+        assert time.perf_counter() - began < within_s, f"the server does not start: {log.read_text()}"  # noqa: ASYNC240
+        await asyncio.sleep(0.02)
+    return Address("127.0.0.1", int(said[1]))
 
 
 async def answering(address: Address, within_s: float = 20.0) -> float:
