@@ -182,6 +182,13 @@ class Server:
             await wire.close()
 
 
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
 async def until(condition: Callable[[], object], within_s: float = 5.0) -> None:
     """Wait for what no event tells."""
     async with asyncio.timeout(within_s):

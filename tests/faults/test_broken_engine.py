@@ -15,8 +15,8 @@ import pytest
 from wyoming.event import Event
 
 from tests.engine.scripted import STAND_INS, Scripted, heard
-from tests.faults.test_process import answering, free_port
-from tests.harness import until
+from tests.faults.test_process import answering
+from tests.harness import free_port, until
 from wyoming_qwen3tts import app
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.errors import OutOfMemory
