@@ -9,6 +9,7 @@ SpeechError
 ├── Busy                  try again soon: every slot and queue place is taken
 ├── Stalled               the listener stopped reading
 └── EngineError           our fault
+    ├── OutOfMemory       this request did not fit; the engine goes on
     └── EngineDown        the engine is loading, restarting, or gone
 
 SettingsError             the start is refused; not a SpeechError, as no request is to blame
@@ -53,6 +54,10 @@ class Stalled(SpeechError):
 
 class EngineError(SpeechError):
     code = "engine-failed"
+
+
+class OutOfMemory(EngineError):
+    code, http_status, retry_after_s = "out-of-memory", 503, 5
 
 
 class EngineDown(EngineError):
