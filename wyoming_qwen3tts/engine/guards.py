@@ -41,7 +41,6 @@ class Guard:
     _codes: list[int] = field(default_factory=list)  # code 0 of each frame, as many as a repetition can be long
     _quiet_frames: int = 0
     frames: int = 0
-    was_audible: bool = False
 
     def budget(self, text_ids: int) -> int:
         """Frames that a text of so many ids may take."""
@@ -65,16 +64,19 @@ class Guard:
             return f"no end after {self.frames * FRAME_S:.0f} s"
         return "the same sounds over and over" if self._repeats() else None
 
-    def heard(self, frames: Samples, *, text_is_over: bool) -> str | None:
-        """Take note of decoded frames ``[n, samples]``; why to stop, if so."""
-        for frame in frames:
+    def heard(self, frames: Samples, *, text_is_over: bool) -> tuple[int, str | None]:
+        """Take note of decoded frames ``[n, samples]``: how many of them to keep, and why to stop behind them, if so.
+
+        Frame by frame, so that the end does not depend on how many frames were decoded at a time.
+        """
+        for kept, frame in enumerate(frames, start=1):
             if float(np.sqrt(np.mean(np.square(frame)))) >= self.limits.silence_rms:
-                self._quiet_frames, self.was_audible = 0, True
+                self._quiet_frames = 0
             elif text_is_over:
                 self._quiet_frames += 1
-        if self._quiet_frames >= self.limits.silence_frames:
-            return f"{self._quiet_frames * FRAME_S:.1f} s of silence"
-        return None
+            if self._quiet_frames >= self.limits.silence_frames:
+                return kept, f"{self._quiet_frames * FRAME_S:.1f} s of silence"
+        return len(frames), None
 
     @property
     def _longest_run(self) -> int:

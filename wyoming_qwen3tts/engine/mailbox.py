@@ -15,9 +15,9 @@ _END = b""
 class Mailbox:
     """Bounded, and nobody ever blocks.
 
-    The *engine thread* makes frames for a reply only while ``wants_audio``; a slow listener therefore costs no GPU time,
-    and a listener who left costs none from the next frame on. The *event loop* iterates inside ``async with``: leaving
-    the block for whatever reason (end, error, cancellation, disconnect) is how a reply is given up.
+    The *engine thread* makes frames for a reply only while ``wants_audio``; a slow listener therefore costs no GPU
+    time, and a listener who left costs none from the next frame on. The *event loop* iterates inside ``async with``:
+    leaving the block for whatever reason (end, error, cancellation, disconnect) is how a reply is given up.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, frames: int, wake_engine: Callable[[], None]) -> None:

@@ -19,13 +19,21 @@ class Outlet(Protocol):
 
     @property
     def wants_audio(self) -> bool: ...
+    def put(self, pcm: bytes) -> None: ...
+    def end(self) -> None: ...
+    def fail(self, error: BaseException) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
 class Reply:
-    """One request: utterances that follow each other in one slot. Written by the engine thread only."""
+    """One request: utterances that follow each other in one slot. Written by the engine thread only.
+
+    ``spoken`` is told after each utterance, on the engine thread; ``notes`` is the request's own list.
+    """
 
     outlet: Outlet
+    spoken: Callable[[], None] = lambda: None
+    notes: list[str] = field(default_factory=list)
     sent_s: float = 0.0  # audio handed over, pauses included
     first_at: float | None = None  # when its first audio was
     speaking: Utterance | None = None  # the one that has a slot
@@ -44,8 +52,8 @@ class Reply:
 class Utterance:
     """One segment of a reply, on its way through one slot. Made by the event loop, then the engine thread's own.
 
-    ``text`` grows until ``is_text_over``. In the live layout ``ids`` are the tokens of it that no later text can change;
-    frame n eats id n, and one that is not known yet makes the utterance wait, whatever its slot could do.
+    ``text`` grows until ``is_text_over``. In the live layout ``ids`` are the tokens of it that no later text can
+    change; frame n eats id n, and one that is not known yet makes the utterance wait, whatever its slot could do.
     """
 
     reply: Reply
@@ -94,7 +102,7 @@ class Plan:
 class Scheduler:
     """Continuous batching over a fixed number of slots: whoever is nearest to silence goes first.
 
-    ``batch`` is the most utterances of one frame (all slots by default), ``queue`` how many replies may wait for a slot.
+    ``batch`` is the most utterances of one frame (all slots by default), ``queue`` how many replies may wait.
     """
 
     def __init__(self, slots: int, queue: int, now: Callable[[], float], batch: int | None = None) -> None:
