@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Self
 
-from ..audio.pcm import packets
 from ..speech import FORMAT
 
 _END = b""
+_PACKET = 4 * FORMAT.frame_bytes
 
 
 class Mailbox:
@@ -70,5 +70,5 @@ class Mailbox:
                 raise item
             self._taken += len(item)
             self._wake_engine()
-            for packet in [item] if len(item) <= 4 * FORMAT.frame_bytes else packets(item, 4 * FORMAT.frame_bytes):
-                yield packet
+            for start in range(0, len(item), _PACKET):
+                yield item[start : start + _PACKET]

@@ -18,7 +18,8 @@ class SegmentReader:
     """Iterates over the segments of a text: whole ones where they are complete, an open one where it has begun.
 
     Nothing runs by itself: whoever waits for a segment, or for more of an open one, does the reading. A wait that is
-    cancelled loses nothing. ``heard`` is told every piece of text before it is looked at, and may raise. Event loop only.
+    cancelled loses nothing. ``heard`` is told every piece of text before it is looked at, and may raise. Event loop
+    only.
     """
 
     def __init__(self, text: TextStream, front_end: FrontEnd, heard: Callable[[str], None] = lambda _: None) -> None:
