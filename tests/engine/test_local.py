@@ -138,7 +138,7 @@ async def test_a_voice_has_one_seed_for_every_sentence_and_every_day(folder: Pat
         first = await room.say([LINE, LINE])
         codes = list(room.runner.codes.values())
 
-        assert codes[0] == codes[1]
+        assert codes[-2] == codes[-1]
         assert await room.say([LINE, LINE]) == pytest.approx(first)
         assert await room.say([LINE, LINE], seed=1) != first
 

@@ -119,6 +119,7 @@ class Worker:
         except BaseException as why:  # one of the three places that may catch everything
             log.exception("The engine failed in the middle of its work")
             error = why
+            self.state = "restarting"
         self.turn_began_at = None
         if core is not None:
             core.fail_all(EngineDown("The engine is starting anew." if error else "The server is stopping."))
@@ -146,7 +147,6 @@ class Worker:
         if isinstance(error, DeviceLost):  # a poisoned context fails every call from now on (antirez/ds4#759)
             return False
         self._failures.append(self._now())
-        self.state = "restarting"
         return len(self._failures) <= RESTARTS or self._failures[-1] - self._failures[0] > RESTARTS_S
 
     def _refuse_commands(self) -> None:
