@@ -1,4 +1,4 @@
-"""What every engine promises to whoever speaks through it: the same suite for the built-in voice, Qwen3 and the fake."""
+"""What every engine promises to whoever speaks through it: one suite for the built-in voice, Qwen3 and the fake."""
 
 from __future__ import annotations
 

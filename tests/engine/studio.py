@@ -130,7 +130,7 @@ async def studio(
 
     def build(models: Models) -> list[Runner]:
         runner = StudioRunner(models.checkpoints[0], models.codecs[0], slots=slots, positions=512)
-        runner.ends, runner.sabotage = ends, sabotage  # type: ignore[method-assign]
+        runner.ends, runner.sabotage = ends, sabotage
         runners.append(runner)
         return [runner]
 

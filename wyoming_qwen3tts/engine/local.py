@@ -41,7 +41,7 @@ class LocalOptions:
     queue: int = 32  # replies that may wait for a slot
     mailbox_frames: int = 25  # 2 s: how far ahead of a listener a reply may get
     chunk_frames: int = 4  # the most frames of one packet, 4 to 12
-    turn_s: float = 20.0  # a turn that takes longer hangs; a slow CPU needs more
+    turn_s: float | None = None  # a turn that takes longer hangs: 20 s, on a CPU 120 s
     feed: FeedRules = field(default_factory=FeedRules)
     guard: GuardLimits = field(default_factory=GuardLimits)
 
@@ -136,7 +136,7 @@ class LocalEngine:
 
     async def _watch_turns(self) -> None:
         """A call that hangs in the driver cannot be ended: tell everybody, and have the process replaced (F25)."""
-        limit_s = self._options.turn_s
+        limit_s = self._options.turn_s or (120.0 if self._options.device == "cpu" else 20.0)
         while True:
             await asyncio.sleep(min(1.0, limit_s / 4))
             if self._worker.turn_s > limit_s:
