@@ -68,7 +68,7 @@ class FakeEngine:
     async def _frames(self, request: SpeechRequest) -> Any:
         spoken: list[str] = []
         self.requests.append((request.voice.name, spoken))
-        async for segment in request.segments:
+        async for segment in request.whole_segments():
             spoken.append(segment.text)
             for _ in range(1 + len(segment.text) // 5):
                 await self.release.wait()

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from .errors import Busy, EngineError, SpeechError
 from .ops.logs import quoted
 from .settings import Limits
-from .speech import FORMAT, Attributed, Engine, Segment, SpeechRequest, TextStream, Voice
+from .speech import FORMAT, Attributed, Engine, Feed, SpeechRequest, TextStream, Voice
 from .text import detect
 from .text.front_end import FrontEnd
+from .text.reader import SegmentReader
 from .voices import VoiceCatalog
 
 log = logging.getLogger(__name__)
 
-_SLICE_CHARS = 500  # some 10 ms of work for the text front-end
 _EMPTY_REPLY_S = 0.1  # an error would fail the whole pipeline of an assistant whose model answered with an emoji
 
 
@@ -32,6 +32,7 @@ class Wish:
     language: str | None = None  # ISO code, regional tag, or the model's own name
     ssml: bool = False
     seed: int | None = None
+    feed: Feed | None = None  # how the text reaches the engine, where the door asks for one
     door: str = "cli"
 
 
@@ -141,54 +142,46 @@ class SpeechService:
     async def _audio(
         self, text: TextStream, wish: Wish, voice: Voice | None, report: Report, place: _Place
     ) -> AsyncGenerator[bytes, None]:
-        async with aclosing(self._segments(text, wish, voice, report, place)) as segments:
-            first = await anext(segments, None)
-            if first is None:
-                report.outcome = "done, nothing to speak"
-                yield FORMAT.silence(_EMPTY_REPLY_S)
-                return
-            voice = voice or self._who(wish, first.language)
-            report.voice = voice.name
-            async with (
-                aclosing(_chained(first, segments)) as spoken,
-                self._engine.speak(SpeechRequest(spoken, voice, wish.seed)) as audio,
-            ):
+        if voice is None:
+            await self._can_tell_languages.wait()
+        segments = self._segments(text, wish, voice, report, place)
+        first = await segments.peek()
+        if first is None:
+            report.outcome = "done, nothing to speak"
+            yield FORMAT.silence(_EMPTY_REPLY_S)
+            return
+        voice = voice or self._who(wish, first.language)
+        report.voice = voice.name
+        request = SpeechRequest(segments, voice, wish.seed, is_stream=text.is_stream, feed=wish.feed)
+        async with self._engine.speak(request) as audio:
+            waiting_since = self._clock()
+            async for pcm in audio:
+                report.working_s += self._clock() - waiting_since
+                if report.ttfa_s is None:
+                    report.ttfa_s = self._clock() - report.started
+                    report.engine = audio.engine if isinstance(audio, Attributed) else self._engine.name
+                report.audio_bytes += len(pcm)
+                yield pcm
                 waiting_since = self._clock()
-                async for pcm in audio:
-                    report.working_s += self._clock() - waiting_since
-                    if report.ttfa_s is None:
-                        report.ttfa_s = self._clock() - report.started
-                        report.engine = audio.engine if isinstance(audio, Attributed) else self._engine.name
-                    report.audio_bytes += len(pcm)
-                    yield pcm
-                    waiting_since = self._clock()
         if not report.audio_bytes:
             raise EngineError("The engine had no sound for this text.")
-        report.outcome = "done"
+        report.outcome = "; ".join(["done", *request.notes])
 
     def _who(self, wish: Wish, language: str) -> Voice:
         """The voice of a text that had to be read first to tell its language."""
         speaker = self.catalog.speaker_of(wish.voice)
         return self.catalog.speaking(speaker, language) if speaker else self.catalog.for_language(language)
 
-    async def _segments(
+    def _segments(
         self, text: TextStream, wish: Wish, voice: Voice | None, report: Report, place: _Place
-    ) -> AsyncGenerator[Segment, None]:
-        if voice is None:
-            await self._can_tell_languages.wait()
-        front_end = FrontEnd(
-            language=voice.language if voice else None, fallback=self._fallback_language, ssml=wish.ssml
-        )
-        async for piece in text:
+    ) -> SegmentReader:
+        def heard(piece: str) -> None:
             if place.take():
                 report.started = self._clock()
             log.debug("%s: text %s", wish.door, quoted(piece))
-            for start in range(0, len(piece), _SLICE_CHARS):  # a long text must not hold the event loop
-                for segment in front_end.add(piece[start : start + _SLICE_CHARS]):
-                    yield segment
-                await asyncio.sleep(0)
-        for segment in front_end.close():
-            yield segment
+
+        language = voice.language if voice else None
+        return SegmentReader(text, FrontEnd(language=language, fallback=self._fallback_language, ssml=wish.ssml), heard)
 
 
 class _Place:
@@ -215,9 +208,3 @@ class _Place:
         if self._held:
             self._held = False
             self._service.active -= 1
-
-
-async def _chained(first: Segment, rest: AsyncIterator[Segment]) -> AsyncGenerator[Segment, None]:
-    yield first
-    async for segment in rest:
-        yield segment

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import unicodedata
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Protocol, Self, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, Self, runtime_checkable
 
 from .errors import BadRequest, TextStalled, TextTooLong, UnknownVoice
 
@@ -93,6 +93,28 @@ class Segment:
     changes: tuple[Change, ...] = ()
 
 
+class OpenSegment(Protocol):
+    """A segment whose text is still being written. What it has said is never taken back.
+
+    Its pieces, joined, are the text of the `Segment` that it becomes. It may be read several times over, and a reader
+    who is cancelled in the middle spoils it for nobody.
+    """
+
+    @property
+    def language(self) -> str: ...
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        """The text as it becomes certain, from the beginning on."""
+        ...
+
+    async def whole(self) -> Segment:
+        """The segment, once all of it is there."""
+        ...
+
+
+Feed = Literal["sentence", "live", "hybrid"]
+
+
 class TextStream:
     """Text on its way in, all at once or as a language model writes it. Event loop only.
 
@@ -105,6 +127,7 @@ class TextStream:
         self._changed = asyncio.Event()
         self._closed = False
         self.chars = 0  # so far, read or not
+        self.is_stream = True  # it came, or comes, in pieces
 
     @classmethod
     def of(cls, text: str, *, limit_chars: int) -> Self:
@@ -116,6 +139,7 @@ class TextStream:
         stream = cls(limit_chars=limit_chars, idle_s=0)
         stream.add(text)
         stream.close()
+        stream.is_stream = False
         return stream
 
     @property
@@ -145,34 +169,51 @@ class TextStream:
         self._closed = True
         self._changed.set()
 
-    async def __aiter__(self) -> AsyncIterator[str]:
-        """Everything added since the last turn, until closed.
+    async def read(self) -> str:
+        """Everything added since the last time, as soon as there is some; nothing once it is closed and read. Being
+        cancelled here loses no text.
 
         Raises:
             TextStalled: after ``idle_s`` without new text.
         """
-        while True:
-            while not self._pieces:
-                if self._closed:
-                    return
-                self._changed.clear()
-                try:
-                    async with asyncio.timeout(self._idle_s):
-                        await self._changed.wait()
-                except TimeoutError:
-                    raise TextStalled(f"No text came for {self._idle_s:g} s, and the stream was not stopped.") from None
-            piece = "".join(self._pieces)
-            self._pieces.clear()
+        while not self._pieces:
+            if self._closed:
+                return ""
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(self._idle_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                raise TextStalled(f"No text came for {self._idle_s:g} s, and the stream was not stopped.") from None
+        piece = "".join(self._pieces)
+        self._pieces.clear()
+        return piece or await self.read()
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        """What `read` gives, to the end."""
+        while piece := await self.read():
             yield piece
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechRequest:
-    """What an engine is asked to say, once voice and language are known."""
+    """What an engine is asked to say, once voice and language are known.
 
-    segments: AsyncIterator[Segment]
+    ``notes`` is the engine's: what went wrong without ending the reply, for the one log line that the request gets.
+    """
+
+    segments: AsyncIterator[Segment | OpenSegment]
     voice: Voice
     seed: int | None = None
+    instruct: str | None = None
+    is_stream: bool = False  # the text comes in pieces, so its first words may be spoken before its first sentence ends
+    feed: Feed | None = None  # asked for by name; otherwise the engine's settings decide
+    notes: list[str] = field(default_factory=list)
+
+    async def whole_segments(self) -> AsyncGenerator[Segment, None]:
+        """The segments, each when it is complete: for an engine that speaks a sentence at a time."""
+        async for segment in self.segments:
+            yield segment if isinstance(segment, Segment) else await segment.whole()
 
 
 @runtime_checkable
@@ -189,7 +230,7 @@ class Engine(Protocol):
 
     @property
     def state(self) -> str:
-        """``loading``, ``ready``, or ``failed: <why>``."""
+        """``loading`` (perhaps with how much of it is done), ``ready``, or ``failed: <why>``."""
         ...
 
     def voices(self) -> tuple[Voice, ...]:

@@ -85,8 +85,8 @@ class Scripted:
 
     async def _frames(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
         made = 0
-        ahead = [segment async for segment in request.segments] if self.reads_ahead else []
-        async for segment in _each(ahead) if self.reads_ahead else request.segments:
+        ahead = [segment async for segment in request.whole_segments()] if self.reads_ahead else []
+        async for segment in _each(ahead) if self.reads_ahead else request.whole_segments():
             await self.release.wait()
             if self.fail is not None and made == self.fail_at:
                 raise self.fail

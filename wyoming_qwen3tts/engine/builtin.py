@@ -72,7 +72,7 @@ class BuiltinEngine:
 
     async def _speak(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
         pause = b""
-        async for segment in request.segments:
+        async for segment in request.whole_segments():
             pcm = await self._render(segment, request)
             for packet in packets(pause + pcm if pause else pcm, FORMAT.frame_bytes):
                 yield packet

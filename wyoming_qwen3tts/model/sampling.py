@@ -66,17 +66,20 @@ class SamplerState(NamedTuple):
     """What drawing remembers of each row; moved in place.
 
     ``seen`` ``[B, vocab]`` bool: code-0 ids said so far in this utterance. ``frames`` ``[B]`` int64: how many.
-    ``seeds`` ``[B]`` int64: the row's seed.
+    ``seeds`` ``[B]`` int64: the row's seed. ``eos_bias`` ``[B]`` float32 is added to the score of EOS: minus infinity
+    while the row's text is not over, 0 otherwise.
     """
 
     seen: Tensor
     frames: Tensor
     seeds: Tensor
+    eos_bias: Tensor
 
     def restart(self, row: int, seed: int) -> None:
         """Make ``row`` ready for a new utterance. ``seed`` is taken modulo 2**63."""
         self.seen[row].zero_()
         self.frames[row].zero_()
+        self.eos_bias[row].zero_()
         self.seeds[row].fill_(seed & SEED_MAX)
 
     def advance(self, code0: Tensor, active: Tensor) -> None:
@@ -92,6 +95,7 @@ def init_sampler(slots: int, config: TalkerConfig, device: torch.device) -> Samp
         torch.zeros(slots, config.stack.vocab_size, dtype=torch.bool, device=device),
         torch.zeros(slots, dtype=torch.int64, device=device),
         torch.zeros(slots, dtype=torch.int64, device=device),
+        torch.zeros(slots, dtype=torch.float32, device=device),
     )
 
 
@@ -108,6 +112,7 @@ def rule_scores(scores: Tensor, state: SamplerState, suppressed: Tensor, eos: in
     """
     punished = torch.where(scores < 0, scores * penalty, scores / penalty)
     scores = torch.where(state.seen, punished, scores)
+    scores[:, eos] += state.eos_bias
     forbidden = suppressed.expand_as(scores).clone()
     forbidden[:, eos] = state.frames < MIN_TOKENS
     return scores.masked_fill(forbidden, NEVER)

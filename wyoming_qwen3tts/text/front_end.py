@@ -65,22 +65,27 @@ class FrontEnd:
     @property
     def pending(self) -> str:
         """The beginning of the next segment, as far as no later text can change it."""
+        return self.opening[0]
+
+    @property
+    def opening(self) -> tuple[str, str]:
+        """`pending`, and the language that the next segment will have; both empty while nothing is certain."""
         piece = self._splitter.open_piece
         if self._short:
             piece = Piece(self._short.raw + piece.raw, self._short.starts_line)
         raw = _settled(piece.raw, self._lexicon)
         if not raw.strip() or self._ssml:
-            return ""
+            return "", ""
         fixed = self._inner.current or self._asked
         if fixed is None:
             draft = Draft(_MARKER.sub("", raw))
             clean(draft, starts_line=piece.starts_line)
             fixed = decided(draft.text + " ", self._last or self._fallback)
         if fixed is None:
-            return ""
+            return "", ""
         raw = raw[: self._lexicon.boundary(piece.raw, len(raw), fixed)]
         spoken, _ = self._written_out(Piece(raw, piece.starts_line), fixed)
-        return _parts(spoken)[0] if spoken else ""
+        return (_parts(spoken)[0], fixed) if spoken else ("", "")
 
     @property
     def language(self) -> str:

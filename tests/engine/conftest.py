@@ -1,0 +1,22 @@
+"""Tiny checkpoints, written once per run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wyoming_qwen3tts.model.config import MODEL_TYPES, ModelType
+from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
+
+
+@pytest.fixture(scope="session")
+def tiny_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[ModelType, Path]:
+    root = tmp_path_factory.mktemp("tiny")
+    return {kind: write_tiny_checkpoint(root / kind, kind) for kind in MODEL_TYPES}
+
+
+@pytest.fixture(scope="session")
+def folder(tiny_folders: dict[ModelType, Path]) -> Path:
+    """Of a CustomVoice checkpoint."""
+    return tiny_folders["custom_voice"]

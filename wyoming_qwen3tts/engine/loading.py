@@ -1,0 +1,119 @@
+"""Model folders to runners. Imported late, on the engine thread: this is where torch comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from ..errors import EngineError
+from ..model.codec import CodecDecoder
+from ..model.codec_weights import open_decoder
+from ..model.files import ModelFileError
+from ..model.prompt import Voice as PromptVoice
+from ..model.weights import WEIGHTS, Checkpoint, load_checkpoint
+from ..speech import Voice, VoiceName
+from .runner import Runner
+from .scheduler import Reply, Utterance
+from .worker import Progress
+
+CODEC = "speech_tokenizer"
+
+
+class Models(NamedTuple):
+    """Everything read from disk. It stays as it is; what changes is the runners'."""
+
+    checkpoints: tuple[Checkpoint, ...]
+    codecs: tuple[CodecDecoder, ...]
+
+
+def load_models(folders: Sequence[Path], device: str, dtype: str, progress: Progress) -> Models:
+    """Read every checkpoint and its codec. The codec is float32: in bfloat16 some cards decode to NaN (vllm-omni#1663).
+
+    Raises:
+        EngineError: one line that says which file is wrong, and what to do.
+    """
+    files = [(folder, folder / part / WEIGHTS) for folder in folders for part in ("", CODEC)]
+    sizes = [path.stat().st_size if path.exists() else 0 for _, path in files]
+    checkpoints: list[Checkpoint] = []
+    codecs: list[CodecDecoder] = []
+    try:
+        for at, (folder, path) in enumerate(files):
+            progress(sum(sizes[:at]) / max(1, sum(sizes)))
+            if path.parent.name == CODEC:
+                codecs.append(open_decoder(path.parent, checkpoints[-1].config.codec, device=device))
+            else:
+                checkpoints.append(
+                    load_checkpoint(
+                        folder, device=device, dtype=torch_dtype(dtype, device), text_table_on_device=device != "cpu"
+                    )
+                )
+    except ModelFileError as error:
+        raise EngineError(str(error)) from error
+    progress(1.0)
+    return Models(tuple(checkpoints), tuple(codecs))
+
+
+def torch_dtype(name: str, device: str) -> torch.dtype:
+    """The language model's type; ``auto`` is bfloat16 where the hardware multiplies it."""
+    if name == "auto":
+        has_bfloat16 = torch.cuda.is_bf16_supported() if device.startswith("cuda") else _cpu_has_bfloat16()
+        return torch.bfloat16 if has_bfloat16 else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
+
+
+def _cpu_has_bfloat16() -> bool:
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def build_runners(models: Models, *, slots: int, positions: int) -> list[Runner]:
+    """Runners with fresh state for every checkpoint."""
+    return [
+        Runner(checkpoint, codec, slots=slots, positions=positions)
+        for checkpoint, codec in zip(models.checkpoints, models.codecs, strict=True)
+    ]
+
+
+def warm_up(runner: Runner) -> None:
+    """Speak one hidden frame, so that the first listener does not wait for what is made at first use.
+
+    Raises:
+        EngineError: if what comes out is no number.
+    """
+    utterance = Utterance(Reply(_Nowhere()), _NOBODY, "en", "sentence", 0, text="Hello.", is_text_over=True, slot=0)
+    runner.prefill(utterance, _some_voice(runner))
+    frame = runner.frame([utterance], [0.0])[0]
+    if frame.is_broken:
+        raise EngineError("This model computes what is no number on this machine; try engine.dtype float32.")
+    if not frame.is_end:
+        runner.sound([(utterance, [frame.codes])])
+
+
+def _some_voice(runner: Runner) -> PromptVoice:
+    if runner.kind == "custom_voice":
+        return PromptVoice(speaker=min(runner.model.config.talker.speakers))
+    return PromptVoice(vector=torch.zeros(runner.hidden_size)) if runner.kind == "base" else PromptVoice()
+
+
+_NOBODY = Voice(VoiceName("warm-up"), "", ("en",), "qwen3", "")
+
+
+class _Nowhere:
+    """An outlet that nobody listens to."""
+
+    abandoned = False
+    wants_audio = True
+
+    def put(self, pcm: bytes) -> None: ...
+    def end(self) -> None: ...
+    def fail(self, error: BaseException) -> None: ...
+
+
+Resolve = Callable[[Voice], PromptVoice]
+
+
+def speaker_voice(voice: Voice) -> PromptVoice:
+    """The default look-up: voices of the checkpoint by name."""
+    return PromptVoice(speaker=voice.speaker)

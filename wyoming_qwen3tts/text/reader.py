@@ -1,0 +1,121 @@
+"""Text on its way in -> segments, taken as they are asked for; the one that is being written can be had open."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Self
+
+from ..speech import OpenSegment, Segment, TextStream
+from .front_end import FrontEnd
+
+log = logging.getLogger(__name__)
+
+_SLICE_CHARS = 500  # some 10 ms of work for the text front-end
+
+
+class SegmentReader:
+    """Iterates over the segments of a text: whole ones where they are complete, an open one where it has begun.
+
+    Nothing runs by itself: whoever waits for a segment, or for more of an open one, does the reading. A wait that is
+    cancelled loses nothing. ``heard`` is told every piece of text before it is looked at, and may raise. Event loop
+    only.
+    """
+
+    def __init__(self, text: TextStream, front_end: FrontEnd, heard: Callable[[str], None] = lambda _: None) -> None:
+        self._text, self._front_end, self._heard = text, front_end, heard
+        self._unread = ""  # has come in, not yet given to the front-end
+        self._ready: deque[Segment | OpenSegment] = deque()
+        self._open: _Opening | None = None  # the last segment given out, while it is not complete
+        self._ended = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Segment | OpenSegment:
+        if await self.peek() is None:
+            raise StopAsyncIteration
+        return self._ready.popleft()
+
+    async def peek(self) -> Segment | OpenSegment | None:
+        """The segment that comes next, which stays where it is; None at the end of the text."""
+        while self._open is not None and self._open not in self._ready:
+            await self.read_on()
+        self._look_ahead()
+        while not self._ready and not self._ended:
+            await self.read_on()
+        return self._ready[0] if self._ready else None
+
+    async def read_on(self) -> None:
+        """Wait for some more text, and take note of what it completes or begins."""
+        await asyncio.sleep(0)  # a long text must not hold the event loop
+        if not self._unread:
+            piece = await self._text.read()
+            if piece:
+                self._unread = piece  # first, so that what is refused now can be read by whoever comes later
+                self._heard(piece)
+        part, self._unread = self._unread[:_SLICE_CHARS], self._unread[_SLICE_CHARS:]
+        for segment in self._front_end.add(part) if part else self._last_segments():
+            self._complete(segment)
+        self._look_ahead()
+
+    def _last_segments(self) -> list[Segment]:
+        if self._ended:
+            return []
+        self._ended = True
+        return self._front_end.close()
+
+    def _complete(self, segment: Segment) -> None:
+        if self._open is None:
+            self._ready.append(segment)
+        else:
+            self._open.complete(segment)
+            self._open = None
+
+    def _look_ahead(self) -> None:
+        """Open the next segment, or let the open one grow."""
+        if self._ended or (self._ready and self._open is None):
+            return
+        text, language = self._front_end.opening
+        if not text:
+            return
+        if self._open is None:
+            self._open = _Opening(self, language)
+            self._ready.append(self._open)
+        self._open.grow(text)
+
+
+class _Opening:
+    """An `OpenSegment`: its text so far, until the segment is there."""
+
+    def __init__(self, reader: SegmentReader, language: str) -> None:
+        self._reader, self.language = reader, language
+        self._text = ""
+        self._segment: Segment | None = None
+
+    def grow(self, text: str) -> None:
+        if text.startswith(self._text):
+            self._text = text
+
+    def complete(self, segment: Segment) -> None:
+        if segment.text.startswith(self._text):
+            self._text = segment.text
+        else:  # the front-end promises that it cannot be; a listener who hears half a sentence is the lesser evil
+            log.error("What was promised of a sentence was taken back after %d characters", len(self._text))
+        self._segment = segment
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        given = 0
+        while True:
+            if given < len(self._text):
+                piece, given = self._text[given:], len(self._text)
+                yield piece
+            elif self._segment is not None:
+                return
+            else:
+                await self._reader.read_on()
+
+    async def whole(self) -> Segment:
+        while self._segment is None:
+            await self._reader.read_on()
+        return self._segment
