@@ -41,14 +41,25 @@ def build_engine(settings: Settings) -> Engine:
     return BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s)
 
 
-def with_stand_in(settings: Settings, model: Unloadable, stand_in: Engine | None = None) -> FailoverEngine:
-    """``model``, and the built-in voice wherever and whenever it cannot speak."""
+def with_stand_in(
+    settings: Settings,
+    model: Engine,
+    stand_in: Engine | None = None,
+    vitals: Callable[[], Vitals] | None = None,
+) -> FailoverEngine:
+    """``model``, and the built-in voice wherever and whenever it cannot speak. ``vitals`` are the model's own by
+    default; `ops.health.Obituary` makes them for an engine that calls ``on_fatal``."""
     wanted = settings.engine
+    if wanted.unload_after and isinstance(model, Unloadable):
+        model = IdleEngine(model, wanted.unload_after)
+    elif wanted.unload_after:
+        log.warning("engine.unload_after has no effect: the %s engine cannot be unloaded", model.name)
     return FailoverEngine(
-        IdleEngine(model, wanted.unload_after) if wanted.unload_after else model,
+        model,
         stand_in or BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s),
         patience_s=wanted.patience_s,
         earcon=wanted.earcon,
+        vitals=vitals,
     )
 
 

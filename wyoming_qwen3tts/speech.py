@@ -213,6 +213,7 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
 class Unloadable(Engine, Protocol):
     """An engine that can leave the memory. ``start`` loads it again."""
 

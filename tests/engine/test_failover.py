@@ -18,6 +18,7 @@ from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.tee import Tee
 from wyoming_qwen3tts.errors import Busy, EngineDown, EngineError, OutOfMemory, TextStalled, UnknownVoice
 from wyoming_qwen3tts.ops.backoff import Backoff
+from wyoming_qwen3tts.ops.health import Obituary
 from wyoming_qwen3tts.settings import Engine as EngineSettings
 from wyoming_qwen3tts.settings import Settings
 from wyoming_qwen3tts.speech import FORMAT, Segment, SpeechRequest
@@ -384,6 +385,18 @@ async def test_the_settings_reach_the_engine() -> None:
     await engine.close()
 
     assert heard(sound.removeprefix(chime(FORMAT.rate))) == BY_SECOND
+
+
+async def test_an_engine_that_cannot_be_unloaded_is_joined_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    settings = Settings(engine=EngineSettings(unload_after=60))
+    obituary = Obituary()
+    stays = Scripted("builtin", STAND_INS)
+    engine = with_stand_in(settings, FailoverEngine(Scripted(), stays), stays, obituary.vitals)
+    obituary.write(RuntimeError("device lost"))
+
+    assert await reply(engine, *LINES) == BY_FIRST
+    assert engine.vitals().broken == "device lost"
+    assert "engine.unload_after has no effect" in caplog.text
 
 
 # -- through the real door

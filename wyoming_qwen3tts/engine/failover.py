@@ -41,9 +41,11 @@ class FailoverEngine:
         earcon: bool = False,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
+        vitals: Callable[[], Vitals] | None = None,
     ) -> None:
         self._first, self._second = first, second
         self._patience_s, self._clock = patience_s, clock
+        self._vitals = vitals or (first.vitals if isinstance(first, Living) else Vitals)
         self._earcon = chime(FORMAT.rate) if earcon else b""
         self._not_started: dict[str, str] = {}  # engine -> why
         self._trouble: str | None = None  # why the last reply that `first` was asked for was not spoken by it
@@ -64,7 +66,8 @@ class FailoverEngine:
         return f"{first} (built-in voice speaks)" if _can_speak(second) else first
 
     def vitals(self) -> Vitals:
-        return self._first.vitals() if isinstance(self._first, Living) else Vitals()
+        """Signs of life, those of ``first``: whether it broke for good, whether it hangs."""
+        return self._vitals()
 
     def voices(self) -> tuple[Voice, ...]:
         return self._first.voices() + self._second.voices()
