@@ -7,9 +7,10 @@ import logging
 import pytest
 
 from wyoming_qwen3tts.errors import UnknownVoice
+from wyoming_qwen3tts.speakers import MAPPED, QWEN_SPEAKERS
 from wyoming_qwen3tts.speech import Voice, VoiceName
 from wyoming_qwen3tts.text.language import LANGUAGES
-from wyoming_qwen3tts.voices import MAPPED, QWEN_SPEAKERS, VoiceCatalog
+from wyoming_qwen3tts.voices import VoiceCatalog
 
 
 def voices(*speakers: str, engine: str = "qwen3") -> list[Voice]:

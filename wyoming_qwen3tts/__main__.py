@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(chosen: Namespace, settings: Settings) -> int:
     # Commands are imported when they are called: start to first `describe` is a promise.
     match chosen.command:
-        case "say" if chosen.raw or chosen.greedy or chosen.codes or chosen.max_frames:
+        case "say" if _is_for_the_model(chosen):
             from .cli.say_model import ModelWish, say_model
 
             flags = {name: getattr(chosen, name) for name in ModelWish.__dataclass_fields__}
@@ -62,7 +62,7 @@ def _run(chosen: Namespace, settings: Settings) -> int:
         case "say":
             from .cli.say import say
 
-            wish = Wish(chosen.voice, chosen.language, seed=chosen.seed, door="say")
+            wish = Wish(chosen.voice, chosen.language, seed=chosen.seed, feed=chosen.feed, door="say")
             return _async(say(settings, chosen.text, chosen.output, wish))
         case "voices":
             from .cli.voices import voices
@@ -86,6 +86,11 @@ def _run(chosen: Namespace, settings: Settings) -> int:
             return bench(settings, chosen)
         case _:
             return _async(serve(settings))
+
+
+def _is_for_the_model(chosen: Namespace) -> bool:
+    """Whether ``say`` is asked for something that only the model itself can do, without the engine around it."""
+    return bool(chosen.raw or chosen.greedy or chosen.codes or chosen.max_frames or chosen.instruct)
 
 
 def _async(command: Coroutine[object, object, int]) -> int:

@@ -15,14 +15,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from . import __version__, settings_sources
 from .engine.builtin import BuiltinEngine
+from .engine.device import DeviceWish
 from .engine.failover import FailoverEngine
+from .engine.feed import FeedRules
 from .engine.idle import IdleEngine
+from .engine.local import LocalOptions
+from .engine.machine import may_have_card
+from .engine.qwen3 import Qwen3Engine
 from .errors import SettingsError
 from .ops.health import STUCK_S, Living, StateLog, Vitals, health
 from .service import SpeechService
 from .settings import Address, Settings
-from .speech import Engine, Unloadable
-from .store import Store
+from .speech import Cloning, Engine, Unloadable
+from .store import LARGE, SMALL, Store
+from .voice_files import VoiceFolder
 from .voices import VoiceCatalog
 from .wyoming_server.client import connect
 from .wyoming_server.discovery import announced, usable_addresses
@@ -30,6 +36,7 @@ from .wyoming_server.server import WyomingServer
 
 log = logging.getLogger(__name__)
 
+DEFAULT_MODELS = (SMALL, LARGE)  # what may be fetched where no model is configured; the card decides which
 EXIT_STOPPED, EXIT_ENGINE_BROKEN, EXIT_PORT_TAKEN, EXIT_BAD_SETTINGS = 0, 70, 75, 78
 
 _LOOK_S = 0.5  # how often the engine's health is looked at
@@ -38,8 +45,40 @@ _HARD_EXIT_S = 4.0  # from then on: a thread that hangs in a CUDA call can neith
 
 
 def build_engine(settings: Settings) -> Engine:
-    """The engine that the settings ask for. Nothing is loaded yet."""
-    return BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s)
+    """The engine that the settings ask for. Nothing is loaded yet, and nothing heavy imported."""
+    wanted = settings.engine
+    if wanted.kind == "builtin" or (wanted.kind == "auto" and not may_have_card()):
+        return BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s)
+    return with_stand_in(settings, build_qwen3(settings))
+
+
+def build_qwen3(settings: Settings) -> Qwen3Engine:
+    """Qwen3-TTS on this machine, with the voices that were cloned here."""
+    wanted = settings.engine
+    store = build_store(settings, wanted.model or DEFAULT_MODELS)
+    return Qwen3Engine(
+        DeviceWish(
+            kind=wanted.kind,
+            device=wanted.device,
+            dtype=wanted.dtype,
+            models=wanted.model,
+            slots=wanted.slots,
+            vram_limit_mb=wanted.vram_limit_mb,
+        ),
+        LocalOptions(
+            slots=wanted.slots,
+            queue=settings.limits.queue,
+            feed=FeedRules(wanted.feed, settings.voices.sentence_pause_s),
+        ),
+        find=store.find,
+        fetch=store.fetch,
+        clones=VoiceFolder(settings.voices_dir),
+    )
+
+
+def catalog_of(engine: Engine) -> VoiceCatalog:
+    """Everybody that ``engine`` can speak as, now and later."""
+    return VoiceCatalog(engine.voices(), engine.clones if isinstance(engine, Cloning) else tuple)
 
 
 def build_store(settings: Settings, models: Sequence[str] = ()) -> Store:
@@ -53,14 +92,25 @@ def build_store(settings: Settings, models: Sequence[str] = ()) -> Store:
     )
 
 
-def with_stand_in(settings: Settings, model: Unloadable, stand_in: Engine | None = None) -> FailoverEngine:
-    """``model``, and the built-in voice wherever and whenever it cannot speak."""
+def with_stand_in(
+    settings: Settings,
+    model: Engine,
+    stand_in: Engine | None = None,
+    vitals: Callable[[], Vitals] | None = None,
+) -> FailoverEngine:
+    """``model``, and the built-in voice wherever and whenever it cannot speak. ``vitals`` are the model's own by
+    default; `ops.health.Obituary` makes them for an engine that calls ``on_fatal``."""
     wanted = settings.engine
+    if wanted.unload_after and isinstance(model, Unloadable):
+        model = IdleEngine(model, wanted.unload_after)
+    elif wanted.unload_after:
+        log.warning("engine.unload_after has no effect: the %s engine cannot be unloaded", model.name)
     return FailoverEngine(
-        IdleEngine(model, wanted.unload_after) if wanted.unload_after else model,
+        model,
         stand_in or BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s),
         patience_s=wanted.patience_s,
         earcon=wanted.earcon,
+        vitals=vitals,
     )
 
 
@@ -68,9 +118,12 @@ def with_stand_in(settings: Settings, model: Unloadable, stand_in: Engine | None
 async def speech_service(settings: Settings, engine: Engine | None = None) -> AsyncIterator[SpeechService]:
     """A service, not loaded yet; closed at the end."""
     engine = engine or build_engine(settings)
-    catalog = VoiceCatalog(engine.voices())
     service = SpeechService(
-        engine, catalog, settings.limits, slots=settings.engine.slots, fallback_language=settings.voices.language
+        engine,
+        catalog_of(engine),
+        settings.limits,
+        slots=settings.engine.slots,
+        fallback_language=settings.voices.language,
     )
     try:
         yield service

@@ -83,6 +83,11 @@ class SpeechService:
         """Load in the background what requests need. Those made meanwhile wait for just the part that they need."""
         self._loading = asyncio.gather(self._load_engine(), self._load_languages())
 
+    async def loaded(self) -> None:
+        """Wait until all is loaded, or has failed to."""
+        if self._loading is not None:
+            await self._loading
+
     async def close(self) -> None:
         """Give up loading, close the engine. Is idempotent."""
         if self._loading is not None:

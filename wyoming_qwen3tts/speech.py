@@ -254,6 +254,14 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class Cloning(Protocol):
+    """An engine that speaks as people who were cloned; there may be more of them each time it is asked."""
+
+    def clones(self) -> tuple[Voice, ...]: ...
+
+
+@runtime_checkable
 class Unloadable(Engine, Protocol):
     """An engine that can leave the memory. ``start`` loads it again."""
 

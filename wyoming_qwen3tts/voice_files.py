@@ -75,6 +75,11 @@ class VoiceFolder:
         text = about.get("text") if codes is not None else None
         return ClonedVoice(VoiceName(path.stem), vector, codes, text, about.get("model", "?"))
 
+    def stamp(self, name: str) -> int:
+        """Changes whenever the voice's file does; 0 if there is none."""
+        path = self._path(VoiceName.parse(name))
+        return path.stat().st_mtime_ns if path.is_file() else 0
+
     def add(self, voice: ClonedVoice) -> Path:
         """Keep a new voice; appears whole or not at all.
 

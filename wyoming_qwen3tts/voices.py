@@ -8,24 +8,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from .errors import UnknownVoice
+from .speakers import MAPPED, NAMES, QWEN_SPEAKERS
 from .speech import Voice, VoiceName
 from .text.language import LANGUAGES, normalize_tag
 
 log = logging.getLogger(__name__)
 
 BUILTIN = "builtin"
-#: The nine speakers of Qwen3-TTS-CustomVoice, each with the languages it was born to (from the model card). A home's
-#: configuration may name them while no GPU is there to speak as them.
-QWEN_SPEAKERS: dict[str, tuple[str, ...]] = {
-    "aiden": ("en",), "dylan": ("zh",), "eric": ("zh",), "ono_anna": ("ja",), "ryan": ("en",),
-    "serena": ("zh",), "sohee": ("ko",), "uncle_fu": ("zh",), "vivian": ("zh",),
-}  # fmt: skip
-#: Who speaks a language when nobody was named: a native where there is one.
-MAPPED = dict.fromkeys(LANGUAGES, "ryan") | {"ja": "ono_anna", "ko": "sohee", "zh": "vivian"}
-NAMES = {
-    "de": "Deutsch", "en": "English", "es": "Español", "fr": "Français", "it": "Italiano",
-    "ja": "日本語", "ko": "한국어", "pt": "Português", "ru": "Русский", "zh": "中文",
-}  # fmt: skip
 
 
 class VoiceCatalog:

@@ -318,7 +318,7 @@ async def test_a_runaway_nobody_has_heard_is_tried_again_with_another_seed(folde
     def first_is_silent(runner: StudioRunner, what: str, chunks: Any) -> None:
         if what == "sound":
             silent = any(utterance.attempts == 1 and utterance.text == LINE for utterance, _ in chunks)
-            runner.codec.step = (lambda codes, *_: torch.zeros(len(codes), codes.shape[1] * 1920)) if silent else step  # type: ignore[method-assign, misc]
+            runner.codec.step = (lambda codes, *_: torch.zeros(len(codes), codes.shape[1] * 1920)) if silent else step  # type: ignore[method-assign]
 
     async with studio(folder) as room:
         step = room.runner.codec.step
@@ -333,7 +333,7 @@ async def test_a_runaway_nobody_has_heard_is_tried_again_with_another_seed(folde
 
 async def test_a_model_that_says_nothing_at_all_is_an_error_after_two_attempts(folder: Path) -> None:
     async with studio(folder) as room:
-        room.runner.codec.step = lambda codes, *_: torch.zeros(len(codes), codes.shape[1] * 1920)  # type: ignore[method-assign, misc]
+        room.runner.codec.step = lambda codes, *_: torch.zeros(len(codes), codes.shape[1] * 1920)  # type: ignore[method-assign]
 
         with pytest.raises(EngineError, match="twice"):
             await room.say(LINE)
@@ -428,7 +428,7 @@ async def test_torchs_own_errors_are_told_apart(folder: Path) -> None:
 
     def fail(runner: StudioRunner, what: str, _: Any) -> None:
         if what == "frame":
-            runner.model.codes = lambda *_: (_ for _ in ()).throw(raised[0])  # type: ignore[method-assign, misc]
+            runner.model.codes = lambda *_: (_ for _ in ()).throw(raised[0])  # type: ignore[method-assign]
 
     async with studio(folder) as room:
         codes = room.runner.model.codes
@@ -438,7 +438,7 @@ async def test_torchs_own_errors_are_told_apart(folder: Path) -> None:
             with pytest.raises(OutOfMemory):
                 await room.say(LINE)
         assert room.engine.state == "ready"
-        room.runner.model.codes = codes  # type: ignore[method-assign, misc]
+        room.runner.model.codes = codes  # type: ignore[method-assign]
 
 
 async def test_a_thread_that_fails_tells_everybody_and_starts_anew_three_times(

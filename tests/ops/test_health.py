@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from wyoming_qwen3tts.ops.backoff import Backoff
-from wyoming_qwen3tts.ops.health import Health, StateLog, Vitals, health
+from wyoming_qwen3tts.ops.health import Health, Obituary, StateLog, Vitals, health
 
 
 def of(state: str, vitals: Vitals | None = None, now: float = 0.0) -> Health:
@@ -41,6 +41,15 @@ def test_broken_beyond_repair_is_neither_live_nor_ready_whatever_the_state_says(
 def test_no_progress_for_twenty_seconds_while_there_is_work_is_fatal(now: float, fatal: bool) -> None:
     """F25."""
     assert (of("ready", Vitals(working=True, progressed_at=100.0), now).fatal is not None) is fatal
+
+
+def test_an_end_that_is_reported_by_a_call_is_fatal_with_its_first_reason() -> None:
+    obituary = Obituary()
+    before = of("ready", obituary.vitals())
+    obituary.write(RuntimeError("device lost"))
+    obituary.write(RuntimeError("and more"))
+
+    assert (before.fatal, of("ready", obituary.vitals()).fatal) == (None, "device lost")
 
 
 def test_an_idle_engine_may_rest_for_ever() -> None:

@@ -37,6 +37,8 @@ async def say(settings: Settings, text: str, output: str | None, wish: Wish) -> 
     """
     async with speech_service(settings) as service:
         service.load()
+        if settings.engine.kind != "builtin":
+            await service.loaded()  # whoever asks for the model here does not want the voice that stands in for it
         if output is None:
             return await _play(service, text, wish)
         if output == "-":

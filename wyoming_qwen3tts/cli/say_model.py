@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..engine.cloned import model_voice
 from ..engine.solo import Layout, Manner, Solo
 from ..errors import BadRequest, UnknownVoice
 from ..model.config import ModelConfig, load_config
@@ -19,7 +20,7 @@ from ..model.prompt import Voice
 from ..settings import Settings
 from ..text.front_end import FrontEnd
 from ..text.language import LANGUAGES, normalize_tag
-from ..voice_files import ClonedVoice, VoiceFolder
+from ..voice_files import VoiceFolder
 from .download import fetched
 from .wav import wav_header
 
@@ -133,12 +134,6 @@ def _unnamed(configs: dict[Path, ModelConfig], wish: ModelWish, language: str | 
     raise UnknownVoice(
         "A Base model speaks as cloned voices only. Make one with the command clone, and name it: --voice NAME"
     )
-
-
-def model_voice(cloned: ClonedVoice) -> Voice:
-    """A voice from the voice folder as the model takes it."""
-    codes = None if cloned.codes is None else torch.from_numpy(np.ascontiguousarray(cloned.codes))
-    return Voice(None, torch.from_numpy(np.ascontiguousarray(cloned.vector)), codes, cloned.text)
 
 
 def _speaker(config: ModelConfig, name: str) -> tuple[str, str | None] | None:

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from ..app import build_engine
+from ..app import build_engine, catalog_of
 from ..errors import BadRequest, SpeechError
 from ..settings import Settings
 from ..text.spoken import explain
@@ -15,7 +15,7 @@ from ..voices import VoiceCatalog
 
 def spoken(settings: Settings, text: str, language: str | None, *, as_json: bool) -> int:
     """Print it. With ``-``: one JSON object a line in, one out, errors included."""
-    catalog = VoiceCatalog(build_engine(settings).voices())
+    catalog = catalog_of(build_engine(settings))
     fallback = settings.voices.language
     if text != "-":
         answer = _explained(catalog, text, language, fallback)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import sys
 
-from ..app import build_engine
+from ..app import build_engine, catalog_of
 from ..settings import Settings
-from ..voices import VoiceCatalog
 
 
 def voices(settings: Settings, *, as_json: bool) -> int:
     """Print them, a line each or as JSON."""
-    found = VoiceCatalog(build_engine(settings).voices()).all()
+    found = catalog_of(build_engine(settings)).all()
     if as_json:
         rows = [{"name": v.name, "label": v.label, "languages": v.languages, "engine": v.engine} for v in found]
         sys.stdout.write(json.dumps(rows, ensure_ascii=False, indent=2) + "\n")

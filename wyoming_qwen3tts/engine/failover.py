@@ -17,7 +17,7 @@ from ..audio.pcm import packets
 from ..errors import BadRequest, Busy, EngineError, OutOfMemory
 from ..ops.backoff import Backoff
 from ..ops.health import Living, Vitals
-from ..speech import FORMAT, Engine, Sleeper, SpeechRequest, Voice
+from ..speech import FORMAT, Cloning, Engine, Sleeper, SpeechRequest, Voice
 from .tee import Tee
 
 log = logging.getLogger(__name__)
@@ -41,9 +41,11 @@ class FailoverEngine:
         earcon: bool = False,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
+        vitals: Callable[[], Vitals] | None = None,
     ) -> None:
         self._first, self._second = first, second
         self._patience_s, self._clock = patience_s, clock
+        self._vitals = vitals or (first.vitals if isinstance(first, Living) else Vitals)
         self._earcon = chime(FORMAT.rate) if earcon else b""
         self._not_started: dict[str, str] = {}  # engine -> why
         self._trouble: str | None = None  # why the last reply that `first` was asked for was not spoken by it
@@ -64,10 +66,14 @@ class FailoverEngine:
         return f"{first} (built-in voice speaks)" if _can_speak(second) else first
 
     def vitals(self) -> Vitals:
-        return self._first.vitals() if isinstance(self._first, Living) else Vitals()
+        """Signs of life, those of ``first``: whether it broke for good, whether it hangs."""
+        return self._vitals()
 
     def voices(self) -> tuple[Voice, ...]:
         return self._first.voices() + self._second.voices()
+
+    def clones(self) -> tuple[Voice, ...]:
+        return self._first.clones() if isinstance(self._first, Cloning) else ()
 
     async def start(self) -> None:
         """Load both, at the same time. One that cannot be loaded is seen in ``state`` and stops nobody."""
@@ -191,7 +197,8 @@ class FailoverEngine:
         try:
             await engine.start()
         except Exception as error:  # whatever is wrong with one of them, the other one speaks
-            log.exception("The %s engine could not be started", engine.name)
+            trace = None if isinstance(error, EngineError) else error  # those are written for people
+            log.error("The %s engine could not be started: %s", engine.name, error, exc_info=trace)  # noqa: TRY400
             if not engine.state.startswith("failed"):
                 self._not_started[engine.name] = f"failed: {error or type(error).__name__}"
 

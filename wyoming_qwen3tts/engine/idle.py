@@ -11,7 +11,7 @@ from enum import Enum
 from ..errors import EngineDown
 from ..ops.backoff import Backoff
 from ..ops.health import Living, Vitals
-from ..speech import SpeechRequest, Unloadable, Voice
+from ..speech import Cloning, SpeechRequest, Unloadable, Voice
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,9 @@ class IdleEngine:
 
     def voices(self) -> tuple[Voice, ...]:
         return self._engine.voices()
+
+    def clones(self) -> tuple[Voice, ...]:
+        return self._engine.clones() if isinstance(self._engine, Cloning) else ()
 
     def wake(self) -> None:
         """Load it again, unless that is done or being done."""

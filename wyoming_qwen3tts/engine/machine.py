@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import importlib.util
 import re
 import warnings
 from collections.abc import Callable
@@ -150,3 +151,9 @@ def _cpu_has_bfloat16() -> bool:
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags or "bf16" in re.findall(r"\w+", flags)
+
+
+def may_have_card() -> bool:
+    """Whether it is worth to import torch and look: it is installed, and there is a driver's device (on WSL: dxg)."""
+    devices = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/dxg")
+    return importlib.util.find_spec("torch") is not None and any(Path(device).exists() for device in devices)

@@ -40,12 +40,19 @@ class Tee(Generic[T]):
         """The first item, as soon as it is there; None if there is none."""
         return self._kept[0] if await self._has(0) else None
 
-    async def reader(self) -> AsyncIterator[T]:
-        """All of it from the beginning, whatever others have read."""
-        index = 0
-        while await self._has(index):
-            yield self._kept[index]
-            index += 1
+    def reader(self) -> AsyncIterator[T]:
+        """All of it from the beginning, whatever others have read. May be left at any point; needs no closing."""
+        return _Reader(self)
+
+    async def item(self, index: int) -> T:
+        """The item at ``index``, as soon as it is there.
+
+        Raises:
+            StopAsyncIteration: if there are fewer.
+        """
+        if not await self._has(index):
+            raise StopAsyncIteration
+        return self._kept[index]
 
     async def _has(self, index: int) -> bool:
         while len(self._kept) <= index:
@@ -67,3 +74,18 @@ class Tee(Generic[T]):
             self._error = error
         finally:
             self._asking = None
+
+
+class _Reader(Generic[T]):
+    """An iterator, not a generator: one that is given up half-way would have to be closed by somebody."""
+
+    def __init__(self, tee: Tee[T]) -> None:
+        self._tee, self._index = tee, 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        item = await self._tee.item(self._index)
+        self._index += 1
+        return item

@@ -32,6 +32,21 @@ class Living(Protocol):
         ...
 
 
+class Obituary:
+    """The signs of life of an engine that reports its end by a call: hand it ``write``. Event loop only."""
+
+    def __init__(self) -> None:
+        self._vitals = Vitals()
+
+    def write(self, error: BaseException) -> None:
+        """Nothing but a new process helps, because of ``error``. The first reason is kept."""
+        if self._vitals.broken is None:
+            self._vitals = Vitals(broken=str(error) or type(error).__name__)
+
+    def vitals(self) -> Vitals:
+        return self._vitals
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """``live``: this process is of use. ``ready``: a request made now is spoken."""

@@ -1,0 +1,209 @@
+"""Qwen3-TTS as the server knows it: picks the device, fetches the models, loads, unloads and watches one
+`LocalEngine`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import EngineDown, StoreError
+from ..model.config import ModelConfig, load_config
+from ..model.files import ModelFileError
+from ..ops.backoff import Backoff
+from ..ops.health import Obituary, Vitals
+from ..speakers import NAMES, QWEN_SPEAKERS
+from ..speech import SpeechRequest, Voice, VoiceName
+from ..text.language import LANGUAGES
+from ..voice_files import VoiceFolder
+from .cloned import CLONE, ClonedVoices
+from .device import DevicePlan, DeviceWish, plan
+from .local import LocalEngine, LocalOptions, speakers
+from .machine import Probe, look
+
+log = logging.getLogger(__name__)
+
+
+class Progress(Protocol):
+    """How far a download is."""
+
+    @property
+    def fraction(self) -> float: ...
+
+
+class Fetch(Protocol):
+    """The folder of a model, downloaded if need be. Blocks; setting ``stop`` ends it soon."""
+
+    def __call__(
+        self, model: str, *, report: Callable[[Progress], None] | None = None, stop: threading.Event | None = None
+    ) -> Path: ...
+
+
+class Qwen3Engine:
+    """Everything slow happens in ``start``, off the event loop: torch, the network, the weights. Event loop only."""
+
+    name = LocalEngine.name
+
+    def __init__(
+        self,
+        wish: DeviceWish,
+        options: LocalOptions,
+        *,
+        find: Callable[[str], Path | None],
+        fetch: Fetch,
+        clones: VoiceFolder,
+        probe: Probe = look,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._wish, self._options, self._probe = wish, options, probe
+        self._find, self._fetch, self._clones = find, fetch, clones
+        self._backoff = backoff or Backoff(5.0, 300.0)
+        self._obituary = Obituary()
+        self._stop_fetching = threading.Event()
+        self._local: LocalEngine | None = None
+        self._state = "loading"
+
+    @property
+    def state(self) -> str:
+        """``downloading 43 %``, ``waiting for the network``, and then that of the `LocalEngine`."""
+        return self._local.state if self._local else self._state
+
+    def vitals(self) -> Vitals:
+        return self._obituary.vitals()
+
+    def voices(self) -> tuple[Voice, ...]:
+        """The configured checkpoints' speakers; while they are still to be fetched, the nine that are published."""
+        known = self._configs()
+        if not known and not self._is_complete():
+            return tuple(
+                Voice(VoiceName(f"{speaker}-{code}"), speaker, (code,), self.name, speaker)
+                for speaker in QWEN_SPEAKERS
+                for code in LANGUAGES
+            )
+        return tuple(dict.fromkeys(voice for config in known for voice in speakers(config)))
+
+    def clones(self) -> tuple[Voice, ...]:
+        """Who was cloned here, if a Base checkpoint is there to speak as them."""
+        if not any(config.type == "base" for config in self._configs()):
+            return ()
+        return tuple(
+            Voice(name, f"{name} ({', '.join(NAMES)})", tuple(LANGUAGES), self.name, f"{CLONE}{name}")
+            for name in self._clones.names()
+        )
+
+    async def start(self) -> None:
+        """Load, and return when it can speak.
+
+        Raises:
+            EngineDown: with the reason and what to do, if this machine cannot.
+        """
+        if self._local is not None:
+            return
+        chosen = await asyncio.to_thread(plan, self._wish, self._probe)
+        for line in chosen.lines:
+            log.info("%s", line)
+        if chosen.device is None:
+            self._state = f"failed: {' '.join(chosen.reasons)}"
+            raise EngineDown(" ".join(chosen.reasons))
+        folders = await self._fetched(chosen.models)
+        try:
+            self._local = self._build(folders, chosen, chosen.device)
+        except ModelFileError as error:
+            self._state = f"failed: {error}"
+            raise EngineDown(f"{error}.") from error
+        await self._local.start()
+
+    async def unload(self) -> None:
+        """Give the memory back; `start` loads again."""
+        local, self._local, self._state = self._local, None, "unloaded"
+        if local is not None:
+            await local.close()
+            await asyncio.to_thread(_empty_caches)
+
+    async def close(self) -> None:
+        self._stop_fetching.set()
+        if self._local is not None:
+            await self._local.close()
+
+    @asynccontextmanager
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+        """See `speech.Engine`.
+
+        Raises:
+            EngineDown: while it is not loaded.
+        """
+        if self._local is None:
+            raise EngineDown(f"The Qwen3-TTS engine is {self.state}.")
+        async with self._local.speak(request) as audio:
+            yield audio
+
+    def _build(self, folders: Sequence[Path], chosen: DevicePlan, device: str) -> LocalEngine:
+        options = replace(self._options, device=device, dtype=chosen.dtype)
+        return LocalEngine(folders, options, resolve=ClonedVoices(self._clones), on_fatal=self._obituary.write)
+
+    def _configs(self) -> list[ModelConfig]:
+        """Of the configured models that are on this machine and in order."""
+        configs = []
+        for model in self._wish.models:
+            with suppress(StoreError, ModelFileError):  # `start` says what is wrong
+                if (folder := self._find(model)) is not None:
+                    configs.append(load_config(folder))
+        return configs
+
+    def _is_complete(self) -> bool:
+        return bool(self._wish.models) and len(self._configs()) == len(self._wish.models)
+
+    async def _fetched(self, models: Sequence[str]) -> list[Path]:
+        """All folders. A network that is away is waited for: the built-in voice speaks meanwhile."""
+        folders = []
+        for model in models:
+            while True:
+                try:
+                    folders.append(await self._in_daemon(model))
+                    break
+                except StoreError as error:
+                    self._state = f"waiting for {model}"
+                    pause_s = self._backoff.next_s()
+                    log.warning("%s. Trying again in %.0f s", error, pause_s)
+                    await asyncio.sleep(pause_s)
+        self._state = "loading"
+        return folders
+
+    async def _in_daemon(self, model: str) -> Path:
+        """Fetch in a daemon thread: the process must be able to end while the network hangs."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Path] = loop.create_future()
+
+        def tell(settle: Callable[[], object]) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(lambda: None if done.done() else settle())
+
+        def report(progress: Progress) -> None:
+            self._state = f"downloading {progress.fraction * 100:.0f} %"
+
+        def work() -> None:
+            try:
+                folder = self._fetch(model, report=report, stop=self._stop_fetching)
+            except Exception as error:  # noqa: BLE001  handed to whoever waits
+                failure = error
+                tell(lambda: done.set_exception(failure))
+            else:
+                tell(lambda: done.set_result(folder))
+
+        threading.Thread(target=work, name=f"fetch {model}", daemon=True).start()
+        return await done
+
+
+def _empty_caches() -> None:
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
