@@ -14,6 +14,7 @@ from . import settings_sources
 from .app import EXIT_BAD_SETTINGS, serve
 from .cli import parser
 from .errors import SettingsError, SpeechError
+from .model.files import ModelFileError
 from .ops import logs
 from .service import Wish
 from .settings import Settings, walk
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in str(error).splitlines():
             sys.stderr.write(f"wyoming-qwen3tts: {line}\n")
         return EXIT_BAD_SETTINGS
-    except SpeechError as error:
+    except (SpeechError, ModelFileError) as error:
         sys.stderr.write(f"wyoming-qwen3tts: {error}\n")
         return 1
     except OSError as error:
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(chosen: Namespace, settings: Settings) -> int:
     # Commands are imported when they are called: start to first `describe` is a promise.
     match chosen.command:
-        case "say" if chosen.raw or chosen.greedy or chosen.codes or chosen.max_frames:
+        case "say" if _is_for_the_model(chosen, settings):
             from .cli.say_model import ModelWish, say_model
 
             flags = {name: getattr(chosen, name) for name in ModelWish.__dataclass_fields__}
@@ -82,6 +83,12 @@ def _run(chosen: Namespace, settings: Settings) -> int:
             return bench(settings, chosen)
         case _:
             return _async(serve(settings))
+
+
+def _is_for_the_model(say: Namespace, settings: Settings) -> bool:
+    """Whether ``say`` needs the model itself: by a flag that only it knows, or because the settings ask for it."""
+    flags = (say.raw, say.greedy, say.codes, say.max_frames, say.instruct, say.feed)
+    return any(flags) or (settings.engine.kind == "qwen3" and bool(settings.engine.model))
 
 
 def _async(command: Coroutine[object, object, int]) -> int:

@@ -12,6 +12,7 @@ from ..errors import BadRequest
 from ..model.config import load_config
 from ..settings import Settings
 from ..voice_files import VoiceFolder, new_name
+from ..voices import QWEN_SPEAKERS
 
 
 def clone(settings: Settings, name: str, clip: str, text: str | None, *, raw: bool) -> int:
@@ -27,7 +28,9 @@ def clone(settings: Settings, name: str, clip: str, text: str | None, *, raw: bo
             "Cloning needs a Base checkpoint: --engine.model FOLDER (of Qwen3-TTS-12Hz-0.6B-Base or 1.7B-Base)"
         )
     store = VoiceFolder(settings.voices_dir)
-    taken = {voice.casefold() for voice in store.names()} | {v.name.casefold() for v in build_engine(settings).voices()}
+    taken = {voice.casefold() for voice in store.names()} | set(QWEN_SPEAKERS)
+    for voice in build_engine(settings).voices():
+        taken |= {voice.name.casefold(), voice.speaker.casefold()}
     for folder in folders:
         taken |= set(load_config(folder).talker.speakers)
     fresh = new_name(name, taken)

@@ -79,19 +79,7 @@ def build() -> _Parser:
         )
 
     command("serve", "serve Home Assistant and other Wyoming clients (this is the default)")
-    say = command("say", "speak a text into a WAV file, or aloud, without a server")
-    say.add_argument("text", help="what to say; - reads it from standard input, as it comes")
-    say.add_argument("-o", "--output", metavar="FILE", help="write a WAV file; - writes it to standard output")
-    say.add_argument("--voice", help="a voice's name; see the command voices")
-    say.add_argument("--language", help="such as de, de-DE or German; left out: told from the text")
-    say.add_argument("--seed", type=int, help="speak with another take of the same voice")
-    model = say.add_argument_group("with a Qwen3-TTS model")
-    model.add_argument("--instruct", help="how to speak, or for a VoiceDesign model who: 'a calm old man'")
-    model.add_argument("--feed", choices=("sentence", "live"), help="the text at once, or word by word")
-    model.add_argument("--raw", action="store_true", help="as one utterance, without front-end, splitting or guards")
-    model.add_argument("--greedy", action="store_true", help="take the likeliest code everywhere (for tests, not ears)")
-    model.add_argument("--codes", metavar="FILE.npy", help="write the codes, int64 [frames, 16]")
-    model.add_argument("--max-frames", type=_frames, metavar="N", help="stop after N frames of 80 ms")
+    _say_flags(command("say", "speak a text into a WAV file, or aloud, without a server"))
     clone = command("clone", "make a voice from a clip of somebody, with a Base model")
     clone.add_argument("name", help="what to call it")
     clone.add_argument("clip", help="WAV or FLAC, 3 to 15 seconds of clear speech")
@@ -104,9 +92,27 @@ def build() -> _Parser:
     spoken.add_argument("--language", help="such as de, de-DE or German; left out: told from the text")
     spoken.add_argument("--json", action="store_true", help="with language, voice and segments, as JSON")
     command("healthcheck", "exit 0 if the server answers and is ours")
-    bench = command(
-        "bench", "measure time to first audio and speed, of Wyoming servers or of the model on this machine"
-    )
+    measures = "measure time to first audio and speed, of Wyoming servers or of the model on this machine"
+    _bench_flags(command("bench", measures))
+    return parser
+
+
+def _say_flags(say: _Parser) -> None:
+    say.add_argument("text", help="what to say; - reads it from standard input, as it comes")
+    say.add_argument("-o", "--output", metavar="FILE", help="write a WAV file; - writes it to standard output")
+    say.add_argument("--voice", help="a voice's name; see the command voices")
+    say.add_argument("--language", help="such as de, de-DE or German; left out: told from the text")
+    say.add_argument("--seed", type=int, help="speak with another take of the same voice")
+    model = say.add_argument_group("with a Qwen3-TTS model")
+    model.add_argument("--instruct", help="how to speak, or for a VoiceDesign model who: 'a calm old man'")
+    model.add_argument("--feed", choices=("sentence", "live"), help="the text at once, or word by word")
+    model.add_argument("--raw", action="store_true", help="as one utterance, without front-end, splitting or guards")
+    model.add_argument("--greedy", action="store_true", help="take the likeliest code everywhere (for tests, not ears)")
+    model.add_argument("--codes", metavar="FILE.npy", help="write the codes, int64 [frames, 16]")
+    model.add_argument("--max-frames", type=_frames, metavar="N", help="stop after N frames of 80 ms")
+
+
+def _bench_flags(bench: _Parser) -> None:
     bench.add_argument(
         "--random-weights", choices=("0.6B", "1.7B"), help="measure a model of the published size, made up in memory"
     )
@@ -117,7 +123,6 @@ def build() -> _Parser:
     bench.add_argument("--streams", default="1,4", metavar="N,N", help="how many clients at once (default 1,4)")
     bench.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each text is spoken (default 5)")
     bench.add_argument("--json", action="store_true", help="as JSON")
-    return parser
 
 
 def _settings_flags(*, hidden: bool = False) -> _Parser:
@@ -142,10 +147,9 @@ def _settings_flags(*, hidden: bool = False) -> _Parser:
 
 def _frames(text: str) -> int:
     """A number of frames, from 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 1, not {text[:20]!r}")
+    return int(text)
 
 
 def _form(default: object) -> str:
