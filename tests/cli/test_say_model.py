@@ -363,7 +363,8 @@ def _lose_words(folder: Path) -> Path:
 
 
 _DAMAGES = [
-    _truncate, _pickle, _misshape, _lose_weights, _lose_codec, _truncate_codec, _lose_config, _break_config, _lose_words,
+    _truncate, _pickle, _misshape, _lose_weights, _lose_codec, _truncate_codec, _lose_config, _break_config,
+    _lose_words,
 ]  # fmt: skip
 
 

@@ -80,11 +80,7 @@ def build() -> _Parser:
 
     command("serve", "serve Home Assistant and other Wyoming clients (this is the default)")
     _say_flags(command("say", "speak a text into a WAV file, or aloud, without a server"))
-    clone = command("clone", "make a voice from a clip of somebody, with a Base model")
-    clone.add_argument("name", help="what to call it")
-    clone.add_argument("clip", help="WAV or FLAC, 3 to 15 seconds of clear speech")
-    clone.add_argument("--text", help="what is said in the clip: closer to the original, but less steady")
-    clone.add_argument("--raw", action="store_true", help="take the clip as it is: no checks, trimming or loudness")
+    _clone_flags(command("clone", "make a voice from a clip of somebody, with a Base model"))
     voices = command("voices", "list the voices")
     voices.add_argument("--json", action="store_true", help="as JSON")
     spoken = command("spoken", "show the text as it will be spoken")
@@ -110,6 +106,13 @@ def _say_flags(say: _Parser) -> None:
     model.add_argument("--greedy", action="store_true", help="take the likeliest code everywhere (for tests, not ears)")
     model.add_argument("--codes", metavar="FILE.npy", help="write the codes, int64 [frames, 16]")
     model.add_argument("--max-frames", type=_frames, metavar="N", help="stop after N frames of 80 ms")
+
+
+def _clone_flags(clone: _Parser) -> None:
+    clone.add_argument("name", help="what to call it")
+    clone.add_argument("clip", help="WAV or FLAC, 3 to 15 seconds of clear speech")
+    clone.add_argument("--text", help="what is said in the clip: closer to the original, but less steady")
+    clone.add_argument("--raw", action="store_true", help="take the clip as it is: no checks, trimming or loudness")
 
 
 def _bench_flags(bench: _Parser) -> None:
