@@ -14,6 +14,7 @@ from . import settings_sources
 from .app import EXIT_BAD_SETTINGS, serve
 from .cli import parser
 from .errors import SettingsError, SpeechError
+from .model.files import ModelFileError
 from .ops import logs
 from .service import Wish
 from .settings import Settings, walk
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in str(error).splitlines():
             sys.stderr.write(f"wyoming-qwen3tts: {line}\n")
         return EXIT_BAD_SETTINGS
-    except SpeechError as error:
+    except (SpeechError, ModelFileError) as error:
         sys.stderr.write(f"wyoming-qwen3tts: {error}\n")
         return 1
     except OSError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from .text.language import LANGUAGES
 
 VOICES_MAX = 200
 _FORMAT = "wyoming-qwen3tts voice 1"
+_NAME_BYTES_MAX = 200  # file systems end at 255
 _FILE_BYTES_MAX = 1 << 20  # a minute of codes is 96 kB
 
 
@@ -45,8 +47,15 @@ class VoiceFolder:
         """All voices, sorted; files that cannot be one, and links out of the folder, are left out."""
         if not self._folder.is_dir():
             return []
-        files = sorted(self._folder.glob("*.safetensors"))[:VOICES_MAX]
-        return [VoiceName(path.stem) for path in files if path.is_file() and not path.is_symlink()]
+        files = sorted(self._folder.glob("*.safetensors"))
+        return [VoiceName(path.stem) for path in files if _is_voice_file(path)][:VOICES_MAX]
+
+    def find(self, name: str) -> VoiceName | None:
+        """The voice that is meant by ``name``: exactly it, or it in another case. None if there is none."""
+        names = self.names()
+        wanted = unicodedata.normalize("NFKC", name).strip()
+        near = (voice for voice in names if voice.casefold() == wanted.casefold())
+        return next((voice for voice in names if voice == wanted), next(near, None))
 
     def read(self, name: str) -> ClonedVoice:
         """The voice called ``name``.
@@ -58,7 +67,7 @@ class VoiceFolder:
         from safetensors import SafetensorError, safe_open  # only the qwen3 extra has it
 
         path = self._path(VoiceName.parse(name))
-        if not path.is_file():
+        if not _is_voice_file(path):
             raise UnknownVoice(f"There is no cloned voice called {name[:64]!r}.")
         if path.stat().st_size > _FILE_BYTES_MAX:
             raise BadRequest(f"{path} is too large to be a voice; clone it again.")
@@ -68,11 +77,12 @@ class VoiceFolder:
                 keys = set(file.keys())
                 vector = file.get_tensor("vector")
                 codes = file.get_tensor("codes") if "codes" in keys else None
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, OSError, TypeError) as error:  # TypeError: a number type that numpy has not
             raise BadRequest(f"{path} is damaged ({str(error)[:80]}); clone it again.") from None
-        if about.get("format") != _FORMAT or vector.ndim != 1 or not np.isfinite(vector).all():
-            raise BadRequest(f"{path} is no voice of ours; clone it again.")
         text = about.get("text") if codes is not None else None
+        is_ours = about.get("format") == _FORMAT and (codes is None) == (text is None)
+        if not is_ours or not _is_vector(vector) or not (codes is None or _are_codes(codes)):
+            raise BadRequest(f"{path} is no voice of ours; clone it again.")
         return ClonedVoice(VoiceName(path.stem), vector, codes, text, about.get("model", "?"))
 
     def stamp(self, name: str) -> int:
@@ -101,27 +111,58 @@ class VoiceFolder:
             tensors["codes"] = voice.codes.astype(np.int64)
             about["text"] = voice.text or ""
         self._folder.mkdir(parents=True, exist_ok=True)
-        unfinished = self._folder / f".{voice.name}.{os.getpid()}"
-        with unfinished.open("wb") as file:
-            file.write(save(tensors, about))
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(path)
+        _write_whole(path, save(tensors, about))
         return path
 
     def _path(self, name: VoiceName) -> Path:
         return self._folder / f"{name}.safetensors"
 
 
+def _is_voice_file(path: Path) -> bool:
+    """A file that could be a voice. A link could lead anywhere."""
+    try:
+        return VoiceName.parse(path.stem) == path.stem and path.is_file() and not path.is_symlink()
+    except (UnknownVoice, OSError):  # OSError: longer than a file's name can be
+        return False
+
+
+def _is_vector(vector: npt.NDArray[np.generic]) -> bool:
+    return vector.ndim == 1 and vector.dtype == np.float32 and bool(np.isfinite(vector).all())
+
+
+def _are_codes(codes: npt.NDArray[np.generic]) -> bool:
+    return codes.ndim == 2 and codes.dtype == np.int64 and codes.size > 0
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """The file appears whole or not at all, also when the disk is full or the power fails."""
+    unfinished = path.with_name(f".{path.stem}.{os.getpid()}")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
 def new_name(raw: str, taken: set[str]) -> VoiceName:
     """A name that a new clone may have.
 
     Raises:
-        BadRequest: if it is taken, or ends like the voices that are one a language.
+        BadRequest: if it is no name, is taken, or ends like the voices that are one a language.
     """
-    name = VoiceName.parse(raw)
+    try:
+        name = VoiceName.parse(raw)
+    except UnknownVoice:
+        rule = "a name has 1 to 64 letters, digits, spaces, _ or -"
+        raise BadRequest(f"A voice cannot be called {raw[:64]!r}: {rule}.") from None
+    if len(name.encode()) > _NAME_BYTES_MAX:
+        raise BadRequest(f"The name {name!r} is too long for a file; choose a shorter one.")
     if name.casefold() in taken:
         raise BadRequest(f"There is a voice called {name!r} already. Choose another name.")
-    if name.rpartition("-")[2].casefold() in LANGUAGES:
-        raise BadRequest(f"A cloned voice speaks every language; its name may not end in -{name.rpartition('-')[2]}.")
+    _, dash, language = name.rpartition("-")
+    if dash and language.casefold() in LANGUAGES:
+        raise BadRequest(f"A cloned voice speaks every language; its name may not end in -{language}.")
     return name

@@ -50,10 +50,11 @@ def _model(settings: Settings, size: str | None, streams: list[int], chosen: Nam
 
     from .bench_model import bench_model
     from .download import fetched
+    from .say_model import model_device
 
-    device = settings.engine.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if chosen.frames < 2:
+        raise BadRequest("--frames starts at 2: the first frame is the time to first audio, the others the speed.")
+    device = model_device(settings)
     dtype = torch.float32 if settings.engine.dtype == "float32" else torch.bfloat16
     source = size or next(fetched(settings, settings.engine.model))
     return bench_model(source, streams=streams, frames=chosen.frames, rounds=chosen.rounds, device=device, dtype=dtype)

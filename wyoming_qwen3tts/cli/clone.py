@@ -11,6 +11,7 @@ from ..engine import clone as cloning
 from ..errors import BadRequest
 from ..model.config import load_config
 from ..settings import Settings
+from ..speakers import QWEN_SPEAKERS
 from ..voice_files import VoiceFolder, new_name
 from .download import fetched
 
@@ -28,7 +29,9 @@ def clone(settings: Settings, name: str, clip: str, text: str | None, *, raw: bo
             "Cloning needs a Base checkpoint: --engine.model Qwen/Qwen3-TTS-12Hz-0.6B-Base (or 1.7B-Base, or a folder)"
         )
     store = VoiceFolder(settings.voices_dir)
-    taken = {voice.casefold() for voice in store.names()} | {v.name.casefold() for v in build_engine(settings).voices()}
+    taken = {voice.casefold() for voice in store.names()} | set(QWEN_SPEAKERS)
+    for voice in build_engine(settings).voices():
+        taken |= {voice.name.casefold(), voice.speaker.casefold()}
     for folder in folders:
         taken |= set(load_config(folder).talker.speakers)
     fresh = new_name(name, taken)

@@ -175,10 +175,9 @@ def _settings_flags(*, hidden: bool = False) -> _Parser:
 
 def _frames(text: str) -> int:
     """A number of frames, from 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 1, not {text[:20]!r}")
+    return int(text)
 
 
 def _form(default: object) -> str:

@@ -4,7 +4,7 @@ with."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def say_model(settings: Settings, text: str, output: str | None, wish: ModelWish
     if text == "-":
         text = sys.stdin.read()
     choice = choose(settings, wish)
-    solo = Solo.open(choice.folder, _device(settings), _dtype(settings, wish))
+    solo = Solo.open(choice.folder, model_device(settings), _dtype(settings, wish))
     frames = list(_frames(solo, text, choice, wish, settings))
     if wish.codes is not None:
         with Path(wish.codes).open("wb") as file:
@@ -81,6 +81,8 @@ def _frames(solo: Solo, text: str, choice: _Choice, wish: ModelWish, settings: S
     layout: Layout = "live" if (wish.feed or settings.engine.feed) == "live" else "sentence"
     left = wish.max_frames
     for segment, language in _utterances(text, choice, wish, settings):
+        if left == 0:
+            return
         manner = Manner(language, wish.instruct, layout, wish.greedy, wish.seed or 0, left)
         try:
             for codes, pcm in solo.speak(segment, choice.voice, manner):
@@ -98,6 +100,8 @@ def _utterances(text: str, choice: _Choice, wish: ModelWish, settings: Settings)
         yield text, choice.language
         return
     code = normalize_tag(choice.language)
+    if choice.language and code is None:
+        raise BadRequest(f"No voice speaks {choice.language[:20]!r}. Languages: {', '.join(LANGUAGES)}.")
     front_end = FrontEnd(language=code, fallback=settings.voices.language)
     for segment in front_end.add(text) + front_end.close():
         yield segment.text, LANGUAGES[segment.language].model_name
@@ -119,9 +123,11 @@ def choose(settings: Settings, wish: ModelWish) -> _Choice:
             return _Choice(folder, Voice(speaker), language or (LANGUAGES[code].model_name if code else None))
     base = next((folder for folder, config in configs.items() if config.type == "base"), None)
     cloned = VoiceFolder(settings.voices_dir)
-    if base is not None:
-        return _Choice(base, model_voice(cloned.read(wish.voice)), language)
-    raise UnknownVoice(f"No voice is called {wish.voice[:64]!r}. There are: {_who(configs)}.")
+    if base is not None and (name := cloned.find(wish.voice)) is not None:
+        return _Choice(base, model_voice(cloned.read(name)), language)
+    known = [name for config in configs.values() for name in sorted(config.talker.speakers)]
+    known += cloned.names() if base is not None else []
+    raise UnknownVoice(_nobody(wish.voice, known))
 
 
 def _unnamed(configs: dict[Path, ModelConfig], wish: ModelWish, language: str | None) -> _Choice:
@@ -155,11 +161,23 @@ def _model_language(tag: str | None) -> str | None:
     return LANGUAGES[code].model_name if code else tag  # what the model alone knows, it may be asked for
 
 
-def _who(configs: dict[Path, ModelConfig]) -> str:
-    return ", ".join(name for config in configs.values() for name in sorted(config.talker.speakers)) or "none"
+def _nobody(name: str, others: Sequence[str]) -> str:
+    if others:
+        return f"No voice is called {name[:64]!r}. There are: {', '.join(others)}."
+    return (
+        f"No voice is called {name[:64]!r}: these models have no speakers of their own. Leave --voice out for a "
+        "VoiceDesign model and describe one with --instruct; make one with the command clone for a Base model."
+    )
 
 
-def _device(settings: Settings) -> str:
+def model_device(settings: Settings) -> str:
+    """Where the model runs.
+
+    Raises:
+        BadRequest: if that is a graphics card which is not there.
+    """
+    if settings.engine.device == "cuda" and not torch.cuda.is_available():
+        raise BadRequest("torch finds no CUDA card here. Leave --engine.device out, or write --engine.device cpu")
     if settings.engine.device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return settings.engine.device

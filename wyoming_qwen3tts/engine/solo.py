@@ -61,11 +61,13 @@ class Solo:
         """Speak ``text`` as one utterance.
 
         Raises:
-            ValueError: for an unknown speaker or language, or a voice of another kind than the checkpoint's.
+            ValueError: for an unknown speaker or language, a voice of another kind than the checkpoint's, or a text
+                that is too long.
         """
         prompt = self._prompt(text, voice, manner)
         sampling = Sampling.from_defaults(self.config.sampling, greedy=manner.greedy)
-        frames = self._most_frames(prompt) if manner.max_frames is None else manner.max_frames
+        most = self._most_frames(prompt)
+        frames = most if manner.max_frames is None else min(most, manner.max_frames)
         state = self._primed(voice)
         for codes in generate_codes(self._checkpoint.model, prompt, sampling, manner.seed, frames):
             with torch.inference_mode():
@@ -85,9 +87,10 @@ class Solo:
         stack = self.config.talker.stack
         element = torch.finfo(self._checkpoint.model.dtype).bits // 8
         position_bytes = 2 * stack.layers * stack.kv_heads * stack.head_dim * element
-        return min(
-            official_frames(self.config.sampling.max_new_tokens), CACHE_BYTES_MAX // position_bytes - prompt.length
-        )
+        room = CACHE_BYTES_MAX // position_bytes - prompt.length
+        if room < 1:
+            raise ValueError("The text is too long for one utterance; leave --raw out, and it is spoken by sentence")
+        return min(official_frames(self.config.sampling.max_new_tokens), room)
 
     def _primed(self, voice: Voice) -> tuple[Tensor, ...]:
         """The codec's state at the start: new, or for an in-context clone as its reference leaves it."""
