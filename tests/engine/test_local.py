@@ -31,7 +31,7 @@ from wyoming_qwen3tts.model.config import ModelType
 from wyoming_qwen3tts.model.generate import generate_codes
 from wyoming_qwen3tts.model.prompt import Voice as PromptVoice
 from wyoming_qwen3tts.model.sampling import Sampling
-from wyoming_qwen3tts.speech import FORMAT, Feed, Segment, TextStream, Voice
+from wyoming_qwen3tts.speech import FORMAT, Feed, Segment, TextStream, Voice, VoiceName
 
 from .studio import LONG, Codes, Studio, StudioRunner, after, by_text, never, stream, studio, write
 
@@ -158,10 +158,9 @@ async def test_described_and_cloned_voices_are_whatever_the_voice_store_says(
     async with studio(tiny_folders[kind], resolve=lambda voice: found[voice.speaker]) as room:
         sounds = {}
         for name in names:
-            voice = Voice("x", "X", ("en",), "qwen3", name)  # type: ignore[arg-type]
-            room.voice = lambda _="", voice=voice: voice  # type: ignore[method-assign]
-            sounds[name] = await room.say(LINE, instruct="a warm voice", feed="live")
-            again = await room.say(LINE, instruct="a warm voice", feed="live")
+            voice = Voice(VoiceName("x"), "X", ("en",), "qwen3", name)
+            sounds[name] = await room.say(LINE, voice, instruct="a warm voice", feed="live")
+            again = await room.say(LINE, voice, instruct="a warm voice", feed="live")
             assert again == sounds[name]  # the primed state of a reference is a copy each time
         assert len(set(sounds.values())) == len(names)
         assert {u.layout for u in room.runner.codes if u.voice.speaker == "in-context"} <= {"sentence"}
