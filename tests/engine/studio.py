@@ -93,11 +93,13 @@ class Studio:
     def voice(self, name: str = "ryan-en") -> Voice:
         return next(voice for voice in self.engine.voices() if voice.name == name)
 
-    def request(self, text: TextStream | str | Sequence[str], voice: str = "ryan-en", **kwargs: Any) -> SpeechRequest:
-        chosen = self.voice(voice)
+    def request(
+        self, text: TextStream | str | Sequence[str], voice: str | Voice = "ryan-en", **kwargs: Any
+    ) -> SpeechRequest:
+        chosen = self.voice(voice) if isinstance(voice, str) else voice
         return SpeechRequest(segments(text, chosen.language), chosen, **kwargs)
 
-    async def say(self, text: TextStream | str | Sequence[str], voice: str = "ryan-en", **kwargs: Any) -> bytes:
+    async def say(self, text: TextStream | str | Sequence[str], voice: str | Voice = "ryan-en", **kwargs: Any) -> bytes:
         async with self.engine.speak(self.request(text, voice, **kwargs)) as audio:
             return b"".join([pcm async for pcm in audio])
 

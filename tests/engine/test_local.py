@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from wyoming_qwen3tts.model.config import ModelType
 from wyoming_qwen3tts.model.generate import generate_codes
 from wyoming_qwen3tts.model.prompt import Voice as PromptVoice
 from wyoming_qwen3tts.model.sampling import Sampling
-from wyoming_qwen3tts.speech import FORMAT, Feed, Segment, TextStream, Voice
+from wyoming_qwen3tts.speech import FORMAT, Feed, Segment, SpeechRequest, TextStream, Voice, VoiceName
 
 from .studio import LONG, Codes, Studio, StudioRunner, after, by_text, never, stream, studio, write
 
@@ -158,10 +159,9 @@ async def test_described_and_cloned_voices_are_whatever_the_voice_store_says(
     async with studio(tiny_folders[kind], resolve=lambda voice: found[voice.speaker]) as room:
         sounds = {}
         for name in names:
-            voice = Voice("x", "X", ("en",), "qwen3", name)  # type: ignore[arg-type]
-            room.voice = lambda _="", voice=voice: voice  # type: ignore[method-assign, misc]
-            sounds[name] = await room.say(LINE, instruct="a warm voice", feed="live")
-            again = await room.say(LINE, instruct="a warm voice", feed="live")
+            voice = Voice(VoiceName("x"), "X", ("en",), "qwen3", name)
+            sounds[name] = await room.say(LINE, voice, instruct="a warm voice", feed="live")
+            again = await room.say(LINE, voice, instruct="a warm voice", feed="live")
             assert again == sounds[name]  # the primed state of a reference is a copy each time
         assert len(set(sounds.values())) == len(names)
         assert {u.layout for u in room.runner.codes if u.voice.speaker == "in-context"} <= {"sentence"}
@@ -421,6 +421,57 @@ async def test_out_of_memory_in_a_frame_drops_the_newest_and_nobody_else(folder:
             heard += [pcm async for pcm in stream_]
 
         assert np.abs(from_pcm(b"".join(heard)) - from_pcm(expected)).max() < 0.001
+
+
+async def test_out_of_memory_in_the_codec_ends_whom_it_hit_and_the_next_is_spoken(folder: Path) -> None:
+    def full(runner: StudioRunner, what: str, chunks: Any) -> None:
+        if what == "sound" and any(utterance.voice.speaker == "vivian" for utterance, _ in chunks):
+            raise OutOfMemory("full")
+
+    async with studio(folder, sabotage=full) as room:
+        with pytest.raises(OutOfMemory):
+            await room.say(LINE, "vivian-en")
+
+        assert await room.say(LINE)
+        assert room.engine.busy_slots == 0
+
+
+async def test_a_sentence_that_leaves_no_room_for_speech_is_refused(folder: Path) -> None:
+    async with studio(folder) as room:
+        with pytest.raises(EngineError, match="too long"):
+            await room.say("unpronounceable " * 40)
+
+        assert await room.say(LINE)
+
+
+async def test_a_text_source_that_breaks_ends_its_reply_only(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def breaks() -> AsyncIterator[Segment]:
+        yield Segment(LINE, "en")
+        raise KeyError("a bug")
+
+    async with studio(folder) as room:
+        request = SpeechRequest(breaks(), room.voice())
+        with pytest.raises(EngineError, match="could not be read"):
+            async with room.engine.speak(request) as audio:
+                assert [pcm async for pcm in audio]
+
+        assert "a bug" in caplog.text
+        assert await room.say(LINE)
+
+
+async def test_replies_in_slots_that_are_not_neighbours_say_what_they_say_alone(folder: Path) -> None:
+    """The one between has left; its row rides along and moves nothing."""
+    async with studio(folder, slots=3, mailbox_frames=200) as room:
+        alone = [(await codes_of(room, text))[text] for text in (LINE, LONG)]
+        room.runner.codes.clear()
+        async with room.engine.speak(room.request("Somebody else " * 5, "vivian-en")) as audio:
+            first = asyncio.create_task(room.say(LINE))
+            await anext(aiter(audio))
+            long = asyncio.create_task(room.say(LONG))
+            await until(lambda: room.engine.busy_slots == 3)
+
+        await asyncio.gather(first, long)
+        assert [room.runner.spoken()[text] for text in (LINE, LONG)] == alone
 
 
 async def test_torchs_own_errors_are_told_apart(folder: Path) -> None:

@@ -18,6 +18,7 @@ from wyoming_qwen3tts.model.sampling import (
     rule_scores,
     suppressed_ids,
 )
+from wyoming_qwen3tts.model.weights import Checkpoint
 
 CONFIG = published_config("0.6B")
 EOS = CONFIG.talker.ids.eos
@@ -158,3 +159,18 @@ def test_random_numbers_are_those_of_splitmix_on_every_machine_and_version(seed:
 
     expected = [-math.log(-math.log((bit + 0.5) / 2**23)) for bit in bits]
     torch.testing.assert_close(noise, torch.tensor(expected), atol=1e-5, rtol=1e-5)
+
+
+def test_a_bias_on_eos_forbids_it_or_pushes_it_and_is_gone_with_the_utterance(tiny: Checkpoint) -> None:
+    config = tiny.config.talker
+    state = init_sampler(3, config, torch.device("cpu"))
+    state.frames.fill_(5)
+    state.eos_bias.copy_(torch.tensor([0.0, float("-inf"), 2.5]))
+    scores = torch.zeros(3, config.stack.vocab_size)
+
+    ruled = rule_scores(scores, state, suppressed_ids(config, torch.device("cpu")), config.ids.eos, 1.05)
+    state.restart(2, 0)
+
+    assert ruled[:, config.ids.eos].tolist() == [0.0, float("-inf"), 2.5]
+    assert torch.equal(ruled[0, :10], ruled[1, :10])
+    assert state.eos_bias[2] == 0.0

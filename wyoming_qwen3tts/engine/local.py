@@ -51,7 +51,8 @@ class LocalEngine:
 
     ``resolve`` tells how a voice sounds, on the engine thread: a speaker of the checkpoint by default, a clone or a
     described voice where the voice store knows one. It should return the same object for the same voice, since what was
-    computed for it is kept by that. ``on_fatal`` is told once that only a new process can help (exit 70).
+    computed for it is kept by that. ``on_fatal`` is told once, on the event loop, that only a new process can help
+    (exit 70).
     """
 
     name = "qwen3"
@@ -111,7 +112,7 @@ class LocalEngine:
         """See `speech.Engine`. Requests made while it loads wait for it.
 
         Raises:
-            EngineDown: at once, if it has failed or was never started.
+            EngineDown: at once, if it has failed or was closed.
         """
         if self.state.startswith("failed") or self.state == "closed":
             raise EngineDown(f"The engine is {self.state}.")

@@ -26,7 +26,8 @@ class Worker:
     """Owns the thread. ``load`` reads the models there, once; ``build`` makes a core with fresh state from them.
 
     The engine thread writes ``state``, ``counters`` and ``turn_began_at``; everybody reads them. On that thread
-    ``changed`` is called when the state is ready or failed, and ``fatal`` when it has given up for good.
+    ``changed`` is called when the state is ready or failed, and ``fatal`` when an engine that has been ready is broken
+    for good. One that never was (no memory, a damaged file) only fails: a new process would fare no better.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="qwen3-engine", daemon=True)
         self._core: EngineCore | None = None
         self._failures: deque[float] = deque(maxlen=RESTARTS + 1)
+        self._was_ready = False
         self._has_ended = False  # nothing will be obeyed any more
         self.state = "loading 0 %"
         self.counters = Counters()
@@ -101,7 +103,7 @@ class Worker:
         self._has_ended = True
         self._refuse_commands()
         self._changed()
-        if error is not None:
+        if error is not None and (self._was_ready or isinstance(error, DeviceLost)):
             self._fatal(error)
 
     def _progress(self, share: float) -> None:
@@ -112,7 +114,7 @@ class Worker:
         core: EngineCore | None = None
         try:
             core = self._core = self._build(models, self.counters)
-            self.state = "ready"
+            self.state, self._was_ready = "ready", True
             self._changed()
             self._loop(core)
             error = None
@@ -144,7 +146,9 @@ class Worker:
             self.turn_began_at = None
 
     def _may_restart(self, error: BaseException) -> bool:
-        if isinstance(error, DeviceLost):  # a poisoned context fails every call from now on (antirez/ds4#759)
+        if (
+            isinstance(error, DeviceLost) or not self._was_ready
+        ):  # a poisoned context fails every call from now on (antirez/ds4#759)
             return False
         self._failures.append(self._now())
         return len(self._failures) <= RESTARTS or self._failures[-1] - self._failures[0] > RESTARTS_S
