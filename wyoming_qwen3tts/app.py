@@ -28,6 +28,7 @@ from .service import SpeechService
 from .settings import Address, Settings
 from .speech import Cloning, Engine, Unloadable
 from .store import LARGE, SMALL, Store
+from .text.lexicon import LexiconFolder
 from .voice_files import VoiceFolder
 from .voices import VoiceCatalog
 from .wyoming_server.client import connect
@@ -124,6 +125,7 @@ async def speech_service(settings: Settings, engine: Engine | None = None) -> As
         settings.limits,
         slots=settings.engine.slots,
         fallback_language=settings.voices.language,
+        lexicon=LexiconFolder(settings.lexicon_dir),
     )
     try:
         yield service

@@ -16,6 +16,7 @@ from .settings import Limits
 from .speech import FORMAT, Attributed, Engine, Feed, SpeechRequest, TextStream, Voice
 from .text import detect
 from .text.front_end import FrontEnd
+from .text.lexicon import EMPTY, Lexicon, LexiconFolder
 from .text.reader import SegmentReader
 from .voices import VoiceCatalog
 
@@ -70,11 +71,13 @@ class SpeechService:
         *,
         slots: int,
         fallback_language: str = "en",
+        lexicon: LexiconFolder | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine, self.catalog, self._limits = engine, catalog, limits
         self._places = slots + limits.queue
         self._fallback_language, self._clock = fallback_language, clock
+        self._lexicon_folder, self._lexicon = lexicon, EMPTY
         self._can_tell_languages = asyncio.Event()
         self._loading: asyncio.Future[tuple[None, None]] | None = None
         self.active = 0  # replies being spoken or waiting
@@ -186,7 +189,21 @@ class SpeechService:
             log.debug("%s: text %s", wish.door, quoted(piece))
 
         language = voice.language if voice else None
-        return SegmentReader(text, FrontEnd(language=language, fallback=self._fallback_language, ssml=wish.ssml), heard)
+        front_end = FrontEnd(
+            language=language, fallback=self._fallback_language, lexicon=self._current_lexicon(), ssml=wish.ssml
+        )
+        return SegmentReader(text, front_end, heard)
+
+    def _current_lexicon(self) -> Lexicon:
+        """The home's own pronunciations as they are now; what is wrong with the files is logged once a change."""
+        if self._lexicon_folder is None:
+            return EMPTY
+        lexicon = self._lexicon_folder.current()
+        if lexicon is not self._lexicon:
+            self._lexicon = lexicon
+            for error in lexicon.errors:
+                log.warning("lexicon: %s", error)
+        return lexicon
 
 
 class _Place:

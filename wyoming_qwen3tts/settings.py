@@ -214,6 +214,11 @@ class Settings(Section):
         """Cloned voices."""
         return self.data_dir / "voices"
 
+    @property
+    def lexicon_dir(self) -> Path:
+        """How words are said here: ``de.txt``, ``en.txt``, ..., and ``all.txt``; a line is ``word = respelling``."""
+        return self.data_dir / "lexicon"
+
 
 def walk(model: type[BaseModel] = Settings, prefix: str = "") -> list[tuple[str, Any]]:
     """Every setting as ``(dotted name, pydantic field)``, in the order of this file."""

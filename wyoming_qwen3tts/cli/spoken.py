@@ -9,6 +9,7 @@ from typing import Any
 from ..app import build_engine, catalog_of
 from ..errors import BadRequest, SpeechError
 from ..settings import Settings
+from ..text.lexicon import LexiconFolder
 from ..text.spoken import explain
 from ..voices import VoiceCatalog
 
@@ -16,15 +17,14 @@ from ..voices import VoiceCatalog
 def spoken(settings: Settings, text: str, language: str | None, *, as_json: bool) -> int:
     """Print it. With ``-``: one JSON object a line in, one out, errors included."""
     catalog = catalog_of(build_engine(settings))
-    fallback = settings.voices.language
     if text != "-":
-        answer = _explained(catalog, text, language, fallback)
+        answer = _explained(catalog, text, language, settings)
         sys.stdout.write((json.dumps(answer, ensure_ascii=False) if as_json else answer["spoken"]) + "\n")
         return 0
     for line in sys.stdin:
         try:
             pieces, wanted = _parse(line)
-            answer = _explained(catalog, pieces, wanted or language, fallback)
+            answer = _explained(catalog, pieces, wanted or language, settings)
         except SpeechError as error:
             answer = {"error": str(error)}
         sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
@@ -32,9 +32,12 @@ def spoken(settings: Settings, text: str, language: str | None, *, as_json: bool
     return 0
 
 
-def _explained(catalog: VoiceCatalog, text: str | list[str], language: str | None, fallback: str) -> dict[str, Any]:
+def _explained(
+    catalog: VoiceCatalog, text: str | list[str], language: str | None, settings: Settings
+) -> dict[str, Any]:
     voice = catalog.find(None, language)  # says which languages there are if this is none of them
-    answer = explain(text, voice.language if voice else None, fallback=fallback)
+    lexicon = LexiconFolder(settings.lexicon_dir).current()
+    answer = explain(text, voice.language if voice else None, fallback=settings.voices.language, lexicon=lexicon)
     return answer | {"voice": catalog.for_language(answer["language"]).name}
 
 
