@@ -11,6 +11,7 @@ SpeechError
 └── EngineError           our fault
     ├── OutOfMemory       this request did not fit; the engine goes on
     ├── EngineDown        the engine is loading, restarting, or gone
+    │   └── DeviceLost    the device computes nothing any more; only a new process can help
     └── StoreError        a model's files are not here and could not be fetched
 
 SettingsError             the start is refused; not a SpeechError, as no request is to blame
@@ -63,6 +64,10 @@ class OutOfMemory(EngineError):
 
 class EngineDown(EngineError):
     code, http_status, retry_after_s = "engine-down", 503, 5
+
+
+class DeviceLost(EngineDown):
+    """The device computes nothing any more, not even a retry; only a new process can (P8)."""
 
 
 class StoreError(EngineError):

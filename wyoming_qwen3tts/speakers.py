@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+BUILTIN = "builtin"
 #: The nine speakers of Qwen3-TTS-CustomVoice, each with the languages it was born to (from the model card). A home's
 #: configuration may name them while no GPU is there to speak as them.
 QWEN_SPEAKERS: dict[str, tuple[str, ...]] = {

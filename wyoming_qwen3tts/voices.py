@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from .errors import UnknownVoice
-from .speakers import MAPPED, NAMES, QWEN_SPEAKERS
+from .speakers import BUILTIN, MAPPED, NAMES, QWEN_SPEAKERS
 from .speech import Voice, VoiceName
 from .text.language import LANGUAGES, normalize_tag
 
 log = logging.getLogger(__name__)
-
-BUILTIN = "builtin"
 
 
 class VoiceCatalog:

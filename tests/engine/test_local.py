@@ -22,12 +22,11 @@ from hypothesis import strategies as st
 
 from tests.harness import until
 from wyoming_qwen3tts.audio.pcm import from_pcm
-from wyoming_qwen3tts.engine.core import DeviceLost
 from wyoming_qwen3tts.engine.feed import FeedRules
 from wyoming_qwen3tts.engine.guards import GuardLimits
 from wyoming_qwen3tts.engine.local import LocalEngine
 from wyoming_qwen3tts.engine.scheduler import Utterance
-from wyoming_qwen3tts.errors import Busy, EngineDown, EngineError, OutOfMemory, SpeechError, TextStalled
+from wyoming_qwen3tts.errors import Busy, DeviceLost, EngineDown, EngineError, OutOfMemory, SpeechError, TextStalled
 from wyoming_qwen3tts.model.config import ModelType
 from wyoming_qwen3tts.model.generate import generate_codes
 from wyoming_qwen3tts.model.prompt import Voice as PromptVoice

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from tests.harness import until
-from wyoming_qwen3tts.engine.core import Counters, DeviceLost, End, EngineCore, Say
+from wyoming_qwen3tts.engine.core import Counters, End, EngineCore, Say
 from wyoming_qwen3tts.engine.scheduler import Reply, Scheduler, Utterance
 from wyoming_qwen3tts.engine.worker import Progress, Worker
-from wyoming_qwen3tts.errors import EngineDown
+from wyoming_qwen3tts.errors import DeviceLost, EngineDown
 
 from .test_scheduler import VOICE, Ear
 

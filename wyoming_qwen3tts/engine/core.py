@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..audio.pcm import Samples, to_pcm
-from ..errors import Busy, EngineDown, EngineError, OutOfMemory, SpeechError, UnknownVoice
+from ..errors import Busy, DeviceLost, EngineError, OutOfMemory, SpeechError, UnknownVoice
 from ..speech import FORMAT, Voice
 from .chunking import ChunkPolicy
 from .guards import Guard, GuardLimits
@@ -33,10 +33,6 @@ TAIL_S = 0.15  # players cut the end of what they play (home-assistant/core#1503
 ATTEMPTS = 2
 _NEW_SEED = 0x9E3779B9  # what the second attempt adds to the seed
 _NEVER = float("-inf")
-
-
-class DeviceLost(EngineDown):
-    """The device computes nothing any more, not even a retry; only a new process can (P8)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..audio.pcm import Samples
-from ..errors import EngineError, OutOfMemory
+from ..errors import DeviceLost, EngineError, OutOfMemory
 from ..model.codec import CodecDecoder
 from ..model.language_model import FrameState
 from ..model.layers import KvCache
@@ -25,7 +25,6 @@ from ..model.streaming import State, restart_stream, restore_stream, snapshot_st
 from ..model.tokenizer import TokenStream
 from ..model.weights import Checkpoint
 from ..text.language import LANGUAGES
-from .core import DeviceLost
 from .scheduler import Utterance
 
 POSITIONS = 1024  # of a slot: a long instruction, a 10 s reference and 60 s of speech

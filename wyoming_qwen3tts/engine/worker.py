@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
-from ..errors import EngineDown
-from .core import Command, Counters, DeviceLost, EngineCore, Say
+from ..errors import DeviceLost, EngineDown
+from .core import Command, Counters, EngineCore, Say
 
 log = logging.getLogger(__name__)
 

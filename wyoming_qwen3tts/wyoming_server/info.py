@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from wyoming.info import Attribution, Info, TtsProgram, TtsVoice
 
 from .. import __version__
+from ..speakers import BUILTIN
 from ..speech import Voice
 from ..text.language import LANGUAGES
 
 #: Home Assistant's unique id is made of it: it never changes.
 PROGRAM = "qwen3-tts"
 _PROJECT = Attribution("wyoming-qwen3tts", "https://github.com/wyoming-qwen3tts/wyoming-qwen3tts")
+_QWEN = Attribution("Qwen3-TTS, Alibaba (Apache-2.0)", "https://github.com/QwenLM/Qwen3-TTS")
 _BUILTIN = Attribution("hibari-tts (Apache-2.0) and espeak-ng (GPL-3.0)", "https://github.com/espeak-ng/espeak-ng")
 
 
@@ -37,7 +39,7 @@ def _voice(voice: Voice) -> TtsVoice:
     return TtsVoice(
         name=voice.name,
         description=voice.label,
-        attribution=_BUILTIN,
+        attribution=_BUILTIN if voice.speaker == BUILTIN else _QWEN,
         installed=True,
         version=__version__,
         # Home Assistant refuses a tag that is not here, letter for letter (home-assistant/core#134067), so the
