@@ -72,23 +72,26 @@ def integrated_lufs(samples: Samples, rate: int) -> float:
     return float(-0.691 + 10 * np.log10(power[-0.691 + 10 * np.log10(power) > gate].mean()))
 
 
-def _interpolator() -> list[npt.NDArray[np.float32]]:
-    """The three phases between two samples, 12 taps each: a windowed sinc, as in BS.1770-4 annex 2."""
-    taps = np.arange(-6, 6)
-    return [
-        (np.sinc(taps + 1 - phase / _OVERSAMPLE) * np.kaiser(14, 5.0)[1:-1]).astype(np.float32)[::-1]
-        for phase in range(1, _OVERSAMPLE)
-    ]
+def _interpolator() -> npt.NDArray[np.float32]:
+    """``[12, 3]``: the three phases between two samples, a windowed sinc of 12 taps, as in BS.1770-4 annex 2."""
+    taps, window = np.arange(-6, 6), np.kaiser(14, 5.0)[1:-1]
+    phases = [np.sinc(taps + 1 - phase / _OVERSAMPLE) * window for phase in range(1, _OVERSAMPLE)]
+    return np.stack(phases, axis=1).astype(np.float32)
 
 
-_PHASES = _interpolator()
+_TAPS = _interpolator()
 
 
-def _true_peaks(samples: Samples) -> Samples:
-    """``[n] -> [n]``: the greatest magnitude on the way from each sample to the next, four times oversampled."""
+def _true_peaks(samples: Samples, above: float = 0.0) -> Samples:
+    """``[n] -> [n]``: the greatest magnitude around each sample, four times oversampled.
+
+    Between samples it only looks where a peak ``above`` that level could be, as two neighbours hide at most 6 dB between
+    them: on the way to the first audio that saves 8 ms of 13.
+    """
     peaks = np.abs(samples)
-    for phase in _PHASES:
-        np.maximum(peaks, np.abs(np.convolve(samples, phase, "same")), out=peaks)
+    near = np.flatnonzero(np.maximum(peaks[:-1], peaks[1:]) > above / 2)
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(samples, 6), 12)[near + 1]
+    peaks[near] = np.maximum(peaks[near], np.abs(around @ _TAPS).max(axis=1, initial=0.0))
     return peaks
 
 
@@ -103,7 +106,7 @@ def limit(samples: Samples, rate: int, ceiling_db: float = PEAK_DBTP) -> Samples
     smoothly."""
     ceiling = 10 ** ((ceiling_db - 0.2) / 20)  # 0.2 dB for what the interpolator does not see
     block = rate // 1000
-    peaks = _true_peaks(samples)
+    peaks = _true_peaks(samples, above=ceiling)
     if peaks.max(initial=0.0) <= ceiling:
         return samples
     blocks = -(-len(peaks) // block)
@@ -125,8 +128,7 @@ def level(
     """Bring speech to ``target_lufs`` with its peaks limited; returns it with the gain used, in dB.
 
     ``usual_gain_db`` is what this voice usually needs: a sentence may differ from it by 4 dB at most, so that a short
-    or odd one
-    is not blown up.
+    or odd one is not blown up.
     """
     loudness = integrated_lufs(samples, rate)
     if loudness == float("-inf"):
@@ -135,7 +137,8 @@ def level(
     if usual_gain_db is not None:
         gain_db = min(max(gain_db, usual_gain_db - 4), usual_gain_db + 4)
     loud = limit(samples * np.float32(10 ** (gain_db / 20)), rate)
-    lost_db = target_lufs - integrated_lufs(loud, rate)
+    before, after = (float(np.dot(x, x)) for x in (samples, loud))
+    lost_db = gain_db - 10 * np.log10(after / before)
     if 0.3 < lost_db <= 3:  # the limiter took some of it: once more, with that much on top
         loud = limit(loud * np.float32(10 ** (lost_db / 20)), rate)
     return loud, gain_db
