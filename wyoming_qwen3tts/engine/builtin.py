@@ -8,7 +8,9 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
-from ..audio.loudness import level
+import numpy as np
+
+from ..audio.loudness import TARGET_LUFS, integrated_lufs, level, limit
 from ..audio.pcm import Samples, packets, to_pcm, trim
 from ..errors import EngineDown, EngineError
 from ..speech import FORMAT, Segment, SpeechRequest, Voice, VoiceName
@@ -19,6 +21,7 @@ from .hibari import HibariVoice
 
 log = logging.getLogger(__name__)
 
+_CALIBRATION = "The washing machine is done, and tomorrow will be a sunny day with a light breeze from the west."
 _TAIL_S = 0.15  # players cut the end of what they play (home-assistant/core#150397)
 
 
@@ -34,6 +37,7 @@ class BuiltinEngine:
         self._espeak = Espeak(workers)
         self._pause_s = sentence_pause_s
         self._usual_gain_db: dict[str, float] = {}  # what each speaker's last sentences needed
+        self._english_gain_db = 9.0
         self._started = asyncio.Event()
         self._failed: str | None = None
 
@@ -52,6 +56,7 @@ class BuiltinEngine:
     async def start(self) -> None:
         try:
             await self._hibari.load()
+            await self._hibari.speak(_CALIBRATION, None, self._calibrate)
         except Exception as error:  # noqa: BLE001  a foreign package on an unknown machine; espeak-ng takes over
             log.warning("The English voice hibari cannot be loaded (%s); espeak-ng speaks English instead", error)
         if not self._espeak.is_installed:
@@ -82,40 +87,53 @@ class BuiltinEngine:
 
     async def _render(self, segment: Segment, request: SpeechRequest) -> bytes:
         """One segment, levelled. Never empty: what nobody can read is an error, not a silent reply."""
-        samples = await self._samples(segment, request)
-        if not len(samples):
-            raise EngineError(f"The built-in voice has no sound for {segment.text[:40]!r} in {segment.language!r}.")
-        return await asyncio.to_thread(self._levelled, samples, segment.language)
-
-    async def _samples(self, segment: Segment, request: SpeechRequest) -> Samples:
         language = segment.language
         if language == "en":
-            # An English voice may have been named for a text that is not Latin: hibari answers that with nothing at
-            # all.
+            # An English voice may have been named for a text that is not Latin: hibari answers that with nothing at all.
             language = script_language(segment.text) or "en"
         if language == "en" or not self._espeak.is_installed:
             await self._started.wait()
         if self._failed:
             raise EngineDown(f"There is no voice: {self._failed}")
-        if language == "en" and self._hibari.is_loaded:
-            samples = await self._english(segment.text, request.seed)
-            if len(samples):
-                return samples
-        if not self._espeak.is_installed and self._hibari.is_loaded and script_language(segment.text) is None:
-            return await self._english(segment.text, request.seed)  # with an accent, but heard
-        samples = trim(await self._espeak.speak(segment.text, language, FORMAT.rate), FORMAT.rate)
-        if not len(samples) and language != "en":  # such as signs that only its English rules name
-            samples = trim(await self._espeak.speak(segment.text, "en", FORMAT.rate), FORMAT.rate)
-        return samples
+        pcm = b""
+        if self._hibari.is_loaded and (language == "en" or self._must_do(segment)):
+            pcm = await self._english(segment.text, request.seed)
+        if not pcm:
+            pcm = await self._other(segment.text, language)
+        if not pcm:
+            raise EngineError(f"The built-in voice has no sound for {segment.text[:40]!r} in {segment.language!r}.")
+        return pcm
 
-    async def _english(self, text: str, seed: int | None) -> Samples:
+    def _must_do(self, segment: Segment) -> bool:
+        """Whether hibari speaks another language, with an accent, but heard."""
+        return not self._espeak.is_installed and script_language(segment.text) is None
+
+    async def _english(self, text: str, seed: int | None) -> bytes:
         try:
-            return trim(await self._hibari.speak(text, seed), FORMAT.rate)
+            return await self._hibari.speak(text, seed, self._finished)
         except Exception:  # a foreign package and a stranger's text; espeak-ng speaks what breaks it
             if not self._espeak.is_installed:
                 raise
             log.exception("hibari cannot speak a text of %d characters; espeak-ng takes over", len(text))
-            return await self._espeak.speak(text, "en", FORMAT.rate)
+            return b""
+
+    def _finished(self, samples: Samples) -> bytes:
+        """hibari's speech at the loudness of all voices, in its own thread: on the way to the first audio. Its level was
+        measured once, at the start, so that it need not be for every sentence."""
+        speech = trim(samples, FORMAT.rate)
+        return to_pcm(limit(speech * np.float32(10 ** (self._english_gain_db / 20)), FORMAT.rate))
+
+    def _calibrate(self, samples: Samples) -> None:
+        speech = trim(samples, FORMAT.rate)
+        loud, _ = level(speech, FORMAT.rate)
+        self._english_gain_db = TARGET_LUFS - integrated_lufs(speech, FORMAT.rate)
+        self._english_gain_db += max(0.0, TARGET_LUFS - integrated_lufs(loud, FORMAT.rate))  # what the limiter takes
+
+    async def _other(self, text: str, language: str) -> bytes:
+        samples = trim(await self._espeak.speak(text, language, FORMAT.rate), FORMAT.rate)
+        if not len(samples) and language != "en":  # such as signs that only its English rules name
+            samples = trim(await self._espeak.speak(text, "en", FORMAT.rate), FORMAT.rate)
+        return await asyncio.to_thread(self._levelled, samples, language) if len(samples) else b""
 
     def _levelled(self, samples: Samples, language: str) -> bytes:
         usual = self._usual_gain_db.get(language)
