@@ -85,8 +85,8 @@ _TAPS = _interpolator()
 def _true_peaks(samples: Samples, above: float = 0.0) -> Samples:
     """``[n] -> [n]``: the greatest magnitude around each sample, four times oversampled.
 
-    Between samples it only looks where a peak ``above`` that level could be, as two neighbours hide at most 6 dB between
-    them: on the way to the first audio that saves 8 ms of 13.
+    Between samples it only looks where a peak ``above`` that level could be, as two neighbours hide at most 6 dB
+    between them: on the way to the first audio that saves 8 ms of 13.
     """
     peaks = np.abs(samples)
     near = np.flatnonzero(np.maximum(peaks[:-1], peaks[1:]) > above / 2)

@@ -22,6 +22,7 @@ from .hibari import HibariVoice
 log = logging.getLogger(__name__)
 
 _CALIBRATION = "The washing machine is done, and tomorrow will be a sunny day with a light breeze from the west."
+_GLIMPSE = FORMAT.rate * 3 // 10  # samples
 _TAIL_S = 0.15  # players cut the end of what they play (home-assistant/core#150397)
 
 
@@ -78,50 +79,54 @@ class BuiltinEngine:
     async def _speak(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
         pause = b""
         async for segment in request.whole_segments():
-            pcm = await self._render(segment, request)
-            for packet in packets(pause + pcm if pause else pcm, FORMAT.frame_bytes):
-                yield packet
+            async with aclosing(self._render(segment, request)) as parts:
+                async for pcm in parts:
+                    for packet in packets(pause + pcm if pause else pcm, FORMAT.frame_bytes):
+                        yield packet
+                    pause = b""
             pause_s = self._pause_s if segment.text[-1:] not in ",;:、，；：" else self._pause_s / 2
             pause = FORMAT.silence(segment.pause_s or pause_s)
         yield FORMAT.silence(_TAIL_S)
 
-    async def _render(self, segment: Segment, request: SpeechRequest) -> bytes:
-        """One segment, levelled. Never empty: what nobody can read is an error, not a silent reply."""
+    async def _render(self, segment: Segment, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
+        """One segment, levelled, as soon as there is some of it. Never empty: what nobody can read is an error."""
         language = segment.language
         if language == "en":
-            # An English voice may have been named for a text that is not Latin: hibari answers that with nothing at all.
+            # An English voice may have been named for a text that is not Latin: hibari answers that with nothing.
             language = script_language(segment.text) or "en"
         if language == "en" or not self._espeak.is_installed:
             await self._started.wait()
         if self._failed:
             raise EngineDown(f"There is no voice: {self._failed}")
-        pcm = b""
         if self._hibari.is_loaded and (language == "en" or self._must_do(segment)):
-            pcm = await self._english(segment.text, request.seed)
-        if not pcm:
-            pcm = await self._other(segment.text, language)
+            speech = await self._english(segment.text, request.seed)
+            if len(speech):
+                # The limiter looks 10 ms around a peak: the first frame is the same whether it sees 0.3 s or all of it.
+                yield to_pcm(limit(speech[:_GLIMPSE], FORMAT.rate))[: FORMAT.frame_bytes]
+                if rest := await asyncio.to_thread(lambda: to_pcm(limit(speech, FORMAT.rate))[FORMAT.frame_bytes :]):
+                    yield rest
+                return
+        pcm = await self._other(segment.text, language)
         if not pcm:
             raise EngineError(f"The built-in voice has no sound for {segment.text[:40]!r} in {segment.language!r}.")
-        return pcm
+        yield pcm
 
     def _must_do(self, segment: Segment) -> bool:
         """Whether hibari speaks another language, with an accent, but heard."""
         return not self._espeak.is_installed and script_language(segment.text) is None
 
-    async def _english(self, text: str, seed: int | None) -> bytes:
+    async def _english(self, text: str, seed: int | None) -> Samples:
         try:
-            return await self._hibari.speak(text, seed, self._finished)
+            return await self._hibari.speak(text, seed, self._loud)
         except Exception:  # a foreign package and a stranger's text; espeak-ng speaks what breaks it
             if not self._espeak.is_installed:
                 raise
             log.exception("hibari cannot speak a text of %d characters; espeak-ng takes over", len(text))
-            return b""
+            return np.zeros(0, np.float32)
 
-    def _finished(self, samples: Samples) -> bytes:
-        """hibari's speech at the loudness of all voices, in its own thread: on the way to the first audio. Its level was
-        measured once, at the start, so that it need not be for every sentence."""
-        speech = trim(samples, FORMAT.rate)
-        return to_pcm(limit(speech * np.float32(10 ** (self._english_gain_db / 20)), FORMAT.rate))
+    def _loud(self, samples: Samples) -> Samples:
+        """hibari's speech at the loudness of all voices, peaks not limited yet; its level is measured at the start."""
+        return trim(samples, FORMAT.rate) * np.float32(10 ** (self._english_gain_db / 20))
 
     def _calibrate(self, samples: Samples) -> None:
         speech = trim(samples, FORMAT.rate)
