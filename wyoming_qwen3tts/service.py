@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Self
 
 from .errors import Busy, EngineError, SpeechError
 from .ops.logs import quoted
@@ -34,21 +35,36 @@ class Wish:
     ssml: bool = False
     seed: int | None = None
     feed: Feed | None = None  # how the text reaches the engine, where the door asks for one
+    instruct: str | None = None  # how to speak; instead of the voice's own style
+    speed: float | None = None  # 1 is the voice's own pace, which is not changed then
+    volume: float | None = None  # 0 to 1 of the voice's own
+    chime: bool | None = None  # a sound before the speech; None: as the voice's style says
+    normalize: bool = True  # numbers, units and so on as words; else only what cannot be spoken is taken out
     door: str = "cli"
+    client: str = ""  # who asks, where the door knows: the name of an API key, an address
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Report:
     """What became of one request."""
 
+    door: str = "-"
+    client: str = ""
     voice: str = "-"
+    language: str = "-"
     engine: str = "-"  # which one spoke
     chars: int = 0
     ttfa_s: float | None = None  # from admission, or the first text if that came later, to the first audio
     working_s: float = 0.0  # time the engine was waited for
     audio_bytes: int = 0
     outcome: str = "listener left"
+    error: SpeechError | None = None
     started: float = field(default=0.0)
+    first_audio_at: float | None = None  # by the service's clock
+
+    def lead_s(self, now: float) -> float:
+        """Audio made so far that a listener who plays from the first sound on has not played yet, in seconds."""
+        return 0.0 if self.first_audio_at is None else FORMAT.seconds(self.audio_bytes) - (now - self.first_audio_at)
 
     def line(self) -> str:
         seconds = FORMAT.seconds(self.audio_bytes)
@@ -58,6 +74,25 @@ class Report:
             f"{self.voice} by {self.engine}, {self.chars} characters, {first}, {seconds:.1f} s of speech, {rtf}: "
             f"{self.outcome}"
         )
+
+
+class Speech:
+    """The audio of one reply while it is made, PCM in ``speech.FORMAT``, and what is known about it so far.
+
+    From the first sound on ``report`` names the voice and the engine that speak.
+    """
+
+    def __init__(self, audio: AsyncGenerator[bytes, None], report: Report) -> None:
+        self._audio, self.report = audio, report
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._audio)
+
+
+Observer = Callable[[Report], None]
 
 
 class SpeechService:
@@ -81,6 +116,8 @@ class SpeechService:
         self._can_tell_languages = asyncio.Event()
         self._loading: asyncio.Future[tuple[None, None]] | None = None
         self.active = 0  # replies being spoken or waiting
+        self.replies: set[Report] = set()  # those that are not over yet
+        self._observers: list[Observer] = []
 
     def load(self) -> None:
         """Load in the background what requests need. Those made meanwhile wait for just the part that they need."""
@@ -108,6 +145,14 @@ class SpeechService:
         await asyncio.to_thread(detect.warm)
         self._can_tell_languages.set()
 
+    def observe(self, observer: Observer) -> None:
+        """Have ``observer`` called with the report of every reply that is over. It must neither block nor raise."""
+        self._observers.append(observer)
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
     def open_text(self) -> TextStream:
         """A text that will come in pieces."""
         return TextStream(limit_chars=self._limits.text_chars, idle_s=self._limits.text_idle_s)
@@ -121,8 +166,8 @@ class SpeechService:
         return TextStream.of(text, limit_chars=self._limits.text_chars)
 
     @asynccontextmanager
-    async def speak(self, text: TextStream, wish: Wish) -> AsyncIterator[AsyncIterator[bytes]]:
-        """PCM in ``speech.FORMAT`` while it is made. Leaving the block, for whatever reason, gives the reply up.
+    async def speak(self, text: TextStream, wish: Wish) -> AsyncIterator[Speech]:
+        """The reply while it is made. Leaving the block, for whatever reason, gives the reply up.
 
         Raises:
             UnknownVoice: on entry, if nobody has that name.
@@ -130,22 +175,26 @@ class SpeechService:
             SpeechError: from the iterator, for what goes wrong later.
         """
         voice = self.catalog.find(wish.voice, wish.language)
-        report = Report(started=self._clock())
+        report = Report(wish.door, wish.client, started=self._clock())
         place = _Place(self)
         if text.chars or text.closed:
             place.take()
         else:
             place.check()
+        self.replies.add(report)
         try:
             async with aclosing(self._audio(text, wish, voice, report, place)) as audio:
-                yield audio
+                yield Speech(audio, report)
         except SpeechError as error:
-            report.outcome = f"{error.code}: {error}"
+            report.outcome, report.error = f"{error.code}: {error}", error
             raise
         finally:
             place.leave()
+            self.replies.discard(report)
             report.chars = text.chars
             log.info("%s: %s", wish.door, report.line())
+            for observer in self._observers:
+                observer(report)
 
     async def _audio(
         self, text: TextStream, wish: Wish, voice: Voice | None, report: Report, place: _Place
@@ -159,14 +208,15 @@ class SpeechService:
             yield FORMAT.silence(_EMPTY_REPLY_S)
             return
         voice = voice or self._who(wish, first.language)
-        report.voice = voice.name
-        request = SpeechRequest(segments, voice, wish.seed, is_stream=text.is_stream, feed=wish.feed)
+        report.voice, report.language = voice.name, first.language
+        request = SpeechRequest(segments, voice, wish.seed, wish.instruct, is_stream=text.is_stream, feed=wish.feed)
         async with self._engine.speak(request) as audio:
             waiting_since = self._clock()
             async for pcm in audio:
                 report.working_s += self._clock() - waiting_since
                 if report.ttfa_s is None:
-                    report.ttfa_s = self._clock() - report.started
+                    report.first_audio_at = self._clock()
+                    report.ttfa_s = report.first_audio_at - report.started
                     report.engine = audio.engine if isinstance(audio, Attributed) else self._engine.name
                 report.audio_bytes += len(pcm)
                 yield pcm

@@ -6,7 +6,7 @@ import json
 import textwrap
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from .settings import Section, Settings
 
@@ -41,4 +41,6 @@ def _shown(name: str, default: object) -> str:
         return "~/.local/share/wyoming-qwen3tts"
     if isinstance(default, bool):
         return "on" if default else "off"
+    if isinstance(default, SecretStr):
+        return '""'
     return json.dumps(str(default) if isinstance(default, Path) else default)

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from .errors import SettingsError
-from .settings import Settings, walk
+from .settings import Settings, is_secret, walk
 
 log = logging.getLogger(__name__)
 
@@ -106,8 +106,7 @@ def _explained(error: ValidationError, collected: _Collected) -> Iterator[str]:
         name = next(n for n in (".".join(place[:k]) for k in range(len(place), 0, -1)) if n in fields)
         message = problem["msg"].removeprefix("Value error, ")
         message = message[0].lower() + message[1:]
-        secret = SecretStr in (fields[name].annotation, *getattr(fields[name].annotation, "__args__", ()))
-        got = "" if secret else f", not {str(collected.values.get(name))[:80]!r}"
+        got = "" if is_secret(fields[name]) else f", not {str(collected.values.get(name))[:80]!r}"
         yield f"{name} ({collected.source.get(name, 'default')}): {message}{got}"
 
 

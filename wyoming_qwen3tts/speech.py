@@ -56,6 +56,20 @@ class VoiceName(str):
 
 
 @dataclass(frozen=True, slots=True)
+class Style:
+    """How a voice speaks, whatever it says."""
+
+    instruct: str | None = None  # in the model's own words; only CustomVoice and VoiceDesign checkpoints follow it
+    speed: float = 1.0  # 0.5 to 2, without a change of pitch
+    volume: float = 1.0  # 0 to 1
+    chime: bool = False  # a sound before the speech
+
+
+PLAIN = Style()
+VoiceKind = Literal["builtin", "speaker", "clone", "design"]
+
+
+@dataclass(frozen=True, slots=True)
 class Voice:
     """Somebody who can speak. ``languages`` are ISO 639-1 codes, the one the name promises first."""
 
@@ -64,6 +78,8 @@ class Voice:
     languages: tuple[str, ...]
     engine: str  # the engine that owns it: "builtin"
     speaker: str  # the engine's own word for it
+    kind: VoiceKind = "speaker"
+    style: Style = PLAIN
 
     @property
     def language(self) -> str:

@@ -11,7 +11,7 @@ from typing import NoReturn, get_args
 
 from .. import __version__
 from ..app import EXIT_BAD_SETTINGS
-from ..settings import walk
+from ..settings import is_secret, walk
 from ..settings_sources import flag
 
 _EPILOG = """settings can also come from the environment (QWEN3TTS_ENGINE__SLOTS=8) and from an options file (--config
@@ -158,11 +158,7 @@ def _settings_flags(*, hidden: bool = False) -> _Parser:
     for name, field in walk():
         choices = [str(choice) for choice in get_args(field.annotation) if isinstance(choice, str)]
         default = field.get_default(call_default_factory=True)
-        shown = (
-            {True: "on", False: "off", "": "none", (): "none"}.get(default, default)
-            if isinstance(default, bool | str | tuple)
-            else default
-        )
+        shown = "none" if is_secret(field) else _shown(default)
         metavar = "|".join(choices) or _form(default)
         text = (
             argparse.SUPPRESS
@@ -171,6 +167,12 @@ def _settings_flags(*, hidden: bool = False) -> _Parser:
         )
         group.add_argument(flag(name), dest=name, metavar=metavar, help=text)
     return parser
+
+
+def _shown(default: object) -> object:
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return "none" if default in ("", ()) else default
 
 
 def _frames(text: str) -> int:

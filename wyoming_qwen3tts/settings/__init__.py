@@ -1,0 +1,86 @@
+"""Every knob, once. Flags, environment and the options file are three spellings of the same names.
+
+``--engine.slots 8`` = ``QWEN3TTS_ENGINE__SLOTS=8`` = ``engine: {slots: 8}`` in the options file; ``settings_sources``
+reads them.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr
+from pydantic.fields import FieldInfo
+
+from .doors import HomeAssistant, Http, Mqtt, Wyoming
+from .engine import Engine, Models
+from .limits import Limits
+from .values import Address, Section, lower, parse_address
+from .voices import Voices
+
+__all__ = [
+    "Address", "Engine", "HomeAssistant", "Http", "Limits", "Models", "Mqtt", "Section", "Settings", "Voices",
+    "Wyoming", "is_secret", "parse_address", "walk",
+]  # fmt: skip
+
+
+def default_data_dir() -> Path:
+    """Where voices, models and caches live: ``$XDG_DATA_HOME/wyoming-qwen3tts``, on a machine without HOME under
+    /tmp."""
+    base = os.environ.get("XDG_DATA_HOME")
+    if not base:
+        home = os.environ.get("HOME")
+        base = str(Path(home) / ".local" / "share") if home and home != "/" else "/tmp"  # noqa: S108  any uid, no HOME
+    return Path(base) / "wyoming-qwen3tts"
+
+
+class Settings(Section):
+    """All of them. Immutable after the start."""
+
+    engine: Engine = Engine()
+    models: Models = Models()
+    wyoming: Wyoming = Wyoming()
+    http: Http = Http()
+    mqtt: Mqtt = Mqtt()
+    homeassistant: HomeAssistant = HomeAssistant()
+    voices: Voices = Voices()
+    limits: Limits = Limits()
+    zeroconf: bool = True
+    """Announce the server on the local network, so that Home Assistant finds it. Always off inside the add-on, which
+    has its own way."""
+    zeroconf_name: Annotated[str, Field(min_length=1, max_length=40)] = "qwen3-tts"
+    """The announced name. Home Assistant remembers the server by it: choose once; each server needs its own."""
+    zeroconf_address: str = ""
+    """Announce this address instead of those of the network interfaces; for containers behind a bridge."""
+    data_dir: Annotated[Path, AfterValidator(Path.expanduser)] = Field(default_factory=default_data_dir)
+    """The one folder that is ever written to."""
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(lower)] = "info"
+    """`debug` also logs the spoken text."""
+
+    @property
+    def voices_dir(self) -> Path:
+        """Cloned voices."""
+        return self.data_dir / "voices"
+
+    @property
+    def lexicon_dir(self) -> Path:
+        """How words are said here: ``de.txt``, ``en.txt``, ..., and ``all.txt``; a line is ``word = respelling``."""
+        return self.data_dir / "lexicon"
+
+
+def walk(model: type[BaseModel] = Settings, prefix: str = "") -> list[tuple[str, Any]]:
+    """Every setting as ``(dotted name, pydantic field)``, in the order of this file."""
+    found: list[tuple[str, Any]] = []
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            found += walk(field.annotation, f"{prefix}{name}.")
+        else:
+            found.append((f"{prefix}{name}", field))
+    return found
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether the value must never be shown, not even in an error about it."""
+    annotation = field.annotation
+    return annotation is SecretStr or SecretStr in get_args(annotation)

@@ -1,0 +1,72 @@
+"""What settings are made of: addresses, lists, switches, and the base of every section."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class Address(NamedTuple):
+    """Where a door listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"tcp://[{self.host}]:{self.port}" if ":" in self.host else f"tcp://{self.host}:{self.port}"
+
+
+def parse_address(uri: str) -> Address:
+    """``tcp://HOST:PORT`` as an address; IPv6 hosts in brackets.
+
+    Raises:
+        ValueError: with a message that shows the right form.
+    """
+    parts = urlsplit(uri if "://" in uri else f"tcp://{uri}")
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if parts.scheme != "tcp" or not parts.hostname or port is None or parts.path not in ("", "/"):
+        raise ValueError("must look like tcp://0.0.0.0:10200 (or tcp://[::]:10200)")
+    return Address(parts.hostname, port)
+
+
+def yaml_off(value: object) -> object:
+    return "off" if value is False else value  # YAML reads a bare `off` as false
+
+
+def checked_uri(uri: str) -> str:
+    parse_address(uri)
+    return uri
+
+
+def checked_uri_or_off(uri: str) -> str:
+    return "off" if uri.strip().lower() == "off" else checked_uri(uri)
+
+
+def lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def listed(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def checked_url(url: str) -> str:
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+        raise ValueError("must look like https://mirror.example")
+    return url.rstrip("/")
+
+
+Uri = Annotated[str, AfterValidator(checked_uri)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+UriOrOff = Annotated[str, BeforeValidator(yaml_off), AfterValidator(checked_uri_or_off)]
+LanguageCode = Literal["de", "en", "es", "fr", "it", "ja", "ko", "pt", "ru", "zh"]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
