@@ -63,8 +63,7 @@ def _run(chosen: Namespace, settings: Settings) -> int:
         case "say":
             from .cli.say import say
 
-            wish = Wish(chosen.voice, chosen.language, seed=chosen.seed, feed=chosen.feed, door="say")
-            return _async(say(settings, chosen.text, chosen.output, wish))
+            return _async(say(settings, chosen.text, chosen.output, _wish(chosen)))
         case "voices":
             from .cli.voices import voices
 
@@ -87,6 +86,19 @@ def _run(chosen: Namespace, settings: Settings) -> int:
             return bench(settings, chosen)
         case _:
             return _async(serve(settings))
+
+
+def _wish(chosen: Namespace) -> Wish:
+    return Wish(
+        chosen.voice,
+        chosen.language,
+        seed=chosen.seed,
+        feed=chosen.feed,
+        speed=chosen.speed,
+        volume=chosen.volume,
+        chime=chosen.chime,
+        door="say",
+    )
 
 
 def _is_for_the_model(chosen: Namespace) -> bool:

@@ -26,10 +26,12 @@ from .errors import SettingsError
 from .ops.health import STUCK_S, Living, StateLog, Vitals, health
 from .service import SpeechService
 from .settings import Address, Settings
+from .shaping import Shaping
 from .speech import Cloning, Engine, Unloadable
 from .store import LARGE, SMALL, Store
 from .text.lexicon import LexiconFolder
 from .voice_files import VoiceFolder
+from .voice_levels import VoiceLevels
 from .voices import VoiceCatalog
 from .wyoming_server.client import connect
 from .wyoming_server.discovery import announced, usable_addresses
@@ -126,6 +128,7 @@ async def speech_service(settings: Settings, engine: Engine | None = None) -> As
         slots=settings.engine.slots,
         fallback_language=settings.voices.language,
         lexicon=LexiconFolder(settings.lexicon_dir),
+        shaping=Shaping(settings.audio, VoiceLevels(settings.data_dir / "voice-levels.json")),
     )
     try:
         yield service

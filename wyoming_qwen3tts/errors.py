@@ -25,6 +25,10 @@ class SpeechError(Exception):
     http_status = 500
     retry_after_s: int | None = None
 
+    def __init__(self, *args: object, field: str | None = None) -> None:
+        super().__init__(*args)
+        self.field = field  # the input that is to blame, where it is one
+
 
 class BadRequest(SpeechError):
     code, http_status = "bad-request", 400

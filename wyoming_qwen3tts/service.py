@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from .errors import Busy, EngineError, SpeechError
+from .manner import check
+from .manner import manner as manner_of
 from .ops.logs import quoted
 from .settings import Limits
+from .shaping import Shaped, Shaping
 from .speech import FORMAT, Attributed, Engine, Feed, SpeechRequest, TextStream, Voice
 from .text import detect
 from .text.front_end import FrontEnd
@@ -38,7 +41,7 @@ class Wish:
     instruct: str | None = None  # how to speak; instead of the voice's own style
     speed: float | None = None  # 1 is the voice's own pace, which is not changed then
     volume: float | None = None  # 0 to 1 of the voice's own
-    chime: bool | None = None  # a sound before the speech; None: as the voice's style says
+    chime: bool | None = None  # two tones before the speech; None: as the voice's style says
     normalize: bool = True  # numbers, units and so on as words; else only what cannot be spoken is taken out
     door: str = "cli"
     client: str = ""  # who asks, where the door knows: the name of an API key, an address
@@ -107,12 +110,14 @@ class SpeechService:
         slots: int,
         fallback_language: str = "en",
         lexicon: LexiconFolder | None = None,
+        shaping: Shaping | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine, self.catalog, self._limits = engine, catalog, limits
         self._places = slots + limits.queue
         self._fallback_language, self._clock = fallback_language, clock
         self._lexicon_folder, self._lexicon = lexicon, EMPTY
+        self._shaping = shaping or Shaping()
         self._can_tell_languages = asyncio.Event()
         self._loading: asyncio.Future[tuple[None, None]] | None = None
         self.active = 0  # replies being spoken or waiting
@@ -134,6 +139,7 @@ class SpeechService:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
         await self._engine.close()
+        await self._shaping.close()
 
     async def _load_engine(self) -> None:
         try:
@@ -171,9 +177,11 @@ class SpeechService:
 
         Raises:
             UnknownVoice: on entry, if nobody has that name.
+            BadRequest: on entry, for a speed, volume or chime that cannot be; ``field`` names it.
             Busy: on entry, or from the iterator for a text that was still empty then.
             SpeechError: from the iterator, for what goes wrong later.
         """
+        check(wish)
         voice = self.catalog.find(wish.voice, wish.language)
         report = Report(wish.door, wish.client, started=self._clock())
         place = _Place(self)
@@ -209,21 +217,43 @@ class SpeechService:
             return
         voice = voice or self._who(wish, first.language)
         report.voice, report.language = voice.name, first.language
-        request = SpeechRequest(segments, voice, wish.seed, wish.instruct, is_stream=text.is_stream, feed=wish.feed)
+        manner = manner_of(wish, voice.style, self._shaping.audio)
+        request = SpeechRequest(segments, voice, wish.seed, manner.instruct, is_stream=text.is_stream, feed=wish.feed)
+        shaped: Shaped | None = None
+        async with aclosing(self._spoken(request, report)) as sound:
+            try:
+                async for pcm in sound:
+                    shaped = shaped or self._shaping.begin(voice, report.engine, manner)
+                    for piece in shaped.add(pcm):
+                        self._count(report, piece)
+                        yield piece
+            finally:
+                if shaped is not None and wish.instruct is None:  # somebody told to whisper is no measure
+                    self._shaping.learn(voice, shaped)
+        if shaped is None:
+            raise EngineError("The engine had no sound for this text.")
+        for piece in shaped.close():
+            self._count(report, piece)
+            yield piece
+        report.outcome = "; ".join(["done", *request.notes])
+
+    async def _spoken(self, request: SpeechRequest, report: Report) -> AsyncGenerator[bytes, None]:
+        """The engine's own sound. ``report`` knows who speaks from the first of it on."""
         async with self._engine.speak(request) as audio:
             waiting_since = self._clock()
             async for pcm in audio:
                 report.working_s += self._clock() - waiting_since
-                if report.ttfa_s is None:
-                    report.first_audio_at = self._clock()
-                    report.ttfa_s = report.first_audio_at - report.started
+                if report.first_audio_at is None:
                     report.engine = audio.engine if isinstance(audio, Attributed) else self._engine.name
-                report.audio_bytes += len(pcm)
-                yield pcm
+                if pcm:
+                    yield pcm
                 waiting_since = self._clock()
-        if not report.audio_bytes:
-            raise EngineError("The engine had no sound for this text.")
-        report.outcome = "; ".join(["done", *request.notes])
+
+    def _count(self, report: Report, pcm: bytes) -> None:
+        if report.first_audio_at is None:
+            report.first_audio_at = self._clock()
+            report.ttfa_s = report.first_audio_at - report.started
+        report.audio_bytes += len(pcm)
 
     def _who(self, wish: Wish, language: str) -> Voice:
         """The voice of a text that had to be read first to tell its language."""
@@ -240,7 +270,11 @@ class SpeechService:
 
         language = voice.language if voice else None
         front_end = FrontEnd(
-            language=language, fallback=self._fallback_language, lexicon=self._current_lexicon(), ssml=wish.ssml
+            language=language,
+            fallback=self._fallback_language,
+            lexicon=self._current_lexicon(),
+            ssml=wish.ssml,
+            normalize="auto" if wish.normalize else "off",
         )
         return SegmentReader(text, front_end, heard)
 

@@ -60,9 +60,9 @@ class Style:
     """How a voice speaks, whatever it says."""
 
     instruct: str | None = None  # in the model's own words; only CustomVoice and VoiceDesign checkpoints follow it
-    speed: float = 1.0  # 0.5 to 2, without a change of pitch
+    speed: float = 1.0  # 0.5 to 2, without a change of pitch; 1: as the settings say, and so on
     volume: float = 1.0  # 0 to 1
-    chime: bool = False  # a sound before the speech
+    chime: bool = False  # two tones before the speech
 
 
 PLAIN = Style()
@@ -267,6 +267,23 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Free threads and processes. Is idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a voice's sound comes from. While it stays the same, the same text may be spoken from what was kept."""
+
+    engine: str  # its name
+    identity: str  # of model, voice and options: everything besides the request that decides what is heard
+
+
+@runtime_checkable
+class Traceable(Protocol):
+    """An engine whose speech may be kept."""
+
+    def origin(self, voice: Voice) -> Origin | None:
+        """Where the voice's sound would come from now; None while that is not known. Cheap enough for every request."""
         ...
 
 

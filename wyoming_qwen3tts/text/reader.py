@@ -46,6 +46,12 @@ class SegmentReader:
             await self.read_on()
         return self._ready[0] if self._ready else None
 
+    async def rest(self) -> list[Segment]:
+        """All the segments that are left, which stay where they are. Reads the text to its end."""
+        while not self._ended:
+            await self.read_on()
+        return [item if isinstance(item, Segment) else await item.whole() for item in self._ready]
+
     async def read_on(self) -> None:
         """Wait for some more text, and take note of what it completes or begins."""
         await asyncio.sleep(0)  # a long text must not hold the event loop
