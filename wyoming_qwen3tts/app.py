@@ -24,6 +24,8 @@ from .engine.machine import may_have_card
 from .engine.qwen3 import Qwen3Engine
 from .errors import SettingsError
 from .ops.health import STUCK_S, Living, StateLog, Vitals, health
+from .phrase_cache import PhraseCache
+from .prerender import prerendering
 from .service import SpeechService
 from .settings import Address, Settings
 from .shaping import Shaping
@@ -118,7 +120,9 @@ def with_stand_in(
 
 
 @asynccontextmanager
-async def speech_service(settings: Settings, engine: Engine | None = None) -> AsyncIterator[SpeechService]:
+async def speech_service(
+    settings: Settings, engine: Engine | None = None, phrases: PhraseCache | None = None
+) -> AsyncIterator[SpeechService]:
     """A service, not loaded yet; closed at the end."""
     engine = engine or build_engine(settings)
     service = SpeechService(
@@ -129,6 +133,7 @@ async def speech_service(settings: Settings, engine: Engine | None = None) -> As
         fallback_language=settings.voices.language,
         lexicon=LexiconFolder(settings.lexicon_dir),
         shaping=Shaping(settings.audio, VoiceLevels(settings.data_dir / "voice-levels.json")),
+        phrases=phrases,
     )
     try:
         yield service
@@ -154,13 +159,15 @@ async def serve(
     log.info("wyoming-qwen3tts %s, settings: %s", __version__, settings_sources.describe(settings))
     address = settings.wyoming.address
     async with AsyncExitStack() as stack:
-        service = await stack.enter_async_context(speech_service(settings, engine))
+        phrases = PhraseCache(settings.phrases_dir, settings.cache.size_mb * 1_000_000)
+        service = await stack.enter_async_context(speech_service(settings, engine, phrases))
         try:
             server = await stack.enter_async_context(WyomingServer(service, address, settings.limits))
         except OSError as error:
             return _cannot_listen(address, error)
         service.load()  # only now: with the port taken, nothing is loaded in vain
         address = Address(address.host, server.port)
+        await stack.enter_async_context(prerendering(service, settings.cache))
         await _wait_until_answering(address)
         _say_where(address, settings)
         if settings.zeroconf and "SUPERVISOR_TOKEN" not in os.environ:

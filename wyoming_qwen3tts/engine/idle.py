@@ -11,7 +11,7 @@ from enum import Enum
 from ..errors import EngineDown
 from ..ops.backoff import Backoff
 from ..ops.health import Living, Vitals
-from ..speech import Cloning, SpeechRequest, Unloadable, Voice
+from ..speech import Cloning, Origin, SpeechRequest, Traceable, Unloadable, Voice
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,9 @@ class IdleEngine:
 
     def clones(self) -> tuple[Voice, ...]:
         return self._engine.clones() if isinstance(self._engine, Cloning) else ()
+
+    def origin(self, voice: Voice) -> Origin | None:
+        return self._engine.origin(voice) if isinstance(self._engine, Traceable) else None
 
     def wake(self) -> None:
         """Load it again, unless that is done or being done."""

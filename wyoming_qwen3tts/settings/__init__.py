@@ -67,6 +67,11 @@ class Settings(Section):
         return self.data_dir / "voices"
 
     @property
+    def phrases_dir(self) -> Path:
+        """Recordings of phrases."""
+        return self.data_dir / "phrases"
+
+    @property
     def lexicon_dir(self) -> Path:
         """How words are said here: ``de.txt``, ``en.txt``, ..., and ``all.txt``; a line is ``word = respelling``."""
         return self.data_dir / "lexicon"
