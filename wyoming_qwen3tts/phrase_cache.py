@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import __version__
-from .speech import FORMAT, Engine, Origin, Segment, SpeechRequest, Traceable
+from .speech import FORMAT, Origin, Segment, SpeechRequest
 from .whole_file import write_whole
 
 log = logging.getLogger(__name__)
@@ -31,27 +31,16 @@ AUDIO_BYTES = 60 * FORMAT.rate * FORMAT.width
 OFF_S = 600.0  # how long a disk that is full or broken is left alone
 _MAGIC = b"wyoming-qwen3tts phrase 1\n"
 _SUFFIX = ".phrase"
+_HEAD_BYTES = 4096  # more than checksum, engine and a segment's text
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A recording: who spoke, and PCM in ``speech.FORMAT``."""
+    """A recording: who spoke, PCM in ``speech.FORMAT``, and the text of its first segment."""
 
     engine: str
     pcm: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Take:
-    """A request that may be spoken from a recording, or be recorded."""
-
-    key: str
-    origin: Origin
-    phrase: Phrase | None  # the recording there is
-
-    def is_faithful(self, engine: str, notes: Sequence[str]) -> bool:
-        """Whether what was heard to its end is what was asked for: by that engine, with nothing cut off."""
-        return engine == self.origin.engine and not notes
+    opening: str = ""
 
 
 def key_of(request: SpeechRequest, segments: Sequence[Segment], origin: Origin) -> str:
@@ -75,6 +64,7 @@ class PhraseCache:
     def __init__(self, folder: Path, size_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder, self._size_bytes, self._clock = folder, size_bytes, clock
         self._sizes: OrderedDict[str, int] = OrderedDict()  # on disk, the one not used for longest first
+        self._openings: dict[str, str] = {}
         self._off_until = float("-inf")
         self._writing: set[asyncio.Task[None]] = set()
         self.hits = self.misses = self.bytes = 0
@@ -99,17 +89,14 @@ class PhraseCache:
         except OSError as error:
             self._turn_off(error)
             return
-        self._sizes = OrderedDict({**found, **self._sizes})
+        self._sizes = OrderedDict({**{key: size for key, (size, _) in found.items()}, **self._sizes})
+        self._openings = {**{key: opening for key, (_, opening) in found.items()}, **self._openings}
         self.bytes = sum(self._sizes.values())
         await self._make_room(0)
 
-    async def look(self, request: SpeechRequest, segments: Sequence[Segment], engine: Engine) -> Take | None:
-        """The recording of a request, or where one would go; None if this speech is not to be kept."""
-        origin = engine.origin(request.voice) if self.is_on and isinstance(engine, Traceable) else None
-        if origin is None:
-            return None
-        key = key_of(request, segments, origin)
-        return Take(key, origin, await self.find(key))
+    def may_begin(self, text: str) -> bool:
+        """Whether a phrase begins like this."""
+        return self.is_on and any(opening.startswith(text) for opening in self._openings.values())
 
     async def find(self, key: str) -> Phrase | None:
         """The recording, if there is a good one."""
@@ -151,7 +138,7 @@ class PhraseCache:
             self._turn_off(error)
             return
         self.bytes += len(content) - self._sizes.pop(key, 0)
-        self._sizes[key] = len(content)
+        self._sizes[key], self._openings[key] = len(content), phrase.opening
 
     async def _make_room(self, wanted: int) -> None:
         while self._sizes and self.bytes + wanted > self._size_bytes:
@@ -159,6 +146,7 @@ class PhraseCache:
 
     async def _drop(self, key: str) -> None:
         self.bytes -= self._sizes.pop(key, 0)
+        self._openings.pop(key, None)
         with suppress(OSError):  # it is found again at the next start
             await asyncio.to_thread(self._path(key).unlink, missing_ok=True)
 
@@ -173,14 +161,14 @@ class PhraseCache:
 
 
 def _packed(phrase: Phrase) -> bytes:
-    body = json.dumps({"engine": phrase.engine, "bytes": len(phrase.pcm)}).encode() + b"\n" + phrase.pcm
+    body = json.dumps({"engine": phrase.engine, "opening": phrase.opening}).encode() + b"\n" + phrase.pcm
     return _MAGIC + hashlib.sha256(body).digest() + body
 
 
 def _read(path: Path) -> Phrase | None:
     """The recording; None if it is damaged."""
     with path.open("rb") as file:
-        content = file.read(AUDIO_BYTES + 4096)
+        content = file.read(_HEAD_BYTES + AUDIO_BYTES)
     start = len(_MAGIC) + hashlib.sha256().digest_size
     body = content[start:]
     if content[: len(_MAGIC)] != _MAGIC or hashlib.sha256(body).digest() != content[len(_MAGIC) : start]:
@@ -189,11 +177,11 @@ def _read(path: Path) -> Phrase | None:
         os.utime(path)
     head, _, pcm = body.partition(b"\n")
     about = json.loads(head)  # ours, by the checksum
-    return Phrase(str(about["engine"]), pcm)
+    return Phrase(str(about["engine"]), pcm, str(about["opening"]))
 
 
-def _scan(folder: Path) -> dict[str, int]:
-    """Key to size, the one not used for longest first. What a crash has left half written goes."""
+def _scan(folder: Path) -> dict[str, tuple[int, str]]:
+    """Key to size and opening, the one not used for longest first. What a crash has left half written goes."""
     if not folder.is_dir():
         return {}
     found = []
@@ -202,5 +190,16 @@ def _scan(folder: Path) -> dict[str, int]:
             Path(entry.path).unlink(missing_ok=True)
         elif entry.name.endswith(_SUFFIX) and entry.is_file(follow_symlinks=False):
             status = entry.stat(follow_symlinks=False)
-            found.append((status.st_mtime_ns, entry.name.removesuffix(_SUFFIX), status.st_size))
-    return {key: size for _, key, size in sorted(found)}
+            key = entry.name.removesuffix(_SUFFIX)
+            found.append((status.st_mtime_ns, key, (status.st_size, _opening_of(Path(entry.path)))))
+    return {key: kept for _, key, kept in sorted(found)}
+
+
+def _opening_of(path: Path) -> str:
+    """Not checked: it only decides whether a recording is looked for."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)[len(_MAGIC) + hashlib.sha256().digest_size :]
+    try:
+        return str(json.loads(head.partition(b"\n")[0])["opening"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return "\n"  # which no text begins with

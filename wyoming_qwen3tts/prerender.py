@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,13 +36,14 @@ class Line:
 def parse(content: str) -> tuple[list[Line], list[str]]:
     """``text``, ``voice|text``, ``[de] text`` or ``voice|[de] text``, one a line, ``#`` begins a comment line; and what
     is wrong with the other lines."""
-    lines, wrong = [], []
+    lines: list[Line] = []
+    wrong: list[str] = []
     for number, raw in enumerate(content.splitlines(), start=1):
         line = raw.strip()
         if not line or line.startswith("#"):
             continue
-        voice, bar, text = line.rpartition("|")
-        text = text.strip()
+        before, bar, after = line.partition("|")
+        voice, text = (before, after.strip()) if bar else ("", line)
         tag = _LANGUAGE.match(text)
         text = text[tag.end() :] if tag else text
         if not text or (bar and not voice.strip()):
@@ -64,7 +65,7 @@ class Prerender:
     """
 
     def __init__(self, service: SpeechService, path: Path, *, idle_s: float = 2.0, look_s: float = 30.0) -> None:
-        self._service, self._path = service, path
+        self._service, self._path = service, path.expanduser()
         self._idle_s, self._look_s = idle_s, look_s
         self._voices: dict[Voice, Origin | None] = {}  # who spoke the last time, and from where
         self._seen: object = None
@@ -146,8 +147,7 @@ class Prerender:
         finally:
             for task in (work, arrival):
                 task.cancel()
-            with suppress(asyncio.CancelledError, SpeechError):
-                await asyncio.gather(work, arrival, return_exceptions=True)
+            await asyncio.gather(work, arrival, return_exceptions=True)
 
     async def _idle(self) -> None:
         """Returns when nobody has been spoken to for a while."""
@@ -171,7 +171,7 @@ async def prerendering(service: SpeechService, cache: Cache) -> AsyncIterator[No
         return
     if not cache.size_mb:
         log.warning("cache.prerender has no effect: cache.size_mb is 0")
-    task = asyncio.create_task(_guarded(Prerender(service, Path(cache.prerender).expanduser())))
+    task = asyncio.create_task(_guarded(Prerender(service, Path(cache.prerender))))
     try:
         yield
     finally:

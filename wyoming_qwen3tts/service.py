@@ -14,10 +14,11 @@ from typing import Self
 from .admission import Admission, Place
 from .audio.pcm import packets
 from .errors import EngineError, SpeechError
-from .manner import Manner, check
+from .manner import check
 from .manner import manner as manner_of
+from .opening import Opening
 from .ops.logs import quoted
-from .phrase_cache import AUDIO_BYTES, TEXT_CHARS, Phrase, PhraseCache, Take
+from .phrase_cache import AUDIO_BYTES, PhraseCache
 from .settings import Limits
 from .shaping import Shaping
 from .speech import FORMAT, Attributed, Engine, Feed, SpeechRequest, TextStream, Voice
@@ -132,7 +133,7 @@ class SpeechService:
     def load(self) -> None:
         """Load in the background what requests need. Those made meanwhile wait for just the part that they need."""
         parts = [self._load_engine(), self._load_languages()]
-        self._loading = asyncio.gather(*parts, *([self.phrases.load()] if self.phrases else []))
+        self._loading = asyncio.gather(*parts, *([] if self.phrases is None else [self.phrases.load()]))
 
     async def loaded(self) -> None:
         """Wait until all is loaded, or has failed to."""
@@ -229,7 +230,7 @@ class SpeechService:
         report, place = Report(wish.door), Place(self._admission)
         place.is_waived = True
         opening = await self._open(text, wish, self.catalog.find(wish.voice, wish.language), report, place)
-        if opening is None or opening.take is None:
+        if opening is None or opening.key is None:
             return None
         if opening.recording is None:
             async with aclosing(self._sound(opening, report)) as sound:
@@ -239,7 +240,7 @@ class SpeechService:
 
     async def _open(
         self, text: TextStream, wish: Wish, voice: Voice | None, report: Report, place: Place
-    ) -> _Opening | None:
+    ) -> Opening | None:
         """The reply as far as it is known before its first sound; None if there is nothing to speak."""
         if voice is None:
             await self._can_tell_languages.wait()
@@ -251,10 +252,10 @@ class SpeechService:
         report.voice, report.language = voice.name, first.language
         manner = manner_of(wish, voice.style, self._shaping.audio)
         request = SpeechRequest(segments, voice, wish.seed, manner.instruct, is_stream=text.is_stream, feed=wish.feed)
-        take = None
-        if self.phrases is not None and text.closed and text.chars <= TEXT_CHARS:
-            take = await self.phrases.look(request, await segments.rest(), self._engine)
-        return _Opening(request, manner, take)
+        opening = Opening(text, segments, request, manner)
+        if self.phrases is not None:
+            await opening.find(self.phrases, self._engine)
+        return opening
 
     async def _audio(
         self,
@@ -263,7 +264,7 @@ class SpeechService:
         voice: Voice | None,
         report: Report,
         place: Place,
-        opening: _Opening | None,
+        opening: Opening | None,
     ) -> AsyncGenerator[bytes, None]:
         opening = opening or await self._open(text, wish, voice, report, place)
         if opening is None:
@@ -290,26 +291,28 @@ class SpeechService:
             yield piece
         report.outcome = "; ".join(["done, from the cache" if report.is_cached else "done", *request.notes])
 
-    async def _sound(self, opening: _Opening, report: Report) -> AsyncGenerator[bytes, None]:
+    async def _sound(self, opening: Opening, report: Report) -> AsyncGenerator[bytes, None]:
         """The engine's own sound, or its recording. ``report`` knows who speaks from the first of it on."""
         if (phrase := opening.recording) is not None:
             report.engine, report.is_cached = phrase.engine, True
             for packet in packets(phrase.pcm, FORMAT.frame_bytes):
                 yield packet
             return
-        request, take, recorded = opening.request, opening.take, bytearray()
-        async with self._engine.speak(request) as audio:
+        recorded, is_first = bytearray(), True
+        async with self._engine.speak(opening.request) as audio:
             waiting_since = self._clock()
             async for pcm in audio:
                 report.working_s += self._clock() - waiting_since
                 if pcm:
                     report.engine = audio.engine if isinstance(audio, Attributed) else self._engine.name
-                    if take is not None and len(recorded) <= AUDIO_BYTES:
+                    opening.is_phrase = opening.may_be_kept if is_first else opening.is_phrase
+                    is_first = False
+                    if opening.is_phrase and len(recorded) <= AUDIO_BYTES:
                         recorded += pcm
                     yield pcm
                 waiting_since = self._clock()
-        if take is not None and self.phrases is not None and take.is_faithful(report.engine, request.notes):
-            self.phrases.keep(take.key, Phrase(report.engine, bytes(recorded)))
+        if self.phrases is not None:
+            await opening.keep(self.phrases, report.engine, bytes(recorded))
 
     def _count(self, report: Report, pcm: bytes) -> None:
         if report.first_audio_at is None:
@@ -354,16 +357,3 @@ class SpeechService:
             for error in lexicon.errors:
                 log.warning("lexicon: %s", error)
         return lexicon
-
-
-@dataclass(frozen=True, slots=True)
-class _Opening:
-    """A reply whose voice and beginning are known."""
-
-    request: SpeechRequest
-    manner: Manner
-    take: Take | None  # None: it is neither spoken from a recording nor recorded
-
-    @property
-    def recording(self) -> Phrase | None:
-        return self.take.phrase if self.take else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import unicodedata
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, Self, runtime_checkable
 
@@ -204,6 +204,15 @@ class TextStream:
         piece = "".join(self._pieces)
         self._pieces.clear()
         return piece or await self.read()
+
+    async def ends_within(self, seconds: float) -> bool:
+        """Whether it is closed by then. Not while somebody reads."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self._closed:
+                    self._changed.clear()
+                    await self._changed.wait()
+        return self._closed
 
     async def __aiter__(self) -> AsyncIterator[str]:
         """What `read` gives, to the end."""
