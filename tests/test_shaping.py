@@ -204,6 +204,11 @@ def test_say_says_what_is_wrong_with_a_speed(tmp_path: Path, capsys: pytest.Capt
     assert not (tmp_path / "x.wav").exists()
 
 
+def test_say_does_not_quietly_forget_a_speed_that_it_cannot_speak_at(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["say", "Hi", "-o", "-", "--raw", "--speed", "1.2"]) == 1
+    assert "--speed" in capsys.readouterr().err
+
+
 def test_the_settings_take_no_number_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["voices", "--audio.speed", "nan"]) == 78
     assert main(["voices", "--audio.loudness", "3"]) == 78

@@ -13,7 +13,7 @@ from pathlib import Path
 from . import settings_sources
 from .app import EXIT_BAD_SETTINGS, serve
 from .cli import parser
-from .errors import SettingsError, SpeechError
+from .errors import BadRequest, SettingsError, SpeechError
 from .model.files import ModelFileError
 from .ops import logs
 from .service import Wish
@@ -54,6 +54,8 @@ def _run(chosen: Namespace, settings: Settings) -> int:
         case "say" if _is_for_the_model(chosen):
             from .cli.say_model import ModelWish, say_model
 
+            if chosen.speed or chosen.volume is not None or chosen.chime:
+                raise BadRequest("--speed, --volume and --chime do not go with --raw, --greedy, --codes or --instruct.")
             flags = {name: getattr(chosen, name) for name in ModelWish.__dataclass_fields__}
             return say_model(settings, chosen.text, chosen.output, ModelWish(**flags))
         case "clone":
