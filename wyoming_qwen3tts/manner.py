@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from .errors import BadRequest
 from .settings import Audio
 from .speech import Style
 
-if TYPE_CHECKING:
-    from .service import Wish
-
 SLOWEST, FASTEST = 0.5, 2.0
 _ASKED_SLOWEST, _ASKED_FASTEST = 0.25, 4.0  # what OpenAI's clients may send; it is spoken as near as we can
+
+
+class Wished(Protocol):
+    """The part of a `service.Wish` that this is about."""
+
+    @property
+    def instruct(self) -> str | None: ...
+    @property
+    def speed(self) -> float | None: ...
+    @property
+    def volume(self) -> float | None: ...
+    @property
+    def chime(self) -> bool | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +37,7 @@ class Manner:
     chime: bool = False
 
 
-def check(wish: Wish) -> None:
+def check(wish: Wished) -> None:
     """Refuse what no voice can do, before anybody waits for it.
 
     Raises:
@@ -39,7 +49,7 @@ def check(wish: Wish) -> None:
         raise BadRequest("chime must be true or false.", field="chime")
 
 
-def manner(wish: Wish, style: Style, audio: Audio) -> Manner:
+def manner(wish: Wished, style: Style, audio: Audio) -> Manner:
     """A checked wish, filled up. A style's plain value (speed 1, volume 1, no chime) leaves it to the settings."""
     speed = wish.speed if wish.speed is not None else _unless(style.speed, 1.0, audio.speed)
     volume = wish.volume if wish.volume is not None else _unless(style.volume, 1.0, audio.volume)
