@@ -282,4 +282,5 @@ async def test_a_cached_phrase_starts_within_10_ms_for_a_wyoming_client(streamin
                 assert bytes(spoken.pcm).startswith(TONE)
 
         assert it.engine.spoken == [text]
-        assert sorted(times)[10] < 0.010, f"{sorted(times)}"
+        # The better quarter: what other programs on the machine take is not ours.
+        assert sorted(times)[len(times) // 4] < 0.010, f"{sorted(times)}"

@@ -15,7 +15,7 @@ from tests.audio.sounds import FRAME, RATE, syllables
 from tests.harness import TONE, FakeEngine
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.audio.pcm import Samples, from_pcm, to_pcm
-from wyoming_qwen3tts.errors import BadRequest
+from wyoming_qwen3tts.errors import BadRequest, EngineError
 from wyoming_qwen3tts.service import SpeechService, Wish
 from wyoming_qwen3tts.settings import Audio, Limits
 from wyoming_qwen3tts.shaping import Shaping
@@ -117,6 +117,27 @@ async def test_who_was_told_how_to_speak_is_no_measure_of_the_voice() -> None:
     await heard(service, instruct="whisper")
 
     assert levels.of("builtin-en").seconds == 0
+
+
+async def test_speech_that_breaks_off_is_heard_to_the_point_where_it_does() -> None:
+    class Broken(Player):
+        async def _frames(self, request: SpeechRequest) -> Any:
+            async for pcm in super()._frames(request):
+                yield pcm
+            raise EngineError("The scripted fault.")
+
+    service = service_of(Broken(syllables(1)), Shaping(Audio(), VoiceLevels()))
+    said = []
+
+    async def listen() -> None:
+        async with service.speak(service.whole_text("Hello."), Wish("builtin-en")) as speech:
+            async for pcm in speech:
+                said.append(pcm)  # noqa: PERF401  what came before the error counts
+
+    with pytest.raises(EngineError):
+        await listen()
+
+    assert len(b"".join(said)) == RATE * FORMAT.width
 
 
 async def test_nothing_longer_than_four_frames_is_handed_on() -> None:

@@ -132,7 +132,7 @@ async def speech_service(
         slots=settings.engine.slots,
         fallback_language=settings.voices.language,
         lexicon=LexiconFolder(settings.lexicon_dir),
-        shaping=Shaping(settings.audio, VoiceLevels(settings.data_dir / "voice-levels.json")),
+        shaping=Shaping(settings.audio, VoiceLevels(settings.levels_file) if settings.audio.level else None),
         phrases=phrases,
     )
     try:

@@ -244,7 +244,7 @@ class SpeechService:
         """The reply as far as it is known before its first sound; None if there is nothing to speak."""
         if voice is None:
             await self._can_tell_languages.wait()
-        segments = self._segments(text, wish, voice, place, report)
+        segments = self._segments(text, wish, voice, report, place)
         first = await segments.peek()
         if first is None:
             return None
@@ -281,6 +281,11 @@ class SpeechService:
                     for piece in shaped.add(pcm):
                         self._count(report, piece)
                         yield piece
+            except SpeechError:
+                for piece in shaped.close() if shaped is not None else ():  # it ends in the engine's own fade
+                    self._count(report, piece)
+                    yield piece
+                raise
             finally:
                 if shaped is not None and wish.instruct is None:  # somebody told to whisper is no measure
                     self._shaping.learn(request.voice, shaped)
@@ -326,7 +331,7 @@ class SpeechService:
         return self.catalog.speaking(speaker, language) if speaker else self.catalog.for_language(language)
 
     def _segments(
-        self, text: TextStream, wish: Wish, voice: Voice | None, place: Place, report: Report
+        self, text: TextStream, wish: Wish, voice: Voice | None, report: Report, place: Place
     ) -> SegmentReader:
         def heard(piece: str) -> None:
             if place.take():

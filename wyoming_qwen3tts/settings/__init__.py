@@ -72,6 +72,11 @@ class Settings(Section):
         return self.data_dir / "phrases"
 
     @property
+    def levels_file(self) -> Path:
+        """How loud each voice comes from its engine."""
+        return self.data_dir / "voice-levels.json"
+
+    @property
     def lexicon_dir(self) -> Path:
         """How words are said here: ``de.txt``, ``en.txt``, ..., and ``all.txt``; a line is ``word = respelling``."""
         return self.data_dir / "lexicon"

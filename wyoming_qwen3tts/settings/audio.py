@@ -12,6 +12,8 @@ from .values import Section
 class Audio(Section):
     """The sound of all voices. A voice's own style comes before it, a request's own wish before both."""
 
+    level: bool = True
+    """Bring every voice to the same loudness. Off: the model's voices stay as loud as they come."""
     loudness: Annotated[float, Field(ge=-36, le=-14, allow_inf_nan=False)] = -16.0
     """How loud every voice is, in LUFS, from -36 to -14; peaks stay under -1.5 dBTP. -16 suits loudspeakers beside
     music, -23 is what broadcasters use."""
