@@ -17,19 +17,18 @@ from torch import Tensor
 from ..audio.pcm import Samples
 from ..errors import DeviceLost, EngineError, OutOfMemory
 from ..model.codec import CodecDecoder
-from ..model.language_model import FrameState
 from ..model.layers import KvCache
 from ..model.prompt import Prompt, Voice
-from ..model.sampling import SamplerState, Sampling
+from ..model.sampling import Sampling
 from ..model.streaming import State, restart_stream, restore_stream, snapshot_stream
 from ..model.tokenizer import TokenStream
 from ..model.weights import Checkpoint
 from ..text.language import LANGUAGES
+from .frames import FrameMaker, Frames, slot_of
 from .scheduler import Utterance
 
 POSITIONS = 1024  # of a slot: a long instruction, a 10 s reference and 60 s of speech
 ROOM_SHARE = 8  # of a slot, what a prompt has to leave for frames
-BOUND_STEP = 64  # cache positions looked at grow in steps, so that few shapes occur
 PREFIXES_KEPT = 64  # about 1 MB each in bfloat16 without a reference clip
 SNAPSHOTS_KEPT = 8  # 5.2 MB each
 PRIME_FRAMES = 4  # of a reference clip, in one codec step
@@ -106,12 +105,9 @@ class Runner:
         self._sampling = sampling or Sampling.from_defaults(config.sampling)
         self._positions = positions
         with torch.inference_mode():
-            self._state = self.model.init_state(slots, positions)
+            self._frames: FrameMaker = Frames(self.model, self._sampling, slots, positions, self.prompts.pad)
             self._sounds = codec.init_state(slots)
-            self._embedding = torch.zeros(slots, self.hidden_size, device=self.model.device, dtype=self.model.dtype)
-        self._feeds: list[Iterator[Tensor]] = [iter(())] * slots
-        self._bias = [0.0] * slots
-        self._at = [0] * slots  # each row's position, known without asking the device
+        self._state = self._frames.state
         self._spoiled: set[int] = set()
         self._prefixes = _Recent[KvCache](PREFIXES_KEPT)
         self._primed = _Recent[State](SNAPSHOTS_KEPT)
@@ -139,7 +135,7 @@ class Runner:
         Raises:
             EngineError: if the voice, the language or the text does not fit this checkpoint.
         """
-        slot = self._slot(utterance)
+        slot = slot_of(utterance)
         try:
             prompt = self._prompt(utterance, voice)
         except ValueError as error:
@@ -153,11 +149,7 @@ class Runner:
         if prompt.own.shape[0] > 1:
             self.prefills += 1
             self.model.talker.prefill(prompt.own[None, :-1], row, prompt.prefix.shape[0])
-        self._at[slot] = prompt.length - 1
-        self._state.restart(slot, prompt.length - 1, utterance.seed)
-        self._bias[slot] = 0.0
-        self._embedding[slot].zero_()
-        self._feeds[slot] = chain((prompt.own[-1],), prompt.feed)
+        self._frames.begin(slot, prompt.length - 1, utterance.seed, chain((prompt.own[-1],), prompt.feed))
         self._start_sound(slot, voice)
         return room
 
@@ -198,55 +190,11 @@ class Runner:
     def frame(self, utterances: Sequence[Utterance], biases: Sequence[float]) -> list[Frame]:
         """One frame for each of ``utterances``, in one batch; nothing of any other row moves.
 
-        ``biases`` are added to their scores of EOS. The rows between the first and the last slot ride along; what they
-        compute is forgotten. The host asks the device once, for all codes together.
+        ``biases`` are added to their scores of EOS. How it is made is the `FrameMaker`'s.
         """
-        slots = [self._slot(utterance) for utterance in utterances]
-        first, last = min(slots), max(slots)
-        for slot, bias in zip(slots, biases, strict=True):
-            if bias != self._bias[slot]:
-                self._state.sampler.eos_bias[slot].fill_(bias)
-                self._bias[slot] = bias
-        rows = self._rows(first, last + 1)
-        active = torch.tensor([slot in slots for slot in range(first, last + 1)], device=self.model.device)
-        rows.active.copy_(active)
-        kept = self._embedding[first : last + 1]
-        hidden = self.model.talker.step(
-            self._inputs(slots, kept, first)[:, None], rows.cache, rows.positions, self._bound(slots)
-        )
-        codes, embedding = self.model.codes(hidden, rows, self._sampling)
-        rows.positions.add_(rows.active)  # last, so that a step that ran out of memory can be tried again
-        kept.copy_(torch.where(active[:, None], embedding, kept))
-        is_finite = hidden.isfinite().all(-1) & embedding.isfinite().all(-1)
-        found = torch.cat((codes, is_finite[:, None]), dim=1).tolist()
+        found = self._frames.make(utterances, biases)
         self.frames += 1
-        for slot in slots:
-            self._at[slot] += 1
-        return [self._judged(slot, found[slot - first]) for slot in slots]
-
-    def _inputs(self, slots: list[int], kept: Tensor, first: int) -> Tensor:
-        """``[rows, H]``: what each row said last, plus its next text."""
-        text = torch.zeros_like(kept)
-        for slot in slots:
-            text[slot - first] = next(self._feeds[slot], self.prompts.pad)
-        return kept + text
-
-    def _bound(self, slots: list[int]) -> int:
-        above = max(self._at[slot] for slot in slots) + 1
-        return min(self._positions, -(-above // BOUND_STEP) * BOUND_STEP)
-
-    def _rows(self, start: int, stop: int) -> FrameState:
-        """The state of neighbouring slots: views, so writing to them writes here."""
-        state, count = self._state, stop - start
-        return FrameState(
-            cache=state.cache.rows(start, count),
-            positions=state.positions[start:stop],
-            active=state.active[start:stop],
-            sampler=SamplerState(*(tensor[start:stop] for tensor in state.sampler)),
-            predictor_cache=state.predictor_cache.rows(start, count),
-            places=state.places,
-            suppressed=state.suppressed,
-        )
+        return [self._judged(slot_of(u), row) for u, row in zip(utterances, found, strict=True)]
 
     def _judged(self, slot: int, found: list[int]) -> Frame:
         *codes, is_finite = found
@@ -259,7 +207,7 @@ class Runner:
     @device_errors
     def sound(self, chunks: Sequence[tuple[Utterance, list[list[int]]]]) -> list[Samples]:
         """The next frames of some utterances, as many of each, decoded: float32 samples, which may not be finite."""
-        slots = [self._slot(utterance) for utterance, _ in chunks]
+        slots = [slot_of(utterance) for utterance, _ in chunks]
         codes = torch.tensor([frames for _, frames in chunks], device=self.model.device)
         self.codec_steps += 1
         if slots == list(range(slots[0], slots[0] + len(slots))):
@@ -274,11 +222,6 @@ class Runner:
             self._state.cache.rows(slot).blank()
             self._state.predictor_cache.rows(slot).blank()
             self._spoiled.discard(slot)
-
-    def _slot(self, utterance: Utterance) -> int:
-        if utterance.slot is None:
-            raise AssertionError("an utterance without a slot was to speak")
-        return utterance.slot
 
 
 def _as_they_come(utterance: Utterance) -> Iterator[int]:
