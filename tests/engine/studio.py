@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from wyoming_qwen3tts.engine.graphs import Graphs
 from wyoming_qwen3tts.engine.guards import GuardLimits
 from wyoming_qwen3tts.engine.loading import Models
 from wyoming_qwen3tts.engine.local import LocalEngine, LocalOptions
@@ -126,12 +127,13 @@ async def studio(
     guard: GuardLimits | None = None,
     resolve: Any = None,
     on_fatal: Callable[[BaseException], None] = lambda _: None,
+    graphs: Callable[[], Graphs | None] = lambda: None,
     **options: Any,
 ) -> AsyncIterator[Studio]:
     runners: list[StudioRunner] = []
 
     def build(models: Models) -> list[Runner]:
-        runner = StudioRunner(models.checkpoints[0], models.codecs[0], slots=slots, positions=512)
+        runner = StudioRunner(models.checkpoints[0], models.codecs[0], slots=slots, positions=512, graphs=graphs())
         runner.ends, runner.sabotage = ends, sabotage
         runners.append(runner)
         return [runner]

@@ -31,6 +31,9 @@ class FrameMaker(Protocol):
         It is asked for a row only when that row's frame is to be made.
         """
 
+    def leave(self, slot: int) -> bool:
+        """Forget what was made for its utterance and never asked for; False if numbers went wrong in that."""
+
     def make(self, utterances: Sequence[Utterance], biases: Sequence[float]) -> list[list[int]]:
         """The next frame of each: its 16 codes, and 1 if every number behind them was one (else 0).
 
@@ -132,6 +135,11 @@ class Slots:
         self.at[slot] += 1
         self._made[slot] += 1
 
+    def take_back(self, slot: int) -> None:
+        """The last frame was not made. Its text is still in the ring."""
+        self.at[slot] -= 1
+        self._made[slot] -= 1
+
 
 class Frames:
     """Frames made at once, all of a call in one batch: the rows between the first and the last slot ride along."""
@@ -141,6 +149,11 @@ class Frames:
         self._slots = Slots(model, slots, positions, pad)
         self.state = self._slots.tensors.state
         self.begin = self._slots.begin
+
+    def leave(self, slot: int) -> bool:
+        """See `FrameMaker`: here nothing is ever left over."""
+        del slot
+        return True
 
     def make(self, utterances: Sequence[Utterance], biases: Sequence[float]) -> list[list[int]]:
         """See `FrameMaker`. The host asks the device once, for all codes together."""

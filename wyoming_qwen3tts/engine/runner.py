@@ -6,7 +6,6 @@ The only file of the engine that computes. It knows utterances, not replies, thr
 from __future__ import annotations
 
 import functools
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple, ParamSpec, TypeVar
@@ -20,18 +19,19 @@ from ..model.codec import CodecDecoder
 from ..model.layers import KvCache
 from ..model.prompt import Prompt, Voice
 from ..model.sampling import Sampling
-from ..model.streaming import State, restart_stream, restore_stream, snapshot_stream
 from ..model.tokenizer import TokenStream
 from ..model.weights import Checkpoint
 from ..text.language import LANGUAGES
 from .frames import FrameMaker, Frames, slot_of
+from .graphed import GraphedFrames, sizes
+from .graphs import Graphs, NoGraphs
+from .recent import Recent
 from .scheduler import Utterance
+from .sounds import GraphedSounds, SoundMaker, Sounds
 
 POSITIONS = 1024  # of a slot: a long instruction, a 10 s reference and 60 s of speech
 ROOM_SHARE = 8  # of a slot, what a prompt has to leave for frames
 PREFIXES_KEPT = 64  # about 1 MB each in bfloat16 without a reference clip
-SNAPSHOTS_KEPT = 8  # 5.2 MB each
-PRIME_FRAMES = 4  # of a reference clip, in one codec step
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -65,25 +65,10 @@ def device_errors(method: Callable[P, R]) -> Callable[P, R]:
     return guarded
 
 
-class _Recent(OrderedDict[Hashable, R]):
-    """The things used last, at most ``kept`` of them."""
-
-    def __init__(self, kept: int) -> None:
-        super().__init__()
-        self._kept = kept
-
-    def of(self, key: Hashable, make: Callable[[], R]) -> R:
-        if key not in self:
-            self[key] = make()
-        self.move_to_end(key)
-        while len(self) > self._kept:
-            self.popitem(last=False)
-        return self[key]
-
-
 class Runner:
     """``slots`` utterances of one checkpoint, each in its own row of every state tensor.
 
+    With ``graphs``, frames and sound are recorded here, once, and replayed (`GraphsFailed` if they cannot be).
     ``prefills``, ``frames``, ``codec_steps`` count calls of the networks (a frame is one call for all its rows).
     """
 
@@ -95,6 +80,7 @@ class Runner:
         slots: int,
         positions: int = POSITIONS,
         sampling: Sampling | None = None,
+        graphs: Graphs | None = None,
     ) -> None:
         self.model, self.prompts = checkpoint
         self.codec = codec
@@ -104,13 +90,16 @@ class Runner:
         self._eos, self._codebook = config.talker.ids.eos, config.predictor.vocab_size
         self._sampling = sampling or Sampling.from_defaults(config.sampling)
         self._positions = positions
+        self._graphs = graphs or NoGraphs()
         with torch.inference_mode():
-            self._frames: FrameMaker = Frames(self.model, self._sampling, slots, positions, self.prompts.pad)
-            self._sounds = codec.init_state(slots)
-        self._state = self._frames.state
+            made = (self.model, self._sampling, slots, positions, self.prompts.pad)
+            self._frames: FrameMaker = GraphedFrames(*made, graphs) if graphs else Frames(*made)
+            self._sound: SoundMaker = (
+                GraphedSounds(codec, slots, graphs, sizes(slots)) if graphs else Sounds(codec, slots)
+            )
+        self._state, self._sounds = self._frames.state, self._sound.state
         self._spoiled: set[int] = set()
-        self._prefixes = _Recent[KvCache](PREFIXES_KEPT)
-        self._primed = _Recent[State](SNAPSHOTS_KEPT)
+        self._prefixes = Recent[KvCache](PREFIXES_KEPT)
         self.prefills = self.frames = self.codec_steps = 0
 
     def speaks(self, voice: Voice) -> bool:
@@ -135,6 +124,10 @@ class Runner:
         Raises:
             EngineError: if the voice, the language or the text does not fit this checkpoint.
         """
+        with self._graphs.lane("frames"):
+            return self._read(utterance, voice)
+
+    def _read(self, utterance: Utterance, voice: Voice) -> int:
         slot = slot_of(utterance)
         try:
             prompt = self._prompt(utterance, voice)
@@ -150,7 +143,7 @@ class Runner:
             self.prefills += 1
             self.model.talker.prefill(prompt.own[None, :-1], row, prompt.prefix.shape[0])
         self._frames.begin(slot, prompt.length - 1, utterance.seed, chain((prompt.own[-1],), prompt.feed))
-        self._start_sound(slot, voice)
+        self._sound.begin(slot, voice)
         return room
 
     def _prompt(self, utterance: Utterance, voice: Voice) -> Prompt:
@@ -171,28 +164,14 @@ class Runner:
         who: Hashable = voice.speaker if voice.speaker is not None and voice.vector is None else voice
         return self._prefixes.of((who, utterance.language, utterance.instruct, utterance.layout), read)
 
-    def _start_sound(self, slot: int, voice: Voice) -> None:
-        """The codec's row as before the first frame; of an in-context clone as behind its reference."""
-        restart_stream(self._sounds, slot)
-        codes = voice.ref_codes
-        if codes is None:
-            return
-
-        def prime() -> State:
-            row = tuple(tensor[slot : slot + 1] for tensor in self._sounds)
-            for part in codes.to(self.model.device)[None].split(PRIME_FRAMES, dim=1):
-                self.codec.step(part, row)
-            return snapshot_stream(self._sounds, slot)
-
-        restore_stream(self._sounds, slot, self._primed.of(voice, prime))
-
     @device_errors
     def frame(self, utterances: Sequence[Utterance], biases: Sequence[float]) -> list[Frame]:
         """One frame for each of ``utterances``, in one batch; nothing of any other row moves.
 
         ``biases`` are added to their scores of EOS. How it is made is the `FrameMaker`'s.
         """
-        found = self._frames.make(utterances, biases)
+        with self._graphs.lane("frames"):
+            found = self._frames.make(utterances, biases)
         self.frames += 1
         return [self._judged(slot_of(u), row) for u, row in zip(utterances, found, strict=True)]
 
@@ -207,17 +186,13 @@ class Runner:
     @device_errors
     def sound(self, chunks: Sequence[tuple[Utterance, list[list[int]]]]) -> list[Samples]:
         """The next frames of some utterances, as many of each, decoded: float32 samples, which may not be finite."""
-        slots = [slot_of(utterance) for utterance, _ in chunks]
-        codes = torch.tensor([frames for _, frames in chunks], device=self.model.device)
         self.codec_steps += 1
-        if slots == list(range(slots[0], slots[0] + len(slots))):
-            samples = self.codec.step(codes, tuple(tensor[slots[0] : slots[-1] + 1] for tensor in self._sounds))
-        else:
-            samples = self.codec.step(codes, self._sounds, torch.tensor(slots, device=self.model.device))
-        return list(samples.float().cpu().numpy())
+        return self._sound.decode([slot_of(utterance) for utterance, _ in chunks], [frames for _, frames in chunks])
 
     def _clean(self, slot: int) -> None:
         """Wipe a row in which numbers went wrong: what is hidden weighs nothing, but 0 x NaN is NaN."""
+        if not self._frames.leave(slot):
+            self._spoiled.add(slot)
         if slot in self._spoiled:
             self._state.cache.rows(slot).blank()
             self._state.predictor_cache.rows(slot).blank()
