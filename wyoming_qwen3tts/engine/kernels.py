@@ -22,11 +22,12 @@ _NO_KERNEL = (
     *("aten::empty", "aten::new_empty", "aten::empty_like", "aten::empty_strided", "aten::_unsafe_view"),
     *("aten::lift_fresh", "aten::_local_scalar_dense", "aten::new_empty_strided", "aten::set_"),
 )
-_GATHERS = ("aten::embedding", "aten::index", "aten::index_select", "aten::gather")
+_GATHERS = ("aten::embedding", "aten::index", "aten::index_select", "aten::gather")  # read as much as they return
+_WRITES = ("aten::copy_", "aten::index_put_", "aten::scatter_", "aten::fill_", "aten::zero_")  # read all but the target
 
 
 class KernelCount(TorchDispatchMode):
-    """Counts while it is entered. ``kernels`` by operation, ``bytes_read`` of all their inputs, ``syncs`` of the host."""
+    """Counts while it is entered: ``kernels`` by operation, ``bytes_read`` of all their inputs, the host's ``syncs``."""
 
     def __init__(self, *, fused_norm: bool = True) -> None:
         super().__init__()
@@ -51,7 +52,8 @@ class KernelCount(TorchDispatchMode):
         self.syncs += name == "aten::_local_scalar_dense"
         if name not in _NO_KERNEL and not _is_view(func):
             self.kernels[name] += 1
-            read = _tensors([results]) if name in _GATHERS else _tensors([*args, *kwargs.values()])
+            given = [*args[name in _WRITES :], *(value for key, value in kwargs.items() if key != "out")]
+            read = _tensors([results] if name in _GATHERS else given)
             self.bytes_read += sum(tensor.numel() * tensor.element_size() for tensor in read)
         return results
 
