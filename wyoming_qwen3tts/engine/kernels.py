@@ -27,7 +27,7 @@ _WRITES = ("aten::copy_", "aten::index_put_", "aten::scatter_", "aten::fill_", "
 
 
 class KernelCount(TorchDispatchMode):
-    """Counts while it is entered: ``kernels`` by operation, ``bytes_read`` of all their inputs, the host's ``syncs``."""
+    """Counts while it is entered: ``kernels`` by operation, ``bytes_read`` of all their inputs, and ``syncs``."""
 
     def __init__(self, *, fused_norm: bool = True) -> None:
         super().__init__()

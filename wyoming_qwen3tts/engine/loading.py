@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,12 +13,16 @@ from ..errors import EngineError
 from ..model.codec import CodecDecoder
 from ..model.codec_weights import open_decoder
 from ..model.files import ModelFileError
+from ..model.lean import lean
 from ..model.prompt import Voice as PromptVoice
 from ..model.weights import WEIGHTS, Checkpoint, load_checkpoint
 from ..speech import Voice, VoiceName
+from .graphs import Graphs, GraphsFailed
 from .runner import Runner
 from .scheduler import Reply, Utterance
 from .worker import Progress
+
+log = logging.getLogger(__name__)
 
 CODEC = "speech_tokenizer"
 
@@ -45,11 +50,10 @@ def load_models(folders: Sequence[Path], device: str, dtype: str, progress: Prog
             if path.parent.name == CODEC:
                 codecs.append(open_decoder(path.parent, checkpoints[-1].config.codec, device=device))
             else:
-                checkpoints.append(
-                    load_checkpoint(
-                        folder, device=device, dtype=torch_dtype(dtype, device), text_table_on_device=device != "cpu"
-                    )
-                )
+                # The text table, 0.6 GB, stays a mapped file: a sentence needs twenty of its 150,000 rows.
+                checkpoints.append(load_checkpoint(folder, device=device, dtype=torch_dtype(dtype, device)))
+                if device != "cpu":
+                    lean(checkpoints[-1].model)
     except ModelFileError as error:
         raise EngineError(str(error)) from error
     progress(1.0)
@@ -68,12 +72,32 @@ def _cpu_has_bfloat16() -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def build_runners(models: Models, *, slots: int, positions: int) -> list[Runner]:
-    """Runners with fresh state for every checkpoint."""
-    return [
-        Runner(checkpoint, codec, slots=slots, positions=positions)
-        for checkpoint, codec in zip(models.checkpoints, models.codecs, strict=True)
-    ]
+def build_runners(models: Models, *, slots: int, positions: int, graphs: Callable[[], Graphs | None]) -> list[Runner]:
+    """Runners with fresh state for every checkpoint, over what ``graphs`` makes for each; None: none."""
+    runners = []
+    for checkpoint, codec in zip(models.checkpoints, models.codecs, strict=True):
+        try:
+            runners.append(Runner(checkpoint, codec, slots=slots, positions=positions, graphs=graphs()))
+        except GraphsFailed as why:
+            log.warning("No CUDA graphs: %s. Speech goes on without them, and starts later.", why)
+            runners.append(Runner(checkpoint, codec, slots=slots, positions=positions))
+    return runners
+
+
+def graphs_for(device: str, *, wanted: bool) -> Graphs | None:
+    """What records on ``device``, if anything is to be recorded.
+
+    Raises:
+        GraphsFailed: if the card has no streams to record on.
+    """
+    if not wanted or not device.startswith("cuda"):
+        return None
+    from .cuda_graphs import CudaGraphs
+
+    try:
+        return CudaGraphs(torch.device(device))
+    except RuntimeError as error:
+        raise GraphsFailed(str(error).splitlines()[0]) from error
 
 
 def warm_up(runner: Runner) -> None:

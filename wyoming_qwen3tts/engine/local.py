@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ class LocalOptions:
 
     device: str = "cpu"
     dtype: str = "auto"  # float32, bfloat16, float16
+    graphs: bool = True  # where the device has them
     slots: int = 4
     positions: int = 1024  # of a slot: prompt and frames
     queue: int = 32  # replies that may wait for a slot
@@ -164,7 +166,8 @@ class LocalEngine:
         if self._build_runners is not None:
             runners = self._build_runners(models)
         else:
-            runners = loading.build_runners(models, slots=options.slots, positions=options.positions)
+            graphs = partial(loading.graphs_for, options.device, wanted=options.graphs)
+            runners = loading.build_runners(models, slots=options.slots, positions=options.positions, graphs=graphs)
         for runner in runners:
             loading.warm_up(runner)
         return EngineCore(

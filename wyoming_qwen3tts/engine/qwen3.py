@@ -155,7 +155,7 @@ class Qwen3Engine:
             yield audio
 
     def _build(self, folders: Sequence[Path], chosen: DevicePlan, device: str) -> LocalEngine:
-        options = replace(self._options, device=device, dtype=chosen.dtype)
+        options = replace(self._options, device=device, dtype=chosen.dtype, graphs=chosen.graphs)
         return LocalEngine(folders, options, resolve=ClonedVoices(self._clones), on_fatal=self._obituary.write)
 
     def _configs(self) -> list[ModelConfig]:

@@ -25,6 +25,7 @@ from ..text.language import LANGUAGES
 from .frames import FrameMaker, Frames, slot_of
 from .graphed import GraphedFrames, sizes
 from .graphs import Graphs, NoGraphs
+from .prompts import GraphedPrompts, PromptReader, Prompts
 from .recent import Recent
 from .scheduler import Utterance
 from .sounds import GraphedSounds, SoundMaker, Sounds
@@ -93,10 +94,14 @@ class Runner:
         self._graphs = graphs or NoGraphs()
         with torch.inference_mode():
             made = (self.model, self._sampling, slots, positions, self.prompts.pad)
-            self._frames: FrameMaker = GraphedFrames(*made, graphs) if graphs else Frames(*made)
-            self._sound: SoundMaker = (
-                GraphedSounds(codec, slots, graphs, sizes(slots)) if graphs else Sounds(codec, slots)
-            )
+            if graphs is None:
+                self._frames: FrameMaker = Frames(*made)
+                self._sound: SoundMaker = Sounds(codec, slots)
+                self._reader: PromptReader = Prompts(self.model.talker)
+            else:
+                self._frames = GraphedFrames(*made, graphs)
+                self._sound = GraphedSounds(codec, slots, graphs, sizes(slots))
+                self._reader = GraphedPrompts(self.model.talker, positions, graphs)
         self._state, self._sounds = self._frames.state, self._sound.state
         self._spoiled: set[int] = set()
         self._prefixes = Recent[KvCache](PREFIXES_KEPT)
@@ -137,11 +142,9 @@ class Runner:
         if room < self._positions // ROOM_SHARE:
             raise EngineError("The sentence, its instruction and its reference clip are too long together.")
         self._clean(slot)
-        row = self._state.cache.rows(slot)
-        row.copy_prefix(self._prefix(utterance, voice, prompt.prefix))
-        if prompt.own.shape[0] > 1:
-            self.prefills += 1
-            self.model.talker.prefill(prompt.own[None, :-1], row, prompt.prefix.shape[0])
+        self.prefills += prompt.own.shape[0] > 1
+        prefix = self._prefix(utterance, voice, prompt.prefix)
+        self._reader.read(prompt.own[:-1], prefix, self._state.cache.rows(slot))
         self._frames.begin(slot, prompt.length - 1, utterance.seed, chain((prompt.own[-1],), prompt.feed))
         self._sound.begin(slot, voice)
         return room
@@ -157,7 +160,7 @@ class Runner:
         def read() -> KvCache:
             self.prefills += 1
             cache = self.model.talker.init_cache(1, prefix.shape[0])
-            self.model.talker.prefill(prefix[None], cache)
+            self._reader.read(prefix, None, cache)
             return cache
 
         # A voice is its object (speakers: their name), so that one that was replaced is read anew.

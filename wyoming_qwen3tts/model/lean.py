@@ -105,6 +105,10 @@ class LeanStack(Stack):
         """See `Stack.place_run`."""
         return self._turned(super().place_run(start, length))
 
+    def place_span(self, start: Tensor, length: int, cache: KvCache) -> Place:
+        """See `Stack.place_span`."""
+        return self._turned(super().place_span(start, length, cache))
+
     def _turned(self, place: Place) -> Place:
         """``[B or 1, 1, T, head_dim]`` cosines and sines to factors of all layers."""
         pair = torch.stack((place.cos, place.sin), dim=3).transpose(1, 2)  # [B, T, 1, 2, D]
