@@ -16,6 +16,7 @@ from wyoming_qwen3tts.engine.loading import Models
 from wyoming_qwen3tts.engine.local import LocalEngine, LocalOptions
 from wyoming_qwen3tts.engine.runner import Frame, Runner
 from wyoming_qwen3tts.engine.scheduler import Utterance
+from wyoming_qwen3tts.model.lean import lean
 from wyoming_qwen3tts.model.prompt import Voice as PromptVoice
 from wyoming_qwen3tts.speech import Feed, OpenSegment, Segment, SpeechRequest, TextStream, Voice
 from wyoming_qwen3tts.text.front_end import FrontEnd
@@ -133,7 +134,10 @@ async def studio(
     runners: list[StudioRunner] = []
 
     def build(models: Models) -> list[Runner]:
-        runner = StudioRunner(models.checkpoints[0], models.codecs[0], slots=slots, positions=512, graphs=graphs())
+        recorded = graphs()
+        if recorded is not None:  # as on a card
+            lean(models.checkpoints[0].model)
+        runner = StudioRunner(models.checkpoints[0], models.codecs[0], slots=slots, positions=512, graphs=recorded)
         runner.ends, runner.sabotage = ends, sabotage
         runners.append(runner)
         return [runner]

@@ -2,8 +2,8 @@
 
     script/count-official [write]
 
-Full depth (28 layers, 5 in the predictor, 16 codebooks), small widths: the count does not depend on them. Sampled as the
-published checkpoints are, batch 1, bfloat16, behind a prompt of 20 positions; the difference between a longer and a
+Full depth (28 layers, 5 in the predictor, 16 codebooks), small widths: the count does not depend on them. Sampled as
+the published checkpoints are, batch 1, bfloat16, behind a prompt of 20 positions; the difference between a longer and a
 shorter utterance, so that the prompt is not in it. The official package at its fastest setting that needs no further
 install: sdpa attention, no gradients.
 """
@@ -92,7 +92,9 @@ def derive() -> dict[str, Any]:
     short, long = counted(talker, SHORT), counted(talker, LONG)
     frames = LONG - SHORT
     by_name = {name: (n - short.kernels[name]) / frames for name, n in long.kernels.most_common()}
-    versions = {name: import_module("importlib.metadata").version(name) for name in ("qwen-tts", "transformers", "torch")}
+    versions = {
+        name: import_module("importlib.metadata").version(name) for name in ("qwen-tts", "transformers", "torch")
+    }
     return {
         "kernels_per_frame": (long.total - short.total) / frames,
         "host_reads_per_frame": (long.syncs - short.syncs) / frames,

@@ -20,7 +20,7 @@ class PromptReader(Protocol):
     """What the runner asks of whoever reads prompts."""
 
     def read(self, x: Tensor, prefix: KvCache | None, row: KvCache) -> None:
-        """Fill a row's first positions: with ``prefix``, a one-row cache as long as it is, then with ``x`` ``[T, H]``."""
+        """Fill a row's first positions: with ``prefix``, a one-row cache as long as it is, then with ``x [T, H]``."""
 
 
 class Prompts:
