@@ -26,6 +26,7 @@ class SoundMaker(Protocol):
     """What the runner asks of whoever makes sound."""
 
     state: State
+    primed: Recent[State]  # by voice: where its reference clip leaves the codec
 
     def begin(self, slot: int, voice: Voice) -> None:
         """The slot as before its first frame; of an in-context clone as behind its reference."""
@@ -39,7 +40,7 @@ class Sounds:
 
     def __init__(self, codec: CodecDecoder, slots: int, graphs: Graphs | None = None, spare: int = 0) -> None:
         self._codec, self._graphs = codec, graphs or NoGraphs()
-        self._primed = Recent[State](SNAPSHOTS_KEPT)
+        self.primed = Recent[State](SNAPSHOTS_KEPT)
         with self._graphs.lane("sound"):
             self.state = codec.init_state(slots + spare)
         self._device = self.state[0].device
@@ -58,7 +59,7 @@ class Sounds:
                     self._codec.step(part, row)
                 return snapshot_stream(self.state, slot)
 
-            restore_stream(self.state, slot, self._primed.of(voice, prime))
+            restore_stream(self.state, slot, self.primed.of(voice, prime))
 
     def decode(self, slots: Sequence[int], codes: Sequence[list[list[int]]]) -> list[Samples]:
         """See `SoundMaker`."""
