@@ -72,6 +72,7 @@ def build_qwen3(settings: Settings) -> Qwen3Engine:
         ),
         LocalOptions(
             slots=wanted.slots,
+            graphs=wanted.graphs,
             queue=settings.limits.queue,
             feed=FeedRules(wanted.feed, settings.voices.sentence_pause_s),
         ),

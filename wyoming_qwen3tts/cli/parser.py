@@ -153,6 +153,7 @@ def _bench(commands: argparse._SubParsersAction[_Parser]) -> None:
     bench.add_argument("--streams", default="1,4", metavar="N,N", help="how many at once (default 1,4)")
     bench.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each is measured (default 5)")
     bench.add_argument("--frames", type=_frames, default=24, metavar="N", help="frames of 80 ms a reply (default 24)")
+    bench.add_argument("--simulate", action="store_true", help="on the stand-in for a card: shows that its path works")
     bench.add_argument("--json", action="store_true", help="as JSON")
 
 

@@ -106,13 +106,20 @@ def warm_up(runner: Runner) -> None:
     Raises:
         EngineError: if what comes out is no number.
     """
-    utterance = Utterance(Reply(_Nowhere()), _NOBODY, "en", "sentence", 0, text="Hello.", is_text_over=True, slot=0)
-    runner.prefill(utterance, _some_voice(runner))
+    utterance, voice = bench_utterance(runner, 0)
+    runner.prefill(utterance, voice)
     frame = runner.frame([utterance], [0.0])[0]
     if frame.is_broken:
         raise EngineError("This model computes what is no number on this machine; try engine.dtype float32.")
     if not frame.is_end:
         runner.sound([(utterance, [frame.codes])])
+
+
+def bench_utterance(runner: Runner, slot: int) -> tuple[Utterance, PromptVoice]:
+    """A sentence that nobody hears, in a slot."""
+    reply = Reply(_Nowhere())
+    said = Utterance(reply, _NOBODY, "en", "sentence", slot, text="Hello.", is_text_over=True, slot=slot)
+    return said, _some_voice(runner)
 
 
 def _some_voice(runner: Runner) -> PromptVoice:

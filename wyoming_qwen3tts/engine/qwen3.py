@@ -155,7 +155,8 @@ class Qwen3Engine:
             yield audio
 
     def _build(self, folders: Sequence[Path], chosen: DevicePlan, device: str) -> LocalEngine:
-        options = replace(self._options, device=device, dtype=chosen.dtype, graphs=chosen.graphs)
+        graphs = chosen.graphs and self._options.graphs
+        options = replace(self._options, device=device, dtype=chosen.dtype, graphs=graphs)
         return LocalEngine(folders, options, resolve=ClonedVoices(self._clones), on_fatal=self._obituary.write)
 
     def _configs(self) -> list[ModelConfig]:

@@ -115,6 +115,11 @@ class Runner:
             return self.kind == "base" and voice.vector.shape == (self.hidden_size,)
         return self.kind == "voice_design"
 
+    def forget_voices(self) -> None:
+        """Compute anew what each voice needs, as at its first word."""
+        self._prefixes.clear()
+        self._sound.primed.clear()
+
     def tokens(self) -> TokenStream:
         """Ids of a text that comes in pieces."""
         return TokenStream(self.prompts.tokenizer)

@@ -26,8 +26,9 @@ from .layers import KvCache, Layer, Place, RMSNorm, Stack
 
 def lean(model: LanguageModel) -> LanguageModel:
     """Swap both stacks of ``model`` for lean ones, in place; no weight is copied. Caches made before do not fit."""
-    model.talker.stack = LeanStack(model.talker.stack)
-    model.predictor.stack = LeanStack(model.predictor.stack)
+    for part in (model.talker, model.predictor):
+        if not isinstance(part.stack, LeanStack):
+            part.stack = LeanStack(part.stack)
     return model
 
 

@@ -22,6 +22,9 @@ class Engine(Section):
     """Where the model runs. `auto`: `cuda` where a card works, else `cpu`."""
     dtype: Annotated[Literal["auto", "float32", "bfloat16"], BeforeValidator(lower)] = "auto"
     """The precision of its weights. `auto`: `bfloat16` where the machine computes with it, else `float32`."""
+    graphs: bool = True
+    """Record each frame once as a CUDA graph and replay it, on a graphics card. Off: slower; for when a driver or card
+    misbehaves with them."""
     feed: Annotated[Literal["hybrid", "live", "sentence"], BeforeValidator(lower)] = "hybrid"
     """How text reaches Qwen3-TTS: `sentence` by sentence, `live` word by word, or `hybrid`: the first sentence of a
     streamed reply live, the later ones as sentences."""
