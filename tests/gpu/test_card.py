@@ -10,12 +10,14 @@ import pytest
 import torch
 
 from wyoming_qwen3tts.__main__ import main
+from wyoming_qwen3tts.cli import bench_card as bench_card_module
 from wyoming_qwen3tts.cli.bench_card import bench_card, copy_bytes_s, table
 from wyoming_qwen3tts.engine.card_check import check_graphs
 from wyoming_qwen3tts.engine.graphs import GraphsFailed
 from wyoming_qwen3tts.engine.loading import bench_utterance
 from wyoming_qwen3tts.engine.runner import Runner
 from wyoming_qwen3tts.engine.traced import TracedGraphs
+from wyoming_qwen3tts.model.config import load_config
 
 from .conftest import Card
 
@@ -140,3 +142,16 @@ def test_bench_says_why_there_are_no_graphs_and_measures_without(
 
     assert [run["graphs"] for run in result["runs"]] == ["none"]
     assert "No CUDA graphs: the driver is too old" in table(result)
+
+
+def test_a_model_made_up_in_memory_is_measured_through_the_same_path(
+    shallow: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load_config(shallow)
+    monkeypatch.setattr(bench_card_module, "published_config", lambda _: config)
+    flags = {"streams": [1], "frames": 3, "rounds": 1, "device": "cpu", "dtype": torch.float32}
+
+    result = bench_card("0.6B", **flags, simulate=True)  # type: ignore[arg-type]
+
+    assert result["model"] == "0.6B random weights"
+    assert [run["graphs"] for run in result["runs"]] == ["traced", "none"]

@@ -2,8 +2,9 @@
 
 It follows PyTorch's notes ("CUDA semantics", "CUDA Graphs") and the documentation of `torch.cuda`. What it relies on:
 
-1. *Capture*: warm up several times on a side stream, then record under ``torch.cuda.graph(graph, pool=, stream=)`` on a
-   stream that is not the default one. Entering it synchronizes the device, so what other streams made before is there.
+1. *Capture*: warm up several times on a side stream, behind everything else (the notes make both streams wait; here
+   the device is synchronized), then record under ``torch.cuda.graph(graph, pool=, stream=)`` on that stream, which must
+   not be the default one. Entering it synchronizes the device again.
 2. *Static memory*: tensors that live outside the recording keep their addresses; all that is read from and written to
    them (`frames.SlotTensors`, the codec's state, the packets) was allocated before it.
 3. *Pools*: graphs may share one pool if they never run at the same time and none reads what another left in it. Each
@@ -49,11 +50,10 @@ class CudaGraphs:
         stream = self._streams[lane]
         graph = torch.cuda.CUDAGraph()
         try:
-            stream.wait_stream(torch.cuda.current_stream())
+            torch.cuda.synchronize(stream.device)  # weights and state were made on the default stream
             with torch.cuda.stream(stream):
                 for _ in range(WARM_UPS):
                     work()
-            torch.cuda.current_stream().wait_stream(stream)
             with torch.cuda.graph(graph, pool=self._pools[lane], stream=stream, capture_error_mode="thread_local"):
                 work()
         except RuntimeError as error:  # torch's own, out of memory too

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,11 +77,14 @@ def build_runners(models: Models, *, slots: int, positions: int, graphs: Callabl
     """Runners with fresh state for every checkpoint, over what ``graphs`` makes for each; None: none."""
     runners = []
     for checkpoint, codec in zip(models.checkpoints, models.codecs, strict=True):
+        build = partial(Runner, checkpoint, codec, slots=slots, positions=positions)
         try:
-            runners.append(Runner(checkpoint, codec, slots=slots, positions=positions, graphs=graphs()))
-        except GraphsFailed as why:
-            log.warning("No CUDA graphs: %s. Speech goes on without them, and starts later.", why)
-            runners.append(Runner(checkpoint, codec, slots=slots, positions=positions))
+            runners.append(build(graphs=graphs()))
+            continue
+        except (GraphsFailed, torch.OutOfMemoryError) as error:
+            why = str(error).splitlines()[0]  # the error itself would keep half a runner in memory
+        log.warning("No CUDA graphs: %s. Speech goes on without them, and starts later.", why)
+        runners.append(build())
     return runners
 
 
