@@ -15,8 +15,10 @@ from ..model.files import ModelFileError
 from ..model.prompt import Voice as PromptVoice
 from ..model.weights import WEIGHTS, Checkpoint, load_checkpoint
 from ..speech import Voice, VoiceName
+from .priming import Nowhere
 from .runner import Runner
 from .scheduler import Reply, Utterance
+from .voice_cache import VoiceCache, checkpoint_identity
 from .worker import Progress
 
 CODEC = "speech_tokenizer"
@@ -76,13 +78,21 @@ def build_runners(models: Models, *, slots: int, positions: int) -> list[Runner]
     ]
 
 
+def keep_voices(runners: Sequence[Runner], folders: Sequence[Path], cache: Path, limit_bytes: int) -> None:
+    """Have what is computed for the home's own voices kept in the folder ``cache``."""
+    for runner, folder in zip(runners, folders, strict=False):
+        model = runner.model
+        identity = checkpoint_identity(folder, model, model.device, model.dtype)
+        runner.keep_in(VoiceCache(cache, identity, model.device, limit_bytes))
+
+
 def warm_up(runner: Runner) -> None:
     """Speak one hidden frame, so that the first listener does not wait for what is made at first use.
 
     Raises:
         EngineError: if what comes out is no number.
     """
-    utterance = Utterance(Reply(_Nowhere()), _NOBODY, "en", "sentence", 0, text="Hello.", is_text_over=True, slot=0)
+    utterance = Utterance(Reply(Nowhere()), _NOBODY, "en", "sentence", 0, text="Hello.", is_text_over=True, slot=0)
     runner.prefill(utterance, _some_voice(runner))
     frame = runner.frame([utterance], [0.0])[0]
     if frame.is_broken:
@@ -98,17 +108,6 @@ def _some_voice(runner: Runner) -> PromptVoice:
 
 
 _NOBODY = Voice(VoiceName("warm-up"), "", ("en",), "qwen3", "")
-
-
-class _Nowhere:
-    """An outlet that nobody listens to."""
-
-    abandoned = False
-    wants_audio = True
-
-    def put(self, pcm: bytes) -> None: ...
-    def end(self) -> None: ...
-    def fail(self, error: BaseException) -> None: ...
 
 
 Resolve = Callable[[Voice], PromptVoice]

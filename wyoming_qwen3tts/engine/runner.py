@@ -26,6 +26,7 @@ from ..model.tokenizer import TokenStream
 from ..model.weights import Checkpoint
 from ..text.language import LANGUAGES
 from .scheduler import Utterance
+from .voice_cache import VoiceCache
 
 POSITIONS = 1024  # of a slot: a long instruction, a 10 s reference and 60 s of speech
 ROOM_SHARE = 8  # of a slot, what a prompt has to leave for frames
@@ -72,10 +73,11 @@ class _Recent(OrderedDict[Hashable, R]):
     def __init__(self, kept: int) -> None:
         super().__init__()
         self._kept = kept
+        self.behind: Callable[[Hashable, Callable[[], R]], R] | None = None  # asked before anything is made
 
     def of(self, key: Hashable, make: Callable[[], R]) -> R:
         if key not in self:
-            self[key] = make()
+            self[key] = make() if self.behind is None else self.behind(key, make)
         self.move_to_end(key)
         while len(self) > self._kept:
             self.popitem(last=False)
@@ -124,6 +126,10 @@ class Runner:
         if voice.vector is not None:
             return self.kind == "base" and voice.vector.shape == (self.hidden_size,)
         return self.kind == "voice_design"
+
+    def keep_in(self, cache: VoiceCache) -> None:
+        """Look there for what a voice needs before computing it."""
+        self._prefixes.behind, self._primed.behind = cache.prefix, cache.primed
 
     def tokens(self) -> TokenStream:
         """Ids of a text that comes in pieces."""
