@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 from wyoming_qwen3tts.errors import BadRequest, UnknownVoice
 from wyoming_qwen3tts.speech import VoiceName
 from wyoming_qwen3tts.voice_files import VOICES_MAX, ClonedVoice, VoiceFolder
+from wyoming_qwen3tts.voice_format import FILE_BYTES_MAX
 
 ABOUT = {"format": "wyoming-qwen3tts voice 1", "model": "0b6 base"}
 
@@ -149,9 +150,9 @@ def test_numbers_of_a_kind_that_numpy_has_not_are_refused(folder: Path) -> None:
 
 
 def test_a_file_too_large_for_a_voice_is_not_even_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("safetensors.safe_open", None)
+    monkeypatch.setattr("pathlib.Path.read_bytes", None)
     with (folder / "Anna.safetensors").open("wb") as file:
-        file.truncate(2 << 20)
+        file.truncate(FILE_BYTES_MAX + 1)
 
     with pytest.raises(BadRequest, match="too large"):
         VoiceFolder(folder).read("Anna")

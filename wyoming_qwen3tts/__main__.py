@@ -52,16 +52,15 @@ def _run(chosen: Namespace, settings: Settings) -> int:
     # Commands are imported when they are called: start to first `describe` is a promise.
     match chosen.command:
         case "say" if _is_for_the_model(chosen):
-            from .cli.say_model import ModelWish, say_model
-
-            if chosen.speed or chosen.volume is not None or chosen.chime:
-                raise BadRequest("--speed, --volume and --chime do not go with --raw, --greedy, --codes or --instruct.")
-            flags = {name: getattr(chosen, name) for name in ModelWish.__dataclass_fields__}
-            return say_model(settings, chosen.text, chosen.output, ModelWish(**flags))
+            return _say_model(settings, chosen)
         case "clone":
             from .cli.clone import clone
 
-            return clone(settings, chosen.name, chosen.clip, chosen.text, raw=chosen.raw)
+            return _async(clone(settings, chosen))
+        case "design":
+            from .cli.design import design
+
+            return _async(design(settings, chosen))
         case "say":
             from .cli.say import say
 
@@ -69,7 +68,7 @@ def _run(chosen: Namespace, settings: Settings) -> int:
         case "voices":
             from .cli.voices import voices
 
-            return voices(settings, as_json=chosen.json)
+            return _async(voices(settings, chosen))
         case "spoken":
             from .cli.spoken import spoken
 
@@ -88,6 +87,15 @@ def _run(chosen: Namespace, settings: Settings) -> int:
             return bench(settings, chosen)
         case _:
             return _async(serve(settings))
+
+
+def _say_model(settings: Settings, chosen: Namespace) -> int:
+    from .cli.say_model import ModelWish, say_model
+
+    if chosen.speed or chosen.volume is not None or chosen.chime:
+        raise BadRequest("--speed, --volume and --chime do not go with --raw, --greedy, --codes or --instruct.")
+    flags = {name: getattr(chosen, name) for name in ModelWish.__dataclass_fields__}
+    return say_model(settings, chosen.text, chosen.output, ModelWish(**flags))
 
 
 def _wish(chosen: Namespace) -> Wish:

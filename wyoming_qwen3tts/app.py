@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from . import __version__, settings_sources
 from .engine.builtin import BuiltinEngine
+from .engine.checkpoints import Checkpoints
 from .engine.device import DeviceWish
 from .engine.failover import FailoverEngine
 from .engine.feed import FeedRules
@@ -34,6 +35,8 @@ from .store import LARGE, SMALL, Store
 from .text.lexicon import LexiconFolder
 from .voice_files import VoiceFolder
 from .voice_levels import VoiceLevels
+from .voice_mapping import MappingFile
+from .voice_studio import VoiceStudio
 from .voices import VoiceCatalog
 from .wyoming_server.client import connect
 from .wyoming_server.discovery import announced, usable_addresses
@@ -75,16 +78,34 @@ def build_qwen3(settings: Settings) -> Qwen3Engine:
             graphs=wanted.graphs,
             queue=settings.limits.queue,
             feed=FeedRules(wanted.feed, settings.voices.sentence_pause_s),
+            cache_dir=settings.data_dir / "cache" / "voices",
+            cache_bytes=settings.limits.voice_cache_mb << 20,
         ),
         find=store.find,
         fetch=store.fetch,
-        clones=VoiceFolder(settings.voices_dir),
+        clones=VoiceFolder(settings.voices_dir, settings.limits.voices),
+        language=settings.voices.language,
     )
 
 
-def catalog_of(engine: Engine) -> VoiceCatalog:
-    """Everybody that ``engine`` can speak as, now and later."""
-    return VoiceCatalog(engine.voices(), engine.clones if isinstance(engine, Cloning) else tuple)
+def catalog_of(settings: Settings, engine: Engine) -> VoiceCatalog:
+    """Everybody that ``engine`` can speak as, now and later, and whom the home's mapping names."""
+    mapping = MappingFile(settings.voices_file).current
+    if not isinstance(engine, Cloning):
+        return VoiceCatalog(engine.voices, mapping=mapping)
+    return VoiceCatalog(engine.voices, engine.clones, mapping=mapping, why_mute=engine.why_mute)
+
+
+def build_studio(settings: Settings, engine: Engine, catalog: VoiceCatalog) -> VoiceStudio:
+    """Where voices are made. ``engine`` renders descriptions, if a Qwen3-TTS engine is in it. To be closed."""
+    store = build_store(settings)
+    maker = engine.first if isinstance(engine, FailoverEngine) else engine
+    return VoiceStudio(
+        VoiceFolder(settings.voices_dir, settings.limits.voices),
+        catalog,
+        Checkpoints(settings.engine.model, store.find),
+        maker if maker.name == Qwen3Engine.name else None,
+    )
 
 
 def build_store(settings: Settings, models: Sequence[str] = ()) -> Store:
@@ -128,7 +149,7 @@ async def speech_service(
     engine = engine or build_engine(settings)
     service = SpeechService(
         engine,
-        catalog_of(engine),
+        catalog_of(settings, engine),
         settings.limits,
         slots=settings.engine.slots,
         fallback_language=settings.voices.language,

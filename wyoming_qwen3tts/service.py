@@ -242,7 +242,7 @@ class SpeechService:
         self, text: TextStream, wish: Wish, voice: Voice | None, report: Report, place: Place
     ) -> Opening | None:
         """The reply as far as it is known before its first sound; None if there is nothing to speak."""
-        if voice is None:
+        if voice is None or len(voice.languages) > 1:
             await self._can_tell_languages.wait()
         segments = self._segments(text, wish, voice, report, place)
         first = await segments.peek()
@@ -338,11 +338,12 @@ class SpeechService:
                 report.started = self._clock()
             log.debug("%s: text %s", wish.door, quoted(piece))
 
-        language = voice.language if voice else None
+        # A voice of the home's own speaks all languages: then the text tells.
+        language = voice.language if voice and len(voice.languages) == 1 else None
         front_end = FrontEnd(
             language=language,
             fallback=self._fallback_language,
-            lexicon=self._current_lexicon(),
+            lexicon=self._current_lexicon(wish.language),
             ssml=wish.ssml,
             normalize="auto" if wish.normalize else "off",
         )
@@ -350,15 +351,15 @@ class SpeechService:
 
     def lexicon_in_use(self) -> Lexicon:
         """Another object whenever the home's own pronunciations have changed."""
-        return self._current_lexicon()
+        return self._current_lexicon(None)
 
-    def _current_lexicon(self) -> Lexicon:
+    def _current_lexicon(self, language: str | None) -> Lexicon:
         """The home's own pronunciations as they are now; what is wrong with the files is logged once a change."""
         if self._lexicon_folder is None:
             return EMPTY
-        lexicon = self._lexicon_folder.current()
-        if lexicon is not self._lexicon:
-            self._lexicon = lexicon
+        lexicon = self._lexicon_folder.current(self.catalog.lexicons(language))
+        if lexicon.errors != self._lexicon.errors:
             for error in lexicon.errors:
                 log.warning("lexicon: %s", error)
+        self._lexicon = lexicon
         return lexicon

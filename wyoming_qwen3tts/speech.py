@@ -80,6 +80,7 @@ class Voice:
     speaker: str  # the engine's own word for it
     kind: VoiceKind = "speaker"
     style: Style = PLAIN
+    takes_instruct: bool = False  # whether its model follows `Style.instruct`
 
     @property
     def language(self) -> str:
@@ -301,6 +302,10 @@ class Cloning(Protocol):
     """An engine that speaks as people who were cloned; there may be more of them each time it is asked."""
 
     def clones(self) -> tuple[Voice, ...]: ...
+
+    def why_mute(self, name: str) -> str | None:
+        """Why somebody who was cloned is not among them; None if nobody of that name was."""
+        ...
 
 
 @runtime_checkable

@@ -1,54 +1,79 @@
-"""Cloned voices on disk: one safetensors file each, in one folder. The only reader and writer of them.
-
-A file holds ``vector`` ``[hidden]`` (the x-vector, float32) and, for an in-context clone, ``codes`` ``[frames, 16]``
-(int64) with
-the reference's transcript in its metadata. The clip itself is not kept.
-"""
+"""The folder of the home's own voices, cloned and designed: one file each, see `voice_format`."""
 
 from __future__ import annotations
 
+import itertools
+import logging
 import os
 import time
 import unicodedata
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
+from . import voice_format
 from .errors import BadRequest, UnknownVoice
 from .speech import VoiceName
 from .text.language import LANGUAGES
+from .voice_format import FILE_BYTES_MAX, HEADER_BYTES_MAX, ClonedVoice, VoiceCard
+
+__all__ = ["VOICES_MAX", "ClonedVoice", "VoiceCard", "VoiceFolder", "new_name"]
+
+log = logging.getLogger(__name__)
 
 VOICES_MAX = 200
-_FORMAT = "wyoming-qwen3tts voice 1"
-_NAME_BYTES_MAX = 200  # file systems end at 255
-_FILE_BYTES_MAX = 1 << 20  # a minute of codes is 96 kB
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ClonedVoice:
-    """What a clip was made into. ``model`` names the checkpoint that did it: another size cannot speak it."""
-
-    name: VoiceName
-    vector: npt.NDArray[np.float32]
-    codes: npt.NDArray[np.int64] | None
-    text: str | None
-    model: str
+_SUFFIX = ".safetensors"
+_LOOK_S = 1.0  # a file that was written over shows up so late; a new one at once
+_SETTLED_NS = 2_000_000_000  # a folder that changed later than this may change again within the same tick of its clock
 
 
 class VoiceFolder:
-    """The folder of cloned voices. Names are safe file stems by construction, so no request can name a path."""
+    """Names are safe file stems by construction, so no request can name a path. At most ``limit`` files are voices;
+    asked for its voices every few seconds, it looks at each file, but reads only those that changed."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, limit: int = VOICES_MAX) -> None:
+        self.folder, self.limit = folder, limit
+        self._names: list[VoiceName] = []
+        self._names_at: int | None = None  # the folder's own time of change
+        self._cards: tuple[VoiceCard, ...] = ()
+        self._read: dict[str, tuple[tuple[int, int], VoiceCard | None]] = {}
+        self._looked_at = float("-inf")
+        self._said: str | None = None
 
     def names(self) -> list[VoiceName]:
         """All voices, sorted; files that cannot be one, and links out of the folder, are left out."""
-        if not self._folder.is_dir():
-            return []
-        files = sorted(self._folder.glob("*.safetensors"))
-        return [VoiceName(path.stem) for path in files if _is_voice_file(path)][:VOICES_MAX]
+        try:
+            changed = self.folder.stat().st_mtime_ns
+            if changed != self._names_at:
+                self._names = self._scan()
+                self._names_at = changed if time.time_ns() - changed > _SETTLED_NS else None
+        except FileNotFoundError:
+            self._names, self._names_at = [], None
+        except OSError as error:  # the server speaks with whom it has
+            self._say(f"The voices cannot be read: {self.folder}: {error.strerror}")
+            self._names, self._names_at = [], None
+        return list(self._names)
+
+    def cards(self) -> tuple[VoiceCard, ...]:
+        """What is told of each voice whose file is in order; the same object as before if nothing changed."""
+        before, now = self._names_at, time.monotonic()
+        names = self.names()
+        if before is not None and before == self._names_at and now - self._looked_at < _LOOK_S:
+            return self._cards
+        found: dict[str, tuple[tuple[int, int], VoiceCard | None]] = {}
+        for name in names:
+            try:
+                status = os.stat(f"{self.folder}/{name}{_SUFFIX}")  # noqa: PTH116  half the time of a Path's
+            except OSError:  # gone since
+                continue
+            stamp = (status.st_mtime_ns, status.st_size)
+            known = self._read.get(name)
+            if known is None or known[0] != stamp:
+                known = (stamp, self._card(name, self.path(name)))
+            found[name] = known
+        self._read, self._looked_at = found, now
+        cards = tuple(card for _, card in found.values() if card is not None)
+        if cards != self._cards:
+            self._cards = cards
+        return self._cards
 
     def find(self, name: str) -> VoiceName | None:
         """The voice that is meant by ``name``: exactly it, or it in another case. None if there is none."""
@@ -64,74 +89,104 @@ class VoiceFolder:
             UnknownVoice: if there is none.
             BadRequest: if its file is damaged or no voice.
         """
-        from safetensors import SafetensorError, safe_open  # only the qwen3 extra has it
+        return voice_format.decode(self.data(name), VoiceName.parse(name), str(self.path(VoiceName.parse(name))))
 
-        path = self._path(VoiceName.parse(name))
+    def data(self, name: str) -> bytes:
+        """The file of the voice called ``name``. Raises as `read`."""
+        path = self.path(VoiceName.parse(name))
         if not _is_voice_file(path):
             raise UnknownVoice(f"There is no cloned voice called {name[:64]!r}.")
-        if path.stat().st_size > _FILE_BYTES_MAX:
-            raise BadRequest(f"{path} is too large to be a voice; clone it again.")
         try:
-            with safe_open(path, framework="np") as file:
-                about = file.metadata() or {}
-                keys = set(file.keys())
-                vector = file.get_tensor("vector")
-                codes = file.get_tensor("codes") if "codes" in keys else None
-        except (SafetensorError, OSError, TypeError) as error:  # TypeError: a number type that numpy has not
-            raise BadRequest(f"{path} is damaged ({str(error)[:80]}); clone it again.") from None
-        text = about.get("text") if codes is not None else None
-        is_ours = about.get("format") == _FORMAT and (codes is None) == (text is None)
-        if not is_ours or not _is_vector(vector) or not (codes is None or _are_codes(codes)):
-            raise BadRequest(f"{path} is no voice of ours; clone it again.")
-        return ClonedVoice(VoiceName(path.stem), vector, codes, text, about.get("model", "?"))
+            if path.stat().st_size > FILE_BYTES_MAX:
+                raise BadRequest(f"{path} is too large to be a voice; clone it again.")
+            return path.read_bytes()
+        except OSError as error:
+            raise BadRequest(f"{path} cannot be read: {error.strerror}.") from None
 
     def stamp(self, name: str) -> int:
         """Changes whenever the voice's file does; 0 if there is none."""
-        path = self._path(VoiceName.parse(name))
+        path = self.path(VoiceName.parse(name))
         return path.stat().st_mtime_ns if path.is_file() else 0
 
     def add(self, voice: ClonedVoice) -> Path:
         """Keep a new voice; appears whole or not at all.
 
         Raises:
-            BadRequest: if the name is taken, ends in a language, or the folder is full.
+            BadRequest: if the name is taken, or the folder is full.
         """
-        from safetensors.numpy import save
-
-        path = self._path(voice.name)
+        path = self.path(voice.name)
         if path.exists():
-            raise BadRequest(f"There is a voice called {voice.name!r} already. Choose another name, or remove {path}.")
-        if len(self.names()) >= VOICES_MAX:
             raise BadRequest(
-                f"There are {VOICES_MAX} cloned voices, which is the limit. Remove one from {self._folder}."
+                f"There is a voice called {voice.name!r} already. Choose another name, or remove {path}.", field="name"
             )
-        tensors: dict[str, npt.NDArray[np.generic]] = {"vector": voice.vector.astype(np.float32)}
-        about = {"format": _FORMAT, "model": voice.model, "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
-        if voice.codes is not None:
-            tensors["codes"] = voice.codes.astype(np.int64)
-            about["text"] = voice.text or ""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        _write_whole(path, save(tensors, about))
+        if len(self.names()) >= self.limit:
+            raise BadRequest(
+                f"There are {self.limit} cloned voices, which is the limit. Remove one, or raise limits.voices."
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _write_whole(path, voice_format.encode(voice))
         return path
 
-    def _path(self, name: VoiceName) -> Path:
-        return self._folder / f"{name}.safetensors"
+    def remove(self, name: str) -> None:
+        """Forget a voice. Whoever speaks with it just now goes on.
+
+        Raises:
+            UnknownVoice: if there is none.
+        """
+        path = self.path(VoiceName.parse(name))
+        if not _is_voice_file(path):
+            raise UnknownVoice(f"There is no cloned voice called {name[:64]!r}.", field="name")
+        path.unlink()
+
+    def path(self, name: VoiceName) -> Path:
+        """Where a voice is kept, whether it is there or not."""
+        return self.folder / f"{name}{_SUFFIX}"
+
+    def _scan(self) -> list[VoiceName]:
+        with os.scandir(self.folder) as entries:
+            stems = sorted(
+                entry.name.removesuffix(_SUFFIX)
+                for entry in entries
+                if entry.name.endswith(_SUFFIX) and entry.is_file(follow_symlinks=False)
+            )
+        names = [VoiceName(stem) for stem in itertools.islice(filter(_is_name, stems), self.limit)]
+        if len(stems) > self.limit:
+            self._say(
+                f"There are {len(stems)} files in {self.folder}; only the first {self.limit} are voices. Move some "
+                "away, or raise limits.voices"
+            )
+        return names
+
+    def _card(self, name: VoiceName, path: Path) -> VoiceCard | None:
+        try:
+            with path.open("rb") as file:
+                return voice_format.card(file.read(HEADER_BYTES_MAX + 8), name, str(path))
+        except OSError as error:
+            log.warning("The voice %s is left out: %s", name, error.strerror)
+        except BadRequest as error:
+            log.warning("The voice %s is left out: %s", name, error)
+        return None
+
+    def _say(self, warning: str) -> None:
+        """Once, until there is something else to say."""
+        if warning != self._said:
+            self._said = warning
+            log.warning("%s", warning)
+
+
+def _is_name(stem: str) -> bool:
+    try:
+        return VoiceName.parse(stem) == stem
+    except UnknownVoice:
+        return False
 
 
 def _is_voice_file(path: Path) -> bool:
     """A file that could be a voice. A link could lead anywhere."""
     try:
-        return VoiceName.parse(path.stem) == path.stem and path.is_file() and not path.is_symlink()
-    except (UnknownVoice, OSError):  # OSError: longer than a file's name can be
+        return _is_name(path.stem) and path.is_file() and not path.is_symlink()
+    except OSError:  # longer than a file's name can be
         return False
-
-
-def _is_vector(vector: npt.NDArray[np.generic]) -> bool:
-    return vector.ndim == 1 and vector.dtype == np.float32 and bool(np.isfinite(vector).all())
-
-
-def _are_codes(codes: npt.NDArray[np.generic]) -> bool:
-    return codes.ndim == 2 and codes.dtype == np.int64 and codes.size > 0
 
 
 def _write_whole(path: Path, content: bytes) -> None:
@@ -148,21 +203,5 @@ def _write_whole(path: Path, content: bytes) -> None:
 
 
 def new_name(raw: str, taken: set[str]) -> VoiceName:
-    """A name that a new clone may have.
-
-    Raises:
-        BadRequest: if it is no name, is taken, or ends like the voices that are one a language.
-    """
-    try:
-        name = VoiceName.parse(raw)
-    except UnknownVoice:
-        rule = "a name has 1 to 64 letters, digits, spaces, _ or -"
-        raise BadRequest(f"A voice cannot be called {raw[:64]!r}: {rule}.") from None
-    if len(name.encode()) > _NAME_BYTES_MAX:
-        raise BadRequest(f"The name {name!r} is too long for a file; choose a shorter one.")
-    if name.casefold() in taken:
-        raise BadRequest(f"There is a voice called {name!r} already. Choose another name.")
-    _, dash, language = name.rpartition("-")
-    if dash and language.casefold() in LANGUAGES:
-        raise BadRequest(f"A cloned voice speaks every language; its name may not end in -{language}.")
-    return name
+    """A name that a new voice may have; see `voice_format.new_name`."""
+    return voice_format.new_name(raw, taken, set(LANGUAGES))

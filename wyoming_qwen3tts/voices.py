@@ -1,39 +1,79 @@
-"""Who can be asked for: names to voices, and the order in which Home Assistant lists them."""
+"""Who can be asked for: names to voices, who speaks what when nobody was named, and the order in which Home Assistant
+lists them."""
 
 from __future__ import annotations
 
 import difflib
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from .errors import UnknownVoice
-from .speakers import BUILTIN, MAPPED, NAMES, QWEN_SPEAKERS
-from .speech import Voice, VoiceName
+from .speakers import BUILTIN, MAPPED, QWEN_SPEAKERS
+from .speech import Style, Voice, VoiceName
 from .text.language import LANGUAGES, normalize_tag
+from .voice_labels import labelled, rank
+from .voice_mapping import DEFAULT, MappedVoice, Preset, VoiceMapping
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """Everybody, as of one look at the engine, the folder of voices, and the mapping."""
+
+    seen: tuple[VoiceMapping, tuple[Voice, ...], tuple[Voice, ...]]
+    fixed: dict[str, Voice]  # one a speaker, style and language; by name, as advertised
+    own: dict[str, Voice]  # cloned and designed; by name
+    mapped: dict[str, Voice]  # by language
+    all: tuple[Voice, ...]
 
 
 class VoiceCatalog:
     """Every voice, and the one answer to "who is meant?".
 
-    ``cloned`` tells the voices that were added since: it is asked each time, so a new one shows up without a restart.
+    ``voices`` are the engine's, or tell them; ``cloned`` tells those of the home's own, ``mapping`` who speaks what.
+    They are asked each time, so what is new shows up without a restart. ``why_mute`` tells why somebody who is known
+    cannot speak here.
     """
 
-    def __init__(self, voices: Iterable[Voice], cloned: Callable[[], Iterable[Voice]] = tuple) -> None:
-        self._fixed = {voice.name.casefold(): voice for voice in _labelled(list(voices))}
-        self._cloned = cloned
-        self._speakers = {voice.speaker.casefold() for voice in self._fixed.values()}
+    def __init__(
+        self,
+        voices: Iterable[Voice] | Callable[[], Iterable[Voice]],
+        cloned: Callable[[], Iterable[Voice]] = tuple,
+        *,
+        mapping: Callable[[], VoiceMapping] = lambda: DEFAULT,
+        why_mute: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
+        if callable(voices):
+            self._voices = voices
+        else:
+            known = tuple(voices)
+            self._voices = lambda: known
+        self._cloned, self._mapping, self._why_mute = cloned, mapping, why_mute
+        self._last: _View | None = None
+        self._good: dict[str, MappedVoice] = {}  # by language or region: what named a voice that there is
         self._warned: set[str] = set()
 
     def all(self) -> tuple[Voice, ...]:
-        """Everybody who is advertised."""
-        return (*self._fixed.values(), *self._cloned())
+        """Everybody who is advertised: the same object until something changes."""
+        return self._view().all
+
+    def taken(self) -> set[str]:
+        """The names that no new voice may have, casefolded."""
+        view = self._view()
+        stems = {name.rpartition("-")[0] for name in view.fixed}
+        return set(view.fixed) | set(view.own) | stems | set(QWEN_SPEAKERS) | {v.speaker.casefold() for v in view.all}
 
     def for_language(self, language: str) -> Voice:
-        """Who speaks ``language`` when nobody was named."""
-        return self._fixed.get(f"{MAPPED[language]}-{language}") or self._fixed[f"{BUILTIN}-{language}"]
+        """Who speaks ``language``, a code or a regional tag, when nobody was named."""
+        view = self._view()
+        code = normalize_tag(language) or language
+        return view.mapped[code] if code == language else self._mapped(view, language, code)
+
+    def lexicons(self, language: str | None = None) -> dict[str, str]:
+        """Language -> the further lexicon that the mapping names for it."""
+        return self._mapping().lexicons(language)
 
     def find(self, name: str | None, language: str | None = None) -> Voice | None:
         """The voice called ``name``: exact, in any case, or a speaker alone with ``language`` to choose by.
@@ -41,47 +81,158 @@ class VoiceCatalog:
         None if only the text's own language can tell, as neither was given.
 
         Raises:
-            UnknownVoice: naming the nearest ones.
+            UnknownVoice: naming the nearest ones, or what is missing.
         """
         code = _language(language)
         if not name:
-            return self.for_language(code) if code else None
-        wanted = VoiceName.parse(name).casefold()
-        if found := self._fixed.get(wanted):
+            return self.for_language(language.strip()) if code and language else None
+        wanted, view = VoiceName.parse(name).casefold(), self._view()
+        if found := view.fixed.get(wanted):
             return found
-        for voice in self._cloned():
-            if voice.name.casefold() == wanted:
-                return voice if code is None else replace(voice, languages=(code,))
-        return self._speaker(wanted, code, name)
+        stem, _, suffix = wanted.rpartition("-")
+        said = suffix if stem and suffix in LANGUAGES else None
+        for known, spoken in ((wanted, code), (stem, said)):
+            if known and (found := self._with_style(view, known, spoken)):
+                return found
+        if self.speaker_of(name):
+            return None
+        return self._absent(wanted, code, name)
 
     def speaker_of(self, name: str | None) -> str | None:
         """The speaker that ``name`` means by itself, whatever the language; None if it names no speaker."""
-        wanted = (name or "").strip().casefold()
-        return wanted if wanted in self._speakers else None
+        wanted, view = (name or "").strip().casefold(), self._view()
+        can = any(self._with_style(view, wanted, code) for code in LANGUAGES) and wanted not in view.own
+        return wanted if can else None
 
     def speaking(self, speaker: str, language: str) -> Voice:
-        """``speaker`` in ``language``."""
-        return self._fixed[f"{speaker}-{language}"]
+        """``speaker`` in ``language``; where it does not know that, whoever is mapped."""
+        return self._with_style(self._view(), speaker, language) or self.for_language(language)
 
-    def _speaker(self, wanted: str, code: str | None, name: str) -> Voice | None:
-        if wanted in self._speakers:
-            return self._fixed[f"{wanted}-{code}"] if code else None
-        speaker, _, suffix = wanted.rpartition("-")
-        if wanted in QWEN_SPEAKERS or (speaker in QWEN_SPEAKERS and suffix in LANGUAGES):
-            self._warn_once(wanted)
-            code = code or (suffix if speaker in QWEN_SPEAKERS else None)
-            return self._fixed[f"{BUILTIN}-{code}"] if code else None
+    # -- looking
+
+    def _view(self) -> _View:
+        seen = (self._mapping(), tuple(self._voices()), tuple(self._cloned()))
+        last = self._last
+        if last is None or last.seen != seen:
+            if last is not None and last.seen[0] is not seen[0]:
+                self._warned.clear()
+            self._last = last = self._made(*seen)
+        return last
+
+    def _made(self, mapping: VoiceMapping, voices: tuple[Voice, ...], cloned: tuple[Voice, ...]) -> _View:
+        plain = {voice.name.casefold(): voice for voice in voices}
+        own = {voice.name.casefold(): voice for voice in cloned}
+        view = _View((mapping, voices, cloned), plain, own, {}, ())
+        view.mapped.update({code: self._mapped(view, code, code) for code in LANGUAGES if self._speaks(view, code)})
+        advertised = {voice.name.casefold(): voice for voice in voices}
+        advertised |= {voice.name.casefold(): voice for voice in view.mapped.values()}
+        for preset in mapping.styles:
+            advertised |= {v.name.casefold(): v for v in self._styled(view, preset) if v.name.casefold() not in plain}
+        fixed = {voice.name.casefold(): voice for voice in labelled(list(advertised.values()), view.mapped)}
+        mapped = {code: fixed[voice.name.casefold()] for code, voice in view.mapped.items()}
+        return _View(view.seen, fixed, own, mapped, (*fixed.values(), *cloned))
+
+    def _speaks(self, view: _View, code: str) -> bool:
+        return any(code in voice.languages for voice in (*view.fixed.values(), *view.own.values()))
+
+    def _styled(self, view: _View, name: str) -> list[Voice]:
+        """The speakers that a preset is advertised with, in that style."""
+        preset, found = view.seen[0].styles[name], []
+        for voice in view.fixed.values():
+            if voice.speaker == BUILTIN:
+                continue
+            mapped = view.mapped.get(voice.language)
+            chosen = preset.voices == "all" or (preset.voices == "mapped" and _is_same(voice, mapped))
+            chosen = chosen or (isinstance(preset.voices, tuple) and _stem(voice) in preset.voices)
+            if chosen and _is_audible(preset, voice):
+                styled = self._with_style(view, f"{_stem(voice)}-{name}", voice.language)
+                found += [styled] if styled else []
+        return found
+
+    # -- who is meant
+
+    def _mapped(self, view: _View, tag: str, code: str) -> Voice:
+        """Who speaks ``tag`` of the language ``code``: as the mapping says, or said before, or by default."""
+        entry = view.seen[0].entry(tag)
+        if entry is not None:
+            if voice := self._as_mapped(view, entry, code):
+                self._good[tag] = entry
+                return voice
+            why = self._why_mute(entry.voice or "") or f"there is no voice {entry.voice!r}"
+            self._warn_once(
+                f"{tag}={entry.voice}",
+                f"voices.yaml, languages.{tag}: {why}; see `wyoming-qwen3tts voices`. The language is spoken as before",
+            )
+            if (before := self._good.get(tag)) and (voice := self._as_mapped(view, before, code)):
+                return voice
+        if default := self._with_style(view, MAPPED[code], code):
+            return default
+        others = [voice for voice in (*view.fixed.values(), *view.own.values()) if code in voice.languages]
+        speakers = [v for v in others if v.speaker != BUILTIN and v.kind == "speaker"]  # of a checkpoint of one's own
+        return min(speakers, key=rank) if speakers else self._with_style(view, BUILTIN, code) or others[0]
+
+    def _as_mapped(self, view: _View, entry: MappedVoice, code: str) -> Voice | None:
+        """The voice that an entry names, speaking as it says; None if there is nobody of that name."""
+        name = (entry.voice or MAPPED[code]).strip().casefold().removesuffix(f"-{code}")
+        voice = self._with_style(view, f"{name}-{entry.style}", code) if entry.style is not None else None
+        voice = voice or self._with_style(view, name, code)
+        if voice is None and name.partition("-")[0] in QWEN_SPEAKERS:
+            voice = self._with_style(view, BUILTIN, code)  # a home's mapping stays right while its model is away
+        if voice is None:
+            return None
+        if name in view.own:
+            voice = replace(voice, name=VoiceName(f"{voice.name}-{code}"))
+        style = voice.style
+        speed = style.speed if entry.speed is None else entry.speed
+        return replace(voice, style=replace(style, instruct=entry.instruct or style.instruct, speed=speed))
+
+    def _with_style(self, view: _View, name: str, code: str | None) -> Voice | None:
+        """``name``, a speaker or a voice of the home's own, perhaps with a style behind it, in the language ``code``.
+
+        A speaker needs a language; a voice of the home's own speaks all of them.
+        """
+        if own := view.own.get(name):
+            return own if code is None else replace(own, languages=(code,))
+        if code is not None and (voice := view.fixed.get(f"{name}-{code}")):
+            return voice
+        stem, _, style = name.rpartition("-")
+        preset = view.seen[0].styles.get(style)
+        if preset is None or not stem:
+            return None
+        base = view.own.get(stem) or (view.fixed.get(f"{stem}-{code}") if code else None)
+        if base is None:
+            return None
+        own_name = f"{base.name}-{style}" if stem in view.own else f"{base.name.rpartition('-')[0]}-{style}-{code}"
+        languages = (code,) if code else base.languages
+        return replace(base, name=VoiceName(own_name), languages=languages, style=_joined(base.style, preset.style))
+
+    def _absent(self, wanted: str, code: str | None, name: str) -> Voice | None:
+        """Somebody who is not here: the built-in voice for a speaker of Qwen's, whose model is not.
+
+        Raises:
+            UnknownVoice: for anybody else.
+        """
+        parts = wanted.split("-")
+        said = parts[-1] if len(parts) > 1 and parts[-1] in LANGUAGES else None
+        inner = parts[1:-1] if said else parts[1:]
+        if parts[0] in QWEN_SPEAKERS and (not inner or inner[0] in self._mapping().styles):
+            self._warn_once(
+                wanted,
+                f"The voice {wanted} needs the Qwen3-TTS engine, which is not running here; the built-in voice speaks "
+                "instead",
+            )
+            code = code or said
+            return self.speaking(BUILTIN, code) if code else None
+        if why := self._why_mute(wanted):
+            raise UnknownVoice(why, field="voice")
         near = difflib.get_close_matches(wanted, [voice.name.casefold() for voice in self.all()], n=3)
         hint = ", ".join(near) or "see `wyoming-qwen3tts voices`"
-        raise UnknownVoice(f"No voice is called {name[:64]!r}. Nearest: {hint}.")
+        raise UnknownVoice(f"No voice is called {name[:64]!r}. Nearest: {hint}.", field="voice")
 
-    def _warn_once(self, name: str) -> None:
-        if name not in self._warned:
-            self._warned.add(name)
-            log.warning(
-                "The voice %s needs the Qwen3-TTS engine, which is not running here; the built-in voice speaks instead",
-                name,
-            )
+    def _warn_once(self, key: str, warning: str) -> None:
+        if key not in self._warned and len(self._warned) < 1_000:
+            self._warned.add(key)
+            log.warning("%s", warning)
 
 
 def _language(tag: str | None) -> str | None:
@@ -89,27 +240,25 @@ def _language(tag: str | None) -> str | None:
         return None
     code = normalize_tag(tag)
     if code is None:
-        raise UnknownVoice(f"No voice speaks {tag[:20]!r}. Languages: {', '.join(LANGUAGES)}.")
+        raise UnknownVoice(f"No voice speaks {tag[:20]!r}. Languages: {', '.join(LANGUAGES)}.", field="language")
     return code
 
 
-def _labelled(voices: list[Voice]) -> list[Voice]:
-    """With the labels that Home Assistant shows and sorts by.
-
-    It takes the first one of a language for a new assistant, so the mapped speaker is number 1, natives come next,
-    and the built-in voice, whose label has no number, last.
-    """
-    ranked = []
-    for code in LANGUAGES:
-        speakers = [voice for voice in voices if voice.language == code and voice.speaker != BUILTIN]
-        digits = len(str(len(speakers)))
-        for rank, voice in enumerate(sorted(speakers, key=_rank), 1):
-            who = voice.speaker.replace("_", " ").title()
-            ranked.append(replace(voice, label=f"{rank:0{digits}d} {who} ({NAMES[code]})"))
-    builtin = [replace(v, label=f"Built-in ({NAMES[v.language]})") for v in voices if v.speaker == BUILTIN]
-    return [*builtin, *ranked]
+def _stem(voice: Voice) -> str:
+    return voice.name.casefold().removesuffix(f"-{voice.language}")
 
 
-def _rank(voice: Voice) -> tuple[bool, bool, str]:
-    native = voice.language in QWEN_SPEAKERS.get(voice.speaker, ())
-    return voice.speaker != MAPPED[voice.language], not native, voice.speaker
+def _is_same(voice: Voice, mapped: Voice | None) -> bool:
+    """Whether the same person speaks, in whatever style."""
+    return mapped is not None and voice.speaker == mapped.speaker and voice.language == mapped.language
+
+
+def _is_audible(preset: Preset, voice: Voice) -> bool:
+    """Whether anybody would hear the style in this voice: not every model follows an instruction."""
+    style = preset.style
+    return bool(style.chime or style.speed != 1 or style.volume != 1 or (style.instruct and voice.takes_instruct))
+
+
+def _joined(mine: Style, preset: Style) -> Style:
+    """A preset on top of what a voice does anyway."""
+    return Style(preset.instruct or mine.instruct, preset.speed * mine.speed, preset.volume * mine.volume, preset.chime)

@@ -80,7 +80,7 @@ class _Indexing(TorchFunctionMode):
 
 def _copied(target: Tensor, source: Tensor) -> Tensor:
     assert source.device == target.device
-    assert torch.broadcast_shapes(target.shape, source.shape) == target.shape
+    assert torch.broadcast_shapes(target.shape, source.shape) == target.shape  # type: ignore[no-untyped-call]
     return target
 
 

@@ -16,7 +16,8 @@ import torch
 from wyoming_qwen3tts.engine import loading
 from wyoming_qwen3tts.engine.graphed import GraphedFrames, sizes
 from wyoming_qwen3tts.engine.graphs import Graphs, GraphsFailed, NoGraphs, Work
-from wyoming_qwen3tts.engine.loading import _NOBODY, Models, _Nowhere, load_models
+from wyoming_qwen3tts.engine.loading import _NOBODY, Models, load_models
+from wyoming_qwen3tts.engine.priming import Nowhere
 from wyoming_qwen3tts.engine.runner import Runner
 from wyoming_qwen3tts.engine.scheduler import Reply, Utterance
 from wyoming_qwen3tts.engine.traced import TracedGraphs, traced
@@ -75,7 +76,7 @@ class Line:
 
     def utterance(self, slot: int) -> Utterance:
         live = self.layout == "live"
-        reply = Reply(_Nowhere())
+        reply = Reply(Nowhere())
         return Utterance(reply, _NOBODY, "en", self.layout, self.seed, text=self.text, is_text_over=not live, slot=slot)
 
     def bias(self, u: Utterance) -> float:

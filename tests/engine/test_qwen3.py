@@ -180,7 +180,7 @@ async def test_a_voice_cloned_while_it_runs_is_advertised_and_speaks(
     joined = FailoverEngine(engine, engine)
     await engine.start()
     before = joined.clones()
-    hidden = engine._configs()[0].talker.stack.hidden_size
+    hidden = engine.checkpoints.all()[0][1].talker.stack.hidden_size
     vector = np.linspace(-1, 1, hidden, dtype=np.float32)
     VoiceFolder(tmp_path).add(ClonedVoice(VoiceName("Grandma"), vector, None, None, "tiny"))
 

@@ -3,42 +3,46 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from pathlib import Path
 
-from ..app import build_engine
-from ..audio.reference import BadClip, read_clip
-from ..engine import clone as cloning
-from ..errors import BadRequest
-from ..model.config import load_config
+from ..app import build_engine, build_studio, catalog_of
+from ..audio.reference import CLIP_BYTES_MAX
 from ..settings import Settings
-from ..speakers import QWEN_SPEAKERS
-from ..voice_files import VoiceFolder, new_name
+from ..voice_files import VoiceFolder
 from .download import fetched
 
 
-def clone(settings: Settings, name: str, clip: str, text: str | None, *, raw: bool) -> int:
+async def clone(settings: Settings, wanted: Namespace) -> int:
     """Make the voice and keep it in the data folder.
 
     Raises:
         SpeechError: for a name, clip or model that cannot be used; says what to do.
+        OSError: if the clip cannot be read.
     """
-    folders = list(fetched(settings, settings.engine.model))
-    base = next((folder for folder in folders if load_config(folder).type == "base"), None)
-    if base is None:
-        raise BadRequest(
-            "Cloning needs a Base checkpoint: --engine.model Qwen/Qwen3-TTS-12Hz-0.6B-Base (or 1.7B-Base, or a folder)"
-        )
-    store = VoiceFolder(settings.voices_dir)
-    taken = {voice.casefold() for voice in store.names()} | set(QWEN_SPEAKERS)
-    for voice in build_engine(settings).voices():
-        taken |= {voice.name.casefold(), voice.speaker.casefold()}
-    for folder in folders:
-        taken |= set(load_config(folder).talker.speakers)
-    fresh = new_name(name, taken)
+    for _ in fetched(settings, settings.engine.model):
+        pass
+    engine = build_engine(settings)
+    studio = build_studio(settings, engine, catalog_of(settings, engine))
     try:
-        samples = read_clip(Path(clip))
-    except BadClip as error:
-        raise BadRequest(f"{clip}: {error}.") from None
-    path = store.add(cloning.clone(base, fresh, samples, text, raw=raw))
-    sys.stdout.write(f"{fresh} is kept in {path}\n")
+        studio.check_name(wanted.name)  # before anything slow
+        clip = _read(Path(wanted.clip))
+        voice = await studio.clone(
+            wanted.name,
+            clip,
+            text=wanted.text,
+            consent=wanted.consent,
+            keep_clip=wanted.keep_clip,
+            raw=wanted.raw,
+        )
+        for problem in () if wanted.raw else (await studio.check(clip)).problems:
+            sys.stderr.write(f"{wanted.clip}: {problem.message}\n")  # what is left are warnings
+    finally:
+        studio.close()
+    sys.stdout.write(f"{voice.name} is kept in {VoiceFolder(settings.voices_dir).path(voice.name)}\n")
     return 0
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(CLIP_BYTES_MAX + 1)

@@ -67,7 +67,7 @@ def build() -> _Parser:
     parser.add_argument("--version", action="version", version=f"wyoming-qwen3tts {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
 
-    for add in (_serve, _say, _clone, _voices, _spoken, _download, _healthcheck, _bench):
+    for add in (_serve, _say, _clone, _design, _voices, _spoken, _download, _healthcheck, _bench):
         add(commands)
     return parser
 
@@ -115,11 +115,38 @@ def _clone(commands: argparse._SubParsersAction[_Parser]) -> None:
     clone.add_argument("clip", help="WAV or FLAC, 3 to 15 seconds of clear speech")
     clone.add_argument("--text", help="what is said in the clip: closer to the original, but less steady")
     clone.add_argument("--raw", action="store_true", help="take the clip as it is: no checks, trimming or loudness")
+    clone.add_argument("--consent", metavar="NOTE", help="who agreed to it, and to what; kept with the voice")
+    clone.add_argument("--keep-clip", action="store_true", help="keep the clip itself with the voice too")
+
+
+def _design(commands: argparse._SubParsersAction[_Parser]) -> None:
+    design = _command(
+        commands, "design", "make a voice from a description, with a VoiceDesign model, to be spoken by a Base model"
+    )
+    design.add_argument("name", help="what to call it")
+    design.add_argument("description", help="who: 'a calm old man with a deep voice'")
+    design.add_argument("--language", help="what it says at first, such as de (default en); it speaks all ten")
+    design.add_argument("--text", help="what it says instead of our own sentences; at most 300 characters")
+    design.add_argument(
+        "--variants", type=int, default=1, metavar="N",
+        help="write N variants as WAV files to choose from, and keep none (default 1: keep it)",
+    )  # fmt: skip
+    design.add_argument("--seed", type=int, help="which variant; left out: any")
 
 
 def _voices(commands: argparse._SubParsersAction[_Parser]) -> None:
-    voices = _command(commands, "voices", "list the voices")
+    voices = _command(commands, "voices", "list the voices; export, import or remove one of your own")
     voices.add_argument("--json", action="store_true", help="as JSON")
+    voices.set_defaults(action=None)
+    actions = voices.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
+    export = _command(actions, "export", "write a voice of your own into one file")
+    export.add_argument("name", help="which")
+    export.add_argument("file", help="a new file, such as grandma.voice")
+    take = _command(actions, "import", "take in a voice from such a file")
+    take.add_argument("file", help="the file")
+    take.add_argument("--name", help="what to call it here; left out: as there")
+    remove = _command(actions, "remove", "forget a voice of your own")
+    remove.add_argument("name", help="which")
 
 
 def _spoken(commands: argparse._SubParsersAction[_Parser]) -> None:

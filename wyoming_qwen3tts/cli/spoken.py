@@ -16,7 +16,7 @@ from ..voices import VoiceCatalog
 
 def spoken(settings: Settings, text: str, language: str | None, *, as_json: bool) -> int:
     """Print it. With ``-``: one JSON object a line in, one out, errors included."""
-    catalog = catalog_of(build_engine(settings))
+    catalog = catalog_of(settings, build_engine(settings))
     if text != "-":
         answer = _explained(catalog, text, language, settings)
         sys.stdout.write((json.dumps(answer, ensure_ascii=False) if as_json else answer["spoken"]) + "\n")
@@ -36,7 +36,7 @@ def _explained(
     catalog: VoiceCatalog, text: str | list[str], language: str | None, settings: Settings
 ) -> dict[str, Any]:
     voice = catalog.find(None, language)  # says which languages there are if this is none of them
-    lexicon = LexiconFolder(settings.lexicon_dir).current()
+    lexicon = LexiconFolder(settings.lexicon_dir).current(catalog.lexicons(language))
     answer = explain(text, voice.language if voice else None, fallback=settings.voices.language, lexicon=lexicon)
     return answer | {"voice": catalog.for_language(answer["language"]).name}
 

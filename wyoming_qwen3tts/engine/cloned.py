@@ -3,6 +3,7 @@ only."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from ..model.prompt import Voice as PromptVoice
 
 CLONE = "clone:"  # before the name, in `Voice.speaker`: no speaker's name has a colon
+DESCRIBED = "describe:"  # instead of a speaker: nobody yet but the request's instruction
 _KEPT = 32  # a primed codec is 5 MB
 
 
@@ -23,6 +25,7 @@ class ClonedVoices:
     def __init__(self, folder: VoiceFolder) -> None:
         self._folder = folder
         self._kept: OrderedDict[tuple[str, int], PromptVoice] = OrderedDict()
+        self._described: PromptVoice | None = None
 
     def __call__(self, voice: Voice) -> PromptVoice:
         """The model's voice.
@@ -32,6 +35,9 @@ class ClonedVoices:
         """
         from ..model.prompt import Voice as PromptVoice
 
+        if voice.speaker == DESCRIBED:
+            self._described = self._described or PromptVoice()
+            return self._described
         if not voice.speaker.startswith(CLONE):
             return PromptVoice(speaker=voice.speaker)
         name = voice.speaker.removeprefix(CLONE)
@@ -46,10 +52,18 @@ class ClonedVoices:
 
 def model_voice(cloned: ClonedVoice) -> PromptVoice:
     """A voice from the voice folder as the model takes it."""
-    import numpy as np
     import torch
 
     from ..model.prompt import Voice as PromptVoice
 
-    codes = None if cloned.codes is None else torch.from_numpy(np.ascontiguousarray(cloned.codes))
-    return PromptVoice(None, torch.from_numpy(np.ascontiguousarray(cloned.vector)), codes, cloned.text)
+    codes = None if cloned.codes is None else torch.from_numpy(cloned.codes.copy())
+    vector = torch.from_numpy(cloned.vector.copy())  # a file's bytes may not be written to
+    return PromptVoice(None, vector, codes, cloned.text, _content_key(cloned))
+
+
+def _content_key(cloned: ClonedVoice) -> str:
+    digest = hashlib.sha256(cloned.vector.tobytes())
+    if cloned.codes is not None:
+        digest.update(cloned.codes.tobytes())
+    digest.update((cloned.text or "").encode())
+    return digest.hexdigest()

@@ -18,6 +18,7 @@ from ..errors import Busy, DeviceLost, EngineError, OutOfMemory, SpeechError, Un
 from ..speech import FORMAT, Voice
 from .chunking import ChunkPolicy
 from .guards import Guard, GuardLimits
+from .priming import Priming
 from .scheduler import Reply, Scheduler, Utterance
 
 if TYPE_CHECKING:
@@ -58,7 +59,14 @@ class End:
     reply: Reply
 
 
-Command = Say | More | End
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Command: somebody may soon speak with this voice."""
+
+    voice: Voice
+
+
+Command = Say | More | End | Prepare
 
 
 @dataclass(slots=True)
@@ -113,6 +121,7 @@ class EngineCore:
         self._work: dict[Utterance, _Work] = {}
         self._replies: set[Reply] = set()
         self._frame_cost_s = 0.0
+        self.priming = Priming()
 
     @property
     def busy_slots(self) -> int:
@@ -126,6 +135,8 @@ class EngineCore:
             command.reply.is_complete = True
             self._replies.add(command.reply)
             self._end_if_done(command.reply)
+        elif isinstance(command, Prepare):
+            self.priming.add(command.voice)
         elif command.utterance.reply.is_over:
             return
         elif isinstance(command, Say):
@@ -185,7 +196,8 @@ class EngineCore:
         if plan.decode:
             cost_s = self._now() - began
             self._frame_cost_s = 0.8 * self._frame_cost_s + 0.2 * cost_s if self._frame_cost_s else cost_s
-        return bool(plan.decode) or plan.prefill is not None
+        is_busy = bool(plan.decode) or plan.prefill is not None
+        return is_busy or (not self._work and self.priming.step(self._runners, self._resolve))
 
     def _let_go(self) -> None:
         for reply in [reply for reply in self._replies if reply.outlet.abandoned]:

@@ -55,6 +55,11 @@ class FailoverEngine:
         self.name = first.name
 
     @property
+    def first(self) -> Engine:
+        """The one that is preferred."""
+        return self._first
+
+    @property
     def state(self) -> str:
         """That of ``first``, and who speaks meanwhile: ``loading 43 % (built-in voice speaks)``, ``ready``,
         ``degraded: out of memory``, and ``failed: ...`` only if neither can speak."""
@@ -74,6 +79,9 @@ class FailoverEngine:
 
     def clones(self) -> tuple[Voice, ...]:
         return self._first.clones() if isinstance(self._first, Cloning) else ()
+
+    def why_mute(self, name: str) -> str | None:
+        return self._first.why_mute(name) if isinstance(self._first, Cloning) else None
 
     def origin(self, voice: Voice) -> Origin | None:
         """That of whoever ought to speak; ``second`` in the place of ``first`` is no origin."""
@@ -125,7 +133,7 @@ class FailoverEngine:
                     yield pcm
 
     def _is_of_second(self, wanted: Voice) -> bool:
-        return any(voice.name == wanted.name for voice in self._second.voices())
+        return wanted.engine == self._second.name
 
     def _why_not_first(self) -> str | None:
         """Why ``first`` need not be asked; None if it shall be."""

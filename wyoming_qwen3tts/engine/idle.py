@@ -58,6 +58,9 @@ class IdleEngine:
     def clones(self) -> tuple[Voice, ...]:
         return self._engine.clones() if isinstance(self._engine, Cloning) else ()
 
+    def why_mute(self, name: str) -> str | None:
+        return self._engine.why_mute(name) if isinstance(self._engine, Cloning) else None
+
     def origin(self, voice: Voice) -> Origin | None:
         return self._engine.origin(voice) if isinstance(self._engine, Traceable) else None
 

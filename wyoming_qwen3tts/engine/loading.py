@@ -19,8 +19,10 @@ from ..model.prompt import Voice as PromptVoice
 from ..model.weights import WEIGHTS, Checkpoint, load_checkpoint
 from ..speech import Voice, VoiceName
 from .graphs import Graphs, GraphsFailed
+from .priming import Nowhere
 from .runner import Runner
 from .scheduler import Reply, Utterance
+from .voice_cache import VoiceCache, checkpoint_identity
 from .worker import Progress
 
 log = logging.getLogger(__name__)
@@ -104,6 +106,14 @@ def graphs_for(device: str, *, wanted: bool) -> Graphs | None:
         raise GraphsFailed(str(error).splitlines()[0]) from error
 
 
+def keep_voices(runners: Sequence[Runner], folders: Sequence[Path], cache: Path, limit_bytes: int) -> None:
+    """Have what is computed for the home's own voices kept in the folder ``cache``."""
+    for runner, folder in zip(runners, folders, strict=False):
+        model = runner.model
+        identity = checkpoint_identity(folder, model, model.device, model.dtype)
+        runner.keep_in(VoiceCache(cache, identity, model.device, limit_bytes))
+
+
 def warm_up(runner: Runner) -> None:
     """Speak one hidden frame, so that the first listener does not wait for what is made at first use.
 
@@ -121,7 +131,7 @@ def warm_up(runner: Runner) -> None:
 
 def bench_utterance(runner: Runner, slot: int) -> tuple[Utterance, PromptVoice]:
     """A sentence that nobody hears, in a slot."""
-    reply = Reply(_Nowhere())
+    reply = Reply(Nowhere())
     said = Utterance(reply, _NOBODY, "en", "sentence", slot, text="Hello.", is_text_over=True, slot=slot)
     return said, _some_voice(runner)
 
@@ -133,17 +143,6 @@ def _some_voice(runner: Runner) -> PromptVoice:
 
 
 _NOBODY = Voice(VoiceName("warm-up"), "", ("en",), "qwen3", "")
-
-
-class _Nowhere:
-    """An outlet that nobody listens to."""
-
-    abandoned = False
-    wants_audio = True
-
-    def put(self, pcm: bytes) -> None: ...
-    def end(self) -> None: ...
-    def fail(self, error: BaseException) -> None: ...
 
 
 Resolve = Callable[[Voice], PromptVoice]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +17,7 @@ from ..model.config import ModelConfig, load_config
 from ..speech import SpeechRequest, Voice, VoiceName
 from ..text.language import LANGUAGES
 from .chunking import ChunkPolicy
-from .core import Counters, EngineCore
+from .core import Counters, EngineCore, Prepare
 from .feed import Feeder, FeedRules
 from .guards import GuardLimits
 from .mailbox import Mailbox
@@ -43,6 +43,8 @@ class LocalOptions:
     queue: int = 32  # replies that may wait for a slot
     mailbox_frames: int = 25  # 2 s: how far ahead of a listener a reply may get
     chunk_frames: int = 4  # the most frames of one packet, 4 to 12
+    cache_dir: Path | None = None  # where what was computed for cloned voices is kept; None: nowhere
+    cache_bytes: int = 512 << 20  # of it
     turn_s: float | None = None  # a turn that takes longer hangs: 20 s, on a CPU 120 s
     feed: FeedRules = field(default_factory=FeedRules)
     guard: GuardLimits = field(default_factory=GuardLimits)
@@ -129,6 +131,11 @@ class LocalEngine:
                 feeding.cancel()
                 await asyncio.gather(feeding, return_exceptions=True)
 
+    def prepare(self, voices: Iterable[Voice]) -> None:
+        """Have these voices made ready while nobody is spoken to, so that their first reply starts as soon as any."""
+        for voice in voices:
+            self._worker.post(Prepare(voice))
+
     async def close(self) -> None:
         if self._watch is not None:
             self._watch.cancel()
@@ -168,6 +175,8 @@ class LocalEngine:
         else:
             graphs = partial(loading.graphs_for, options.device, wanted=options.graphs)
             runners = loading.build_runners(models, slots=options.slots, positions=options.positions, graphs=graphs)
+        if options.cache_dir is not None and options.cache_bytes:
+            loading.keep_voices(runners, self._folders, options.cache_dir, options.cache_bytes)
         for runner in runners:
             loading.warm_up(runner)
         return EngineCore(
@@ -193,15 +202,20 @@ class LocalEngine:
 
 
 def speakers(config: ModelConfig) -> tuple[Voice, ...]:
-    """A checkpoint's speakers as voices: ``ryan-en`` and so on."""
+    """A checkpoint's speakers as voices: ``ryan-en`` and so on, in the languages that it knows.
+
+    A fine-tuned checkpoint may have speakers of its own: what cannot be in a voice's name becomes ``_`` in it.
+    """
+    known = [(code, language) for code, language in LANGUAGES.items() if language.model_name in config.talker.languages]
     return tuple(
         Voice(
-            VoiceName(f"{speaker}-{code}"),
+            VoiceName(f"{''.join(c if c.isalnum() or c in ' _' else '_' for c in speaker)[:60]}-{code}"),
             f"{speaker.replace('_', ' ').title()} ({language.model_name.title()})",
             (code,),
             LocalEngine.name,
             speaker,
+            takes_instruct=config.takes_instruct,
         )
         for speaker in sorted(config.talker.speakers)
-        for code, language in LANGUAGES.items()
+        for code, language in known
     )

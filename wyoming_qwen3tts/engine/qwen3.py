@@ -4,23 +4,25 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from ..errors import EngineDown, StoreError
-from ..model.config import ModelConfig, load_config
+from ..model.config import ModelConfig
 from ..model.files import ModelFileError
 from ..ops.backoff import Backoff
 from ..ops.health import Obituary, Vitals
 from ..speakers import NAMES, QWEN_SPEAKERS
 from ..speech import Origin, SpeechRequest, Voice, VoiceName
 from ..text.language import LANGUAGES
-from ..voice_files import VoiceFolder
+from ..voice_files import VoiceCard, VoiceFolder
+from .checkpoints import Checkpoints
 from .cloned import CLONE, ClonedVoices
 from .device import DevicePlan, DeviceWish, plan
 from .local import LocalEngine, LocalOptions, speakers
@@ -57,11 +59,15 @@ class Qwen3Engine:
         find: Callable[[str], Path | None],
         fetch: Fetch,
         clones: VoiceFolder,
+        language: str = "en",
         probe: Probe = look,
         backoff: Backoff | None = None,
     ) -> None:
         self._wish, self._options, self._probe = wish, options, probe
-        self._find, self._fetch, self._clones = find, fetch, clones
+        self._fetch, self._folder, self._language = fetch, clones, language
+        self.checkpoints = Checkpoints(wish.models, find)
+        self._voices: tuple[object, tuple[Voice, ...]] = (None, ())
+        self._clones: tuple[object, tuple[Voice, ...]] = (None, ())
         self._backoff = backoff or Backoff(5.0, 300.0)
         self._obituary = Obituary()
         self._stop_fetching = threading.Event()
@@ -78,30 +84,56 @@ class Qwen3Engine:
         return self._obituary.vitals()
 
     def voices(self) -> tuple[Voice, ...]:
-        """The configured checkpoints' speakers; while they are still to be fetched, the nine that are published."""
-        known = self._configs()
-        if not known and not self._is_complete():
-            return tuple(
-                Voice(VoiceName(f"{speaker}-{code}"), speaker, (code,), self.name, speaker)
-                for speaker in QWEN_SPEAKERS
-                for code in LANGUAGES
-            )
-        return tuple(dict.fromkeys(voice for config in known for voice in speakers(config)))
+        """The configured checkpoints' speakers; while one is still to be fetched, the nine that are published too."""
+        known = self.checkpoints.all()
+        if known != self._voices[0] or len(known) < len(self._wish.models):
+            self._voices = (known, self._speakers(known))
+        return self._voices[1]
+
+    def _speakers(self, known: Sequence[tuple[Path, ModelConfig]]) -> tuple[Voice, ...]:
+        found: dict[str, Voice] = {}
+        for voice in (voice for _, config in known for voice in speakers(config)):
+            found.setdefault(voice.name.casefold(), voice)  # of two checkpoints the first one speaks
+        pending = [model for model in self.checkpoints.pending() if not model.endswith(("-Base", "-VoiceDesign"))]
+        if pending or not self._wish.models:
+            takes_instruct = any("1.7B" in model for model in pending)
+            for who, code in itertools.product(QWEN_SPEAKERS, LANGUAGES):
+                name = VoiceName(f"{who}-{code}")
+                found.setdefault(name, Voice(name, who, (code,), self.name, who, takes_instruct=takes_instruct))
+        return tuple(found.values())
 
     def clones(self) -> tuple[Voice, ...]:
-        """Who was cloned here, if a Base checkpoint is there to speak as them."""
-        if not any(config.type == "base" for config in self._configs()):
-            return ()
-        return tuple(
-            Voice(name, f"{name} ({', '.join(NAMES)})", tuple(LANGUAGES), self.name, f"{CLONE}{name}")
-            for name in self._clones.names()
+        """Who was cloned or designed here, if a Base checkpoint of its size is there to speak as them."""
+        sizes = self._sizes()
+        cards = self._folder.cards() if sizes else ()
+        seen = (sizes, cards)
+        if seen != self._clones[0]:
+            before = set(self._clones[1])
+            self._clones = (seen, tuple(_own_voice(card) for card in cards if card.size in sizes))
+            if self._local is not None:
+                self._local.prepare(self._at_home(voice for voice in self._clones[1] if voice not in before))
+        return self._clones[1]
+
+    def why_mute(self, name: str) -> str | None:
+        """Why a voice of the home's own is not among `clones`; None if there is none of that name."""
+        own = self._folder.find(name)
+        if own is None:
+            return None
+        card = next((card for card in self._folder.cards() if card.name == own), None)
+        if card is None:
+            return f"The file of the voice {own!r} is damaged, or no voice; clone it again, or remove it."
+        if card.size in self._sizes():
+            return None
+        return (
+            f"The voice {own!r} was made with another model, and only that one speaks it: add {card.published} to "
+            "engine.model."
         )
 
     def origin(self, voice: Voice) -> Origin | None:
         """Known once it was loaded, and still while it is out of memory."""
         if self._sound is None:
             return None
-        stamp = self._clones.stamp(voice.speaker.removeprefix(CLONE)) if voice.speaker.startswith(CLONE) else 0
+        stamp = self._folder.stamp(voice.speaker.removeprefix(CLONE)) if voice.speaker.startswith(CLONE) else 0
         return Origin(self.name, f"{self._sound} {stamp}")
 
     async def start(self) -> None:
@@ -119,12 +151,14 @@ class Qwen3Engine:
             self._state = f"failed: {' '.join(chosen.reasons)}"
             raise EngineDown(" ".join(chosen.reasons))
         folders = await self._fetched(chosen.models)
+        own = self.clones()  # while there is no engine yet: from then on it is told of new ones there
         try:
             self._local = self._build(folders, chosen, chosen.device)
         except ModelFileError as error:
             self._state = f"failed: {error}"
             raise EngineDown(f"{error}.") from error
         await self._local.start()
+        self._local.prepare(self._at_home(own))
         wish = replace(self._wish, slots=0, vram_limit_mb=0)  # those two are not heard
         self._sound = await asyncio.to_thread(
             _sound_of, folders, f"{chosen.device} {chosen.dtype} {wish} {self._options.feed}"
@@ -157,19 +191,16 @@ class Qwen3Engine:
     def _build(self, folders: Sequence[Path], chosen: DevicePlan, device: str) -> LocalEngine:
         graphs = chosen.graphs and self._options.graphs
         options = replace(self._options, device=device, dtype=chosen.dtype, graphs=graphs)
-        return LocalEngine(folders, options, resolve=ClonedVoices(self._clones), on_fatal=self._obituary.write)
+        return LocalEngine(folders, options, resolve=ClonedVoices(self._folder), on_fatal=self._obituary.write)
 
-    def _configs(self) -> list[ModelConfig]:
-        """Of the configured models that are on this machine and in order."""
-        configs = []
-        for model in self._wish.models:
-            with suppress(StoreError, ModelFileError):  # `start` says what is wrong
-                if (folder := self._find(model)) is not None:
-                    configs.append(load_config(folder))
-        return configs
+    def _at_home(self, voices: Iterable[Voice]) -> Iterator[Voice]:
+        """In the language that is most likely to be spoken."""
+        return (replace(voice, languages=(self._language,)) for voice in voices)
 
-    def _is_complete(self) -> bool:
-        return bool(self._wish.models) and len(self._configs()) == len(self._wish.models)
+    def _sizes(self) -> frozenset[int]:
+        """Of the vectors that the Base checkpoints here understand."""
+        bases = (config for _, config in self.checkpoints.all() if config.type == "base")
+        return frozenset(config.talker.stack.hidden_size for config in bases)
 
     async def _fetched(self, models: Sequence[str]) -> list[Path]:
         """All folders. A network that is away is waited for: the built-in voice speaks meanwhile."""
@@ -210,6 +241,13 @@ class Qwen3Engine:
 
         threading.Thread(target=work, name=f"fetch {model}", daemon=True).start()
         return await done
+
+
+def _own_voice(card: VoiceCard) -> Voice:
+    return Voice(
+        card.name, f"{card.name} ({', '.join(NAMES)})", tuple(LANGUAGES), Qwen3Engine.name, f"{CLONE}{card.name}",
+        kind=card.kind,
+    )  # fmt: skip
 
 
 def _sound_of(folders: Sequence[Path], how: str) -> str:

@@ -29,6 +29,7 @@ from .prompts import GraphedPrompts, PromptReader, Prompts
 from .recent import Recent
 from .scheduler import Utterance
 from .sounds import GraphedSounds, SoundMaker, Sounds
+from .voice_cache import VoiceCache
 
 POSITIONS = 1024  # of a slot: a long instruction, a 10 s reference and 60 s of speech
 ROOM_SHARE = 8  # of a slot, what a prompt has to leave for frames
@@ -119,6 +120,10 @@ class Runner:
         """Compute anew what each voice needs, as at its first word."""
         self._prefixes.clear()
         self._sound.primed.clear()
+
+    def keep_in(self, cache: VoiceCache) -> None:
+        """Look there for what a voice needs before computing it."""
+        self._prefixes.behind, self._sound.primed.behind = cache.prefix, cache.primed
 
     def tokens(self) -> TokenStream:
         """Ids of a text that comes in pieces."""

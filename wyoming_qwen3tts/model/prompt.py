@@ -27,13 +27,14 @@ class Voice:
     """Who speaks: a speaker of the checkpoint, or a cloned one (``vector``), or nobody (a described voice).
 
     ``vector`` is ``[hidden]`` from the speaker encoder. ``ref_codes`` ``[T, 16]`` int64 and ``ref_text`` come together
-    and make the clone an in-context one.
+    and make the clone an in-context one. ``key`` stands for all of that where things are kept for it on disk.
     """
 
     speaker: str | None = None
     vector: Tensor | None = None
     ref_codes: Tensor | None = None
     ref_text: str | None = None
+    key: str | None = None
 
     def __post_init__(self) -> None:
         if (self.ref_codes is None) != (self.ref_text is None):

@@ -63,8 +63,13 @@ class Settings(Section):
 
     @property
     def voices_dir(self) -> Path:
-        """Cloned voices."""
+        """Voices of the home's own, cloned and designed."""
         return self.data_dir / "voices"
+
+    @property
+    def voices_file(self) -> Path:
+        """Who speaks which language."""
+        return Path(self.voices.mapping).expanduser() if self.voices.mapping else self.data_dir / "voices.yaml"
 
     @property
     def phrases_dir(self) -> Path:

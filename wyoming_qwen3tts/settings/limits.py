@@ -38,5 +38,10 @@ class Limits(Section):
     """How many replies may wait for a slot; one more is told `busy` at once."""
     utterances: Annotated[int, Field(ge=1, le=4096)] = 16
     """How many requests one connection may have waiting behind each other."""
+    voices: Annotated[int, Field(ge=1, le=5_000)] = 200
+    """How many voices of your own the server takes from its folder."""
+    voice_cache_mb: Annotated[int, Field(ge=0, le=100_000)] = 512
+    """How much of the disk may be taken by what was computed for voices of your own, in MiB; it lets them start as fast
+    as the model's speakers. 0: nothing is kept."""
     drain_s: Annotated[float, Field(ge=0, le=60)] = 6.0
     """How long speech in progress may go on after SIGTERM. The Home Assistant Supervisor kills after 10 s."""

@@ -14,6 +14,9 @@ class Voices(Section):
 
     language: Annotated[LanguageCode, BeforeValidator(lower)] = "en"
     """The language of a text that names no voice and is too short to tell, such as "OK" or "21"."""
+    mapping: str = ""
+    """The file that says who speaks which language, and how; `config/voices.yaml` shows what can be in it. It is read
+    again when it changes. None: `voices.yaml` in the data folder, if there is one."""
     sentence_pause_s: Annotated[float, Field(ge=0, le=5)] = 0.25
     """Silence between two sentences of the built-in voice."""
     cloning: bool = False

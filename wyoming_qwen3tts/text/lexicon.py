@@ -5,9 +5,11 @@ that is all small letters is found in any case; one with a capital only as it is
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from .draft import Draft
@@ -17,6 +19,7 @@ FILES: Final = ("all", *LANGUAGES)
 ENTRIES_PER_FILE: Final = 5_000
 ENTRY_CHARS: Final = 200
 FILE_BYTES: Final = 1_000_000
+FURTHER_MAX: Final = 32  # files that voices.yaml names
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,18 @@ class LexiconError:
 
 
 class Lexicon:
-    """Respellings for each language, as they were when the files were read."""
+    """Respellings for each language, as they were when the files were read.
 
-    def __init__(self, entries: dict[str, dict[str, str]] | None = None, errors: tuple[LexiconError, ...] = ()) -> None:
-        self._entries = entries or {}
+    ``more`` names for some languages a further file, whose entries count before the language's own.
+    """
+
+    def __init__(
+        self,
+        entries: dict[str, dict[str, str]] | None = None,
+        errors: tuple[LexiconError, ...] = (),
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._entries, self._more = entries or {}, more
         self.errors = errors
         self._patterns: dict[str, re.Pattern[str] | None] = {}
 
@@ -51,6 +62,10 @@ class Lexicon:
     def longest_chars(self) -> int:
         """How many characters the longest entry has."""
         return max((len(word) for words in self._entries.values() for word in words), default=0)
+
+    def using(self, more: Mapping[str, str]) -> "Lexicon":
+        """The same with a further file for some languages."""
+        return Lexicon(self._entries, self.errors, more) if more else self
 
     def apply(self, draft: Draft, language: str) -> None:
         """Write the words of this language as the user wants them spoken."""
@@ -71,7 +86,8 @@ class Lexicon:
         return self._patterns[language]
 
     def _words(self, language: str) -> dict[str, str]:
-        return self._entries.get("all", {}) | self._entries.get(language, {})
+        further = self._entries.get(self._more.get(language, ""), {})
+        return self._entries.get("all", {}) | self._entries.get(language, {}) | further
 
     def _pattern(self, language: str) -> re.Pattern[str] | None:
         words = sorted(self._words(language), key=len, reverse=True)
@@ -97,18 +113,28 @@ class LexiconFolder:
         self._folder = folder
         self._seen: dict[str, tuple[int, int]] | None = None
         self._lexicon = EMPTY
+        self._further: set[str] = set()
+        self._using: dict[tuple[tuple[str, str], ...], Lexicon] = {}  # by what was asked for: patterns are costly
 
-    def current(self) -> Lexicon:
-        """The lexicon as the files are now. Broken lines are listed in ``errors``; the others count."""
+    def current(self, more: Mapping[str, str] = MappingProxyType({})) -> Lexicon:
+        """The lexicon as the files are now. Broken lines are listed in ``errors``; the others count. ``more`` names for
+        some languages a further file."""
+        self._further |= {name for name in more.values() if len(self._further) < FURTHER_MAX}
         seen = self._stamps()
         if seen != self._seen:
             self._seen = seen
             self._lexicon = self._read()
-        return self._lexicon
+            self._using = {}
+        if not more:
+            return self._lexicon
+        key = tuple(sorted(more.items()))
+        if key not in self._using:
+            self._using[key] = self._lexicon.using(more)
+        return self._using[key]
 
     def _stamps(self) -> dict[str, tuple[int, int]]:
         stamps = {}
-        for name in FILES:
+        for name in (*FILES, *sorted(self._further.difference(FILES))):
             try:
                 status = (self._folder / f"{name}.txt").stat()
             except OSError:

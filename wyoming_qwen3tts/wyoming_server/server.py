@@ -87,7 +87,7 @@ class WyomingServer:
         everyone."""
         voices = self._service.catalog.all()
         if self._info is None or self._info[0] != voices:
-            self._info = (voices, info(voices).event())
+            self._info = (voices, info(voices))
         return self._info[1]
 
     # -- who is connected
