@@ -27,7 +27,12 @@ PROMPT, SHORT, LONG = 20, 4, 12
 
 def small_talker() -> Any:
     side = import_module("qwen_tts.core.models.configuration_qwen3_tts")
-    stack = {"hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 16, "num_key_value_heads": 8}
+    stack: dict[str, Any] = {
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 8,
+    }
     stack |= {"head_dim": 16, "rope_theta": 1e6}
     rope = {"interleaved": True, "mrope_section": [4, 2, 2], "rope_type": "default", "type": "default"}
     predictor = stack | {"vocab_size": 2048, "num_hidden_layers": 5, "max_position_embeddings": 65536}
@@ -67,7 +72,8 @@ def counted(talker: Any, frames: int) -> KernelCount:
     sampling = {"do_sample": True, "top_k": 50, "top_p": 1.0, "temperature": 0.9, "repetition_penalty": 1.05}
     subtalker = {f"subtalker_{name}": sampling[name] for name in ("top_k", "top_p", "temperature")}
     torch.manual_seed(0)
-    with torch.inference_mode(), KernelCount() as count:
+    count = KernelCount()
+    with torch.inference_mode(), count:
         talker.generate(
             inputs_embeds=prompt,
             attention_mask=torch.ones(1, PROMPT, dtype=torch.long),
