@@ -8,10 +8,12 @@ import errno
 import logging
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from . import __version__, settings_sources
 from .engine.builtin import BuiltinEngine
@@ -23,6 +25,7 @@ from .engine.local import LocalOptions
 from .engine.machine import may_have_card
 from .engine.qwen3 import Qwen3Engine
 from .errors import SettingsError
+from .openai_http.server import HttpDoor, bind
 from .ops.health import STUCK_S, Living, StateLog, Vitals, health
 from .service import SpeechService
 from .settings import Address, Settings
@@ -34,6 +37,9 @@ from .voices import VoiceCatalog
 from .wyoming_server.client import connect
 from .wyoming_server.discovery import announced, usable_addresses
 from .wyoming_server.server import WyomingServer
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 log = logging.getLogger(__name__)
 
@@ -153,21 +159,34 @@ async def serve(
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(speech_service(settings, engine))
         try:
-            server = await stack.enter_async_context(WyomingServer(service, address, settings.limits))
+            web_socket = web_door_socket(settings)
         except OSError as error:
-            return _cannot_listen(address, error)
+            assert settings.http.address is not None  # noqa: S101  there would be no socket
+            return _cannot_listen("http.uri", settings.http.address, error)
+        if web_socket is not None:
+            stack.callback(web_socket.close)
+        try:
+            server = await WyomingServer(service, address, settings.limits).__aenter__()
+        except OSError as error:
+            return _cannot_listen("wyoming.uri", address, error)
+        doors: list[WyomingServer | HttpDoor] = [server]
+        stack.push_async_callback(_close, doors)
         service.load()  # only now: with the port taken, nothing is loaded in vain
         address = Address(address.host, server.port)
         await _wait_until_answering(address)
         _say_where(address, settings)
         if settings.zeroconf and "SUPERVISOR_TOKEN" not in os.environ:
             await stack.enter_async_context(announced(settings.zeroconf_name, address, settings.zeroconf_address))
+        if web_socket is not None:  # only now, and beside all else: its libraries take longer to load than all before
+            opening = asyncio.create_task(_open(web_door(settings, service, web_socket), doors, settings))
+            stack.push_async_callback(_given_up, opening)
         fatal = await _stopped_or_broken(stop, engine, stuck_s)
         if fatal is None:
             log.info("Stopping: no new connections; speech in progress may end")
         else:
             log.critical("The %s engine is broken: %s. Stopping, to be started anew", engine.name, fatal)
-            server.drain_s = min(server.drain_s, _LAST_REPLIES_S)
+            for door in doors:
+                door.drain_s = min(door.drain_s, _LAST_REPLIES_S)
             _exit_anyway(hard_exit or _end_now)
     log.info("Stopped")
     return EXIT_STOPPED if fatal is None else EXIT_ENGINE_BROKEN
@@ -212,18 +231,83 @@ def _on_signals(stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, asked)
 
 
-def _cannot_listen(address: Address, error: OSError) -> int:
-    if error.errno == errno.EADDRINUSE:
-        log.error(
-            "%s is taken by another program. Stop it, or choose another port: --wyoming.uri tcp://%s:10201",
+def web_door_socket(settings: Settings) -> socket.socket | None:
+    """The web door's socket; none if it is off, or if the address is the default and another program has it: a home
+    that never asked for this door must not fall silent for it.
+
+    Raises:
+        OSError: if an address that was asked for cannot be had.
+    """
+    address = settings.http.address
+    if address is None:
+        return None
+    try:
+        return bind(address)
+    except OSError as error:
+        if "uri" in settings.http.model_fields_set or error.errno != errno.EADDRINUSE:
+            raise
+        log.warning(
+            "The web door stays closed, as another program has %s. Choose another port, or none: --http.uri "
+            "tcp://%s:%d, --http.uri off",
             address,
             address.host,
+            address.port + 1,
+        )
+        return None
+
+
+def web_door(settings: Settings, service: SpeechService, sock: socket.socket) -> HttpDoor:
+    """The web door, to be opened."""
+
+    def build() -> FastAPI:
+        from .openai_http.app import build_app
+
+        return build_app(service, settings)
+
+    return HttpDoor(build, Address(*sock.getsockname()[:2]), settings.limits, sock)
+
+
+def web_address(settings: Settings, port: int) -> str:
+    """How a person reaches the web door."""
+    assert settings.http.address is not None  # noqa: S101  there is a door
+    host = local(settings.http.address).host
+    return settings.http.base_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+async def _open(door: HttpDoor, doors: list[WyomingServer | HttpDoor], settings: Settings) -> None:
+    try:
+        await door.__aenter__()
+    except Exception:  # Wyoming speaks all the same
+        log.exception("The web door could not be opened")
+    else:
+        doors.append(door)
+        log.info("The web door is open: %s", web_address(settings, door.port))
+
+
+async def _given_up(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _close(doors: Sequence[WyomingServer | HttpDoor]) -> None:
+    """All of them at the same time: the Supervisor counts ten seconds for everything."""
+    await asyncio.gather(*(door.__aexit__(None, None, None) for door in doors))
+
+
+def _cannot_listen(setting: str, address: Address, error: OSError) -> int:
+    if error.errno == errno.EADDRINUSE:
+        log.error(
+            "%s is taken by another program. Stop it, or choose another port: --%s tcp://%s:%d",
+            address,
+            setting,
+            address.host,
+            address.port + 1,
         )
         return EXIT_PORT_TAKEN
     if error.errno == errno.EACCES:
-        log.error("No permission to listen on %s. Choose a port above 1023: --wyoming.uri", address)
+        log.error("No permission to listen on %s. Choose a port above 1023: --%s", address, setting)
         return EXIT_PORT_TAKEN
-    raise SettingsError(f"wyoming.uri: cannot listen on {address}: {error.strerror or error}")
+    raise SettingsError(f"{setting}: cannot listen on {address}: {error.strerror or error}")
 
 
 async def _wait_until_answering(address: Address) -> None:

@@ -24,6 +24,7 @@ class SpeechError(Exception):
     code = "speech-failed"  # Wyoming `error.code`; the other doors will say the same
     http_status = 500
     retry_after_s: int | None = None
+    field: str | None = None  # the input to blame, where there is one
 
 
 class BadRequest(SpeechError):

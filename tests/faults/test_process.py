@@ -28,7 +28,16 @@ async def running(*flags: str, log: Path) -> AsyncIterator[tuple[asyncio.subproc
     """The real server on a port of its own choice, answering; killed at the end if it is still there."""
     with log.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
-            *COMMAND, "serve", "--wyoming.uri", "tcp://127.0.0.1:0", "--zeroconf", "off", *flags, stderr=file
+            *COMMAND,
+            "serve",
+            "--wyoming.uri",
+            "tcp://127.0.0.1:0",
+            "--http.uri",
+            "tcp://127.0.0.1:0",
+            "--zeroconf",
+            "off",
+            *flags,
+            stderr=file,
         )
     try:
         address = await listening(log)

@@ -1,0 +1,56 @@
+"""The web door's app: every route, behind one gate."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Depends, FastAPI
+
+from .. import __version__
+from ..service import SpeechService
+from ..settings import Settings
+from . import engine, errors, live, models, speech, spoken, status, voices
+from .access import SUPERVISOR, Gate, OpenRouter, dependency
+from .engine import EngineControl
+from .guard import Guard
+from .studio import Studio
+
+
+def build_app(
+    service: SpeechService,
+    settings: Settings,
+    *,
+    studio: Studio | None = None,
+    control: EngineControl | None = None,
+    routers: Sequence[APIRouter] = (),
+    supervisor: str | None = None,
+) -> FastAPI:
+    """Everything that is spoken over HTTP. ``routers`` are guarded like our own, but for an `OpenRouter`.
+
+    ``supervisor`` is the address from which ingress comes; by default the Supervisor's own where there is one.
+    """
+    if supervisor is None and "SUPERVISOR_TOKEN" in os.environ:
+        supervisor = SUPERVISOR
+    gate = Gate(settings.http, supervisor)
+    app = FastAPI(title="wyoming-qwen3tts", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.closing = closing = asyncio.Event()
+    app.add_middleware(Guard, gate=gate, limits=settings.limits)
+    errors.install(app)
+    recorder = live.Recorder()
+    service.observe(recorder.observe)
+    ours = (
+        speech.routes(service),
+        models.routes(),
+        voices.routes(service),
+        spoken.routes(service, settings),
+        engine.routes(service, control),
+        status.liveness(),
+        status.routes(service, settings, studio, gate),
+        live.routes(service, control, recorder, closing),
+    )
+    guarded = [Depends(dependency(gate))]
+    for router in (*ours, *routers):
+        app.include_router(router, dependencies=[] if isinstance(router, OpenRouter) else guarded)
+    return app
