@@ -19,12 +19,18 @@ SettingsError             the start is refused; not a SpeechError, as no request
 
 
 class SpeechError(Exception):
-    """Base of all errors this package raises on purpose. The message is fit to show a user."""
+    """Base of all errors this package raises on purpose. The message is fit to show a user.
+
+    ``field`` names the input that is to blame, where one is: ``name``, ``clip``, ``text``, ...
+    """
 
     code = "speech-failed"  # Wyoming `error.code`; the other doors will say the same
     http_status = 500
     retry_after_s: int | None = None
-    field: str | None = None  # the input to blame, where there is one
+
+    def __init__(self, *words: object, field: str | None = None) -> None:
+        super().__init__(*words)
+        self.field = field
 
 
 class BadRequest(SpeechError):

@@ -33,8 +33,8 @@ class HttpError(SpeechError):
     """What only this door can say: a missing key, a body that is no JSON."""
 
     def __init__(self, status: int, message: str, *, field: str | None = None, code: str | None = None) -> None:
-        super().__init__(message)
-        self.http_status, self.field = status, field
+        super().__init__(message, field=field)
+        self.http_status = status
         self.code = code or _CODES.get(status, SpeechError.code)
         self.retry_after_s = 2 if status == 503 else None
 

@@ -68,9 +68,7 @@ class Manner(BaseModel):
         """
         language = language_of(self.model) or self.language
         if language and language.lower() != "auto" and normalize_tag(language) is None:
-            error = BadRequest(f"The language {language!r} is not one of ours: {', '.join(LANGUAGES)}.")
-            error.field = "language"
-            raise error
+            raise BadRequest(f"The language {language!r} is not one of ours: {', '.join(LANGUAGES)}.", field="language")
         name = self.voice.id if isinstance(self.voice, VoiceId) else self.voice
         return Wish(
             speaker_for(name, catalog),

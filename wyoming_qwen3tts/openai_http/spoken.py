@@ -28,9 +28,7 @@ def routes(service: SpeechService, settings: Settings) -> APIRouter:
         service.whole_text(text)  # not longer than what may be spoken
         code = normalize_tag(language)
         if language and language.lower() != "auto" and code is None:
-            error = BadRequest(f"The language {language!r} is not one of ours: {', '.join(LANGUAGES)}.")
-            error.field = "language"
-            raise error
+            raise BadRequest(f"The language {language!r} is not one of ours: {', '.join(LANGUAGES)}.", field="language")
         answer = await asyncio.to_thread(
             explain, text, code, fallback=settings.voices.language, lexicon=lexicon.current(), ssml=ssml
         )
