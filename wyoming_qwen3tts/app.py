@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from . import __version__, settings_sources
 from .engine.builtin import BuiltinEngine
+from .engine.control import control_of
 from .engine.device import DeviceWish
 from .engine.failover import FailoverEngine
 from .engine.feed import FeedRules
@@ -108,7 +109,7 @@ def with_stand_in(
     """``model``, and the built-in voice wherever and whenever it cannot speak. ``vitals`` are the model's own by
     default; `ops.health.Obituary` makes them for an engine that calls ``on_fatal``."""
     wanted = settings.engine
-    if wanted.unload_after and isinstance(model, Unloadable):
+    if isinstance(model, Unloadable):
         model = IdleEngine(model, wanted.unload_after)
     elif wanted.unload_after:
         log.warning("engine.unload_after has no effect: the %s engine cannot be unloaded", model.name)
@@ -262,8 +263,9 @@ def web_door(settings: Settings, service: SpeechService, sock: socket.socket) ->
     def build() -> FastAPI:
         from .openai_http.app import build_app
 
-        return build_app(service, settings)
+        return build_app(service, settings, control=control)
 
+    control = control_of(service.engine, settings.engine.model or DEFAULT_MODELS)
     return HttpDoor(build, Address(*sock.getsockname()[:2]), settings.limits, sock)
 
 

@@ -11,11 +11,16 @@ from fastapi import APIRouter, Depends, FastAPI
 from .. import __version__
 from ..service import SpeechService
 from ..settings import Settings
-from . import engine, errors, live, models, speech, spoken, status, voices
+from . import consents, docs, engine, errors, live, live_text, metrics, models, speech, spoken, status, voices
 from .access import SUPERVISOR, Gate, OpenRouter, dependency
 from .engine import EngineControl
 from .guard import Guard
 from .studio import Studio
+
+_ABOUT = (
+    "OpenAI's speech API, sent while it is made; fields of our own stand beside OpenAI's. Live text: WebSocket "
+    "/v1/audio/speech/stream. Where the server has keys, send one as `Authorization: Bearer KEY`."
+)
 
 
 def build_app(
@@ -34,21 +39,37 @@ def build_app(
     if supervisor is None and "SUPERVISOR_TOKEN" in os.environ:
         supervisor = SUPERVISOR
     gate = Gate(settings.http, supervisor)
-    app = FastAPI(title="wyoming-qwen3tts", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="wyoming-qwen3tts",
+        version=__version__,
+        description=_ABOUT,
+        docs_url=None,  # FastAPI's pages load scripts from elsewhere; ours is in `docs`
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
     app.state.closing = closing = asyncio.Event()
     app.add_middleware(Guard, gate=gate, limits=settings.limits)
     errors.install(app)
+    docs.install(app)
+    app.state.metrics = metrics.of_service(service)
     recorder = live.Recorder()
     service.observe(recorder.observe)
+    kept = consents.Consents(settings.data_dir / "voice_consents")
     ours = (
-        speech.routes(service),
+        speech.routes(service, control),
+        live_text.routes(service, settings.limits, closing),
         models.routes(),
         voices.routes(service),
+        voices.making(service, settings, studio, kept),
+        consents.routes(kept, voices.Permission(settings, studio)),
         spoken.routes(service, settings),
         engine.routes(service, control),
         status.liveness(),
         status.routes(service, settings, studio, gate),
         live.routes(service, control, recorder, closing),
+        metrics.routes(app.state.metrics),
+        docs.routes(app),
     )
     guarded = [Depends(dependency(gate))]
     for router in (*ours, *routers):

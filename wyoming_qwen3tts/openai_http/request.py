@@ -13,6 +13,7 @@ from ..speech import Feed
 from ..text.language import LANGUAGES, normalize_tag
 from ..voices import VoiceCatalog
 from .access import Client
+from .engine import KeepAlive
 from .names import language_of, speaker_for
 
 
@@ -101,5 +102,7 @@ class SpeechBody(Manner):
     """All of them are sent while they are made. `pcm` is s16le, mono, 24 kHz; `aac` needs ffmpeg on the server."""
     stream_format: Literal["audio", "sse"] = "audio"
     """`sse`: events with base64 audio, the last one with `usage`."""
+    keep_alive: KeepAlive = None
+    """As in Ollama: idle seconds or "5m" until the model is unloaded, 0 at once after this, -1 never."""
     stream: bool | None = None
     """Other servers want to be asked; here audio is always streamed."""

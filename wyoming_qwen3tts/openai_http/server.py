@@ -78,6 +78,7 @@ class HttpDoor:
         try:
             await _in_daemon(self._prepare)
             await self._server.startup(sockets=[self._socket])
+            self._app.state.metrics.start()
         except BaseException:
             self._socket.close()
             raise
@@ -120,6 +121,7 @@ class HttpDoor:
     ) -> None:
         for listener in self._server.servers:
             listener.close()
+        self._app.state.metrics.stop()
         self._app.state.closing.set()  # live texts and event streams end by themselves
         state = self._server.server_state
         for connection in list(state.connections):

@@ -15,6 +15,7 @@ from ..audio.encode import MEDIA_TYPES, Encoder, encoder
 from ..errors import SpeechError
 from ..service import Report, Speech, SpeechService
 from ..speech import FORMAT, TextStream
+from .engine import EngineControl, keep
 from .errors import error_body
 from .request import SpeechBody
 from .streaming import Outlet, StreamedResponse
@@ -23,7 +24,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _CONTENT: dict[str, Any] = dict.fromkeys(MEDIA_TYPES.values(), _BINARY) | {"text/event-stream": {}}
 
 
-def routes(service: SpeechService) -> APIRouter:
+def routes(service: SpeechService, control: EngineControl | None) -> APIRouter:
     """The route, spoken by ``service``."""
     router = APIRouter(tags=["speech"])
 
@@ -36,6 +37,7 @@ def routes(service: SpeechService) -> APIRouter:
     async def speak(body: SpeechBody, request: Request) -> Response:
         wish = body.wish(service.catalog, request.state.client, "http")
         text = service.whole_text(body.input)
+        keep(control, body.keep_alive)
 
         async def produce(outlet: Outlet) -> None:
             async with aclosing(encoder(body.response_format)) as encoding, service.speak(text, wish) as speech:

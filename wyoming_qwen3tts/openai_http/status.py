@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
@@ -41,11 +41,13 @@ def routes(service: SpeechService, settings: Settings, studio: Studio | None, ga
 
     @router.get("/v1/about", summary="What this server is, and what it can do")
     async def about() -> dict[str, Any]:
-        why_not = why_no_cloning(settings, studio, gate)
+        design = why_not(settings, studio, "can_design")
+        clone = why_not(settings, studio, "can_clone")
         return {
             "version": __version__,
             "wyoming": settings.wyoming.uri,
-            "cloning": {"on": why_not is None, "why_not": why_not},
+            "cloning": {"on": clone is None, "why_not": clone},
+            "design": {"on": design is None, "why_not": design},
             "needs_key": gate.needs_key,
             "languages": list(LANGUAGES),
             "engine": service.engine.name,
@@ -54,12 +56,12 @@ def routes(service: SpeechService, settings: Settings, studio: Studio | None, ga
     return router
 
 
-def why_no_cloning(settings: Settings, studio: Studio | None, gate: Gate) -> str | None:
+def why_not(
+    settings: Settings, studio: Studio | None, ability: Literal["can_clone", "can_design"] | None
+) -> str | None:
     """What stands in the way of making voices through this door; None if nothing does."""
     if not settings.voices.cloning:
-        return "It is off; turn it on with voices.cloning."
+        return "Making voices through the web door is off. Turn it on: --voices.cloning on"
     if studio is None:
-        return "The engine of this server speaks with fixed voices; cloning needs Qwen3-TTS."
-    if not (studio.can_clone or studio.can_design):
-        return studio.why_not
-    return None
+        return "The engine of this server speaks with fixed voices only; making voices needs Qwen3-TTS."
+    return None if ability is None or getattr(studio, ability) else studio.why_not

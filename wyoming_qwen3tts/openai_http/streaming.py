@@ -50,8 +50,8 @@ class StreamedResponse(Response):
     What it raises before the outlet is open is answered as any other error; after that the connection is cut.
     """
 
-    def __init__(self, produce: Callable[[Outlet], Awaitable[None]]) -> None:
-        super().__init__()
+    def __init__(self, produce: Callable[[Outlet], Awaitable[None]], status_code: int = 200) -> None:
+        super().__init__(status_code=status_code)  # named for FastAPI, which describes the route by it
         self._produce = produce
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

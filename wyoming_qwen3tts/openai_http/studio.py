@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
 
 from ..speech import Voice
 
 
-class Problem(Protocol):
-    """One thing that is wrong with a clip, in words for its speaker."""
-
-    @property
-    def code(self) -> str: ...
-    @property
-    def message(self) -> str: ...
-
-
 class ClipReport(Protocol):
-    """What a clip is like; a dataclass, sent as it is."""
+    """What a clip is like, and whether it can become a voice."""
 
-    @property
-    def ok(self) -> bool: ...
-    @property
-    def problems(self) -> Sequence[Problem]: ...
+    def as_json(self) -> dict[str, Any]: ...
 
 
 class Variant(Protocol):
