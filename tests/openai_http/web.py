@@ -86,7 +86,9 @@ async def web(
     engine = engine or FakeEngine()
     settings = settings or Settings()
     settings = settings.model_copy(update={"limits": settings.limits.model_copy(update=limits or {})})
-    service = SpeechService(engine, VoiceCatalog(engine.voices()), settings.limits, slots=slots)
+    studio = app.get("studio")
+    catalog = VoiceCatalog(engine.voices(), studio.voices if studio else tuple)
+    service = SpeechService(engine, catalog, settings.limits, slots=slots)
     service.load()
 
     def build() -> Any:
