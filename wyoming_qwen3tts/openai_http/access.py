@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -107,15 +107,6 @@ class Gate:
         if not found:
             raise HttpError(401, "This key is not one of http.api_keys.")
         return Client(found[0], is_known=True)
-
-
-def dependency(gate: Gate) -> Callable[[HTTPConnection], None]:
-    """For the routes that are guarded; they find the `Client` in ``state.client``."""
-
-    def admit(connection: HTTPConnection) -> None:
-        connection.state.client = gate.admit(connection)
-
-    return admit
 
 
 def _named(text: str, number: int) -> tuple[str, bytes]:

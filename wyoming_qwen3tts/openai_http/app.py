@@ -6,13 +6,14 @@ import asyncio
 import os
 from collections.abc import Sequence
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
 
 from .. import __version__
 from ..service import SpeechService
 from ..settings import Settings
 from . import consents, docs, engine, errors, live, live_text, metrics, models, speech, spoken, status, voices
-from .access import SUPERVISOR, Gate, OpenRouter, dependency
+from .access import SUPERVISOR, Gate, OpenRouter
 from .engine import EngineControl
 from .guard import Guard
 from .studio import Studio
@@ -49,7 +50,8 @@ def build_app(
         redirect_slashes=False,
     )
     app.state.closing = closing = asyncio.Event()
-    app.add_middleware(Guard, gate=gate, limits=settings.limits)
+    open_routes: list[BaseRoute] = []
+    app.add_middleware(Guard, gate=gate, limits=settings.limits, open_routes=open_routes)
     errors.install(app)
     docs.install(app)
     app.state.metrics = metrics.of_service(service)
@@ -71,7 +73,8 @@ def build_app(
         metrics.routes(app.state.metrics),
         docs.routes(app),
     )
-    guarded = [Depends(dependency(gate))]
     for router in (*ours, *routers):
-        app.include_router(router, dependencies=[] if isinstance(router, OpenRouter) else guarded)
+        app.include_router(router)
+        if isinstance(router, OpenRouter):
+            open_routes += router.routes
     return app

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from email.utils import formatdate
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..settings import Limits
@@ -20,10 +23,11 @@ _KINDS = ("application/json", "multipart/form-data")
 
 
 class Guard:
-    """ASGI middleware, the outermost."""
+    """ASGI middleware, the outermost. Requests that are not for one of ``open_routes`` need a key, before a byte of
+    their body is read; they find the `Client` in ``state.client``."""
 
-    def __init__(self, app: ASGIApp, gate: Gate, limits: Limits) -> None:
-        self._app, self._gate, self._limits = app, gate, limits
+    def __init__(self, app: ASGIApp, gate: Gate, limits: Limits, open_routes: Sequence[BaseRoute]) -> None:
+        self._app, self._gate, self._limits, self._open_routes = app, gate, limits, open_routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
@@ -47,6 +51,9 @@ class Guard:
         if size + len(scope["query_string"]) > self._limits.http_header_bytes:
             raise HttpError(431, f"The headers have more than {self._limits.http_header_bytes:,} bytes.")
         self._gate.check_origin(scope["client"][0] if scope.get("client") else None, headers)
+        if not any(route.matches(scope)[0] is not Match.NONE for route in self._open_routes):
+            connection = HTTPConnection(scope)
+            connection.state.client = self._gate.admit(connection)
         if scope["type"] == "websocket":
             return
         length, limit = headers.get("content-length", "0"), self._body_limit(scope["path"], headers)

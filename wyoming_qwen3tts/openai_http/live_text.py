@@ -23,7 +23,7 @@ from ..settings import Limits
 from ..speech import FORMAT, TextStream
 from .access import KEY_PROTOCOL, Client
 from .errors import HttpError, error_body
-from .request import Manner
+from .request import Manner, whole
 
 _ERRORS_MAX = 16  # of one socket; a client that is wrong each time is broken
 _NORMAL, _GOING_AWAY, _POLICY = 1000, 1001, 1008  # RFC 6455
@@ -138,6 +138,10 @@ class _Session:
                 text = message.get("text")
                 if not isinstance(text, str):
                     raise BadRequest("input.text needs a 'text' that is a string.", field="text")
+                try:
+                    whole(text)
+                except ValueError as error:
+                    raise BadRequest(f"text: {error}", field="text") from None
                 if text:
                     (self._open or self._begin()).add(text)
             case "input.done":

@@ -17,9 +17,23 @@ from .engine import KeepAlive
 from .names import language_of, speaker_for
 
 
-def _absent(value: object) -> object:
+def whole(value: Any) -> Any:
+    """JSON can write half a character, which nobody can speak.
+
+    Raises:
+        ValueError: if there is one.
+    """
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError("it holds half of a character (a lone surrogate)") from None
+    return value
+
+
+def _absent(value: Any) -> Any:
     """Home Assistant's own client sends an unset prompt as the word None (`str(None)`)."""
-    return None if isinstance(value, str) and value.strip() in ("", "None") else value
+    return None if isinstance(value, str) and value.strip() in ("", "None") else whole(value)
 
 
 class VoiceId(BaseModel):
@@ -90,7 +104,7 @@ class Manner(BaseModel):
 def _spoken(value: Any) -> Any:
     if isinstance(value, str) and not value.strip():
         raise ValueError("there is nothing to speak in it")
-    return value
+    return whole(value)
 
 
 class SpeechBody(Manner):
