@@ -248,14 +248,17 @@ async def test_bytes_that_are_no_request_are_answered_and_closed(data: bytes, ca
 
 
 async def test_silent_connections_of_one_host_are_cut_to_its_share() -> None:
-    async with web(limits={"host_connections": 4}) as it:
-        wires = [await it.wire() for _ in range(12)]
+    async with web(limits={"host_connections": 4, "hello_s": 0.05}) as it:
+        wires = []
+        for _ in range(3):
+            wires += [await it.wire() for _ in range(4)]
+            await asyncio.sleep(0.06)
         other = await it.wire(source="127.0.0.2")
         await other.send(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
         assert (await other.reader.readline()).startswith(b"HTTP/1.1 200")
-        await until(lambda: it.door.connections <= 4 + 2)
 
-        assert sum(wire.reader.at_eof() for wire in wires) >= 7
+        await until(lambda: sum(wire.reader.at_eof() for wire in wires) >= 4)
+        assert not wires[-1].reader.at_eof()
 
 
 async def test_a_full_door_says_busy_and_a_silent_connection_makes_room() -> None:
@@ -395,14 +398,14 @@ HOSTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("host", "is_ours"), HOSTS.items())
-async def test_only_names_that_nobody_outside_can_own_are_answered(host: str, is_ours: bool) -> None:
+async def test_only_names_that_nobody_outside_can_own_are_answered() -> None:
     """DNS rebinding: the attacker's own name has become an address of this house."""
     settings = Settings(http=Http(hosts=("tts.example.org",), base_url="http://base.example.org:8880"))
     async with web(settings=settings) as it:
-        reply = await it.client.get("/health/live", headers={"Host": host})
+        for host, is_ours in HOSTS.items():
+            reply = await it.client.get("/health/live", headers={"Host": host})
 
-        assert reply.status_code == (200 if is_ours else 403), host
+            assert reply.status_code == (200 if is_ours else 403), host
 
 
 # -- F54: ingress

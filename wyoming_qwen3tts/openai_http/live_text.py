@@ -132,8 +132,9 @@ class _Session:
     async def _take(self, message: dict[str, Any]) -> None:
         match message.get("type"):
             case "session.config":
-                self._config = _config(message)
-                self._config.wish(self._service.catalog, self._client, "websocket")
+                config = _config(message)
+                config.wish(self._service.catalog, self._client, "websocket")  # what is wrong is told now
+                self._config = config
             case "input.text":
                 text = message.get("text")
                 if not isinstance(text, str):

@@ -22,6 +22,8 @@ from .errors import HttpError, error_body, error_headers
 
 log = logging.getLogger(__name__)
 
+_GRACE_S = 0.25  # a connection this young may still be sending its first request, and is not pushed out
+
 
 class _ReadsOn:
     """Drops a listener who reads nothing for ``write_stall_s``; what is unsent was computed for nobody."""
@@ -161,18 +163,23 @@ class HttpConnection(_ReadsOn, H11Protocol):
 
 
 def _has_room(new: HttpConnection) -> bool:
-    """Whether ``new`` may stay. The oldest silent one makes room for it; of one host there are never too many."""
-    limits = new._limits
+    """Whether ``new`` may stay. A busy house opens dozens of connections at once, but each soon says what it wants;
+    those that do not are counted, and the oldest of them makes room."""
+    limits, now = new._limits, new.loop.time()
     silent = [c for c in new.connections if isinstance(c, HttpConnection) and c is not new and c.is_silent]
-    of_host = sorted((c for c in silent if c.host == new.host), key=lambda c: c.since)
-    is_full = len(new.connections) > 2 * limits.connections
-    if len(of_host) >= limits.host_connections or (is_full and of_host):
-        of_host[0].transport.close()
+    idle = [c for c in silent if c.host == new.host and now - c.since >= limits.hello_s]
+    if len(idle) >= limits.host_connections:
+        _oldest(idle).transport.close()
+    if len(new.connections) <= 2 * limits.connections:
         return True
-    if is_full and silent:
-        min(silent, key=lambda c: c.since).transport.close()
-        return True
-    return not is_full
+    pushed_out = [c for c in silent if now - c.since >= _GRACE_S]
+    if pushed_out:
+        _oldest([c for c in pushed_out if c.host == new.host] or pushed_out).transport.close()
+    return bool(pushed_out)
+
+
+def _oldest(connections: list[HttpConnection]) -> HttpConnection:
+    return min(connections, key=lambda connection: connection.since)
 
 
 def _tune(transport: asyncio.Transport) -> None:

@@ -56,11 +56,11 @@ class Manner(BaseModel):
     """`qwen3-tts`, or one of OpenAI's names, which mean the same; each also with `-<language>`: `tts-1-de`."""
     voice: VoiceChoice = None
     """A voice of this server, one of OpenAI's thirteen names, or `{"id": ...}`. None: the voice of the language."""
-    instructions: Annotated[str | None, BeforeValidator(_absent), Field(max_length=2_000)] = None
+    instructions: Annotated[Annotated[str, Field(max_length=2_000)] | None, BeforeValidator(_absent)] = None
     """How to speak, in words. Only CustomVoice and VoiceDesign models of 1.7B follow it."""
     speed: Annotated[float, Field(ge=0.25, le=4.0, allow_inf_nan=False)] = 1.0
     """1 is the voice's own pace."""
-    language: Annotated[str | None, BeforeValidator(_absent), Field(max_length=40)] = None
+    language: Annotated[Annotated[str, Field(max_length=40)] | None, BeforeValidator(_absent)] = None
     """`de`, `de-AT`, `german`; None or `auto`: told from the text. The model's suffix wins."""
     seed: Annotated[int | None, Field(ge=0, lt=1 << 63)] = None
     """The same seed and text give the same speech."""
