@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ from tests.openai_http.web import web
 from wyoming_qwen3tts.settings import Http, Settings, Voices
 
 EXAMPLES = 6  # of each operation
-CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+#: A schema cannot say which languages, voices and clips there are: those are refused though they fit it.
+NOT_CHECKED = "positive_data_acceptance"
 
 
 async def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
@@ -22,11 +24,12 @@ async def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     settings = Settings(voices=Voices(cloning=True), http=Http(api_keys=keys), data_dir=tmp_path)
     async with web(settings=settings, studio=FakeStudio()) as it:
         command = [
-            str(Path(sys.executable).with_name("schemathesis")), "run", f"{it.url}/openapi.json",
-            "--header", "Authorization: Bearer secret", "--checks", CHECKS, "--phases", "examples,coverage,fuzzing",
-            "--max-examples", str(EXAMPLES), "--exclude-path", "/v1/live", "--seed", "7", "--generation-deterministic",
-            "--no-color", "--suppress-health-check", "all", "--request-timeout", "5", "--mode", "all",
-        ]  # fmt: skip
+            *(sys.executable, "-m", "schemathesis.cli", "run", f"{it.url}/openapi.json"),
+            *("--header", "Authorization: Bearer secret", "--exclude-path", "/v1/live", "--mode", "all"),
+            *("--checks", "all", "--exclude-checks", NOT_CHECKED, "--phases", "examples,coverage,fuzzing"),
+            *("--max-time", "14", "--max-examples", str(EXAMPLES), "--seed", "7", "--generation-deterministic"),
+            *("--no-color", "--suppress-health-check", "all", "--request-timeout", "5"),
+        ]
         process = await asyncio.create_subprocess_exec(
             *command,
             stdout=subprocess.PIPE,
@@ -36,4 +39,8 @@ async def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
         )
         said, _ = await process.communicate()
 
-    assert process.returncode == 0, said.decode()[-6000:]
+    report = said.decode()
+    assert process.returncode == 0, report[-6000:]
+    found = re.search(r"Tested: (\d+)", report)
+    assert found, report
+    assert int(found[1]) >= 20

@@ -49,6 +49,7 @@ def build_app(
         openapi_url=None,
         redirect_slashes=False,
     )
+    app.state.routes = []
     app.state.closing = closing = asyncio.Event()
     open_routes: list[BaseRoute] = []
     app.add_middleware(Guard, gate=gate, limits=settings.limits, open_routes=open_routes)
@@ -75,6 +76,7 @@ def build_app(
     )
     for router in (*ours, *routers):
         app.include_router(router)
+        app.state.routes += router.routes
         if isinstance(router, OpenRouter):
             open_routes += router.routes
     return app

@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from ..errors import Busy, EngineDown, SpeechError, TextTooLong, UnknownVoice
 
@@ -96,7 +97,19 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
         message += " The API is described at /docs."
     if error.status_code == 400 and "parsing the body" in error.detail:
         message = "The body is not what its Content-Type says."
-    return answer(HttpError(error.status_code, message), error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+    return answer(HttpError(error.status_code, message), headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """All that this address takes; Starlette tells those of the first route only."""
+    routes: list[BaseRoute] = request.app.state.routes
+    path = request.scope["path"]
+    exact = [route for route in routes if getattr(route, "path", "") == path]
+    matching = exact or [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in matching for method in getattr(route, "methods", None) or ()})
 
 
 async def _bug(_: Request, error: Exception) -> JSONResponse:
