@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import logging
@@ -128,7 +129,7 @@ async def test_a_body_without_end_is_refused_at_the_limit_in_little_memory() -> 
         await wire.send(head.encode())
         answering = asyncio.create_task(answer(wire))
         before = _memory_kb()
-        for _ in range(4_000):
+        for _ in range(40):  # 1.3 MB
             if answering.done():
                 break
             await wire.send(b"8000\r\n" + b" " * 0x8000 + b"\r\n")
@@ -171,7 +172,10 @@ async def test_headers_that_drip_are_cut_off_and_harm_nobody() -> None:
             await asyncio.sleep(0.05)
         assert (await it.post(**HELLO)).status_code == 200
 
-        assert {(await answer(wire, 2))[0] for wire in wires} <= {408, 400}
+        for wire in wires:
+            with contextlib.suppress(ConnectionError):  # it dripped on into the closed connection
+                assert (await answer(wire, 2))[0] == 408
+        await until(lambda: it.door.connections <= 1)
 
 
 async def test_a_body_that_drips_is_cut_off() -> None:
@@ -312,7 +316,7 @@ async def test_a_client_that_leaves_costs_at_most_two_frames_and_leaves_no_proce
         await it.engine.idle(within_frames=2)
 
         assert it.engine.frames_made < 200
-        assert not list(_children("ffmpeg"))
+        await until(lambda: not list(_children("ffmpeg")))
 
 
 async def test_a_client_that_leaves_before_the_first_sound_is_noticed_too() -> None:

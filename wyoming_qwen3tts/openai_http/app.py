@@ -40,21 +40,11 @@ def build_app(
     if supervisor is None and "SUPERVISOR_TOKEN" in os.environ:
         supervisor = SUPERVISOR
     gate = Gate(settings.http, supervisor)
-    app = FastAPI(
-        title="wyoming-qwen3tts",
-        version=__version__,
-        description=_ABOUT,
-        docs_url=None,  # FastAPI's pages load scripts from elsewhere; ours is in `docs`
-        redoc_url=None,
-        openapi_url=None,
-        redirect_slashes=False,
-    )
+    app = _empty_app()
     app.state.routes = []
     app.state.closing = closing = asyncio.Event()
     open_routes: list[BaseRoute] = []
     app.add_middleware(Guard, gate=gate, limits=settings.limits, open_routes=open_routes)
-    errors.install(app)
-    docs.install(app)
     app.state.metrics = metrics.of_service(service)
     recorder = live.Recorder()
     service.observe(recorder.observe)
@@ -79,4 +69,19 @@ def build_app(
         app.state.routes += router.routes
         if isinstance(router, OpenRouter):
             open_routes += router.routes
+    return app
+
+
+def _empty_app() -> FastAPI:
+    app = FastAPI(
+        title="wyoming-qwen3tts",
+        version=__version__,
+        description=_ABOUT,
+        docs_url=None,  # FastAPI's pages load scripts from elsewhere; ours is in `docs`
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    errors.install(app)
+    docs.install(app)
     return app

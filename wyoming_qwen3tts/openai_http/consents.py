@@ -153,6 +153,11 @@ def routes(consents: Consents, may: Any) -> APIRouter:
         edges = {"first_id": page[0]["id"], "last_id": page[-1]["id"]} if page else {"first_id": None, "last_id": None}
         return {"object": "list", "data": page, "has_more": len(known) > limit, **edges}
 
+    _one_by_one(router, consents, may)
+    return router
+
+
+def _one_by_one(router: APIRouter, consents: Consents, may: Any) -> None:
     @router.get("/v1/audio/voice_consents/{consent_id}", summary="One of them")
     async def one(consent_id: str, request: Request) -> dict[str, Any]:
         may(request)
@@ -168,5 +173,3 @@ def routes(consents: Consents, may: Any) -> APIRouter:
         may(request)
         await asyncio.to_thread(consents.remove, consent_id)
         return {"id": consent_id, "deleted": True, "object": "audio.voice_consent"}
-
-    return router

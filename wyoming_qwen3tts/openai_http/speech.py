@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from ..audio.encode import MEDIA_TYPES, Encoder, encoder
+from ..audio.wav import wav_header
 from ..errors import SpeechError
 from ..service import Report, Speech, SpeechService
 from ..speech import FORMAT, TextStream
@@ -54,11 +55,22 @@ def routes(service: SpeechService, control: EngineControl | None) -> APIRouter:
 async def _as_audio(speech: Speech, encoding: Encoder, outlet: Outlet, media_type: str) -> None:
     """The headers go out with the first sound: what goes wrong before it is told with its own status."""
     async for pcm in speech:
+        if not outlet.is_open and media_type == MEDIA_TYPES["wav"] and getattr(speech.report, "is_cached", False):
+            await _as_whole(pcm, speech, outlet, media_type)
+            return
         encoded = await encoding.add(pcm)
         if not outlet.is_open:
             await outlet.open(media_type, _who(speech.report))
         await outlet.write(encoded)
     await outlet.write(await encoding.finish())
+
+
+async def _as_whole(first: bytes, speech: Speech, outlet: Outlet, media_type: str) -> None:
+    """A recording is all there at once: its WAV says how long it is."""
+    pcm = first + b"".join([piece async for piece in speech])
+    wav = wav_header(len(pcm)) + pcm
+    await outlet.open(media_type, _who(speech.report) | {"Content-Length": str(len(wav))})
+    await outlet.write(wav)
 
 
 async def _as_events(speech: Speech, encoding: Encoder, outlet: Outlet, text: TextStream) -> None:

@@ -68,9 +68,14 @@ def routes(service: SpeechService) -> APIRouter:
 def making(service: SpeechService, settings: Settings, studio: Studio | None, consents: Consents) -> APIRouter:
     """For whoever is known, by a key or through Home Assistant, and only if the house allows it."""
     router = APIRouter(tags=["voices"])
-    any_maker = Permission(settings, studio)
-    cloner, designer = Permission(settings, studio, "can_clone"), Permission(settings, studio, "can_design")
+    designer = Permission(settings, studio, "can_design")
+    _creating(router, Permission(settings, studio, "can_clone"), designer, consents)
+    _designing(router, designer)
+    _moving(router, service, Permission(settings, studio))
+    return router
 
+
+def _creating(router: APIRouter, cloner: Permission, designer: Permission, consents: Consents) -> None:
     @router.post("/v1/audio/voices", summary="A voice from a clip of somebody, or from a description")
     async def create(
         request: Request,
@@ -99,6 +104,8 @@ def making(service: SpeechService, settings: Settings, studio: Studio | None, co
         with _named(clip="audio_sample"):
             return (await maker.check(await audio_sample.read())).as_json()
 
+
+def _designing(router: APIRouter, designer: Permission) -> None:
     @router.post(
         "/v1/audio/voices/design",
         summary="Proposals for a described voice, as events",
@@ -118,6 +125,8 @@ def making(service: SpeechService, settings: Settings, studio: Studio | None, co
     async def keep(variant: str, body: NameBody, request: Request) -> dict[str, Any]:
         return as_json(await designer(request).keep(variant, body.name))
 
+
+def _moving(router: APIRouter, service: SpeechService, any_maker: Permission) -> None:
     @router.post("/v1/audio/voices/import", summary="A voice that was exported from a server like this")
     async def restore(
         request: Request,
@@ -143,8 +152,6 @@ def making(service: SpeechService, settings: Settings, studio: Studio | None, co
         maker, voice = any_maker(request), _own(service, voice_id)
         await maker.remove(voice.name)
         return {"id": voice.name, "deleted": True, "object": "audio.voice.deleted"}
-
-    return router
 
 
 class Permission:
