@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,18 @@ def errors(heard: list[str], said: list[str]) -> int:
 async def test_ten_everyday_lines_are_understood_with_at_most_eight_per_cent_of_word_errors(
     tmp_path: Path, ear: Any
 ) -> None:
+    assert await word_errors(ear, tmp_path / "log", LINES) <= 0.08
+
+
+async def test_fast_speech_is_understood_as_well(tmp_path: Path, ear: Any) -> None:
+    assert await word_errors(ear, tmp_path / "log", LINES[:4], "--audio.speed", "1.5") <= 0.08
+
+
+async def word_errors(ear: Any, log: Path, lines: Sequence[str], *flags: str) -> float:
+    """The share of words that the ear hears otherwise."""
     wrong = total = 0
-    async with running(log=tmp_path / "log") as (_, address):
-        for number, line in enumerate(LINES):
+    async with running(*flags, log=log) as (_, address):
+        for number, line in enumerate(lines):
             async with connect(address) as client:
                 spoken = await client.speak(line, streaming=bool(number % 2))
             sound = samplerate.resample(from_pcm(bytes(spoken.pcm)), 16_000 / spoken.rate, "sinc_fastest")
@@ -67,7 +77,7 @@ async def test_ten_everyday_lines_are_understood_with_at_most_eight_per_cent_of_
             wrong += errors(heard, words(line))
             total += len(words(line))
 
-    assert wrong / total <= 0.08, f"{wrong} of {total} words"
+    return wrong / total
 
 
 def test_the_error_counter_counts() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from . import settings_sources
 from .app import EXIT_BAD_SETTINGS, serve
 from .cli import parser
-from .errors import SettingsError, SpeechError
+from .errors import BadRequest, SettingsError, SpeechError
 from .model.files import ModelFileError
 from .ops import logs
 from .service import Wish
@@ -54,6 +54,8 @@ def _run(chosen: Namespace, settings: Settings) -> int:
         case "say" if _is_for_the_model(chosen):
             from .cli.say_model import ModelWish, say_model
 
+            if chosen.speed or chosen.volume is not None or chosen.chime:
+                raise BadRequest("--speed, --volume and --chime do not go with --raw, --greedy, --codes or --instruct.")
             flags = {name: getattr(chosen, name) for name in ModelWish.__dataclass_fields__}
             return say_model(settings, chosen.text, chosen.output, ModelWish(**flags))
         case "clone":
@@ -63,8 +65,7 @@ def _run(chosen: Namespace, settings: Settings) -> int:
         case "say":
             from .cli.say import say
 
-            wish = Wish(chosen.voice, chosen.language, seed=chosen.seed, feed=chosen.feed, door="say")
-            return _async(say(settings, chosen.text, chosen.output, wish))
+            return _async(say(settings, chosen.text, chosen.output, _wish(chosen)))
         case "voices":
             from .cli.voices import voices
 
@@ -87,6 +88,19 @@ def _run(chosen: Namespace, settings: Settings) -> int:
             return bench(settings, chosen)
         case _:
             return _async(serve(settings))
+
+
+def _wish(chosen: Namespace) -> Wish:
+    return Wish(
+        chosen.voice,
+        chosen.language,
+        seed=chosen.seed,
+        feed=chosen.feed,
+        speed=chosen.speed,
+        volume=chosen.volume,
+        chime=chosen.chime,
+        door="say",
+    )
 
 
 def _is_for_the_model(chosen: Namespace) -> bool:

@@ -28,12 +28,16 @@ from .engine.qwen3 import Qwen3Engine
 from .errors import SettingsError
 from .openai_http.server import HttpDoor, bind
 from .ops.health import STUCK_S, Living, StateLog, Vitals, health
+from .phrase_cache import PhraseCache
+from .prerender import prerendering
 from .service import SpeechService
 from .settings import Address, Settings
+from .shaping import Shaping
 from .speech import Cloning, Engine, Unloadable
 from .store import LARGE, SMALL, Store
 from .text.lexicon import LexiconFolder
 from .voice_files import VoiceFolder
+from .voice_levels import VoiceLevels
 from .voices import VoiceCatalog
 from .wyoming_server.client import connect
 from .wyoming_server.discovery import announced, usable_addresses
@@ -123,7 +127,9 @@ def with_stand_in(
 
 
 @asynccontextmanager
-async def speech_service(settings: Settings, engine: Engine | None = None) -> AsyncIterator[SpeechService]:
+async def speech_service(
+    settings: Settings, engine: Engine | None = None, phrases: PhraseCache | None = None
+) -> AsyncIterator[SpeechService]:
     """A service, not loaded yet; closed at the end."""
     engine = engine or build_engine(settings)
     service = SpeechService(
@@ -133,6 +139,8 @@ async def speech_service(settings: Settings, engine: Engine | None = None) -> As
         slots=settings.engine.slots,
         fallback_language=settings.voices.language,
         lexicon=LexiconFolder(settings.lexicon_dir),
+        shaping=Shaping(settings.audio, VoiceLevels(settings.levels_file) if settings.audio.level else None),
+        phrases=phrases,
     )
     try:
         yield service
@@ -158,7 +166,8 @@ async def serve(
     log.info("wyoming-qwen3tts %s, settings: %s", __version__, settings_sources.describe(settings))
     address = settings.wyoming.address
     async with AsyncExitStack() as stack:
-        service = await stack.enter_async_context(speech_service(settings, engine))
+        phrases = PhraseCache(settings.phrases_dir, settings.cache.size_mb * 1_000_000)
+        service = await stack.enter_async_context(speech_service(settings, engine, phrases))
         try:
             web_socket = web_door_socket(settings)
         except OSError as error:
@@ -174,6 +183,7 @@ async def serve(
         stack.push_async_callback(_close, doors)
         service.load()  # only now: with the port taken, nothing is loaded in vain
         address = Address(address.host, server.port)
+        await stack.enter_async_context(prerendering(service, settings.cache))
         await _wait_until_answering(address)
         _say_where(address, settings)
         if settings.zeroconf and "SUPERVISOR_TOKEN" not in os.environ:

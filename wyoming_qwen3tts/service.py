@@ -11,9 +11,16 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Self
 
-from .errors import Busy, EngineError, SpeechError
+from .admission import Admission, Place
+from .audio.pcm import packets
+from .errors import EngineError, SpeechError
+from .manner import check
+from .manner import manner as manner_of
+from .opening import Opening
 from .ops.logs import quoted
+from .phrase_cache import AUDIO_BYTES, PhraseCache
 from .settings import Limits
+from .shaping import Shaping
 from .speech import FORMAT, Attributed, Engine, Feed, SpeechRequest, TextStream, Voice
 from .text import detect
 from .text.front_end import FrontEnd
@@ -38,7 +45,7 @@ class Wish:
     instruct: str | None = None  # how to speak; instead of the voice's own style
     speed: float | None = None  # 1 is the voice's own pace, which is not changed then
     volume: float | None = None  # 0 to 1 of the voice's own
-    chime: bool | None = None  # a sound before the speech; None: as the voice's style says
+    chime: bool | None = None  # two tones before the speech; None: as the voice's style says
     normalize: bool = True  # numbers, units and so on as words; else only what cannot be spoken is taken out
     door: str = "cli"
     client: str = ""  # who asks, where the door knows: the name of an API key, an address
@@ -57,6 +64,7 @@ class Report:
     ttfa_s: float | None = None  # from admission, or the first text if that came later, to the first audio
     working_s: float = 0.0  # time the engine was waited for
     audio_bytes: int = 0
+    is_cached: bool = False  # spoken from a recording
     outcome: str = "listener left"
     error: SpeechError | None = None
     started: float = field(default=0.0)
@@ -107,21 +115,25 @@ class SpeechService:
         slots: int,
         fallback_language: str = "en",
         lexicon: LexiconFolder | None = None,
+        shaping: Shaping | None = None,
+        phrases: PhraseCache | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine, self.catalog, self._limits = engine, catalog, limits
-        self._places = slots + limits.queue
+        self._admission = Admission(slots + limits.queue)
         self._fallback_language, self._clock = fallback_language, clock
         self._lexicon_folder, self._lexicon = lexicon, EMPTY
+        self._shaping, self.phrases = shaping or Shaping(), phrases
+        self.arrival = asyncio.Event()  # somebody wants to be spoken to; whoever waits for it clears it
         self._can_tell_languages = asyncio.Event()
-        self._loading: asyncio.Future[tuple[None, None]] | None = None
-        self.active = 0  # replies being spoken or waiting
+        self._loading: asyncio.Future[list[None]] | None = None
         self.replies: set[Report] = set()  # those that are not over yet
         self._observers: list[Observer] = []
 
     def load(self) -> None:
         """Load in the background what requests need. Those made meanwhile wait for just the part that they need."""
-        self._loading = asyncio.gather(self._load_engine(), self._load_languages())
+        parts = [self._load_engine(), self._load_languages()]
+        self._loading = asyncio.gather(*parts, *([] if self.phrases is None else [self.phrases.load()]))
 
     async def loaded(self) -> None:
         """Wait until all is loaded, or has failed to."""
@@ -134,6 +146,9 @@ class SpeechService:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
         await self._engine.close()
+        await self._shaping.close()
+        if self.phrases is not None:
+            await self.phrases.close()
 
     async def _load_engine(self) -> None:
         try:
@@ -148,6 +163,11 @@ class SpeechService:
     def observe(self, observer: Observer) -> None:
         """Have ``observer`` called with the report of every reply that is over. It must neither block nor raise."""
         self._observers.append(observer)
+
+    @property
+    def active(self) -> int:
+        """Replies being spoken or waiting."""
+        return self._admission.active
 
     @property
     def engine(self) -> Engine:
@@ -171,19 +191,28 @@ class SpeechService:
 
         Raises:
             UnknownVoice: on entry, if nobody has that name.
+            BadRequest: on entry, for a speed, volume or chime that cannot be; ``field`` names it.
             Busy: on entry, or from the iterator for a text that was still empty then.
             SpeechError: from the iterator, for what goes wrong later.
         """
+        check(wish)
+        self.arrival.set()
         voice = self.catalog.find(wish.voice, wish.language)
         report = Report(wish.door, wish.client, started=self._clock())
-        place = _Place(self)
-        if text.chars or text.closed:
-            place.take()
-        else:
+        place, opening = Place(self._admission), None
+        if not (text.chars or text.closed):
             place.check()
+        elif not self._admission.is_full or self.phrases is None or not text.closed:
+            place.take()
+        else:  # what is spoken from a recording needs no place
+            place.is_waived = True
+            opening = await self._open(text, wish, voice, report, place)
+            place.is_waived = False
+            if opening is None or opening.recording is None:
+                place.take()
         self.replies.add(report)
         try:
-            async with aclosing(self._audio(text, wish, voice, report, place)) as audio:
+            async with aclosing(self._audio(text, wish, voice, report, place, opening)) as audio:
                 yield Speech(audio, report)
         except SpeechError as error:
             report.outcome, report.error = f"{error.code}: {error}", error
@@ -196,34 +225,105 @@ class SpeechService:
             for observer in self._observers:
                 observer(report)
 
-    async def _audio(
-        self, text: TextStream, wish: Wish, voice: Voice | None, report: Report, place: _Place
-    ) -> AsyncGenerator[bytes, None]:
+    async def record(self, text: TextStream, wish: Wish) -> Voice | None:
+        """Speak a text for later, unless there is a recording of it; whose voice it is, if it can be kept at all."""
+        report, place = Report(wish.door), Place(self._admission)
+        place.is_waived = True
+        opening = await self._open(text, wish, self.catalog.find(wish.voice, wish.language), report, place)
+        if opening is None or opening.key is None:
+            return None
+        if opening.recording is None:
+            async with aclosing(self._sound(opening, report)) as sound:
+                async for pcm in sound:
+                    report.audio_bytes += len(pcm)
+        return opening.request.voice
+
+    async def _open(
+        self, text: TextStream, wish: Wish, voice: Voice | None, report: Report, place: Place
+    ) -> Opening | None:
+        """The reply as far as it is known before its first sound; None if there is nothing to speak."""
         if voice is None:
             await self._can_tell_languages.wait()
         segments = self._segments(text, wish, voice, report, place)
         first = await segments.peek()
         if first is None:
+            return None
+        voice = voice or self._who(wish, first.language)
+        report.voice, report.language = voice.name, first.language
+        manner = manner_of(wish, voice.style, self._shaping.audio)
+        request = SpeechRequest(segments, voice, wish.seed, manner.instruct, is_stream=text.is_stream, feed=wish.feed)
+        opening = Opening(text, segments, request, manner)
+        if self.phrases is not None:
+            await opening.find(self.phrases, self._engine)
+        return opening
+
+    async def _audio(
+        self,
+        text: TextStream,
+        wish: Wish,
+        voice: Voice | None,
+        report: Report,
+        place: Place,
+        opening: Opening | None,
+    ) -> AsyncGenerator[bytes, None]:
+        opening = opening or await self._open(text, wish, voice, report, place)
+        if opening is None:
             report.outcome = "done, nothing to speak"
             yield FORMAT.silence(_EMPTY_REPLY_S)
             return
-        voice = voice or self._who(wish, first.language)
-        report.voice, report.language = voice.name, first.language
-        request = SpeechRequest(segments, voice, wish.seed, wish.instruct, is_stream=text.is_stream, feed=wish.feed)
-        async with self._engine.speak(request) as audio:
+        if opening.recording is not None:
+            place.leave()
+        request, shaped = opening.request, None
+        async with aclosing(self._sound(opening, report)) as sound:
+            try:
+                async for pcm in sound:
+                    shaped = shaped or self._shaping.begin(request.voice, report.engine, opening.manner)
+                    for piece in shaped.add(pcm):
+                        self._count(report, piece)
+                        yield piece
+            except SpeechError:
+                for piece in shaped.close() if shaped is not None else ():  # it ends in the engine's own fade
+                    self._count(report, piece)
+                    yield piece
+                raise
+            finally:
+                if shaped is not None and wish.instruct is None:  # somebody told to whisper is no measure
+                    self._shaping.learn(request.voice, shaped)
+        if shaped is None:
+            raise EngineError("The engine had no sound for this text.")
+        for piece in shaped.close():
+            self._count(report, piece)
+            yield piece
+        report.outcome = "; ".join(["done, from the cache" if report.is_cached else "done", *request.notes])
+
+    async def _sound(self, opening: Opening, report: Report) -> AsyncGenerator[bytes, None]:
+        """The engine's own sound, or its recording. ``report`` knows who speaks from the first of it on."""
+        if (phrase := opening.recording) is not None:
+            report.engine, report.is_cached = phrase.engine, True
+            for packet in packets(phrase.pcm, FORMAT.frame_bytes):
+                yield packet
+            return
+        recorded, is_first = bytearray(), True
+        async with self._engine.speak(opening.request) as audio:
             waiting_since = self._clock()
             async for pcm in audio:
                 report.working_s += self._clock() - waiting_since
-                if report.ttfa_s is None:
-                    report.first_audio_at = self._clock()
-                    report.ttfa_s = report.first_audio_at - report.started
+                if pcm:
                     report.engine = audio.engine if isinstance(audio, Attributed) else self._engine.name
-                report.audio_bytes += len(pcm)
-                yield pcm
+                    opening.is_phrase = opening.may_be_kept if is_first else opening.is_phrase
+                    is_first = False
+                    if opening.is_phrase and len(recorded) <= AUDIO_BYTES:
+                        recorded += pcm
+                    yield pcm
                 waiting_since = self._clock()
-        if not report.audio_bytes:
-            raise EngineError("The engine had no sound for this text.")
-        report.outcome = "; ".join(["done", *request.notes])
+        if self.phrases is not None:
+            await opening.keep(self.phrases, report.engine, bytes(recorded))
+
+    def _count(self, report: Report, pcm: bytes) -> None:
+        if report.first_audio_at is None:
+            report.first_audio_at = self._clock()
+            report.ttfa_s = report.first_audio_at - report.started
+        report.audio_bytes += len(pcm)
 
     def _who(self, wish: Wish, language: str) -> Voice:
         """The voice of a text that had to be read first to tell its language."""
@@ -231,7 +331,7 @@ class SpeechService:
         return self.catalog.speaking(speaker, language) if speaker else self.catalog.for_language(language)
 
     def _segments(
-        self, text: TextStream, wish: Wish, voice: Voice | None, report: Report, place: _Place
+        self, text: TextStream, wish: Wish, voice: Voice | None, report: Report, place: Place
     ) -> SegmentReader:
         def heard(piece: str) -> None:
             if place.take():
@@ -240,9 +340,17 @@ class SpeechService:
 
         language = voice.language if voice else None
         front_end = FrontEnd(
-            language=language, fallback=self._fallback_language, lexicon=self._current_lexicon(), ssml=wish.ssml
+            language=language,
+            fallback=self._fallback_language,
+            lexicon=self._current_lexicon(),
+            ssml=wish.ssml,
+            normalize="auto" if wish.normalize else "off",
         )
         return SegmentReader(text, front_end, heard)
+
+    def lexicon_in_use(self) -> Lexicon:
+        """Another object whenever the home's own pronunciations have changed."""
+        return self._current_lexicon()
 
     def _current_lexicon(self) -> Lexicon:
         """The home's own pronunciations as they are now; what is wrong with the files is logged once a change."""
@@ -254,29 +362,3 @@ class SpeechService:
             for error in lexicon.errors:
                 log.warning("lexicon: %s", error)
         return lexicon
-
-
-class _Place:
-    """One of the places that replies have, spoken or waiting. A stream without a word of text holds none."""
-
-    def __init__(self, service: SpeechService) -> None:
-        self._service, self._held = service, False
-
-    def check(self) -> None:
-        """Raises Busy if there is none."""
-        if self._service.active >= self._service._places:
-            raise Busy(f"All {self._service._places} places are taken. Try again in a moment, or raise limits.queue.")
-
-    def take(self) -> bool:
-        """Hold one from now on; whether it was taken just now. Raises Busy if there is none."""
-        if self._held:
-            return False
-        self.check()
-        self._held = True
-        self._service.active += 1
-        return True
-
-    def leave(self) -> None:
-        if self._held:
-            self._held = False
-            self._service.active -= 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import unicodedata
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, Self, runtime_checkable
 
@@ -60,9 +60,9 @@ class Style:
     """How a voice speaks, whatever it says."""
 
     instruct: str | None = None  # in the model's own words; only CustomVoice and VoiceDesign checkpoints follow it
-    speed: float = 1.0  # 0.5 to 2, without a change of pitch
+    speed: float = 1.0  # 0.5 to 2, without a change of pitch; 1: as the settings say, and so on
     volume: float = 1.0  # 0 to 1
-    chime: bool = False  # a sound before the speech
+    chime: bool = False  # two tones before the speech
 
 
 PLAIN = Style()
@@ -205,6 +205,15 @@ class TextStream:
         self._pieces.clear()
         return piece or await self.read()
 
+    async def ends_within(self, seconds: float) -> bool:
+        """Whether it is closed by then. Not while somebody reads."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self._closed:
+                    self._changed.clear()
+                    await self._changed.wait()
+        return self._closed
+
     async def __aiter__(self) -> AsyncIterator[str]:
         """What `read` gives, to the end."""
         while piece := await self.read():
@@ -267,6 +276,23 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Free threads and processes. Is idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a voice's sound comes from. While it stays the same, the same text may be spoken from what was kept."""
+
+    engine: str  # its name
+    identity: str  # of model, voice and options: everything besides the request that decides what is heard
+
+
+@runtime_checkable
+class Traceable(Protocol):
+    """An engine whose speech may be kept."""
+
+    def origin(self, voice: Voice) -> Origin | None:
+        """Where the voice's sound would come from now; None while that is not known. Cheap enough for every request."""
         ...
 
 

@@ -8,20 +8,10 @@ import pytest
 import samplerate
 
 from wyoming_qwen3tts.audio.loudness import PEAK_DBTP, TARGET_LUFS, integrated_lufs, level, limit, true_peak_db
-from wyoming_qwen3tts.audio.pcm import Samples, from_pcm, packets, to_pcm, trim
+from wyoming_qwen3tts.audio.pcm import from_pcm, packets, to_pcm, trim
 from wyoming_qwen3tts.audio.resample import resample
 
-RATE = 24_000
-
-
-def syllables(seconds: float, seed: int = 0) -> Samples:
-    """Something with the envelope and spectrum of speech: noise bursts of a few hertz over a buzz."""
-    rng = np.random.default_rng(seed)
-    t = np.arange(round(seconds * RATE)) / RATE
-    noise = np.convolve(rng.standard_normal(len(t)), [0.1, 0.2, 0.4, 0.2, 0.1], "same")  # speech is not white
-    buzz = sum(np.sin(2 * np.pi * 120 * k * t) / k for k in range(1, 30))
-    envelope = np.clip(np.sin(2 * np.pi * 3.1 * t) + 0.4 * np.sin(2 * np.pi * 0.7 * t), 0, None)
-    return ((buzz + 0.3 * noise) * envelope * 0.05).astype(np.float32)
+from .sounds import RATE, syllables
 
 
 @pytest.mark.parametrize("seconds", [1.0, 3.7, 20.0])

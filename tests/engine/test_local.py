@@ -133,13 +133,19 @@ async def test_a_seed_gives_the_same_codes_alone_and_among_others(folder: Path) 
         assert room.runner.frames < room.engine.counters.frames  # they did share frames
 
 
+def are_the_same_sound(one: bytes, other: bytes) -> bool:
+    """Equal but for one 16-bit step: on some CPUs a matrix product rounds by where in memory its operands lie (P12)."""
+    left, right = (np.frombuffer(pcm, "<i2").astype(int) for pcm in (one, other))
+    return len(left) == len(right) and bool(np.abs(left - right).max() <= 1)
+
+
 async def test_a_voice_has_one_seed_for_every_sentence_and_every_day(folder: Path) -> None:
     async with studio(folder) as room:
         first = await room.say([LINE, LINE])
         codes = list(room.runner.codes.values())
 
         assert codes[-2] == codes[-1]
-        assert await room.say([LINE, LINE]) == pytest.approx(first)
+        assert are_the_same_sound(await room.say([LINE, LINE]), first)
         assert await room.say([LINE, LINE], seed=1) != first
 
 
@@ -161,7 +167,7 @@ async def test_described_and_cloned_voices_are_whatever_the_voice_store_says(
             voice = Voice(VoiceName("x"), "X", ("en",), "qwen3", name)
             sounds[name] = await room.say(LINE, voice, instruct="a warm voice", feed="live")
             again = await room.say(LINE, voice, instruct="a warm voice", feed="live")
-            assert again == sounds[name]  # the primed state of a reference is a copy each time
+            assert are_the_same_sound(again, sounds[name])  # the primed state of a reference is a copy each time
         assert len(set(sounds.values())) == len(names)
         assert {u.layout for u in room.runner.codes if u.voice.speaker == "in-context"} <= {"sentence"}
 

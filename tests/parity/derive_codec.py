@@ -146,7 +146,8 @@ def load_random(module: Any, prefix: str = "") -> None:
 def compare(file: Path, arrays: dict[str, Any]) -> None:
     stored = np.load(file)
     for key, array in arrays.items():
-        np.testing.assert_allclose(stored[key], array, atol=1e-6, err_msg=f"{file.name}: {key}")
+        was, now = (np.exp(stored[key]), np.exp(array)) if key == "mel" else (stored[key], array)  # see the mel's test
+        np.testing.assert_allclose(was, now, rtol=1e-5, atol=1e-5, err_msg=f"{file.name}: {key}")
 
 
 if __name__ == "__main__":

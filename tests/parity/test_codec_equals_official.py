@@ -38,11 +38,13 @@ def test_frame_by_frame_equals_the_official_whole_decode(file: str, name: str) -
 
 @torch.inference_mode()
 def test_the_mel_spectrogram_of_speech_equals_the_official_one() -> None:
+    """Compared as magnitudes: the logarithm of next to nothing magnifies the rounding of the Fourier transform, which
+    differs from one CPU to the next. There the official package, too, is 3e-5 off its own golden file."""
     official = build.golden("speaker")["mel"]
 
     mel = log_mel(build.speech(), 24000, official.shape[1]).T
 
-    np.testing.assert_allclose(mel[:: len(mel) // 16], official, atol=1e-5)
+    np.testing.assert_allclose(np.exp(mel[:: len(mel) // 16].numpy()), np.exp(official), rtol=1e-5, atol=1e-6)
 
 
 @torch.inference_mode()

@@ -8,12 +8,14 @@ Python 3.13. A test compares it with pyloudnorm.
 from __future__ import annotations
 
 from functools import cache
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from .pcm import Samples
+
+T = TypeVar("T", float, npt.NDArray[np.float64])
 
 TARGET_LUFS = (
     -16.0
@@ -70,6 +72,20 @@ def integrated_lufs(samples: Samples, rate: int) -> float:
         return float("-inf")
     gate = -0.691 + 10 * np.log10(power.mean()) - 10
     return float(-0.691 + 10 * np.log10(power[-0.691 + 10 * np.log10(power) > gate].mean()))
+
+
+def k_weighted_power(samples: Samples, rate: int) -> float:
+    """Mean power of a short piece after the K-weighting; never zero."""
+    size = 1 << max(len(samples), rate * 4 // 10).bit_length()
+    weighted = np.abs(np.fft.rfft(samples, size)) * _k_weight(rate, size)
+    energy = 2 * float(np.dot(weighted, weighted)) / size  # the two ends of the spectrum hold nothing after weighting
+    return max(energy / max(len(samples), 1), 1e-20)
+
+
+def lufs_of(power: T) -> T:
+    """K-weighted power as loudness."""
+    loudness: T = -0.691 + 10 * np.log10(power)
+    return loudness
 
 
 def _interpolator() -> npt.NDArray[np.float32]:

@@ -95,6 +95,11 @@ def _say(commands: argparse._SubParsersAction[_Parser]) -> None:
     say.add_argument("--voice", help="a voice's name; see the command voices")
     say.add_argument("--language", help="such as de, de-DE or German; left out: told from the text")
     say.add_argument("--seed", type=int, help="speak with another take of the same voice")
+    say.add_argument(
+        "--speed", type=_number, metavar="N", help="0.5 to 2 times the voice's own pace, at the same pitch"
+    )
+    say.add_argument("--volume", type=_number, metavar="N", help="0 to 1")
+    say.add_argument("--chime", action="store_true", default=None, help="two tones before the speech")
     model = say.add_argument_group("with a Qwen3-TTS model")
     model.add_argument("--instruct", help="how to speak, or for a VoiceDesign model who: 'a calm old man'")
     model.add_argument("--feed", choices=("sentence", "live"), help="the text at once, or word by word")
@@ -180,6 +185,14 @@ def _frames(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a number from 1, not {text[:20]!r}")
     return int(text)
+
+
+def _number(text: str) -> float:
+    """Any number; whether it makes sense is said where it is used."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, not {text[:20]!r}") from None
 
 
 def _form(default: object) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from ..audio.loudness import TARGET_LUFS, integrated_lufs, level, limit
 from ..audio.pcm import Samples, packets, to_pcm, trim
 from ..errors import EngineDown, EngineError
-from ..speech import FORMAT, Segment, SpeechRequest, Voice, VoiceName
+from ..speech import FORMAT, Origin, Segment, SpeechRequest, Voice, VoiceName
 from ..text.detect import script_language
 from ..text.language import LANGUAGES
 from .espeak import Espeak
@@ -41,6 +41,7 @@ class BuiltinEngine:
         self._english_gain_db = 9.0
         self._started = asyncio.Event()
         self._failed: str | None = None
+        self._versions = ""
 
     @property
     def state(self) -> str:
@@ -54,6 +55,11 @@ class BuiltinEngine:
             for code in LANGUAGES
         )
 
+    def origin(self, voice: Voice) -> Origin | None:
+        if not self._started.is_set() or self._failed:
+            return None
+        return Origin(self.name, f"{self._versions} {self._pause_s:g}")
+
     async def start(self) -> None:
         try:
             await self._hibari.load()
@@ -66,6 +72,7 @@ class BuiltinEngine:
                 log.error("No voice: %s", self._failed)
             else:
                 log.warning("espeak-ng is not installed: only English can be spoken. Install it: apt install espeak-ng")
+        self._versions = f"hibari {self._hibari.version} espeak {self._espeak.version}"
         self._started.set()
 
     async def close(self) -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import struct
+from pathlib import Path
 
 from ..audio.pcm import Samples, from_pcm
 from ..audio.resample import resample
@@ -28,6 +29,11 @@ class Espeak:
         # kakasi (GPL, a process too) reads kanji aloud as kana; espeak-ng alone says "Chinese letter" for each.
         self._kakasi = shutil.which("kakasi")
         self._places = asyncio.Semaphore(processes)
+
+    @property
+    def version(self) -> str:
+        """Changes when the program does."""
+        return f"{Path(self._program).stat().st_mtime_ns}" if self._program else "-"
 
     @property
     def is_installed(self) -> bool:

@@ -17,7 +17,7 @@ from ..audio.pcm import packets
 from ..errors import BadRequest, Busy, EngineError, OutOfMemory
 from ..ops.backoff import Backoff
 from ..ops.health import Living, Vitals
-from ..speech import FORMAT, Cloning, Engine, Sleeper, SpeechRequest, Voice
+from ..speech import FORMAT, Cloning, Engine, Origin, Sleeper, SpeechRequest, Traceable, Voice
 from .tee import Tee
 
 log = logging.getLogger(__name__)
@@ -76,6 +76,11 @@ class FailoverEngine:
     def clones(self) -> tuple[Voice, ...]:
         return self._first.clones() if isinstance(self._first, Cloning) else ()
 
+    def origin(self, voice: Voice) -> Origin | None:
+        """That of whoever ought to speak; ``second`` in the place of ``first`` is no origin."""
+        engine = self._second if self._is_of_second(voice) else self._first
+        return engine.origin(voice) if isinstance(engine, Traceable) else None
+
     async def start(self) -> None:
         """Load both, at the same time. One that cannot be loaded is seen in ``state`` and stops nobody."""
         await asyncio.gather(self._start(self._first), self._start(self._second))
@@ -109,7 +114,7 @@ class FailoverEngine:
     # -------------------------------------------------------------------------------------------------------
 
     async def _audio(self, request: SpeechRequest, reply: _Reply) -> AsyncGenerator[bytes, None]:
-        if any(voice.name == request.voice.name for voice in self._second.voices()):
+        if self._is_of_second(request.voice):
             reply.engine = self._second.name
             async with self._second.speak(request) as audio:
                 async for pcm in audio:
@@ -133,6 +138,9 @@ class FailoverEngine:
             async with aclosing(self._by_second(again, reply, reason)) as audio:
                 async for pcm in audio:
                     yield pcm
+
+    def _is_of_second(self, wanted: Voice) -> bool:
+        return any(voice.name == wanted.name for voice in self._second.voices())
 
     def _why_not_first(self) -> str | None:
         """Why ``first`` need not be asked; None if it shall be."""

@@ -4,6 +4,7 @@ core."""
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import logging
 import os
 from collections.abc import Callable
@@ -28,6 +29,7 @@ class HibariVoice:
     def __init__(self, threads: int) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hibari")
         self._model: Any = None  # hibari carries no types
+        self.version = "-"  # known once it is loaded
 
     @property
     def is_loaded(self) -> bool:
@@ -39,7 +41,7 @@ class HibariVoice:
         Raises:
             ImportError: if the package is missing; whatever onnxruntime raises for a machine it does not run on.
         """
-        self._model = await asyncio.get_running_loop().run_in_executor(self._threads, _load)
+        self._model, self.version = await asyncio.get_running_loop().run_in_executor(self._threads, _load)
 
     async def speak(self, text: str, seed: int | None, finish: Callable[[Samples], T]) -> T:
         """``text`` in English at 24 kHz, as ``finish`` makes it in the same thread; its samples are **empty, without an
@@ -54,7 +56,7 @@ class HibariVoice:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _load() -> Any:
+def _load() -> tuple[Any, str]:
     # Since 1.29 onnxruntime's wheels for Linux write a device id to the home directory and report to Microsoft,
     # unless this
     # is set before they are loaded (OHF-Voice/wyoming-piper#64). A voice for the home tells nobody.
@@ -63,4 +65,4 @@ def _load() -> Any:
 
     model = Hibari(threads=1)
     model("Warming up, number 1.", seed=_SEED)
-    return model
+    return model, importlib.metadata.version("hibari-tts")

@@ -11,7 +11,7 @@ from enum import Enum
 from ..errors import EngineDown
 from ..ops.backoff import Backoff
 from ..ops.health import Living, Vitals
-from ..speech import Cloning, SpeechRequest, Unloadable, Voice
+from ..speech import Cloning, Origin, SpeechRequest, Traceable, Unloadable, Voice
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,9 @@ class IdleEngine:
 
     def clones(self) -> tuple[Voice, ...]:
         return self.engine.clones() if isinstance(self.engine, Cloning) else ()
+
+    def origin(self, voice: Voice) -> Origin | None:
+        return self.engine.origin(voice) if isinstance(self.engine, Traceable) else None
 
     def wake(self) -> None:
         """Load it again, unless that is done or being done."""

@@ -18,7 +18,7 @@ from ..model.files import ModelFileError
 from ..ops.backoff import Backoff
 from ..ops.health import Obituary, Vitals
 from ..speakers import NAMES, QWEN_SPEAKERS
-from ..speech import SpeechRequest, Voice, VoiceName
+from ..speech import Origin, SpeechRequest, Voice, VoiceName
 from ..text.language import LANGUAGES
 from ..voice_files import VoiceFolder
 from .cloned import CLONE, ClonedVoices
@@ -68,6 +68,7 @@ class Qwen3Engine:
         self._stop_fetching = threading.Event()
         self._local: LocalEngine | None = None
         self._state = "loading"
+        self._sound: str | None = None  # changes with everything that decides how voices sound
 
     @property
     def state(self) -> str:
@@ -106,6 +107,13 @@ class Qwen3Engine:
             for name in self._clones.names()
         )
 
+    def origin(self, voice: Voice) -> Origin | None:
+        """Known once it was loaded, and still while it is out of memory."""
+        if self._sound is None:
+            return None
+        stamp = self._clones.stamp(voice.speaker.removeprefix(CLONE)) if voice.speaker.startswith(CLONE) else 0
+        return Origin(self.name, f"{self._sound} {stamp}")
+
     async def start(self) -> None:
         """Load, and return when it can speak.
 
@@ -128,6 +136,10 @@ class Qwen3Engine:
             self._state = f"failed: {error}"
             raise EngineDown(f"{error}.") from error
         await self._local.start()
+        wish = replace(self._wish, slots=0, vram_limit_mb=0)  # those two are not heard
+        self._sound = await asyncio.to_thread(
+            _sound_of, folders, f"{chosen.device} {chosen.dtype} {wish} {self._options.feed}"
+        )
 
     async def unload(self) -> None:
         """Give the memory back; `start` loads again."""
@@ -208,6 +220,13 @@ class Qwen3Engine:
 
         threading.Thread(target=work, name=f"fetch {model}", daemon=True).start()
         return await done
+
+
+def _sound_of(folders: Sequence[Path], how: str) -> str:
+    """The files of the models by size and time, and how they are computed with."""
+    files = sorted(file for folder in folders for file in folder.rglob("*.safetensors"))
+    stamps = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return f"{stamps} {how}"
 
 
 def _empty_caches() -> None:

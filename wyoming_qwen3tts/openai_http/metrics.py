@@ -36,8 +36,7 @@ def of_service(service: SpeechService) -> Metrics:
     if isinstance(takeovers, Counter):
         words = "Replies that the built-in voice spoke for the model, by reason."
         metrics.count("qwen3tts_takeovers", words, "reason", lambda: dict(takeovers))
-    phrases = getattr(service, "phrases", None)  # recordings of what was spoken before, where they are kept
-    if phrases is not None:
+    if (phrases := service.phrases) is not None:
         words = "Texts that were looked for among the recordings."
         metrics.count("qwen3tts_cache", words, "outcome", lambda: {"hit": phrases.hits, "miss": phrases.misses})
     metrics.state("qwen3tts_engine_state", "1 for the state that the engine is in.", lambda: _state(service))

@@ -55,7 +55,7 @@ def routes(service: SpeechService, control: EngineControl | None) -> APIRouter:
 async def _as_audio(speech: Speech, encoding: Encoder, outlet: Outlet, media_type: str) -> None:
     """The headers go out with the first sound: what goes wrong before it is told with its own status."""
     async for pcm in speech:
-        if not outlet.is_open and media_type == MEDIA_TYPES["wav"] and getattr(speech.report, "is_cached", False):
+        if not outlet.is_open and media_type == MEDIA_TYPES["wav"] and speech.report.is_cached:
             await _as_whole(pcm, speech, outlet, media_type)
             return
         encoded = await encoding.add(pcm)

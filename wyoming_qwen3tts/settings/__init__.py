@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr
 from pydantic.fields import FieldInfo
 
+from .audio import Audio, Cache
 from .doors import HomeAssistant, Http, Mqtt, Wyoming
 from .engine import Engine, Models
 from .limits import Limits
@@ -20,8 +21,8 @@ from .values import Address, Section, lower, parse_address
 from .voices import Voices
 
 __all__ = [
-    "Address", "Engine", "HomeAssistant", "Http", "Limits", "Models", "Mqtt", "Section", "Settings", "Voices",
-    "Wyoming", "is_secret", "parse_address", "walk",
+    "Address", "Audio", "Cache", "Engine", "HomeAssistant", "Http", "Limits", "Models", "Mqtt", "Section", "Settings",
+    "Voices", "Wyoming", "is_secret", "parse_address", "walk",
 ]  # fmt: skip
 
 
@@ -45,6 +46,8 @@ class Settings(Section):
     mqtt: Mqtt = Mqtt()
     homeassistant: HomeAssistant = HomeAssistant()
     voices: Voices = Voices()
+    audio: Audio = Audio()
+    cache: Cache = Cache()
     limits: Limits = Limits()
     zeroconf: bool = True
     """Announce the server on the local network, so that Home Assistant finds it. Always off inside the add-on, which
@@ -62,6 +65,16 @@ class Settings(Section):
     def voices_dir(self) -> Path:
         """Cloned voices."""
         return self.data_dir / "voices"
+
+    @property
+    def phrases_dir(self) -> Path:
+        """Recordings of phrases."""
+        return self.data_dir / "phrases"
+
+    @property
+    def levels_file(self) -> Path:
+        """How loud each voice comes from its engine."""
+        return self.data_dir / "voice-levels.json"
 
     @property
     def lexicon_dir(self) -> Path:

@@ -25,7 +25,8 @@ class SegmentReader:
     def __init__(self, text: TextStream, front_end: FrontEnd, heard: Callable[[str], None] = lambda _: None) -> None:
         self._text, self._front_end, self._heard = text, front_end, heard
         self._unread = ""  # has come in, not yet given to the front-end
-        self._ready: deque[Segment | OpenSegment] = deque()
+        self._ready: deque[Segment | _Opening] = deque()
+        self._taken: list[Segment | _Opening] = []
         self._open: _Opening | None = None  # the last segment given out, while it is not complete
         self._ended = False
 
@@ -35,7 +36,8 @@ class SegmentReader:
     async def __anext__(self) -> Segment | OpenSegment:
         if await self.peek() is None:
             raise StopAsyncIteration
-        return self._ready.popleft()
+        self._taken.append(self._ready.popleft())
+        return self._taken[-1]
 
     async def peek(self) -> Segment | OpenSegment | None:
         """The segment that comes next, which stays where it is; None at the end of the text."""
@@ -45,6 +47,21 @@ class SegmentReader:
         while not self._ready and not self._ended:
             await self.read_on()
         return self._ready[0] if self._ready else None
+
+    @property
+    def opening(self) -> str:
+        """What is known of the text of the segment that comes next."""
+        if not self._ready:
+            return ""
+        first = self._ready[0]
+        return first.so_far if isinstance(first, _Opening) else first.text
+
+    async def all(self) -> list[Segment]:
+        """All the segments, whether they were taken or not; the others stay where they are. Reads the text to its
+        end."""
+        while not self._ended:
+            await self.read_on()
+        return [item if isinstance(item, Segment) else await item.whole() for item in (*self._taken, *self._ready)]
 
     async def read_on(self) -> None:
         """Wait for some more text, and take note of what it completes or begins."""
@@ -90,25 +107,25 @@ class _Opening:
 
     def __init__(self, reader: SegmentReader, language: str) -> None:
         self._reader, self.language = reader, language
-        self._text = ""
+        self.so_far = ""
         self._segment: Segment | None = None
 
     def grow(self, text: str) -> None:
-        if text.startswith(self._text):
-            self._text = text
+        if text.startswith(self.so_far):
+            self.so_far = text
 
     def complete(self, segment: Segment) -> None:
-        if segment.text.startswith(self._text):
-            self._text = segment.text
+        if segment.text.startswith(self.so_far):
+            self.so_far = segment.text
         else:  # the front-end promises that it cannot be; a listener who hears half a sentence is the lesser evil
-            log.error("What was promised of a sentence was taken back after %d characters", len(self._text))
+            log.error("What was promised of a sentence was taken back after %d characters", len(self.so_far))
         self._segment = segment
 
     async def __aiter__(self) -> AsyncIterator[str]:
         given = 0
         while True:
-            if given < len(self._text):
-                piece, given = self._text[given:], len(self._text)
+            if given < len(self.so_far):
+                piece, given = self.so_far[given:], len(self.so_far)
                 yield piece
             elif self._segment is not None:
                 return

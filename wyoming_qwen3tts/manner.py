@@ -1,0 +1,73 @@
+"""How a reply is to sound: what the request wishes comes before the voice's style, that before the settings."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from .errors import BadRequest
+from .settings import Audio
+from .speech import Style
+
+SLOWEST, FASTEST = 0.5, 2.0
+_ASKED_SLOWEST, _ASKED_FASTEST = 0.25, 4.0  # what OpenAI's clients may send; it is spoken as near as we can
+
+
+class Wished(Protocol):
+    """The part of a `service.Wish` that this is about."""
+
+    @property
+    def instruct(self) -> str | None: ...
+    @property
+    def speed(self) -> float | None: ...
+    @property
+    def volume(self) -> float | None: ...
+    @property
+    def chime(self) -> bool | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How one reply sounds. ``speed`` is within 0.5 to 2, ``volume`` within 0 to 1."""
+
+    instruct: str | None = None
+    speed: float = 1.0
+    volume: float = 1.0
+    chime: bool = False
+
+
+def check(wish: Wished) -> None:
+    """Refuse what no voice can do, before anybody waits for it.
+
+    Raises:
+        BadRequest: naming the field.
+    """
+    _within("speed", wish.speed, _ASKED_SLOWEST, _ASKED_FASTEST)
+    _within("volume", wish.volume, 0.0, 1.0)
+    if not isinstance(wish.chime, bool | None):
+        raise BadRequest("chime must be true or false.", field="chime")
+
+
+def manner(wish: Wished, style: Style, audio: Audio) -> Manner:
+    """A checked wish, filled up. A style's plain value (speed 1, volume 1, no chime) leaves it to the settings."""
+    speed = wish.speed if wish.speed is not None else _unless(style.speed, 1.0, audio.speed)
+    volume = wish.volume if wish.volume is not None else _unless(style.volume, 1.0, audio.volume)
+    return Manner(
+        instruct=style.instruct if wish.instruct is None else wish.instruct,
+        speed=min(max(float(speed), SLOWEST), FASTEST),
+        volume=min(max(float(volume), 0.0), 1.0),
+        chime=wish.chime if wish.chime is not None else style.chime or audio.chime,
+    )
+
+
+def _unless(value: float, plain: float, otherwise: float) -> float:
+    return otherwise if value == plain else value
+
+
+def _within(field: str, value: object, least: float, most: float) -> None:
+    if value is None:
+        return
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not least <= value <= most:  # type: ignore[arg-type,operator]
+        raise BadRequest(f"{field} must be a number from {least:g} to {most:g}, not {str(value)[:20]}.", field=field)

@@ -1,0 +1,65 @@
+"""Which chain of sound a reply gets: by its manner, the engine that speaks, and what is known of the voice's level."""
+
+from __future__ import annotations
+
+from .audio.chain import Chain, Step
+from .audio.earcon import gong
+from .audio.leveller import Leveller, VoiceLevel
+from .audio.limiter import Limiter
+from .audio.loudness import TARGET_LUFS
+from .audio.speed import SpeedChange
+from .manner import Manner
+from .settings import Audio
+from .speech import FORMAT, Voice
+from .voice_levels import VoiceLevels
+
+_LEVELLED = frozenset({"builtin"})  # engines that come at TARGET_LUFS already
+_AT_TARGET = VoiceLevel(TARGET_LUFS, seconds=30)
+_PIECE_BYTES = 4 * FORMAT.frame_bytes
+
+
+class Shaping:
+    """For all replies. Without ``levels`` voices stay as loud as they come. Event loop only."""
+
+    def __init__(self, audio: Audio | None = None, levels: VoiceLevels | None = None) -> None:
+        self.audio = audio or Audio()
+        self._levels = levels
+        self._gong = b""
+
+    def begin(self, voice: Voice, engine: str, manner: Manner) -> Shaped:
+        """The way of one reply's sound to its listener."""
+        steps: list[Step] = []
+        leveller = None
+        if manner.speed != 1:
+            steps.append(SpeedChange(FORMAT.rate, manner.speed))
+        if self._levels is not None and engine not in _LEVELLED:
+            leveller = Leveller(FORMAT.rate, self._levels.of(voice.name), self.audio.loudness)
+            steps.append(leveller)
+        elif self._levels is not None and self.audio.loudness != TARGET_LUFS:
+            steps.append(Leveller(FORMAT.rate, _AT_TARGET, self.audio.loudness))
+        elif steps:
+            steps.append(Limiter(FORMAT.rate))
+        before = FORMAT.silence(self.audio.lead_in_s) + (self._chime() if manner.chime else b"")
+        after = FORMAT.silence(self.audio.tail_s)
+        chain = Chain(steps, manner.volume, before=before, after=after, most_bytes=_PIECE_BYTES)
+        return Shaped(chain, leveller)
+
+    def learn(self, voice: Voice, shaped: Shaped) -> None:
+        """Remember how loud the voice came."""
+        if self._levels is not None and shaped.leveller is not None:
+            self._levels.learned(voice.name, shaped.leveller.level)
+
+    async def close(self) -> None:
+        if self._levels is not None:
+            await self._levels.close()
+
+    def _chime(self) -> bytes:
+        self._gong = self._gong or gong(FORMAT.rate)
+        return self._gong
+
+
+class Shaped:
+    """One reply's chain, and what measured it."""
+
+    def __init__(self, chain: Chain, leveller: Leveller | None) -> None:
+        self.add, self.close, self.leveller = chain.add, chain.close, leveller
