@@ -171,8 +171,7 @@ async def serve(
         try:
             web_socket = web_door_socket(settings)
         except OSError as error:
-            assert settings.http.address is not None  # noqa: S101  there would be no socket
-            return _cannot_listen("http.uri", settings.http.address, error)
+            return _cannot_listen("http.uri", settings.http.address or address, error)
         if web_socket is not None:
             stack.callback(web_socket.close)
         try:
