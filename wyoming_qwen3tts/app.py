@@ -52,6 +52,7 @@ DEFAULT_MODELS = (SMALL, LARGE)  # what may be fetched where no model is configu
 EXIT_STOPPED, EXIT_ENGINE_BROKEN, EXIT_PORT_TAKEN, EXIT_BAD_SETTINGS = 0, 70, 75, 78
 
 _LOOK_S = 0.5  # how often the engine's health is looked at
+_WEB_DOOR_AFTER_S = 1.5
 _LAST_REPLIES_S = 2.0  # what the other voice still speaks may end, when the model's engine is broken
 _HARD_EXIT_S = 4.0  # from then on: a thread that hangs in a CUDA call can neither be closed nor joined
 
@@ -188,7 +189,7 @@ async def serve(
         if settings.zeroconf and "SUPERVISOR_TOKEN" not in os.environ:
             await stack.enter_async_context(announced(settings.zeroconf_name, address, settings.zeroconf_address))
         if web_socket is not None:  # only now, and beside all else: its libraries take longer to load than all before
-            opening = asyncio.create_task(_open(web_door(settings, service, web_socket), doors, settings))
+            opening = asyncio.create_task(_open(web_door(settings, service, web_socket), doors, settings, service))
             stack.push_async_callback(_given_up, opening)
         fatal = await _stopped_or_broken(stop, engine, stuck_s)
         if fatal is None:
@@ -285,7 +286,13 @@ def web_address(settings: Settings, port: int) -> str:
     return settings.http.base_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-async def _open(door: HttpDoor, doors: list[WyomingServer | HttpDoor], settings: Settings) -> None:
+async def _open(
+    door: HttpDoor, doors: list[WyomingServer | HttpDoor], settings: Settings, service: SpeechService
+) -> None:
+    """Open the web door, but let the voice be loaded first, if that is soon: both want the processor."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_WEB_DOOR_AFTER_S):
+            await asyncio.shield(service.loaded())
     try:
         await door.__aenter__()
     except Exception:  # Wyoming speaks all the same
