@@ -8,14 +8,17 @@ import errno
 import logging
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from . import __version__, settings_sources
 from .engine.builtin import BuiltinEngine
 from .engine.checkpoints import Checkpoints
+from .engine.control import control_of
 from .engine.device import DeviceWish
 from .engine.failover import FailoverEngine
 from .engine.feed import FeedRules
@@ -24,6 +27,7 @@ from .engine.local import LocalOptions
 from .engine.machine import may_have_card
 from .engine.qwen3 import Qwen3Engine
 from .errors import SettingsError
+from .openai_http.server import HttpDoor, bind
 from .ops.health import STUCK_S, Living, StateLog, Vitals, health
 from .phrase_cache import PhraseCache
 from .prerender import prerendering
@@ -42,12 +46,16 @@ from .wyoming_server.client import connect
 from .wyoming_server.discovery import announced, usable_addresses
 from .wyoming_server.server import WyomingServer
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
 log = logging.getLogger(__name__)
 
 DEFAULT_MODELS = (SMALL, LARGE)  # what may be fetched where no model is configured; the card decides which
 EXIT_STOPPED, EXIT_ENGINE_BROKEN, EXIT_PORT_TAKEN, EXIT_BAD_SETTINGS = 0, 70, 75, 78
 
 _LOOK_S = 0.5  # how often the engine's health is looked at
+_WEB_DOOR_AFTER_S = 1.5
 _LAST_REPLIES_S = 2.0  # what the other voice still speaks may end, when the model's engine is broken
 _HARD_EXIT_S = 4.0  # from then on: a thread that hangs in a CUDA call can neither be closed nor joined
 
@@ -127,7 +135,7 @@ def with_stand_in(
     """``model``, and the built-in voice wherever and whenever it cannot speak. ``vitals`` are the model's own by
     default; `ops.health.Obituary` makes them for an engine that calls ``on_fatal``."""
     wanted = settings.engine
-    if wanted.unload_after and isinstance(model, Unloadable):
+    if isinstance(model, Unloadable):
         model = IdleEngine(model, wanted.unload_after)
     elif wanted.unload_after:
         log.warning("engine.unload_after has no effect: the %s engine cannot be unloaded", model.name)
@@ -183,9 +191,17 @@ async def serve(
         phrases = PhraseCache(settings.phrases_dir, settings.cache.size_mb * 1_000_000)
         service = await stack.enter_async_context(speech_service(settings, engine, phrases))
         try:
-            server = await stack.enter_async_context(WyomingServer(service, address, settings.limits))
+            web_socket = web_door_socket(settings)
         except OSError as error:
-            return _cannot_listen(address, error)
+            return _cannot_listen("http.uri", settings.http.address or address, error)
+        if web_socket is not None:
+            stack.callback(web_socket.close)
+        try:
+            server = await WyomingServer(service, address, settings.limits).__aenter__()
+        except OSError as error:
+            return _cannot_listen("wyoming.uri", address, error)
+        doors: list[WyomingServer | HttpDoor] = [server]
+        stack.push_async_callback(_close, doors)
         service.load()  # only now: with the port taken, nothing is loaded in vain
         address = Address(address.host, server.port)
         await stack.enter_async_context(prerendering(service, settings.cache))
@@ -193,12 +209,19 @@ async def serve(
         _say_where(address, settings)
         if settings.zeroconf and "SUPERVISOR_TOKEN" not in os.environ:
             await stack.enter_async_context(announced(settings.zeroconf_name, address, settings.zeroconf_address))
+        if web_socket is not None:  # only now, and beside all else: its libraries take longer to load than all before
+            studio = build_studio(settings, engine, service.catalog)
+            stack.callback(studio.close)
+            web = web_door(settings, service, studio, web_socket)
+            opening = asyncio.create_task(_open(web, doors, settings, service))
+            stack.push_async_callback(_given_up, opening)
         fatal = await _stopped_or_broken(stop, engine, stuck_s)
         if fatal is None:
             log.info("Stopping: no new connections; speech in progress may end")
         else:
             log.critical("The %s engine is broken: %s. Stopping, to be started anew", engine.name, fatal)
-            server.drain_s = min(server.drain_s, _LAST_REPLIES_S)
+            for door in doors:
+                door.drain_s = min(door.drain_s, _LAST_REPLIES_S)
             _exit_anyway(hard_exit or _end_now)
     log.info("Stopped")
     return EXIT_STOPPED if fatal is None else EXIT_ENGINE_BROKEN
@@ -243,18 +266,90 @@ def _on_signals(stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, asked)
 
 
-def _cannot_listen(address: Address, error: OSError) -> int:
-    if error.errno == errno.EADDRINUSE:
-        log.error(
-            "%s is taken by another program. Stop it, or choose another port: --wyoming.uri tcp://%s:10201",
+def web_door_socket(settings: Settings) -> socket.socket | None:
+    """The web door's socket; none if it is off, or if the address is the default and another program has it: a home
+    that never asked for this door must not fall silent for it.
+
+    Raises:
+        OSError: if an address that was asked for cannot be had.
+    """
+    address = settings.http.address
+    if address is None:
+        return None
+    try:
+        return bind(address)
+    except OSError as error:
+        if "uri" in settings.http.model_fields_set or error.errno != errno.EADDRINUSE:
+            raise
+        log.warning(
+            "The web door stays closed, as another program has %s. Choose another port, or none: --http.uri "
+            "tcp://%s:%d, --http.uri off",
             address,
             address.host,
+            address.port + 1,
+        )
+        return None
+
+
+def web_door(settings: Settings, service: SpeechService, studio: VoiceStudio, sock: socket.socket) -> HttpDoor:
+    """The web door, to be opened."""
+
+    def build() -> FastAPI:
+        from .openai_http.app import build_app
+
+        return build_app(service, settings, studio=studio, control=control)
+
+    control = control_of(service.engine, settings.engine.model or DEFAULT_MODELS)
+    return HttpDoor(build, Address(*sock.getsockname()[:2]), settings.limits, sock)
+
+
+def web_address(settings: Settings, port: int) -> str:
+    """How a person reaches the web door."""
+    assert settings.http.address is not None  # noqa: S101  there is a door
+    host = local(settings.http.address).host
+    return settings.http.base_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+async def _open(
+    door: HttpDoor, doors: list[WyomingServer | HttpDoor], settings: Settings, service: SpeechService
+) -> None:
+    """Open the web door, but let the voice be loaded first, if that is soon: both want the processor."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_WEB_DOOR_AFTER_S):
+            await asyncio.shield(service.loaded())
+    try:
+        await door.__aenter__()
+    except Exception:  # Wyoming speaks all the same
+        log.exception("The web door could not be opened")
+    else:
+        doors.append(door)
+        log.info("The web door is open: %s", web_address(settings, door.port))
+
+
+async def _given_up(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _close(doors: Sequence[WyomingServer | HttpDoor]) -> None:
+    """All of them at the same time: the Supervisor counts ten seconds for everything."""
+    await asyncio.gather(*(door.__aexit__(None, None, None) for door in doors))
+
+
+def _cannot_listen(setting: str, address: Address, error: OSError) -> int:
+    if error.errno == errno.EADDRINUSE:
+        log.error(
+            "%s is taken by another program. Stop it, or choose another port: --%s tcp://%s:%d",
+            address,
+            setting,
+            address.host,
+            address.port + 1,
         )
         return EXIT_PORT_TAKEN
     if error.errno == errno.EACCES:
-        log.error("No permission to listen on %s. Choose a port above 1023: --wyoming.uri", address)
+        log.error("No permission to listen on %s. Choose a port above 1023: --%s", address, setting)
         return EXIT_PORT_TAKEN
-    raise SettingsError(f"wyoming.uri: cannot listen on {address}: {error.strerror or error}")
+    raise SettingsError(f"{setting}: cannot listen on {address}: {error.strerror or error}")
 
 
 async def _wait_until_answering(address: Address) -> None:

@@ -103,7 +103,7 @@ async def test_the_server_is_announced_once_it_answers_but_not_inside_the_add_on
         port = sock.getsockname()[1]
     stop = asyncio.Event()
     monkeypatch.setattr(app, "_on_signals", lambda event: _when(stop, event))
-    settings = load({"wyoming.uri": f"tcp://127.0.0.1:{port}", "zeroconf_name": "tester"}, {})
+    settings = load({"wyoming.uri": f"tcp://127.0.0.1:{port}", "http.uri": "off", "zeroconf_name": "tester"}, {})
     serving = asyncio.create_task(app.serve(settings))
 
     async with AsyncZeroconf(interfaces=["127.0.0.1"], ip_version=IPVersion.V4Only) as home_assistant:

@@ -29,6 +29,10 @@ class Http(Section):
     """How speakers in the house reach the web door, such as `http://192.168.1.20:8880`. None: worked out from `uri`."""
     api_keys: Annotated[tuple[SecretStr, ...], BeforeValidator(listed)] = ()
     """Keys that clients must send, separated by commas; `name:key` names the client in the log. None: no key needed."""
+    hosts: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
+    """Further names that the web door is reached by, such as `voice.example.org`. Addresses, `localhost`, names without
+    a dot or under `.local`, `.lan`, `.internal` and `.home.arpa`, and the host of `base_url` always work; any other
+    name is refused, as a web page from outside could use it to reach into the house."""
 
     @property
     def address(self) -> Address | None:
