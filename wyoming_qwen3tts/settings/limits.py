@@ -38,6 +38,8 @@ class Limits(Section):
     """How many replies may wait for a slot; one more is told `busy` at once."""
     utterances: Annotated[int, Field(ge=1, le=4096)] = 16
     """How many requests one connection may have waiting behind each other."""
+    mqtt_payload_bytes: Annotated[int, Field(ge=256, le=1 << 24)] = 64 * 1024
+    """The payload of an MQTT message."""
     drain_s: Annotated[float, Field(ge=0, le=60)] = 6.0
     """How long speech in progress may go on after SIGTERM. The Home Assistant Supervisor kills after 10 s."""
     http_body_bytes: Annotated[int, Field(ge=1024, le=1 << 24)] = 64 * 1024
