@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import shutil
+import signal
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,8 @@ from typing import Any
 
 import aiomqtt
 import pytest
+
+from wyoming_qwen3tts.mqtt_bridge.client import SteadyClient
 
 from .harness import free_port
 
@@ -68,6 +71,15 @@ class Mosquitto:
             self._process.kill()
             await self._process.wait()
         self._process = None
+
+    def freeze(self) -> None:
+        """It is there, and says nothing more."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     async def restart(self) -> None:
         await self.kill()
@@ -139,7 +151,7 @@ class Listener:
 @asynccontextmanager
 async def listening(port: int, *topics: str, **options: Any) -> AsyncIterator[Listener]:
     """A client that hears ``topics``, by default everything."""
-    async with aiomqtt.Client("127.0.0.1", port, **options) as client:
+    async with SteadyClient("127.0.0.1", port, **options) as client:
         client.pending_calls_threshold = 1_000_000
         listener = Listener(client)
         await client.subscribe([(topic, 1) for topic in topics or ("#",)])

@@ -177,7 +177,7 @@ async def test_a_number_may_be_an_id(tmp_path: Path) -> None:
 
 async def test_retained_commands_are_ignored(tmp_path: Path) -> None:
     """F48: they would be spoken again after every reconnection."""
-    async with house(tmp_path) as (server, listener, broker):
+    async with house(tmp_path) as (server, listener, _):
         await listener.publish("qwen3tts/say", "Old news.", retain=True)
         await listener.event("done")
         server.engine.requests.clear()

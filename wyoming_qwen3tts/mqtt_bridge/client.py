@@ -32,7 +32,30 @@ class Incoming:
     mid: int
 
 
-class BrokerClient(aiomqtt.Client):
+class SteadyClient(aiomqtt.Client):
+    """Survives a connection that breaks between a decision to write and the writing. aiomqtt would give the event loop
+    a closed socket's number then, or that of another socket which has got it since."""
+
+    def _on_socket_register_write(self, client: Paho, userdata: Any, sock: Any) -> None:
+        def write() -> None:
+            try:
+                client.loop_write()
+            except (OSError, ValueError) as error:  # a broken pipe and its like: the connection is over
+                if not self._disconnected.done():
+                    self._disconnected.set_exception(error)
+
+        def register() -> None:
+            if sock.fileno() != -1:
+                self._loop.add_writer(sock.fileno(), write)
+
+        self._loop.call_soon_threadsafe(register)  # paho may be connecting, in a thread of its own
+
+    def _on_socket_unregister_write(self, client: Paho, userdata: Any, sock: Any) -> None:
+        if sock.fileno() != -1:
+            self._loop.remove_writer(sock.fileno())
+
+
+class BrokerClient(SteadyClient):
     """One connection. Messages are handed to ``receive`` in the event loop, without a queue in between: whoever cannot
     keep up has to refuse, and not to hoard."""
 

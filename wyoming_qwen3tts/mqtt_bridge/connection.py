@@ -112,11 +112,10 @@ class Connection:
     async def run(self) -> None:
         """Connect, as often as it takes."""
         while not self._stopping.is_set():
-            broker = "the broker"
+            broker = None
             try:
-                found = await self._find()
-                broker = str(found)
-                await self._connect_and_serve(found)
+                broker = await self._find()
+                await self._connect_and_serve(broker)
             except* (aiomqtt.MqttError, OSError, SpeechError, ValueError) as errors:
                 self._trouble(broker, _first(errors))
             if self.connected:
@@ -130,14 +129,14 @@ class Connection:
         except TimeoutError:
             return
 
-    def _trouble(self, broker: str, error: BaseException) -> None:
+    def _trouble(self, broker: Broker | None, error: BaseException) -> None:
         if self._settings.protocol == "auto" and not self.connected and _may_be_the_version(error):
             self._version_5 = not self._version_5
-        reason = why(error)
+        reason = why(error, tls=broker is not None and broker.tls)
         level = logging.INFO if isinstance(error, NoBroker) else logging.WARNING
         level = logging.DEBUG if reason == self._said else level
         self._said = reason
-        log.log(level, "mqtt: no connection to %s: %s. Trying again", broker, reason)
+        log.log(level, "mqtt: no connection to %s: %s. Trying again", broker or "the broker", reason)
 
     def drop(self) -> None:
         """Break the connection as a network would; `run` makes a new one."""

@@ -23,6 +23,7 @@ _ADVICE = (
         r"wrong_version_number|unexpected_eof|eof occurred|record layer|ssl.*timed out",
         "it speaks no TLS on this port: set mqtt.tls off, or the other port",
     ),
+    (r"disconnected during|lost connection|unexpected disconnection", "the connection broke"),
     (
         r"hung up before|operation timed out",
         "it does not answer: is it a broker, and does this port want TLS (mqtt.tls)?",
@@ -34,10 +35,16 @@ _ADVICE = (
 )
 
 
-def why(error: BaseException) -> str:
+_TLS_ADVICE = (
+    (r"reset by peer", "it speaks no TLS on this port: set mqtt.tls off, or the other port"),
+    (r"hung up before", "it hung up: if it wants a certificate of ours, set mqtt.certificate and mqtt.key"),
+)
+
+
+def why(error: BaseException, *, tls: bool = False) -> str:
     """The reason of ``error``, and what to do."""
     said = str(error) or type(error).__name__
-    for pattern, advice in _ADVICE:
+    for pattern, advice in (*(_TLS_ADVICE if tls else ()), *_ADVICE):
         if re.search(pattern, said, re.IGNORECASE):
             return f"{advice} ({said})"
     return said
