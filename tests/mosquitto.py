@@ -128,6 +128,14 @@ class Listener:
             raise AssertionError(f"{len(self.on(topic))} of {count} on {topic}; heard: {self.heard[-20:]}") from None
         return self.on(topic)[:count]
 
+    async def first(self, prefix: str) -> tuple[str, bytes]:
+        """Topic and payload of the first message below ``prefix``."""
+        async with asyncio.timeout(10):
+            while not (found := [(t, payload) for t, payload, _ in self.heard if t.startswith(prefix)]):
+                self._changed.clear()
+                await self._changed.wait()
+        return found[0]
+
     async def answers(
         self, count: int = 1, *, topic: str = "qwen3tts/result", within_s: float = 10.0
     ) -> list[dict[str, Any]]:

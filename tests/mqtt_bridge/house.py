@@ -81,7 +81,7 @@ async def serving(
     )
     async with contextlib.AsyncExitStack() as stack:
         if with_web:
-            door.web = Address("127.0.0.1", await stack.enter_async_context(web(door.router)))
+            door.web = Address("127.0.0.1", await stack.enter_async_context(web(door.routes(APIRouter()))))
         await stack.enter_async_context(door)
         yield House(engine, service, door, settings)
     assert not engine.speaking

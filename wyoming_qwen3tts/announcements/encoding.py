@@ -57,12 +57,15 @@ class _Mp3:
         self._encoder.set_bit_rate(_MP3_KBPS)
         self._encoder.set_quality(5)
         self._encoder.silence()
+        self._has_begun = False
 
     def add(self, pcm: bytes) -> None:
+        self._has_begun = True
         self._file += self._encoder.encode(pcm)
 
     def finish(self) -> None:
-        self._file += self._encoder.flush()
+        if self._has_begun:  # LAME will not end what it has not begun
+            self._file += self._encoder.flush()
 
 
 class _Flac:

@@ -14,10 +14,12 @@ PREFIX = "/announce"
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
 
-def clip_router(find: Callable[[str], Clip | None]) -> APIRouter:
-    """The routes of clips that ``find`` knows. While a clip grows it is sent in chunks and without Range; afterwards
-    with Content-Length, Range and HEAD, which Sonos and Cast ask for."""
-    router = APIRouter()
+def clip_routes(find: Callable[[str], Clip | None], router: APIRouter) -> APIRouter:
+    """``router`` with the routes of clips that ``find`` knows.
+
+    While a clip grows it is sent in chunks and without Range; afterwards with Content-Length, Range and HEAD, which
+    Sonos and Cast ask for.
+    """
 
     @router.api_route(f"{PREFIX}/{{name}}", methods=["GET", "HEAD"], include_in_schema=False)
     async def announcement(name: str, request: Request) -> Response:
@@ -29,9 +31,9 @@ def clip_router(find: Callable[[str], Clip | None]) -> APIRouter:
     return router
 
 
-def shelf_router(shelf: ClipShelf) -> APIRouter:
-    """The routes of what is on ``shelf``."""
-    return clip_router(shelf.find)
+def shelf_routes(shelf: ClipShelf, router: APIRouter) -> APIRouter:
+    """``router`` with the routes of what is on ``shelf``."""
+    return clip_routes(shelf.find, router)
 
 
 def _answer(clip: Clip, request: Request) -> Response:

@@ -14,7 +14,7 @@ from ..announcements import address
 from ..announcements.announcement import Speaker
 from ..announcements.announcer import Announcer
 from ..announcements.clips import Clip, ClipShelf
-from ..announcements.routes import PREFIX, shelf_router
+from ..announcements.routes import PREFIX, shelf_routes
 from ..service import SpeechService
 from ..settings import Address, Settings
 from .bridge import Bridge
@@ -34,7 +34,7 @@ _PORT, _TLS_PORT = 1883, 8883
 
 
 class MqttDoor:
-    """``async with`` = announcing what comes over MQTT. ``router`` goes to the web door before that, and ``web`` is
+    """``async with`` = announcing what comes over MQTT. `routes` go to the web door before that, and ``web`` is
     where that door listens, None if it is off."""
 
     def __init__(
@@ -54,9 +54,9 @@ class MqttDoor:
         self.base_url: str | None = None
         self._stack = AsyncExitStack()
 
-    @property
-    def router(self) -> APIRouter:
-        return shelf_router(self.shelf)
+    def routes(self, router: APIRouter) -> APIRouter:
+        """``router`` with the addresses of announcements, for the web door."""
+        return shelf_routes(self.shelf, router)
 
     async def __aenter__(self) -> Self:
         """Never fails for a broker that is away.
