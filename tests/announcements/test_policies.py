@@ -45,7 +45,7 @@ async def test_quiet_hours_can_be_softer_instead(tmp_path: Path, volume: float |
         server.door.announcer._wall_clock = lambda: datetime(2026, 11, 26, 12, 0)
         wishes = []
         original = server.service.speak
-        server.service.speak = lambda text, wish: (wishes.append(wish), original(text, wish))[1]  # type: ignore[method-assign,func-returns-value,assignment]
+        server.service.speak = lambda text, wish: (wishes.append(wish), original(text, wish))[1]  # type: ignore[method-assign,func-returns-value]
         await listener.publish("qwen3tts/say", {"text": "Hello.", "volume": volume})
         await listener.event("done")
 

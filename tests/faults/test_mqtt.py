@@ -8,6 +8,7 @@ import logging
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import aiomqtt
 import psutil
@@ -305,7 +306,7 @@ async def test_a_flood_is_told_busy_and_costs_no_memory(tmp_path: Path) -> None:
 
 async def flood(
     server: House, listener: Listener, *, messages: int, a_second: float
-) -> tuple[list[dict[str, object]], int]:
+) -> tuple[list[dict[str, Any]], int]:
     """All answers, and by how many bytes the memory has grown. This process has publisher and listener in it too."""
     me = psutil.Process()
     before = me.memory_info().rss

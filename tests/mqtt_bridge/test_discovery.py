@@ -7,6 +7,7 @@ in Home Assistant 2026.11.0, whose real schemas accepted this message when it wa
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +83,15 @@ def test_home_assistant_accepts_the_device(base: str, page: str | None) -> None:
 
 def test_the_checker_would_notice() -> None:
     good = device(Topics("q", "h"), ["a"])
-    for spoil in (
+    spoilers: tuple[Callable[[dict[str, Any]], object], ...] = (
         lambda m: m["components"]["say"].pop("command_topic"),
         lambda m: m["components"]["say"].update(title="x"),
         lambda m: m["components"]["voice"].pop("unique_id"),
         lambda m: m["origin"].pop("name"),
         lambda m: m["device"].update(identifiers=[]),
         lambda m: m.update(availability_topic="a/#"),
-    ):
+    )
+    for spoil in spoilers:
         bad = device(Topics("q", "h"), ["a"])
         spoil(bad)
         with pytest.raises((AssertionError, KeyError)):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from ..errors import SettingsError, SpeechError
 from ..ops.backoff import Backoff
@@ -200,8 +201,9 @@ class Connection:
 
     async def _subscribe(self, client: BrokerClient) -> None:
         granted = await client.subscribe([(topic, 1) for topic in self._subscriptions])
-        for topic, code in zip(self._subscriptions, granted, strict=True):
-            if int(getattr(code, "value", code)) < 0x80:
+        codes = [code.value if isinstance(code, ReasonCode) else code for code in granted]
+        for topic, code in zip(self._subscriptions, codes, strict=True):
+            if code < 0x80:
                 continue
             reason = f"the broker's access rules (ACL) do not let us subscribe to {topic}"
             if topic == self._subscriptions[0]:
