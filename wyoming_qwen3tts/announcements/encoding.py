@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import Literal, Protocol
 
+from ..audio.wav import UNKNOWN_LENGTH, wav_header
 from ..speech import FORMAT
 
 FileFormat = Literal["wav", "mp3", "flac"]
 CONTENT_TYPES: dict[FileFormat, str] = {"wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac"}
 
 _WAV_HEADER = 44
-_UNKNOWN = 0xFFFFFFFF  # the size of a file that is not finished yet; what ffmpeg writes into a pipe
 _MP3_KBPS = 96
 
 
@@ -37,7 +36,7 @@ def writer(kind: FileFormat, file: bytearray) -> FileWriter:
 class _Wav:
     def __init__(self, file: bytearray) -> None:
         self._file = file
-        file += wav_header(None)
+        file += wav_header(UNKNOWN_LENGTH)
 
     def add(self, pcm: bytes) -> None:
         self._file += pcm
@@ -105,11 +104,3 @@ class _Seekable:
 
     def tell(self) -> int:
         return self._at
-
-
-def wav_header(pcm_bytes: int | None) -> bytes:
-    """44 bytes; ``None`` where the length is not known yet, which players take for "to the end"."""
-    size, riff = (_UNKNOWN, _UNKNOWN) if pcm_bytes is None else (pcm_bytes, pcm_bytes + _WAV_HEADER - 8)
-    block = FORMAT.width * FORMAT.channels
-    form = (16, 1, FORMAT.channels, FORMAT.rate, FORMAT.rate * block, block, 8 * FORMAT.width)
-    return struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", riff, b"WAVE", b"fmt ", *form, b"data", size)

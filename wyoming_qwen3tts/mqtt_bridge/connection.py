@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import ssl
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -16,12 +15,13 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ..errors import SettingsError, SpeechError
+from ..errors import SpeechError
 from ..ops.backoff import Backoff
 from ..settings import Mqtt
 from .client import BrokerClient, Incoming
 from .outbox import Outbox, Outgoing
 from .reasons import why
+from .trust import tls_context
 
 log = logging.getLogger(__name__)
 
@@ -46,25 +46,6 @@ class Broker:
 
 class NoBroker(SpeechError):
     """Nobody told us of a broker. No fault of anybody's: one may come."""
-
-
-def tls_context(settings: Mqtt) -> ssl.SSLContext:
-    """What we trust, and our certificate.
-
-    Raises:
-        SettingsError: if a file cannot be read, or is not what it should be.
-    """
-    try:
-        context = ssl.create_default_context(cafile=settings.ca or None)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"mqtt.ca: cannot use {settings.ca}: {error.strerror or error}") from None
-    if settings.certificate:
-        try:
-            context.load_cert_chain(settings.certificate, settings.key or None)
-        except (OSError, ssl.SSLError) as error:
-            files = " and ".join(filter(None, (settings.certificate, settings.key)))
-            raise SettingsError(f"mqtt.certificate: cannot use {files}: {error.strerror or error}") from None
-    return context
 
 
 class Connection:

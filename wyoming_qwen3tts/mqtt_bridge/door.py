@@ -54,6 +54,15 @@ class MqttDoor:
         self.base_url: str | None = None
         self._stack = AsyncExitStack()
 
+    @property
+    def drain_s(self) -> float:
+        """How long what is spoken may go on when the door closes."""
+        return self.announcer.drain_s
+
+    @drain_s.setter
+    def drain_s(self, seconds: float) -> None:
+        self.announcer.drain_s = seconds
+
     def routes(self, router: APIRouter) -> APIRouter:
         """``router`` with the addresses of announcements, for the web door."""
         return shelf_routes(self.shelf, router)
