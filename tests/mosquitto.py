@@ -144,10 +144,12 @@ class Listener:
     async def answer(self) -> dict[str, Any]:
         return (await self.answers())[0]
 
-    async def event(self, kind: str, count: int = 1, *, topic: str = "qwen3tts/event") -> list[dict[str, Any]]:
+    async def event(
+        self, kind: str, count: int = 1, *, topic: str = "qwen3tts/event", within_s: float = 10.0
+    ) -> list[dict[str, Any]]:
         """The first ``count`` events of that kind."""
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(within_s):
                 while len(found := [e for e in self.objects(topic) if e["event_type"] == kind]) < count:
                     self._changed.clear()
                     await self._changed.wait()

@@ -18,6 +18,7 @@ from tests.faults.test_process import running
 from tests.mosquitto import Listener, Mosquitto, listening
 
 _MIB = 1 << 20
+_WARM_UP = 24
 _MAY_GROW = 24 * _MIB  # answers on their way, and what Python does not give back
 
 
@@ -46,11 +47,13 @@ async def soak(folder: Path, seconds: float, a_second: int) -> bool:
         listening(broker.port, "qwen3tts/#", max_inflight_messages=1000) as listener,
     ):
         flags = ("--mqtt.host", "127.0.0.1", "--mqtt.port", str(broker.port), "--engine.kind", "builtin")
+        flags += ("--announce.clips-mb", "8", "--announce.queue", "32")
         async with running(*flags, "--http.uri", "tcp://127.0.0.1:0", log=folder / "log") as (process, _):
             server = psutil.Process(process.pid)
             await listener.wait_for("qwen3tts/status", within_s=30)
-            await listener.publish("qwen3tts/say", "To warm up.")
-            await listener.event("done")
+            for _ in range(_WARM_UP):  # all voices of the engine at work, and the clips' memory filled
+                await listener.publish("qwen3tts/say", "The washing machine is done.")
+            await listener.event("done", _WARM_UP, within_s=60)
             before, most = private(server), 0
 
             async def watch() -> None:
@@ -61,9 +64,9 @@ async def soak(folder: Path, seconds: float, a_second: int) -> bool:
 
             watching = asyncio.create_task(watch())
             sent = await publish(listener, seconds, a_second)
-            answers = (await listener.answers(sent + 1, within_s=300))[1:]
+            answers = (await listener.answers(sent + _WARM_UP, within_s=300))[_WARM_UP:]
             accepted = sum(bool(answer["ok"]) for answer in answers)
-            await listener.event("done", accepted + 1)
+            await listener.event("done", accepted + _WARM_UP, within_s=120)
             watching.cancel()
             outcomes = Counter("ok" if answer["ok"] else answer["error"]["code"] for answer in answers)
             once = len({answer["id"] for answer in answers}) == sent == len(answers)
