@@ -86,6 +86,7 @@ async def serving(
         yield House(engine, service, door, settings)
     assert not engine.speaking
     assert not service.active
+    await service.loaded()
     await service.close()
 
 
