@@ -196,9 +196,8 @@ async def serve(
         if settings.zeroconf and "SUPERVISOR_TOKEN" not in os.environ:
             await stack.enter_async_context(announced(settings.zeroconf_name, address, settings.zeroconf_address))
         # Only now, and beside all else: their libraries take longer to load than all before.
-        web = web_door(settings, service, web_socket, mqtt) if web_socket is not None else None
-        opening = asyncio.create_task(_open(web, mqtt, doors, settings, service))
-        stack.push_async_callback(_given_up, opening)
+        web = web_door(settings, service, web_socket, mqtt) if web_socket else None
+        stack.push_async_callback(_given_up, asyncio.create_task(_open(web, mqtt, doors, settings, service)))
         fatal = await _stopped_or_broken(stop, engine, stuck_s)
         if fatal is None:
             log.info("Stopping: no new connections; speech in progress may end")

@@ -290,13 +290,13 @@ async def test_home_assistants_birth_has_us_introduce_ourselves_again(tmp_path: 
 
 
 async def test_a_flood_is_told_busy_and_costs_no_memory(tmp_path: Path) -> None:
-    """F48: two seconds of a thousand messages a second; `script/soak-mqtt` sends ten."""
+    """F48: one second of a thousand messages a second; `script/soak-mqtt` sends ten."""
     engine = FakeEngine()
     engine.release.clear()
     async with house(tmp_path, engine=engine, announce={"queue": 50}) as (server, listener, _):
-        answers, grown = await flood(server, listener, messages=2_000, a_second=1_000)
+        answers, grown = await flood(server, listener, messages=1_000, a_second=1_000)
 
-        assert len({answer["id"] for answer in answers}) == len(answers) == 2_000
+        assert len({answer["id"] for answer in answers}) == len(answers) == 1_000
         accepted = [answer["id"] for answer in answers if answer["ok"]]
         assert 54 <= len(accepted) <= 60, "four spoken, fifty waiting, and a little luck"
         assert {a["error"]["code"] for a in answers if not a["ok"]} == {"busy"}

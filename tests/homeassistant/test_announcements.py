@@ -227,3 +227,50 @@ async def test_a_home_assistant_that_is_away_is_a_delivery_that_failed(error: Ex
     async with HomeAssistant("http://away/api", "t", httpx.MockTransport(answer)) as home:
         with pytest.raises(DeliveryFailed, match=said):
             await home.call("tts", "speak", {})
+
+
+@needs_mosquitto
+async def test_what_home_assistant_cannot_pass_on_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with at_home(tmp_path, delivery="tts") as (_, listener, home):
+        said = {
+            "text": "Ja.",
+            "language": "de",
+            "instruct": "Softly.",
+            "speed": 0.9,
+            "target": "assist_satellite.bedroom",
+        }
+        await listener.publish("qwen3tts/say", {**said, "id": "a", "chime": True})
+        await listener.publish("qwen3tts/say", {**said, "id": "b", "target": "media_player.bath"})
+        await until(lambda: len(home.calls) == 2)
+
+        assert home.called("tts.speak")[0]["language"] == "de"
+        assert home.called("assist_satellite.announce")[0]["preannounce"] is True
+        warned = [r.getMessage() for r in caplog.records if "cannot pass on" in r.getMessage()]
+        assert len(warned) == 1
+        assert "instruct, speed" in warned[0]
+
+
+@needs_mosquitto
+async def test_an_entity_named_in_the_settings_is_not_looked_for(tmp_path: Path) -> None:
+    async with fake_home() as home:
+        access = {"url": home.url, "token": TOKEN, "tts_entity": "tts.mine"}
+        async with house(tmp_path, homeassistant=access, announce={"gap_s": 0.0}) as (_, listener, _):
+            await listener.publish("qwen3tts/say", {"text": "Ja.", "target": "media_player.bath"})
+            await until(lambda: home.called("tts.speak"))
+
+        assert home.called("tts.speak")[0]["entity_id"] == "tts.mine"
+
+
+@needs_mosquitto
+async def test_a_volume_that_cannot_be_given_back_is_only_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with at_home(tmp_path) as (_, listener, home):
+        await listener.publish("qwen3tts/say", {"text": "Yes.", "target": "media_player.kitchen", "volume": 0.5})
+        await until(lambda: home.called("media_player.play_media"))
+        home.fails.add("media_player.volume_set")
+        await listener.event("done")
+
+        assert "media_player.volume_set" in caplog.text

@@ -46,7 +46,14 @@ async def soak(folder: Path, seconds: float, a_second: int) -> bool:
         Mosquitto(folder) as broker,
         listening(broker.port, "qwen3tts/#", max_inflight_messages=1000) as listener,
     ):
-        flags = ("--mqtt.host", "127.0.0.1", "--mqtt.port", str(broker.port), "--engine.kind", "builtin")
+        flags: tuple[str, ...] = (
+            "--mqtt.host",
+            "127.0.0.1",
+            "--mqtt.port",
+            str(broker.port),
+            "--engine.kind",
+            "builtin",
+        )
         flags += ("--announce.clips-mb", "8", "--announce.queue", "32")
         async with running(*flags, "--http.uri", "tcp://127.0.0.1:0", log=folder / "log") as (process, _):
             server = psutil.Process(process.pid)

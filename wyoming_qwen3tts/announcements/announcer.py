@@ -206,7 +206,7 @@ class Announcer:
                 seconds: float | None = await self._speak(job, checks)
             else:
                 seconds = None
-                await self._begin(job, checks, None, None)
+                await self._begin(job, checks, None, announcement.voice)
             await _played(job.plays)
         finally:
             running = [*checks.values(), *job.plays.values()]

@@ -15,7 +15,7 @@ from ..announcements.announcement import Announcement, Started
 from ..announcements.announcer import Announcer
 from ..announcements.clips import Clip
 from ..announcements.ledger import Ledger
-from ..errors import DeliveryFailed, SpeechError
+from ..errors import Busy, DeliveryFailed, SpeechError
 from ..ops.logs import quoted
 from ..service import SpeechService
 from ..settings import Settings
@@ -150,7 +150,8 @@ class Bridge:
     def refused(self, announcement: Announcement, error: SpeechError) -> None:
         self._result(announcement.id, error=error)
         self._ledger.forget(announcement.id)  # nothing was spoken, so it may be tried again
-        self._event("failed", announcement, error=_error(error))
+        if not isinstance(error, Busy):  # a flood is answered, and not told about as well
+            self._event("failed", announcement, error=_error(error))
 
     def done(self, announcement: Announcement, duration_s: float | None) -> None:
         clip = self._sounds.pop(announcement.id, None)

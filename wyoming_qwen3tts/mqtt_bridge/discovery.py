@@ -26,7 +26,20 @@ def device(topics: Topics, voices: Iterable[str], page_url: str | None = None) -
     }
     if page_url:
         about["configuration_url"] = page_url
-    components: dict[str, dict[str, Any]] = {
+    components = _components(topics, voices)
+    for name, component in components.items():
+        component["unique_id"] = f"{topics.device_id}_{name}"
+    return {
+        "device": about,
+        "origin": {"name": "wyoming-qwen3tts", "sw_version": __version__, "support_url": _PROJECT},
+        "availability_topic": topics.status,
+        "components": components,
+        "qos": 1,
+    }
+
+
+def _components(topics: Topics, voices: Iterable[str]) -> dict[str, dict[str, Any]]:
+    return {
         "say": {"platform": "notify", "name": "Say", "command_topic": topics.say, "icon": "mdi:bullhorn"},
         "state": {
             "platform": "sensor",
@@ -53,13 +66,4 @@ def device(topics: Topics, voices: Iterable[str], page_url: str | None = None) -
             "event_types": list(EVENTS),
             "icon": "mdi:message-text",
         },
-    }
-    for name, component in components.items():
-        component["unique_id"] = f"{topics.device_id}_{name}"
-    return {
-        "device": about,
-        "origin": {"name": "wyoming-qwen3tts", "sw_version": __version__, "support_url": _PROJECT},
-        "availability_topic": topics.status,
-        "components": components,
-        "qos": 1,
     }
