@@ -93,7 +93,6 @@ def test_certificates_are_read_at_the_start_or_named(tmp_path: Path) -> None:
     mine = {"certificate": str(tmp_path / "client.pem"), "key": str(tmp_path / "client.key")}
     assert tls_context(Mqtt.model_validate({"ca": str(tmp_path / "ca.pem"), **mine})).get_ca_certs()
 
-    other = str(tmp_path / "server.key")
     for wrong, said in (
         ({"ca": str(tmp_path / "none.pem")}, r"mqtt\.ca: cannot use .*none\.pem"),
         ({"ca": str(tmp_path / "ca.key")}, r"mqtt\.ca: cannot use"),
