@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import re
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -155,6 +157,18 @@ async def test_old_clips_make_room_for_new_ones() -> None:
         assert clips.used_bytes <= 40_000
         assert clips.find(made[-1].name) is made[-1]
         assert clips.find(made[0].name) is None
+
+
+async def test_nothing_holds_on_to_a_clip_that_made_room() -> None:
+    async with shelf(limit_bytes=40_000) as (clips, _):
+        clip = finished(clips)
+        clips.keep(clip)
+        gone = weakref.ref(clip)
+        clips.drop(clip)
+        del clip
+        gc.collect()
+
+        assert gone() is None
 
 
 async def test_one_clip_cannot_take_everything_and_all_together_neither() -> None:

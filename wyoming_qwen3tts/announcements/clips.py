@@ -113,9 +113,9 @@ class ClipShelf:
         return self._clips.get(name)
 
     def keep(self, clip: Clip) -> None:
-        """It is finished: its time begins."""
+        """It is finished: its time begins. Is idempotent."""
         clip.finish()
-        if clip.name in self._clips:
+        if clip.name in self._clips and clip.name not in self._timers:
             loop = asyncio.get_running_loop()
             self._timers[clip.name] = loop.call_later(self._lifetime_s, self.drop, clip)
 
