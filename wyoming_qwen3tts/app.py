@@ -203,11 +203,15 @@ async def serve(
             log.info("Stopping: no new connections; speech in progress may end")
         else:
             log.critical("The %s engine is broken: %s. Stopping, to be started anew", engine.name, fatal)
-            for door in doors:
-                door.drain_s = min(door.drain_s, _LAST_REPLIES_S)
-            _exit_anyway(hard_exit or _end_now)
+            _hurry(doors, hard_exit or _end_now)
     log.info("Stopped")
     return EXIT_STOPPED if fatal is None else EXIT_ENGINE_BROKEN
+
+
+def _hurry(doors: Sequence[Door], hard_exit: Callable[[int], object]) -> None:
+    for door in doors:
+        door.drain_s = min(door.drain_s, _LAST_REPLIES_S)
+    _exit_anyway(hard_exit)
 
 
 async def _stopped_or_broken(stop: asyncio.Event, engine: Engine, stuck_s: float) -> str | None:
