@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from . import __version__, settings_sources
 from .engine.builtin import BuiltinEngine
@@ -27,6 +27,7 @@ from .engine.local import LocalOptions
 from .engine.machine import may_have_card
 from .engine.qwen3 import Qwen3Engine
 from .errors import SettingsError
+from .mqtt_bridge.start import MqttStart
 from .openai_http.server import HttpDoor, bind
 from .ops.health import STUCK_S, Living, StateLog, Vitals, health
 from .phrase_cache import PhraseCache
@@ -49,6 +50,8 @@ from .wyoming_server.server import WyomingServer
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from .mqtt_bridge.door import MqttDoor
+
 log = logging.getLogger(__name__)
 
 DEFAULT_MODELS = (SMALL, LARGE)  # what may be fetched where no model is configured; the card decides which
@@ -58,6 +61,9 @@ _LOOK_S = 0.5  # how often the engine's health is looked at
 _WEB_DOOR_AFTER_S = 1.5
 _LAST_REPLIES_S = 2.0  # what the other voice still speaks may end, when the model's engine is broken
 _HARD_EXIT_S = 4.0  # from then on: a thread that hangs in a CUDA call can neither be closed nor joined
+
+
+Door: TypeAlias = "WyomingServer | HttpDoor | MqttDoor"
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -190,6 +196,7 @@ async def serve(
     async with AsyncExitStack() as stack:
         phrases = PhraseCache(settings.phrases_dir, settings.cache.size_mb * 1_000_000)
         service = await stack.enter_async_context(speech_service(settings, engine, phrases))
+        mqtt = MqttStart.wanted(settings, service, usable_addresses)
         try:
             web_socket = web_door_socket(settings)
         except OSError as error:
@@ -200,7 +207,7 @@ async def serve(
             server = await WyomingServer(service, address, settings.limits).__aenter__()
         except OSError as error:
             return _cannot_listen("wyoming.uri", address, error)
-        doors: list[WyomingServer | HttpDoor] = [server]
+        doors: list[Door] = [server]
         stack.push_async_callback(_close, doors)
         service.load()  # only now: with the port taken, nothing is loaded in vain
         address = Address(address.host, server.port)
@@ -209,22 +216,27 @@ async def serve(
         _say_where(address, settings)
         if settings.zeroconf and "SUPERVISOR_TOKEN" not in os.environ:
             await stack.enter_async_context(announced(settings.zeroconf_name, address, settings.zeroconf_address))
-        if web_socket is not None:  # only now, and beside all else: its libraries take longer to load than all before
+        # Only now, and beside all else: their libraries take longer to load than all before.
+        web = None
+        if web_socket is not None:
             studio = build_studio(settings, engine, service.catalog)
             stack.callback(studio.close)
-            web = web_door(settings, service, studio, web_socket)
-            opening = asyncio.create_task(_open(web, doors, settings, service))
-            stack.push_async_callback(_given_up, opening)
+            web = web_door(settings, service, web_socket, studio, mqtt)
+        stack.push_async_callback(_given_up, asyncio.create_task(_open(web, mqtt, doors, settings, service)))
         fatal = await _stopped_or_broken(stop, engine, stuck_s)
         if fatal is None:
             log.info("Stopping: no new connections; speech in progress may end")
         else:
             log.critical("The %s engine is broken: %s. Stopping, to be started anew", engine.name, fatal)
-            for door in doors:
-                door.drain_s = min(door.drain_s, _LAST_REPLIES_S)
-            _exit_anyway(hard_exit or _end_now)
+            _hurry(doors, hard_exit or _end_now)
     log.info("Stopped")
     return EXIT_STOPPED if fatal is None else EXIT_ENGINE_BROKEN
+
+
+def _hurry(doors: Sequence[Door], hard_exit: Callable[[int], object]) -> None:
+    for door in doors:
+        door.drain_s = min(door.drain_s, _LAST_REPLIES_S)
+    _exit_anyway(hard_exit)
 
 
 async def _stopped_or_broken(stop: asyncio.Event, engine: Engine, stuck_s: float) -> str | None:
@@ -291,13 +303,17 @@ def web_door_socket(settings: Settings) -> socket.socket | None:
         return None
 
 
-def web_door(settings: Settings, service: SpeechService, studio: VoiceStudio, sock: socket.socket) -> HttpDoor:
-    """The web door, to be opened."""
+def web_door(
+    settings: Settings, service: SpeechService, sock: socket.socket, studio: VoiceStudio, mqtt: MqttStart | None = None
+) -> HttpDoor:
+    """The web door, to be opened. The sound of announcements that come over ``mqtt`` is fetched there."""
 
     def build() -> FastAPI:
+        from .openai_http.access import OpenRouter
         from .openai_http.app import build_app
 
-        return build_app(service, settings, studio=studio, control=control)
+        routers = [mqtt.routes(OpenRouter())] if mqtt else []
+        return build_app(service, settings, studio=studio, control=control, routers=routers)
 
     control = control_of(service.engine, settings.engine.model or DEFAULT_MODELS)
     return HttpDoor(build, Address(*sock.getsockname()[:2]), settings.limits, sock)
@@ -311,19 +327,25 @@ def web_address(settings: Settings, port: int) -> str:
 
 
 async def _open(
-    door: HttpDoor, doors: list[WyomingServer | HttpDoor], settings: Settings, service: SpeechService
+    web: HttpDoor | None, mqtt: MqttStart | None, doors: list[Door], settings: Settings, service: SpeechService
 ) -> None:
-    """Open the web door, but let the voice be loaded first, if that is soon: both want the processor."""
+    """Open these doors, but let the voice be loaded first, if that is soon: all want the processor."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_WEB_DOOR_AFTER_S):
             await asyncio.shield(service.loaded())
-    try:
-        await door.__aenter__()
-    except Exception:  # Wyoming speaks all the same
-        log.exception("The web door could not be opened")
-    else:
+    address = None
+    if web is not None:
+        try:
+            await web.__aenter__()
+        except Exception:  # Wyoming speaks all the same
+            log.exception("The web door could not be opened")
+        else:
+            doors.append(web)
+            assert settings.http.address is not None  # noqa: S101  there is a door
+            address = Address(settings.http.address.host, web.port)
+            log.info("The web door is open: %s", web_address(settings, web.port))
+    if mqtt is not None and (door := await mqtt.open(address)) is not None:
         doors.append(door)
-        log.info("The web door is open: %s", web_address(settings, door.port))
 
 
 async def _given_up(task: asyncio.Task[None]) -> None:
@@ -331,7 +353,7 @@ async def _given_up(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _close(doors: Sequence[WyomingServer | HttpDoor]) -> None:
+async def _close(doors: Sequence[Door]) -> None:
     """All of them at the same time: the Supervisor counts ten seconds for everything."""
     await asyncio.gather(*(door.__aexit__(None, None, None) for door in doors))
 
