@@ -77,6 +77,10 @@ def _run(chosen: Namespace, settings: Settings) -> int:
             from .cli.download import download
 
             return download(settings, chosen.model)
+        case "doctor":
+            from .cli.doctor import doctor
+
+            return doctor(settings, as_json=chosen.json)
         case "healthcheck":
             from .cli.healthcheck import healthcheck
 

@@ -32,13 +32,14 @@ from .settings import Address, Settings
 from .shaping import Shaping
 from .speech import Cloning, Engine, Unloadable
 from .store import LARGE, SMALL, Store
+from .supervisor import Supervisor, discovered, own_uri
 from .text.lexicon import LexiconFolder
 from .voice_files import VoiceFolder
 from .voice_levels import VoiceLevels
 from .voice_mapping import MappingFile
 from .voice_studio import VoiceStudio
 from .voices import VoiceCatalog
-from .wyoming_server.client import connect
+from .wyoming_server.client import connect, local
 from .wyoming_server.discovery import announced, usable_addresses
 from .wyoming_server.server import WyomingServer
 
@@ -65,14 +66,7 @@ def build_qwen3(settings: Settings) -> Qwen3Engine:
     wanted = settings.engine
     store = build_store(settings, wanted.model or DEFAULT_MODELS)
     return Qwen3Engine(
-        DeviceWish(
-            kind=wanted.kind,
-            device=wanted.device,
-            dtype=wanted.dtype,
-            models=wanted.model,
-            slots=wanted.slots,
-            vram_limit_mb=wanted.vram_limit_mb,
-        ),
+        DeviceWish.of(wanted),
         LocalOptions(
             slots=wanted.slots,
             queue=settings.limits.queue,
@@ -174,7 +168,7 @@ async def serve(
     An engine that is broken beyond repair, or has made no progress for ``stuck_s``, ends it with EXIT_ENGINE_BROKEN
     within five seconds, so that a supervisor starts us anew: if closing takes longer, by ``hard_exit``.
     """
-    engine = engine or build_engine(settings)
+    own_engine, engine = engine is None, engine or build_engine(settings)
     stop = asyncio.Event()
     _on_signals(stop)
     log.info("wyoming-qwen3tts %s, settings: %s", __version__, settings_sources.describe(settings))
@@ -191,7 +185,11 @@ async def serve(
         await stack.enter_async_context(prerendering(service, settings.cache))
         await _wait_until_answering(address)
         _say_where(address, settings)
-        if settings.zeroconf and "SUPERVISOR_TOKEN" not in os.environ:
+        if own_engine:
+            threading.Thread(target=_say_how_it_is, args=(settings,), daemon=True).start()
+        if supervisor := Supervisor.from_environ(os.environ):
+            await stack.enter_async_context(discovered(supervisor, own_uri(address.port)))
+        elif settings.zeroconf:
             await stack.enter_async_context(announced(settings.zeroconf_name, address, settings.zeroconf_address))
         fatal = await _stopped_or_broken(stop, engine, stuck_s)
         if fatal is None:
@@ -202,6 +200,12 @@ async def serve(
             _exit_anyway(hard_exit or _end_now)
     log.info("Stopped")
     return EXIT_STOPPED if fatal is None else EXIT_ENGINE_BROKEN
+
+
+def _say_how_it_is(settings: Settings) -> None:
+    from .doctor import say_at_start  # only now: the port answers already
+
+    say_at_start(settings, os.environ)
 
 
 async def _stopped_or_broken(stop: asyncio.Event, engine: Engine, stuck_s: float) -> str | None:
@@ -262,11 +266,6 @@ async def _wait_until_answering(address: Address) -> None:
     first."""
     async with connect(local(address)) as client:
         await client.describe()
-
-
-def local(address: Address) -> Address:
-    """How this machine reaches a server that listens on ``address``."""
-    return Address({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host), address.port)  # noqa: S104  compared, not bound
 
 
 def _say_where(address: Address, settings: Settings) -> None:

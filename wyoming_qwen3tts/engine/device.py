@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ..settings import Engine as EngineSettings
 from .machine import Card, Machine, Probe, covers, look
 from .vram import Need, need, smaller
 
@@ -25,6 +26,17 @@ class DeviceWish:
     slots: int = 4
     positions: int = 1_024  # of a slot
     vram_limit_mb: int = 0  # 0: what is free
+
+    @classmethod
+    def of(cls, engine: EngineSettings) -> DeviceWish:
+        return cls(
+            kind=engine.kind,
+            device=engine.device,
+            dtype=engine.dtype,
+            models=engine.model,
+            slots=engine.slots,
+            vram_limit_mb=engine.vram_limit_mb,
+        )
 
 
 @dataclass(frozen=True, slots=True)
