@@ -64,7 +64,7 @@ def _server(fake: FakeSupervisor) -> ThreadingHTTPServer:
             self.end_headers()
             self.wfile.write(raw)
 
-        do_POST = do_GET
+        do_POST = do_GET  # noqa: N815  as http.server calls it
 
         def log_message(self, *_: object) -> None:
             """Quiet."""

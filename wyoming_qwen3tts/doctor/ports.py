@@ -7,6 +7,7 @@ import errno
 import socket
 from collections.abc import Callable
 
+from ..errors import ProtocolError
 from ..settings import Address
 from ..wyoming_server.client import connect, local
 from ..wyoming_server.info import PROGRAM
@@ -48,7 +49,7 @@ async def _speaks_wyoming(address: Address) -> bool:
     try:
         async with asyncio.timeout(_ANSWER_S), connect(local(address)) as client:
             answer = await client.describe()
-    except (OSError, ValueError):
+    except (OSError, ProtocolError):
         return False
     return PROGRAM in [program.get("name") for program in answer.get("tts", [])]
 
