@@ -18,6 +18,7 @@ from .model.files import ModelFileError
 from .ops import logs
 from .service import Wish
 from .settings import Settings, walk
+from .unprivileged import give_up_root
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags = {name: value for name, value in vars(chosen).items() if name in names}
     try:
         settings = settings_sources.load(flags, os.environ, Path(chosen.config) if "config" in chosen else None)
+        give_up_root(settings.data_dir, os.environ)
         serving = chosen.command in (None, "serve")
         if serving or "log_level" in flags:
             logs.set_up(settings.log_level)
