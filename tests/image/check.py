@@ -160,9 +160,8 @@ def main(wanted: list[str]) -> int:
         image = build("localhost/qwen3tts:cpu", dockerfile=docker, context=ROOT, BASE_IMAGE=python)
         results.append(check("cpu", image, user=UID))
     if "addon" in wanted:
-        file = ROOT / "addon/qwen3_tts/Dockerfile"
-        # The program itself comes from this folder, as there is no tag to fetch yet.
-        image = build("localhost/qwen3tts:addon", dockerfile=file, context=ROOT, BASE_IMAGE=python, SOURCE="context")
+        # As the add-on's own Dockerfile, but for the program, which comes from this folder: there is no tag to fetch yet.
+        image = build("localhost/qwen3tts:addon", dockerfile=docker, context=ROOT, BASE_IMAGE=python, RUN_AS="0")
         with fake_supervisor() as supervisor:
             results.append(check("addon", image, user=0, supervisor=supervisor))
     if "cuda-base" in wanted:
