@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -39,6 +40,7 @@ _TEXTS = {
 }
 
 
+@cache
 def table() -> dict[str, Any]:
     """addon/options.yaml."""
     loaded: dict[str, Any] = yaml.safe_load((ADDON / "options.yaml").read_text(encoding="utf-8"))
@@ -87,7 +89,9 @@ def _range(field: FieldInfo) -> str:
 def config(addon: str) -> str:
     """config.yaml. Nothing that is a default is spelled out."""
     head = {
-        **{"name": _TEXTS[addon]["name"], "version": __version__, "slug": addon},
+        "name": _TEXTS[addon]["name"],
+        "version": __version__,
+        "slug": addon,
         "description": _TEXTS[addon]["description"],
         "url": f"{_URL}/tree/main/addon/{addon}",
         "arch": ["amd64", "aarch64"] if addon == CPU else ["amd64"],
@@ -160,7 +164,7 @@ RUN tar --extract --gzip --strip-components=1 --file /tmp/source.tar.gz
         (r"ARG RUN_AS=10001", "ARG RUN_AS=0"),
         (r"ARG VARIANT=cpu", "ARG VARIANT=cu128" if addon == CUDA else "ARG VARIANT=cpu"),
     ):
-        text, count = re.subn(pattern, lambda _, new=new: new, text, count=1, flags=re.DOTALL if "?" in pattern else 0)  # type: ignore[misc]
+        text, count = re.subn(pattern, lambda _, new=new: new, text, count=1, flags=re.DOTALL if "?" in pattern else 0)
         if not count:
             raise ValueError(f"docker/Dockerfile has no {pattern}")
     return text

@@ -35,6 +35,7 @@ def base_image(name: str, *packages: str) -> str:
     tree = HOME / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     HOME.mkdir(parents=True, exist_ok=True)
+    HOME.chmod(0o755)  # whoever runs in a tree has to get there
     include = ",".join(("ca-certificates", *packages))
     run("debootstrap", "--variant=minbase", f"--include={include}", "trixie", tree, stderr=subprocess.DEVNULL)
     # The machine's certificates belong to the stand-in: no Dockerfile of ours has to know of them.
@@ -42,7 +43,8 @@ def base_image(name: str, *packages: str) -> str:
     shutil.copy(_CERTIFICATES, target)
     for marker in tree.glob("usr/lib/python3*/EXTERNALLY-MANAGED"):
         marker.unlink()
-    shutil.rmtree(tree / "var/cache/apt", ignore_errors=True)
+    for cache in ("var/cache/apt", "var/lib/apt/lists"):  # no image has them
+        shutil.rmtree(tree / cache, ignore_errors=True)
     container = buildah("from", "scratch")
     buildah("add", "--quiet", container, tree, "/")
     for variable in ("PIP_CERT", "SSL_CERT_FILE"):

@@ -24,7 +24,7 @@ from wyoming_qwen3tts.wyoming_server.info import PROGRAM
 
 UID = 10001
 # A container in short: the image read-only, /tmp in memory, /data and a few devices from outside, no capability.
-_CONTAINER = """
+_CONTAINER = r"""
 set -e
 mount --bind "$TREE" "$TREE"
 mount -o remount,bind,ro "$TREE"
@@ -38,7 +38,8 @@ done
 mkdir -p -m 1777 "$TREE/dev/shm"
 mount --bind "$DATA" "$TREE/data"
 if [ "$USER_ID" = 0 ]; then exec chroot "$TREE" "$@"; fi
-exec chroot --userspec="$USER_ID:$USER_ID" "$TREE" setpriv --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
+exec chroot "$TREE" setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups --no-new-privs --bounding-set=-all \
+  --inh-caps=-all "$@"
 """
 
 
@@ -160,7 +161,7 @@ def main(wanted: list[str]) -> int:
         image = build("localhost/qwen3tts:cpu", dockerfile=docker, context=ROOT, BASE_IMAGE=python)
         results.append(check("cpu", image, user=UID))
     if "addon" in wanted:
-        # As the add-on's own Dockerfile, but for the program, which comes from this folder: there is no tag to fetch yet.
+        # As the add-on's own Dockerfile, but for the program, which comes from this folder: no tag to fetch yet.
         image = build("localhost/qwen3tts:addon", dockerfile=docker, context=ROOT, BASE_IMAGE=python, RUN_AS="0")
         with fake_supervisor() as supervisor:
             results.append(check("addon", image, user=0, supervisor=supervisor))
