@@ -79,6 +79,15 @@ def _run(chosen: Namespace, settings: Settings) -> int:
             from .cli.download import download
 
             return download(settings, chosen.model)
+        case "doctor" | "healthcheck" | "bench":
+            return _look(chosen, settings)
+        case _:
+            return _async(serve(settings))
+
+
+def _look(chosen: Namespace, settings: Settings) -> int:
+    """Commands that look at the machine or at a server, and speak to nobody."""
+    match chosen.command:
         case "doctor":
             from .cli.doctor import doctor
 
@@ -87,12 +96,10 @@ def _run(chosen: Namespace, settings: Settings) -> int:
             from .cli.healthcheck import healthcheck
 
             return _async(healthcheck(settings))
-        case "bench":
+        case _:
             from .cli.bench import bench
 
             return bench(settings, chosen)
-        case _:
-            return _async(serve(settings))
 
 
 def _say_model(settings: Settings, chosen: Namespace) -> int:

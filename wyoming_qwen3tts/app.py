@@ -23,6 +23,7 @@ from .engine.idle import IdleEngine
 from .engine.local import LocalOptions
 from .engine.machine import may_have_card
 from .engine.qwen3 import Qwen3Engine
+from .engine.remote import RemoteEngine
 from .errors import SettingsError
 from .ops.health import STUCK_S, Living, StateLog, Vitals, health
 from .phrase_cache import PhraseCache
@@ -58,7 +59,23 @@ def build_engine(settings: Settings) -> Engine:
     wanted = settings.engine
     if wanted.kind == "builtin" or (wanted.kind == "auto" and not may_have_card()):
         return BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s)
+    if wanted.kind == "remote":
+        return with_stand_in(settings, build_remote(settings))
     return with_stand_in(settings, build_qwen3(settings))
+
+
+def build_remote(settings: Settings) -> RemoteEngine:
+    """Qwen3-TTS on other machines.
+
+    Raises:
+        SettingsError: if there is none to ask.
+    """
+    wanted = settings.engine
+    if not wanted.urls:
+        raise SettingsError("engine.kind is remote, but engine.urls is empty: name a server, http://HOST:8091")
+    return RemoteEngine(
+        wanted.urls, key=wanted.api_key.get_secret_value(), sentence_pause_s=settings.voices.sentence_pause_s
+    )
 
 
 def build_qwen3(settings: Settings) -> Qwen3Engine:

@@ -119,7 +119,8 @@ def config(addon: str) -> str:
         place, default = schema, chosen
         for group in groups:  # the Supervisor wants every group to be there
             place, default = place.setdefault(group, {}), default.setdefault(group, {})
-        place[last] = type_of(name, known[name])
+        values = fields[name].get("values")
+        place[last] = f"list({'|'.join(values)})?" if values else type_of(name, known[name])
         if fields[name].get("default"):
             default[last] = known[name].default
     return _HEAD + _dumped({**head, "options": chosen, "schema": schema})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import os
@@ -13,12 +14,13 @@ from typing import Any
 
 import pytest
 
+from tests.engine.speech_server import speech_server
 from tests.fake_supervisor import fake_supervisor
 from tests.harness import FakeEngine, free_port, serving
 from wyoming_qwen3tts import doctor
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.cli.doctor import report
-from wyoming_qwen3tts.doctor import Check, Place, card, disk, homeassistant, memory, models, mqtt, ports, voice
+from wyoming_qwen3tts.doctor import Check, Place, card, disk, homeassistant, memory, models, mqtt, ports, remote, voice
 from wyoming_qwen3tts.engine.machine import Card, Machine
 from wyoming_qwen3tts.settings_sources import load
 
@@ -246,8 +248,6 @@ def test_free_ports_are_fine() -> None:
 
 
 async def test_a_port_that_is_ours_already_is_fine() -> None:
-    import asyncio
-
     async with serving(FakeEngine()) as server:
         uri = f"tcp://127.0.0.1:{server.door.port}"
         [found] = await asyncio.to_thread(ports.check, place(wyoming__uri=uri, http__uri="off"))
@@ -369,6 +369,31 @@ def test_a_home_assistant_that_is_not_there_is_said() -> None:
     [found] = homeassistant.check(place(homeassistant__url=f"http://127.0.0.1:{free_port()}"))
 
     assert "correct homeassistant.url" in found.fix
+
+
+async def test_remote_engines_are_asked_how_they_are() -> None:
+    away = f"http://127.0.0.1:{free_port()}"
+    async with speech_server() as well, speech_server() as ill:
+        ill.health = "503 Service Unavailable"
+        asked = place(engine__kind="remote", engine__urls=f"{well.url},{ill.url},{away}", engine__api_key="k")
+        checks = await asyncio.to_thread(remote.check, asked)
+        seen = well.headers[0]
+
+    assert [check.ok for check in checks] == [True, False, False]
+    assert "Wait until" in checks[1].fix
+    assert "open its port" in checks[2].fix
+    assert b"Bearer k" in seen
+    assert not remote.check(place(engine__kind="remote"))[0].ok
+    assert remote.check(place()) == []
+
+
+@pytest.mark.parametrize(("status", "fix"), [(401, "engine.api_key"), (404, "vllm serve")])
+async def test_a_remote_engine_that_is_none_of_ours_is_said(status: int, fix: str) -> None:
+    async with speech_server() as server:
+        server.voices_status = f"{status} x"
+        [found] = await asyncio.to_thread(remote.check, place(engine__kind="remote", engine__urls=server.url))
+
+    assert fix in found.fix
 
 
 # The command

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ..engine.machine import glance, may_have_card
 from ..settings import Settings
-from . import card, disk, homeassistant, memory, models, mqtt, ports, voice
+from . import card, disk, homeassistant, memory, models, mqtt, ports, remote, voice
 from .checks import Check, Place
 
 log = logging.getLogger(__name__)
@@ -17,6 +17,7 @@ Subject = Callable[[Place], list[Check]]
 #: In the order in which they are shown. One file a subject; to add one, write it and name it here.
 SUBJECTS: list[Subject] = [
     card.check,
+    remote.check,
     memory.check,
     disk.check,
     models.check,
@@ -35,7 +36,7 @@ def examine(place: Place) -> Iterator[Check]:
 
 #: What the log of a start says, a line each. What needs torch is said by the engine, which has to load it anyway.
 _IN_SHORT: list[tuple[str, list[Subject]]] = [
-    ("Card", [card.check]),
+    ("Card", [card.check, remote.check]),
     ("Room", [memory.check, disk.check]),
     ("Voices", [models.check, voice.check]),
     ("MQTT", [mqtt.check]),
