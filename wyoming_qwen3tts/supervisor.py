@@ -18,7 +18,6 @@ log = logging.getLogger(__name__)
 TOKEN = "SUPERVISOR_TOKEN"  # noqa: S105  the variable's name
 URL = "SUPERVISOR_API"  # the variable by which Home Assistant's own bashio finds another Supervisor, for tests
 BASE_URL = "http://supervisor"
-INGRESS_HOST = "172.30.32.2"  # where the Supervisor's requests to our page come from
 _TIMEOUT_S = 10.0
 
 

@@ -169,6 +169,10 @@ def main(wanted: list[str]) -> int:
         cuda = base_image(CUDA_BASE)
         image = build("localhost/qwen3tts:cuda-base", dockerfile=docker, context=ROOT, BASE_IMAGE=cuda)
         results.append(check("cpu on a base without Python", image, user=UID))
+    if "cu130" in wanted:  # with PyTorch from where pip finds packages, as its own index may be out of reach
+        spec = {"VARIANT": "cu130", "TORCH_SPEC": "torch>=2.11,<2.15"}
+        image = build("localhost/qwen3tts:cu130", dockerfile=docker, context=ROOT, BASE_IMAGE=python, **spec)
+        results.append(check("cu130", image, user=UID))
     sys.stdout.write(json.dumps(results, indent=2) + "\n")
     return 0
 
