@@ -87,3 +87,20 @@ def test_whoever_is_not_root_stays_what_it_is(tmp_path: Path, monkeypatch: pytes
     give_up_root(tmp_path / "missing", {"IMAGE_USER": "10001"})
 
     assert not (tmp_path / "missing").exists()
+
+
+def test_groups_go_first_and_the_user_last(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other way round the rest would not be allowed any more."""
+    done: list[tuple[str, object]] = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    for name in ("setgroups", "setgid", "setuid"):
+        monkeypatch.setattr(os, name, lambda value, name=name: done.append((name, value)))
+    monkeypatch.setattr(os, "chown", lambda path, *ids, **_: done.append((Path(path).name, ids)))
+    environ = {"IMAGE_USER": "10001"}
+
+    give_up_root(data, environ)
+
+    assert done[-3:] == [("setgroups", []), ("setgid", 10_001), ("setuid", 10_001)]
+    assert ("options.json", (0, 10_001)) in done
+    assert ("grandma.json", (10_001, 10_001)) in done
+    assert environ["HOME"] == str(data)

@@ -7,6 +7,11 @@ import importlib.util
 import json
 import os
 import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -321,6 +326,39 @@ def test_a_broker_that_is_not_there_is_said() -> None:
 
     assert not found.ok
     assert "Start the broker" in found.fix
+
+
+@contextmanager
+def broker(folder: Path, *lines: str) -> Iterator[int]:
+    """A real mosquitto."""
+    port = free_port()
+    config = folder / "mosquitto.conf"
+    config.write_text("\n".join([f"listener {port} 127.0.0.1", *lines]) + "\n")
+    process = subprocess.Popen(["mosquitto", "-c", str(config)], stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.02)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.mark.skipif(not shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin"), reason="needs mosquitto")
+def test_a_broker_lets_us_in_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/usr/sbin")
+    with broker(tmp_path, "allow_anonymous true") as port:
+        [welcome] = mqtt.check(place(mqtt__host="127.0.0.1", mqtt__port=str(port)))
+    with broker(tmp_path, "allow_anonymous false") as port:
+        refused = mqtt.check(place(mqtt__host="127.0.0.1", mqtt__port=str(port), mqtt__password="hunter2"))[0]
+
+    assert welcome.ok
+    assert "lets us in" in welcome.detail
+    assert not refused.ok
+    assert "mqtt.password" in refused.fix
+    assert "hunter2" not in f"{refused}"
 
 
 def test_in_the_addon_the_broker_is_the_supervisors() -> None:
