@@ -13,7 +13,7 @@ from ..wyoming_server.client import connect, local
 from ..wyoming_server.info import PROGRAM
 from .checks import Check, Place, fine, wrong
 
-_ANSWER_S = 3.0
+_ANSWER_S = 8.0
 
 
 def check(place: Place) -> list[Check]:
