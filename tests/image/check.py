@@ -153,27 +153,30 @@ def is_read_only(pid: int) -> bool:
     return True
 
 
+def told(result: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(result) + "\n")
+    sys.stdout.flush()  # at once: the next image takes minutes
+
+
 def main(wanted: list[str]) -> int:
-    results = []
     docker = ROOT / "docker/Dockerfile"
     python = base_image(PYTHON_BASE, "python3", "python3-venv", "python3-pip", "python-is-python3")
     if "cpu" in wanted:
         image = build("localhost/qwen3tts:cpu", dockerfile=docker, context=ROOT, BASE_IMAGE=python)
-        results.append(check("cpu", image, user=UID))
+        told(check("cpu", image, user=UID))
     if "addon" in wanted:
         # As the add-on's own Dockerfile, but for the program, which comes from this folder: no tag to fetch yet.
         image = build("localhost/qwen3tts:addon", dockerfile=docker, context=ROOT, BASE_IMAGE=python, RUN_AS="0")
         with fake_supervisor() as supervisor:
-            results.append(check("addon", image, user=0, supervisor=supervisor))
+            told(check("addon", image, user=0, supervisor=supervisor))
     if "cuda-base" in wanted:
         cuda = base_image(CUDA_BASE)
         image = build("localhost/qwen3tts:cuda-base", dockerfile=docker, context=ROOT, BASE_IMAGE=cuda)
-        results.append(check("cpu on a base without Python", image, user=UID))
+        told(check("cpu on a base without Python", image, user=UID))
     if "cu130" in wanted:  # with PyTorch from where pip finds packages, as its own index may be out of reach
         spec = {"VARIANT": "cu130", "TORCH_SPEC": "torch>=2.11,<2.15"}
         image = build("localhost/qwen3tts:cu130", dockerfile=docker, context=ROOT, BASE_IMAGE=python, **spec)
-        results.append(check("cu130", image, user=UID))
-    sys.stdout.write(json.dumps(results, indent=2) + "\n")
+        told(check("cu130", image, user=UID))
     return 0
 
 
