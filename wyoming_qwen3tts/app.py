@@ -87,16 +87,9 @@ async def serve(
         _say_where(address, settings)
         if own_engine:
             threading.Thread(target=_say_how_it_is, args=(settings,), daemon=True).start()
-        if supervisor := Supervisor.from_environ(os.environ):
-            await stack.enter_async_context(discovered(supervisor, own_uri(address.port)))
-        elif settings.zeroconf:
-            await stack.enter_async_context(announced(settings.zeroconf_name, address, settings.zeroconf_address))
+        await _announce(stack, address, settings)
         # Only now, and beside all else: their libraries take longer to load than all before.
-        web = None
-        if web_socket is not None:
-            studio = build_studio(settings, engine, service.catalog)
-            stack.callback(studio.close)
-            web = web_door(settings, service, web_socket, studio, mqtt)
+        web = _web_door(stack, settings, service, web_socket, mqtt) if web_socket else None
         stack.push_async_callback(_given_up, asyncio.create_task(_open(web, mqtt, doors, settings, service)))
         fatal = await _stopped_or_broken(stop, engine, stuck_s)
         if fatal is None:
@@ -118,6 +111,23 @@ def _say_how_it_is(settings: Settings) -> None:
     from .doctor import say_at_start  # only now: the port answers already
 
     say_at_start(settings, os.environ)
+
+
+def _web_door(
+    stack: AsyncExitStack, settings: Settings, service: SpeechService, sock: socket.socket, mqtt: MqttStart | None
+) -> HttpDoor:
+    studio = build_studio(settings, service.engine, service.catalog)
+    stack.callback(studio.close)
+    return web_door(settings, service, sock, studio, mqtt)
+
+
+async def _announce(stack: AsyncExitStack, address: Address, settings: Settings) -> None:
+    """Let Home Assistant find us: inside the add-on through the Supervisor, else by zeroconf; both would offer us
+    twice."""
+    if supervisor := Supervisor.from_environ(os.environ):
+        await stack.enter_async_context(discovered(supervisor, own_uri(address.port)))
+    elif settings.zeroconf:
+        await stack.enter_async_context(announced(settings.zeroconf_name, address, settings.zeroconf_address))
 
 
 async def _stopped_or_broken(stop: asyncio.Event, engine: Engine, stuck_s: float) -> str | None:
