@@ -85,7 +85,8 @@ def checkout(tmp_path: Path) -> Path:
     """A copy of the scripts with stand-ins for what they call, which write down how."""
     shutil.copytree(SCRIPTS, tmp_path / "script")
     shutil.copy(SCRIPTS.parent / "pyproject.toml", tmp_path)
-    for name in ("bin/espeak-ng", "bin/kakasi", ".venv/bin/wyoming-qwen3tts"):
+    programs = ("espeak-ng", "kakasi", "mosquitto", "mosquitto_passwd", "chromium", "ffmpeg", "openssl")
+    for name in (*(f"bin/{program}" for program in programs), ".venv/bin/wyoming-qwen3tts"):
         _program(tmp_path / name, 'echo "$(basename "$0") $*" >> "$CALLS"')
     return tmp_path
 
@@ -201,3 +202,27 @@ def test_every_script_can_be_run_and_is_valid() -> None:
         assert os.access(script, os.X_OK), script
         if script.read_text().startswith("#!/usr/bin/env bash"):
             subprocess.run(["bash", "-n", script], check=True)
+
+
+def test_what_tests_need_is_installed_for_developers_only(checkout: Path, pip: Path) -> None:
+    """And where it cannot be, setting up goes on."""
+    for name in ("mosquitto_passwd", "ffmpeg"):
+        (checkout / "bin" / name).unlink()
+    for name in ("apt-get", "sudo"):
+        _program(checkout / "bin" / name, f'echo "{name} $*" >> "$CALLS"; exit 1')
+    path = f"{checkout / 'bin'}:{_links(checkout / 'tools')}"
+
+    assert _run(checkout, "script/setup", PATH=path) == ["-m pip install --quiet --disable-pip-version-check -e ."]
+    calls = _run(checkout, "script/setup", "dev", PATH=path)
+    assert any("apt-get update" in call for call in calls) or any(call.startswith("sudo") for call in calls)
+    assert calls[-1].endswith("-e .[dev]")
+
+
+def _links(folder: Path) -> Path:
+    """A folder with only what the script itself needs, so that what this machine has does not matter."""
+    folder.mkdir()
+    for name in ("bash", "dirname", "id", "sed", "cat", "cksum", "timeout", "env", "basename"):
+        found = shutil.which(name)
+        assert found
+        (folder / name).symlink_to(found)
+    return folder

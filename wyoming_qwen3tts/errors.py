@@ -8,6 +8,8 @@ SpeechError
 │   └── ProtocolError     the bytes were not a Wyoming event
 ├── Busy                  try again soon: every slot and queue place is taken
 ├── Stalled               the listener stopped reading
+├── Refused               an announcement that is not made: quiet hours, too old, stopped
+├── DeliveryFailed        an announcement did not get to its speaker
 └── EngineError           our fault
     ├── OutOfMemory       this request did not fit; the engine goes on
     ├── EngineDown        the engine is loading, restarting, or gone
@@ -59,6 +61,20 @@ class Busy(SpeechError):
 
 class Stalled(SpeechError):
     code, http_status = "listener-stalled", 408
+
+
+class Refused(SpeechError):
+    """``code`` says why: ``quiet-hours``, ``expired``, ``stopped``."""
+
+    http_status = 409
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class DeliveryFailed(SpeechError):
+    code, http_status = "delivery-failed", 502
 
 
 class EngineError(SpeechError):

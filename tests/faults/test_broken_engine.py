@@ -21,7 +21,7 @@ from wyoming_qwen3tts import app
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.errors import OutOfMemory
 from wyoming_qwen3tts.ops.health import Vitals
-from wyoming_qwen3tts.settings import Address, Audio, Settings, Wyoming
+from wyoming_qwen3tts.settings import Address, Audio, Http, Settings, Wyoming
 from wyoming_qwen3tts.wyoming_server.client import connect
 
 POISONED = Vitals(broken="CUDA error: an illegal memory access was encountered")
@@ -41,7 +41,9 @@ async def served(monkeypatch: pytest.MonkeyPatch, stuck_s: float = 20.0) -> Asyn
     monkeypatch.setattr(app, "_LOOK_S", 0.02)
     address, model = Address("127.0.0.1", free_port()), Scripted()
     engine = FailoverEngine(model, Scripted("builtin", STAND_INS), patience_s=30)
-    settings = Settings(wyoming=Wyoming(uri=str(address)), audio=Audio(level=False), zeroconf=False)
+    settings = Settings(
+        wyoming=Wyoming(uri=str(address)), http=Http(uri="off"), audio=Audio(level=False), zeroconf=False
+    )
     hard_exits: list[int] = []
     task = asyncio.create_task(app.serve(settings, engine, stuck_s=stuck_s, hard_exit=hard_exits.append))
     server = Serving(model, address, task, lambda: stops[0].set())
@@ -142,7 +144,7 @@ from tests.engine.scripted import STAND_INS, Scripted
 from wyoming_qwen3tts import app
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.ops.health import Vitals
-from wyoming_qwen3tts.settings import Settings, Wyoming
+from wyoming_qwen3tts.settings import Http, Settings, Wyoming
 
 class Hanging(Scripted):
     async def start(self):
@@ -155,7 +157,8 @@ class Hanging(Scripted):
         await asyncio.to_thread(self.thread.join)
 
 engine = FailoverEngine(Hanging(), Scripted("builtin", STAND_INS))
-sys.exit(asyncio.run(app.serve(Settings(wyoming=Wyoming(uri=sys.argv[1]), zeroconf=False), engine)))
+settings = Settings(wyoming=Wyoming(uri=sys.argv[1]), http=Http(uri="off"), zeroconf=False)
+sys.exit(asyncio.run(app.serve(settings, engine)))
 """
 
 

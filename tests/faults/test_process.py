@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -14,10 +15,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from wyoming.event import Event
 
-from wyoming_qwen3tts.settings import Address
+from wyoming_qwen3tts.settings import Address, Http, Settings
+from wyoming_qwen3tts.web_door import web_door_socket
 from wyoming_qwen3tts.wyoming_server.client import Client, connect
 
 COMMAND = [sys.executable, "-m", "wyoming_qwen3tts"]
@@ -28,7 +31,16 @@ async def running(*flags: str, log: Path) -> AsyncIterator[tuple[asyncio.subproc
     """The real server on a port of its own choice, answering; killed at the end if it is still there."""
     with log.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
-            *COMMAND, "serve", "--wyoming.uri", "tcp://127.0.0.1:0", "--zeroconf", "off", *flags, stderr=file
+            *COMMAND,
+            "serve",
+            "--wyoming.uri",
+            "tcp://127.0.0.1:0",
+            "--http.uri",
+            "tcp://127.0.0.1:0",
+            "--zeroconf",
+            "off",
+            *flags,
+            stderr=file,
         )
     try:
         address = await listening(log)
@@ -212,3 +224,72 @@ async def test_memory_stays_under_its_promise_while_sixteen_speak(tmp_path: Path
 
     assert min(spoken) > 5
     assert kilobytes < 350 * 1024
+
+
+@asynccontextmanager
+async def reachable(log: Path, within_s: float = 20.0) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the web door that the log names."""
+    began = time.perf_counter()
+    while not (said := re.search(r"The web door is open: (http://\S+)", log.read_text())):  # noqa: ASYNC240
+        assert time.perf_counter() - began < within_s, f"the web door does not open: {log.read_text()}"  # noqa: ASYNC240
+        await asyncio.sleep(0.02)
+    async with httpx.AsyncClient(base_url=said[1], timeout=30) as client:
+        yield client
+
+
+async def test_speech_over_the_web_door_is_finished_on_sigterm_and_nothing_new_is_begun(tmp_path: Path) -> None:
+    """F39, P9."""
+    log = tmp_path / "log"
+    async with running(log=log) as (process, _), reachable(log) as client:
+        body = {"input": "This sentence is spoken to its end. " * 4, "response_format": "pcm"}
+        async with (
+            client.stream("POST", "/v1/audio/speech", json=body) as reply,
+            client.stream("GET", "/v1/live") as live,
+        ):
+            pieces = reply.aiter_raw()
+            sound = len(await anext(pieces))
+            process.terminate()
+            async for piece in pieces:
+                sound += len(piece)
+            await live.aread()
+        code = await ended(process, 8)
+
+    assert code == 0
+    assert sound > 4 * 48_000
+    assert "Traceback" not in log.read_text()
+
+
+def test_a_web_port_that_was_asked_for_and_is_taken_ends_with_75_and_one_line_that_names_it() -> None:
+    """F41."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        port = sock.getsockname()[1]
+        done = subprocess.run(
+            [*COMMAND, "--wyoming.uri", "tcp://127.0.0.1:0", "--http.uri", f"tcp://127.0.0.1:{port}"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+
+    assert done.returncode == 75
+    errors = [line for line in done.stderr.splitlines() if "ERROR" in line]
+    assert len(errors) == 1
+    assert f"--http.uri tcp://127.0.0.1:{port + 1}" in errors[0]
+
+
+def test_a_default_web_port_that_is_taken_silences_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    """A house that never asked for the web door must not lose its voice to another program's port."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):  # somebody else has it: all the better
+            sock.bind(("127.0.0.1", 8880))
+            sock.listen()
+
+        assert web_door_socket(Settings()) is None
+    assert "The web door stays closed" in caplog.text
+    assert "--http.uri off" in caplog.text
+
+
+def test_the_web_door_can_be_switched_off() -> None:
+    assert web_door_socket(Settings(http=Http(uri="off"))) is None

@@ -67,7 +67,7 @@ def build() -> _Parser:
     parser.add_argument("--version", action="version", version=f"wyoming-qwen3tts {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
 
-    for add in (_serve, _say, _clone, _design, _voices, _spoken, _download, _healthcheck, _bench):
+    for add in (_serve, _say, _clone, _design, _voices, _spoken, _download, _doctor, _healthcheck, _bench):
         add(commands)
     return parser
 
@@ -163,6 +163,11 @@ def _download(commands: argparse._SubParsersAction[_Parser]) -> None:
     fetch.add_argument(
         "model", nargs="?", help="a hub id; left out: engine.model, else the model that suits this machine"
     )
+
+
+def _doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
+    doctor = _command(commands, "doctor", "look at everything that speech needs; each line is ok or says what to do")
+    doctor.add_argument("--json", action="store_true", help="as JSON")
 
 
 def _healthcheck(commands: argparse._SubParsersAction[_Parser]) -> None:

@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from ..app import speech_service
+from ..assembly import speech_service
+from ..audio.wav import UNKNOWN_LENGTH, wav_header
 from ..errors import SpeechError
 from ..service import SpeechService, Wish
 from ..settings import Settings
 from ..speech import TextStream
-from .wav import UNKNOWN_LENGTH, wav_header
 
 _PLAYERS = (
     ("pw-cat", "--playback", "-"),

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..audio.wav import wav_header
 from ..engine.cloned import model_voice
 from ..engine.solo import Layout, Manner, Solo
 from ..errors import BadRequest, UnknownVoice
@@ -22,7 +23,6 @@ from ..text.front_end import FrontEnd
 from ..text.language import LANGUAGES, normalize_tag
 from ..voice_files import VoiceFolder
 from .download import fetched
-from .wav import wav_header
 
 DEFAULT_SPEAKER = "ryan"
 

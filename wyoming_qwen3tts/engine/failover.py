@@ -51,6 +51,7 @@ class FailoverEngine:
         self._trouble: str | None = None  # why the last reply that `first` was asked for was not spoken by it
         self._backoff = backoff or Backoff()
         self._left_alone_until = 0.0
+        self._retry: asyncio.Task[None] | None = None
         self.takeovers: Counter[str] = Counter()  # replies that `second` spoke in the place of `first`, by reason
         self.name = first.name
 
@@ -92,7 +93,16 @@ class FailoverEngine:
         """Load both, at the same time. One that cannot be loaded is seen in ``state`` and stops nobody."""
         await asyncio.gather(self._start(self._first), self._start(self._second))
 
+    def start_first(self) -> None:
+        """Try once more to start the one that is wanted, in the background, if it could not be started."""
+        has_failed = self._first.name in self._not_started or self._first.state.startswith("failed")
+        if has_failed and (self._retry is None or self._retry.done()):
+            self._retry = asyncio.get_running_loop().create_task(self._start(self._first))
+
     async def close(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            await asyncio.gather(self._retry, return_exceptions=True)
         try:
             await self._first.close()
         finally:

@@ -1,10 +1,10 @@
-"""An engine that leaves the memory while nobody wants it: other programs share the card."""
+"""An engine that leaves the memory while nobody wants it, or when told to: other programs share the card."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import Enum
 
@@ -24,21 +24,25 @@ class _Phase(Enum):
 
 
 class IdleEngine:
-    """``engine``, unloaded once nobody was spoken to for ``after_s`` seconds. Event loop only.
+    """``engine``, unloaded once nobody was spoken to for ``after_s`` seconds (0: never), or by `unload`. Event loop
+    only.
 
     A request brings it back: ``speak`` waits for that, ``wake`` only begins it, so that somebody else can speak
     meanwhile. It is never unloaded under a reply: those in flight are counted.
     """
 
     def __init__(self, engine: Unloadable, after_s: float, *, backoff: Backoff | None = None) -> None:
-        self._engine, self._after_s = engine, after_s
+        self.engine = engine
+        self._after_s = after_s or None  # None: never by itself
         self._backoff = backoff or Backoff()
         self.name = engine.name
         self.in_flight = 0
         self._phase = _Phase.LOADED
         self._failure: str | None = None  # why the last attempt to load it again failed
         self._changed = asyncio.Condition()
-        self._busy = asyncio.Event()  # a reply has begun since it was cleared
+        self._busy = asyncio.Event()  # since it was cleared, a reply has begun or ended, or somebody told us something
+        self._is_told = False  # to unload as soon as nobody is spoken to
+        self._change: Callable[[], None] | None = None  # to be made before it is loaded again
         self._wanted = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
@@ -47,37 +51,55 @@ class IdleEngine:
         """``unloaded`` while it is out of memory; otherwise the engine's own."""
         if self._failure is not None:
             return f"failed: {self._failure}"
-        return "unloaded" if self._phase in (_Phase.UNLOADING, _Phase.UNLOADED) else self._engine.state
+        return "unloaded" if self._phase in (_Phase.UNLOADING, _Phase.UNLOADED) else self.engine.state
 
     def vitals(self) -> Vitals:
-        return self._engine.vitals() if isinstance(self._engine, Living) else Vitals()
+        return self.engine.vitals() if isinstance(self.engine, Living) else Vitals()
 
     def voices(self) -> tuple[Voice, ...]:
-        return self._engine.voices()
+        return self.engine.voices()
 
     def clones(self) -> tuple[Voice, ...]:
-        return self._engine.clones() if isinstance(self._engine, Cloning) else ()
+        return self.engine.clones() if isinstance(self.engine, Cloning) else ()
 
     def why_mute(self, name: str) -> str | None:
-        return self._engine.why_mute(name) if isinstance(self._engine, Cloning) else None
+        return self.engine.why_mute(name) if isinstance(self.engine, Cloning) else None
 
     def origin(self, voice: Voice) -> Origin | None:
-        return self._engine.origin(voice) if isinstance(self._engine, Traceable) else None
+        return self.engine.origin(voice) if isinstance(self.engine, Traceable) else None
 
     def wake(self) -> None:
         """Load it again, unless that is done or being done."""
         self._wanted.set()
 
+    def unload(self) -> None:
+        """Unload as soon as nobody is spoken to. The next request, or `wake`, loads it again."""
+        self._is_told = True
+        self._busy.set()
+
+    def reload(self, change: Callable[[], None]) -> None:
+        """Unload as soon as nobody is spoken to, ``change`` something, and load again."""
+        self._change = change
+        if self._phase is _Phase.UNLOADED:
+            self.wake()
+        else:
+            self.unload()
+
+    def keep(self, seconds: float | None) -> None:
+        """Unload after so many idle seconds from now on; None: never."""
+        self._after_s = seconds
+        self._busy.set()
+
     async def start(self) -> None:
-        await self._engine.start()
-        if self._after_s > 0 and self._keeper is None:
+        await self.engine.start()
+        if self._keeper is None:
             self._keeper = asyncio.get_running_loop().create_task(self._keep())
 
     async def close(self) -> None:
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
-        await self._engine.close()
+        await self.engine.close()
 
     @asynccontextmanager
     async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -85,7 +107,7 @@ class IdleEngine:
         self._busy.set()
         try:
             await self._load_again()
-            async with self._engine.speak(request) as audio:
+            async with self.engine.speak(request) as audio:
                 yield audio
         finally:
             self.in_flight -= 1
@@ -113,8 +135,10 @@ class IdleEngine:
     async def _until_idle(self) -> None:
         while True:
             self._busy.clear()
+            if self._is_told and not self.in_flight:
+                return
             try:
-                async with asyncio.timeout(self._after_s):
+                async with asyncio.timeout(None if self.in_flight else self._after_s):
                     await self._busy.wait()
             except TimeoutError:
                 if not self.in_flight:
@@ -123,12 +147,16 @@ class IdleEngine:
     async def _unload(self) -> None:
         self._wanted.clear()
         self._phase = _Phase.UNLOADING  # from here on `speak` waits, so nobody is spoken to while it goes
-        log.info("The %s engine leaves the memory after %g idle seconds", self.name, self._after_s)
+        why = "as it was told" if self._is_told else f"after {self._after_s:g} idle seconds"
+        self._is_told = False
+        log.info("The %s engine leaves the memory %s", self.name, why)
         try:
-            await self._engine.unload()
+            await self.engine.unload()
         except Exception:  # it is loaded anew all the same, which shows what is left of it
             log.exception("The %s engine could not be unloaded", self.name)
         self._phase = _Phase.UNLOADED
+        if self._change is not None:
+            self.wake()
 
     async def _until_loaded(self) -> None:
         """Load when somebody wants it. After a failure the next attempt needs a new request, and a pause."""
@@ -136,8 +164,11 @@ class IdleEngine:
             await self._wanted.wait()
             self._wanted.clear()
             self._phase = _Phase.LOADING
+            if self._change is not None:
+                self._change()
+                self._change = None
             try:
-                await self._engine.start()
+                await self.engine.start()
             except Exception as error:  # whatever it is, the server goes on and says it
                 log.exception("The %s engine could not be loaded again", self.name)
                 self._phase = _Phase.UNLOADED

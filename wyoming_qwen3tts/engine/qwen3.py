@@ -69,6 +69,7 @@ class Qwen3Engine:
         self._voices: tuple[object, tuple[Voice, ...]] = (None, ())
         self._clones: tuple[object, tuple[Voice, ...]] = (None, ())
         self._backoff = backoff or Backoff(5.0, 300.0)
+        self._only: str | None = None  # of the configured models, the one that is to be loaded; None: all of them
         self._obituary = Obituary()
         self._stop_fetching = threading.Event()
         self._local: LocalEngine | None = None
@@ -82,6 +83,15 @@ class Qwen3Engine:
 
     def vitals(self) -> Vitals:
         return self._obituary.vitals()
+
+    @property
+    def only(self) -> str | None:
+        """The one model that `use` chose; None: all that are configured."""
+        return self._only
+
+    def use(self, model: str | None) -> None:
+        """Load only ``model`` from the next `start` on; None: all that are configured."""
+        self._only = model
 
     def voices(self) -> tuple[Voice, ...]:
         """The configured checkpoints' speakers; while one is still to be fetched, the nine that are published too."""
@@ -144,7 +154,8 @@ class Qwen3Engine:
         """
         if self._local is not None:
             return
-        chosen = await asyncio.to_thread(plan, self._wish, self._probe)
+        wish = replace(self._wish, models=(self._only,)) if self._only else self._wish
+        chosen = await asyncio.to_thread(plan, wish, self._probe)
         for line in chosen.lines:
             log.info("%s", line)
         if chosen.device is None:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr
 from pydantic.fields import FieldInfo
 
+from .announce import Announce
 from .audio import Audio, Cache
 from .doors import HomeAssistant, Http, Mqtt, Wyoming
 from .engine import Engine, Models
@@ -21,8 +22,8 @@ from .values import Address, Section, lower, parse_address
 from .voices import Voices
 
 __all__ = [
-    "Address", "Audio", "Cache", "Engine", "HomeAssistant", "Http", "Limits", "Models", "Mqtt", "Section", "Settings",
-    "Voices", "Wyoming", "is_secret", "parse_address", "walk",
+    "Address", "Announce", "Audio", "Cache", "Engine", "HomeAssistant", "Http", "Limits", "Models", "Mqtt", "Section",
+    "Settings", "Voices", "Wyoming", "is_secret", "parse_address", "walk",
 ]  # fmt: skip
 
 
@@ -45,6 +46,7 @@ class Settings(Section):
     http: Http = Http()
     mqtt: Mqtt = Mqtt()
     homeassistant: HomeAssistant = HomeAssistant()
+    announce: Announce = Announce()
     voices: Voices = Voices()
     audio: Audio = Audio()
     cache: Cache = Cache()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from .values import Address, Section, Uri, UriOrOff, checked_url, listed, parse_address
+from .values import Address, Section, Uri, UriOrOff, as_text, checked_topic, checked_url, listed, parse_address
 
 
 class Wyoming(Section):
@@ -29,6 +29,10 @@ class Http(Section):
     """How speakers in the house reach the web door, such as `http://192.168.1.20:8880`. None: worked out from `uri`."""
     api_keys: Annotated[tuple[SecretStr, ...], BeforeValidator(listed)] = ()
     """Keys that clients must send, separated by commas; `name:key` names the client in the log. None: no key needed."""
+    hosts: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
+    """Further names that the web door is reached by, such as `voice.example.org`. Addresses, `localhost`, names without
+    a dot or under `.local`, `.lan`, `.internal` and `.home.arpa`, and the host of `base_url` always work; any other
+    name is refused, as a web page from outside could use it to reach into the house."""
 
     @property
     def address(self) -> Address | None:
@@ -46,14 +50,28 @@ class Mqtt(Section):
     """Who we are to the broker."""
     password: SecretStr = SecretStr("")
     """And the password for it."""
-    base_topic: Annotated[str, Field(min_length=1, max_length=200)] = "qwen3tts"
-    """Before every topic of ours: `qwen3tts/say`, `qwen3tts/result` and so on."""
-    discovery_prefix: str = "homeassistant"
+    base_topic: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(checked_topic)] = "qwen3tts"
+    """Before every topic of ours: `qwen3tts/say`, `qwen3tts/result` and so on. Each server needs its own."""
+    discovery_prefix: Annotated[str, AfterValidator(checked_topic)] = "homeassistant"
     """Where Home Assistant looks for devices. None: do not announce ourselves there."""
     tls: bool = False
     """Encrypt the connection."""
     ca: str = ""
     """File with the certificate authority to trust. None: the system's."""
+    certificate: str = ""
+    """File with our own certificate, for brokers that ask for one."""
+    key: str = ""
+    """File with the key of `certificate`, if it is not in the same file."""
+    protocol: Annotated[Literal["auto", "5", "3.1.1"], BeforeValidator(as_text)] = "auto"
+    """The version of MQTT. `auto`: 5, and 3.1.1 where the broker knows no other. With 5 the broker keeps for us what
+    is published while our connection is broken."""
+    keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 30
+    """How often the broker hears from us at least; a dead connection is noticed after that time and a half."""
+    hermes: bool = False
+    """Also serve satellites of Rhasspy: `hermes/tts/say` in, `hermes/audioServer/<site>/playBytes` out."""
+    audio: bool = False
+    """Also publish the sound of every announcement, as a WAV on `<base>/audio/<id>`. Off: of those that ask for it
+    with `"audio": true`."""
 
 
 class HomeAssistant(Section):
@@ -63,3 +81,5 @@ class HomeAssistant(Section):
     """Such as `http://homeassistant.local:8123`. Inside the add-on it is known by itself."""
     token: SecretStr = SecretStr("")
     """A long-lived access token, from your profile page in Home Assistant."""
+    tts_entity: Annotated[str, Field(pattern=r"^(tts\.[a-z0-9_]+)?$")] = ""
+    """What this server is called there, such as `tts.qwen3_tts`. None: looked for by its name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from .values import Section, checked_url, listed, lower
 
@@ -12,9 +12,9 @@ from .values import Section, checked_url, listed, lower
 class Engine(Section):
     """Who speaks."""
 
-    kind: Annotated[Literal["auto", "builtin", "qwen3"], BeforeValidator(lower)] = "auto"
-    """`builtin`: hibari for English, espeak-ng for the other languages. `qwen3`: Qwen3-TTS on this machine. `auto`:
-    `qwen3` where a CUDA card works, else `builtin`."""
+    kind: Annotated[Literal["auto", "builtin", "qwen3", "remote"], BeforeValidator(lower)] = "auto"
+    """`builtin`: hibari for English, espeak-ng for the other languages. `qwen3`: Qwen3-TTS on this machine. `remote`:
+    Qwen3-TTS on the machines of `urls`. `auto`: `qwen3` where a CUDA card works, else `builtin`."""
     model: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
     """Qwen3-TTS checkpoints, hub ids or folders, separated by commas. Each decides which voices it speaks. None: chosen
     by the memory of the graphics card. Only what is listed here is ever downloaded."""
@@ -39,6 +39,11 @@ class Engine(Section):
     unload_after: Annotated[float, Field(ge=0, le=604_800)] = 0.0
     """After how many idle seconds the model leaves the memory. The next request loads it again, and is spoken by the
     built-in voice meanwhile. 0: never."""
+    urls: Annotated[tuple[Annotated[str, AfterValidator(checked_url)], ...], BeforeValidator(listed)] = ()
+    """Servers of OpenAI's speech API that `remote` speaks through, such as vLLM-Omni: `http://192.168.1.30:8091`,
+    several separated by commas. The least busy one is asked; one that fails is left alone for 30 s."""
+    api_key: SecretStr = SecretStr("")
+    """The key that those servers ask for, if they do."""
 
 
 class Models(Section):

@@ -43,5 +43,17 @@ class Limits(Section):
     voice_cache_mb: Annotated[int, Field(ge=0, le=100_000)] = 512
     """How much of the disk may be taken by what was computed for voices of your own, in MiB; it lets them start as fast
     as the model's speakers. 0: nothing is kept."""
+    mqtt_payload_bytes: Annotated[int, Field(ge=256, le=1 << 24)] = 64 * 1024
+    """The payload of an MQTT message."""
     drain_s: Annotated[float, Field(ge=0, le=60)] = 6.0
     """How long speech in progress may go on after SIGTERM. The Home Assistant Supervisor kills after 10 s."""
+    http_body_bytes: Annotated[int, Field(ge=1024, le=1 << 24)] = 64 * 1024
+    """The body of a web request, other than an uploaded clip."""
+    http_header_bytes: Annotated[int, Field(ge=1024, le=1 << 20)] = 16 * 1024
+    """The headers of a web request, its address included."""
+    http_header_s: Seconds = 10.0
+    """How long the headers of a web request may take to arrive."""
+    http_body_s: Seconds = 60.0
+    """How long its body may take."""
+    clip_bytes: Annotated[int, Field(ge=1024, le=1 << 28)] = 10 * 1024 * 1024
+    """A clip, or a voice, that is uploaded through the web door."""

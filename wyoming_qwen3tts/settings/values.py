@@ -55,6 +55,18 @@ def listed(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def as_text(value: object) -> object:
+    """YAML reads a bare `5` as a number."""
+    return str(value) if type(value) in (int, float) else value
+
+
+def checked_topic(topic: str) -> str:
+    """The beginning of MQTT topics."""
+    if set(topic) & set("+#\0") or topic.startswith(("$", "/")) or topic.endswith("/"):
+        raise ValueError("must look like qwen3tts or home/speech, without +, # and a slash at its ends")
+    return topic
+
+
 def checked_url(url: str) -> str:
     parts = urlsplit(url)
     if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):

@@ -1,0 +1,187 @@
+"""Clips: they can be fetched while they grow, by whoever knows their name, for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import io
+import re
+import weakref
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+from fastapi import APIRouter
+
+from tests.harness import TONE, until
+from tests.mqtt_bridge.house import web
+from wyoming_qwen3tts.announcements.clips import Clip, ClipShelf
+from wyoming_qwen3tts.announcements.encoding import FileFormat, writer
+from wyoming_qwen3tts.announcements.routes import shelf_routes
+from wyoming_qwen3tts.errors import Busy, TextTooLong
+
+
+@pytest.mark.parametrize("kind", ["wav", "mp3", "flac"])
+def test_every_format_says_how_long_it_is_and_sounds_like_what_went_in(kind: FileFormat) -> None:
+    file = bytearray()
+    made = writer(kind, file)
+    begun = len(file)
+    for _ in range(25):
+        made.add(TONE)
+    assert len(file) > begun + 1000, "nothing comes out before the end"
+    made.finish()
+
+    samples, rate = soundfile.read(io.BytesIO(file), dtype="float32")
+    tone = np.frombuffer(TONE * 25, "<i2").astype(np.float32) / 32768
+    assert rate == 24_000
+    assert len(samples) == pytest.approx(2 * 24_000, abs=3_000 if kind == "mp3" else 0)
+    assert np.sqrt(np.mean(samples**2)) == pytest.approx(np.sqrt(np.mean(tone**2)), rel=0.1)
+
+
+def test_a_growing_wav_can_be_read_by_what_reads_pipes() -> None:
+    file = bytearray()
+    made = writer("wav", file)
+    made.add(TONE)
+
+    samples, _ = soundfile.read(io.BytesIO(file), dtype="int16")
+    assert samples.tobytes() == TONE
+
+
+@asynccontextmanager
+async def shelf(
+    *, limit_bytes: int = 1 << 20, lifetime_s: float = 60
+) -> AsyncIterator[tuple[ClipShelf, httpx.AsyncClient]]:
+    async with (
+        ClipShelf(limit_bytes=limit_bytes, lifetime_s=lifetime_s) as clips,
+        web(shelf_routes(clips, APIRouter())) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/announce/") as client,
+    ):
+        yield clips, client
+    assert len(clips) == 0
+
+
+def finished(clips: ClipShelf, frames: int = 3) -> Clip:
+    clip = clips.open("wav")
+    for _ in range(frames):
+        clip.add(TONE)
+    clips.keep(clip)
+    return clip
+
+
+async def test_several_listeners_get_all_of_a_growing_clip_each_at_its_own_pace() -> None:
+    async with shelf() as (clips, client):
+        clip = clips.open("wav")
+        clip.add(TONE)
+
+        async def listen() -> bytes:
+            async with client.stream("GET", clip.name) as answer:
+                assert answer.headers["accept-ranges"] == "none"
+                assert "content-length" not in answer.headers
+                return b"".join([piece async for piece in answer.aiter_bytes()])
+
+        listeners = [asyncio.create_task(listen()) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        clip.add(TONE)
+        clips.keep(clip)
+
+        for heard in await asyncio.gather(*listeners):
+            assert heard[44:] == TONE * 2
+
+
+async def test_head_tells_the_type_of_a_growing_clip_and_the_length_of_a_finished_one() -> None:
+    async with shelf() as (clips, client):
+        growing = clips.open("mp3")
+        head = await client.head(growing.name)
+        assert (head.status_code, head.headers["content-type"]) == (200, "audio/mpeg")
+        assert "content-length" not in head.headers
+
+        clip = finished(clips)
+        head = await client.head(clip.name)
+        assert (head.headers["content-length"], head.headers["accept-ranges"]) == (str(len(clip.data)), "bytes")
+
+
+PARTS = (
+    ("bytes=0-", 206, 0, 11_564),
+    ("bytes=0-0", 206, 0, 1),
+    ("bytes=100-199", 206, 100, 200),
+    ("bytes=11000-99999", 206, 11_000, 11_564),
+    ("bytes=-100", 206, 11_464, 11_564),
+    ("bytes=-99999", 206, 0, 11_564),
+    ("bytes=0-1,5-6", 200, 0, 11_564),
+    ("frames=0-1", 200, 0, 11_564),
+    ("bytes=-", 200, 0, 11_564),
+    ("bytes=9-3", 416, 0, 0),
+    ("bytes=11564-", 416, 0, 0),
+    ("bytes=-0", 416, 0, 0),
+    ("bytes=" + "9" * 5000 + "-", 200, 0, 11_564),
+)
+
+
+async def test_a_part_of_a_finished_clip() -> None:
+    async with shelf() as (clips, client):
+        clip = finished(clips)
+        for asked, status, start, end in PARTS:
+            answer = await client.get(clip.name, headers={"Range": asked})
+
+            assert answer.status_code == status, asked
+            assert answer.content == bytes(clip.data[start:end]), asked
+            wanted = {206: f"bytes {start}-{end - 1}/11564", 416: "bytes */11564"}.get(status)
+            assert answer.headers.get("content-range") == wanted, asked
+
+
+async def test_names_cannot_be_guessed_or_listed() -> None:
+    async with shelf() as (clips, client):
+        names = {finished(clips).name for _ in range(50)}
+        assert len(names) == 50
+        assert all(re.fullmatch(r"[\w-]{22}\.wav", name) for name in names)
+        for name in ("", ".", "..", "%2e%2e%2fetc%2fpasswd", "a.wav", "x" * 3000):
+            assert (await client.get(name)).status_code == 404, name
+
+
+async def test_a_clip_is_gone_after_its_time() -> None:
+    async with shelf(lifetime_s=0.02) as (clips, client):
+        clip = finished(clips)
+        assert (await client.get(clip.name)).status_code == 200
+        await until(lambda: not len(clips))
+        assert (await client.get(clip.name)).status_code == 404
+        assert "over" in (await client.get(clip.name)).text
+
+
+async def test_old_clips_make_room_for_new_ones() -> None:
+    async with shelf(limit_bytes=40_000) as (clips, _):
+        made = [finished(clips, frames=2) for _ in range(20)]
+
+        assert clips.used_bytes <= 40_000
+        assert clips.find(made[-1].name) is made[-1]
+        assert clips.find(made[0].name) is None
+
+
+async def test_nothing_holds_on_to_a_clip_that_made_room() -> None:
+    async with shelf(limit_bytes=40_000) as (clips, _):
+        clip = finished(clips)
+        clips.keep(clip)
+        gone = weakref.ref(clip)
+        clips.drop(clip)
+        del clip
+        gc.collect()
+
+        assert gone() is None
+
+
+async def test_one_clip_cannot_take_everything_and_all_together_neither() -> None:
+    async with shelf(limit_bytes=40_000) as (clips, _):
+        clip = clips.open("wav")
+        for _ in range(5):
+            clip.add(TONE)
+        with pytest.raises(TextTooLong, match=r"announce\.clips_mb"):
+            clip.add(TONE)
+
+        other = clips.open("wav")
+        other.add(TONE * 5)
+        third = clips.open("wav")
+        third.add(TONE * 5)
+        with pytest.raises(Busy, match=r"announce\.clips_mb"):
+            clips.open("wav")

@@ -1,0 +1,81 @@
+"""Who speaks next, and where. Plain Python: no tasks, no clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import count
+
+from ..errors import Busy
+
+NOWHERE = ""  # the place of announcements that nobody was named for: they do not disturb each other
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """One announcement's place in the line."""
+
+    targets: tuple[str, ...]
+    priority: int
+    number: int = field(default=0)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        return self.targets or (NOWHERE,)
+
+
+class WaitingLine:
+    """One announcement at a time per target, the more important ones first, then the older ones. One for several
+    targets starts when all of them are free, and those behind it do not overtake it at any of them.
+
+    ``nowhere`` of those without a target may be spoken at once.
+    """
+
+    def __init__(self, size: int, *, nowhere: int) -> None:
+        self._size, self._nowhere = size, nowhere
+        self._numbers = count()
+        self._waiting: list[Turn] = []
+        self._taken: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def join(self, turn: Turn) -> None:
+        """Wait.
+
+        Raises:
+            Busy: if too many do.
+        """
+        if len(self._waiting) >= self._size:
+            raise Busy(f"{self._size} announcements are waiting. Try again in a moment, or raise announce.queue.")
+        turn.number = next(self._numbers)
+        self._waiting.append(turn)
+        self._waiting.sort(key=lambda t: (-t.priority, t.number))
+
+    def leave(self, turn: Turn) -> bool:
+        """Wait no longer; False if it was not waiting."""
+        if turn not in self._waiting:
+            return False
+        self._waiting.remove(turn)
+        return True
+
+    def next(self) -> list[Turn]:
+        """Those whose turn has come. Their places are taken until they are freed."""
+        ready: list[Turn] = []
+        spoken_for: set[str] = set()
+        for turn in list(self._waiting):
+            if all(self._is_free(place) and place not in spoken_for for place in turn.places):
+                self._waiting.remove(turn)
+                self._taken.update(turn.places)
+                ready.append(turn)
+            else:
+                spoken_for.update(turn.places)
+        return ready
+
+    def free(self, turn: Turn) -> None:
+        """It is over."""
+        self._taken.subtract(turn.places)
+        self._taken += Counter()  # forget places that nobody holds
+
+    def _is_free(self, place: str) -> bool:
+        return self._taken[place] < (self._nowhere if place == NOWHERE else 1)

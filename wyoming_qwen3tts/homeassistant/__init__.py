@@ -1,0 +1,1 @@
+"""A client of Home Assistant: its media players and satellites, for announcements."""

@@ -1,0 +1,1 @@
+"""The door for MQTT: publish a sentence, the speaker talks."""

@@ -1,0 +1,36 @@
+"""The voice that somebody chose over MQTT: kept in the data folder, so that a restart does not change who speaks."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+
+class VoiceChoice:
+    """One name in one file; nothing is the voice of the settings, ``auto`` the one of the text's language."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def load(self) -> str | None:
+        """The chosen name, ``""`` for "by language", None if nobody has chosen."""
+        try:
+            name = self._file.read_text(encoding="utf-8").strip()[:64]
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            log.warning("Cannot read the chosen voice in %s: %s", self._file, error)
+            return None
+        return "" if name == "auto" else name or None
+
+    def keep(self, name: str) -> None:
+        """Remember; a full disk keeps nobody from using the voice now."""
+        part = self._file.with_suffix(".part")
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(f"{name or 'auto'}\n", encoding="utf-8")
+            part.replace(self._file)
+        except OSError as error:
+            log.warning("Cannot keep the chosen voice in %s: %s", self._file, error)
