@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ..engine.machine import glance, may_have_card
 from ..settings import Settings
-from . import card, disk, homeassistant, memory, models, mqtt, ports, remote, voice
+from . import card, disk, graphs, homeassistant, memory, models, mqtt, ports, remote, voice
 from .checks import Check, Place
 
 log = logging.getLogger(__name__)
@@ -17,6 +17,7 @@ Subject = Callable[[Place], list[Check]]
 #: In the order in which they are shown. One file a subject; to add one, write it and name it here.
 SUBJECTS: list[Subject] = [
     card.check,
+    graphs.check,
     remote.check,
     memory.check,
     disk.check,
