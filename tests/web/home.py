@@ -9,22 +9,24 @@ import time
 import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from pydantic import SecretStr
 
 from tests.harness import FakeEngine, until
 from wyoming_qwen3tts.errors import BadRequest, EngineError, UnknownVoice
 from wyoming_qwen3tts.openai_http.app import build_app
 from wyoming_qwen3tts.openai_http.server import HttpDoor
 from wyoming_qwen3tts.service import SpeechService
-from wyoming_qwen3tts.settings import Address, Settings
+from wyoming_qwen3tts.settings import Address, Http, Settings
 from wyoming_qwen3tts.speakers import NAMES, QWEN_SPEAKERS
 from wyoming_qwen3tts.speech import FORMAT, SpeechRequest, Voice, VoiceName
 from wyoming_qwen3tts.text.language import LANGUAGES
 from wyoming_qwen3tts.voices import VoiceCatalog
 
+KEY = "open-sesame"
 FRAME_SAMPLES = FORMAT.frame_bytes // 2
 
 
@@ -37,6 +39,8 @@ class Actor(FakeEngine):
         super().__init__(fail_at=fail_at)
         self.first_s, self.frame_s = first_s, frame_s
         self.condition = "ready"
+        self.hold_at: int | None = None  # how many frames are made before `resume` is waited for
+        self.resume = asyncio.Event()
         self.first_frames: list[float] = []  # when a reply's first sound was made, in seconds since 1970
 
     @property
@@ -59,7 +63,8 @@ class Actor(FakeEngine):
         async for segment in request.whole_segments():
             spoken.append(segment.text)
             for _ in range(1 + len(segment.text) * 3 // 4 // 5):
-                await self.release.wait()
+                if self.frames_made == self.hold_at:
+                    await self.resume.wait()
                 if self.frames_made == self._fail_at:
                     raise EngineError("The scripted fault.")
                 await asyncio.sleep(self.frame_s if count else self.first_s)
@@ -108,6 +113,9 @@ class ClipReport:
     seconds: float
     ok: bool
     problems: list[Problem]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +207,10 @@ async def home(
     """A web door with a page, on a free port of this machine."""
     engine = engine or Actor()
     settings = settings or Settings()
-    settings = settings.model_copy(update={"voices": settings.voices.model_copy(update={"cloning": studio is not None})})
+    if studio is not None:  # voices are made by whoever is known
+        keyed = settings.http if settings.http.api_keys else Http(api_keys=(SecretStr(f"test:{KEY}"),))
+        voices = settings.voices.model_copy(update={"cloning": True})
+        settings = settings.model_copy(update={"voices": voices, "http": keyed})
     cloned = studio.voices if studio else tuple
     service = SpeechService(engine, VoiceCatalog(engine.voices(), cloned), settings.limits, slots=4)
     service.load()
@@ -209,8 +220,8 @@ async def home(
     door.drain_s = 0.5
     async with door:
         yield Home(engine, studio, service, settings, door)
-        if isinstance(engine, FakeEngine):
-            engine.release.set()
+        if isinstance(engine, Actor):
+            engine.resume.set()
     await until(lambda: not service.active)
     await service.close()
 

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..settings import Settings
-from ..text.lexicon import FILE_BYTES, LexiconError, LexiconFolder, parse
+from ..text.lexicon import FILE_BYTES, FILES, LexiconError, LexiconFolder, parse
 from .errors import HttpError, error_body
 
 FileName = Literal["all", "de", "en", "es", "fr", "it", "ja", "ko", "pt", "ru", "zh"]
@@ -36,7 +36,7 @@ def routes(settings: Settings) -> APIRouter:
 
     @router.get("/v1/lexicon", summary="Which lexicon files there are")
     async def overview() -> dict[str, Any]:
-        texts = await asyncio.to_thread(lambda: {name: folder.text(name) for name in FileName.__args__})  # type: ignore[attr-defined]
+        texts = await asyncio.to_thread(lambda: {name: folder.text(name) for name in FILES})
         data = [{"name": name, "entries": len(parse(text, name)[0])} for name, text in texts.items()]
         return {"object": "list", "data": data}
 

@@ -6,11 +6,13 @@ import { has, t } from "./i18n.js";
 /** `control` under `label`, with a place for a hint and for an error. */
 export function field(name, label, control, { hint } = {}) {
   control.id ||= newId(name);
+  const labelId = newId("label");
+  if (control.tagName === "BUTTON") control.setAttribute("aria-labelledby", `${labelId} ${control.id}`); // and what is on it
   const hintId = newId("hint"), errorId = newId("error");
   const error = h("p", { class: "error", id: errorId, hidden: true });
   if (hint) control.setAttribute("aria-describedby", hintId);
   const element = h("div", { class: "field", "data-field": name },
-    h("label", { for: control.id }, label),
+    h("label", { for: control.id, id: labelId }, label),
     control,
     hint && h("p", { class: "hint", id: hintId }, hint),
     error,

@@ -81,9 +81,12 @@ export function snippetBox(wish) {
       toast(t("copy.failed"), "warn");
     }
   });
-  const refresh = () => { code.textContent = KINDS[kind](wish()); };
-  const pre = h("pre", { tabindex: "0", role: "region", "aria-label": t("copy.title") }, code);
   const tabs = [["ha", "Home Assistant"], ["curl", "curl"], ["python", "Python"]];
+  const pre = h("pre", { tabindex: "0", role: "tabpanel" }, code);
+  const refresh = () => {
+    code.textContent = KINDS[kind](wish());
+    pre.setAttribute("aria-label", tabs.find(([key]) => key === kind)[1]);
+  };
   const element = h("div", { class: "snippets" },
     tabList(t("copy.title"), tabs, kind, (chosen) => { kind = chosen; refresh(); }),
     h("div", { class: "code" }, pre, button),

@@ -1,6 +1,6 @@
 // A voice from a clip: record or upload it, see whether it is good enough, give it a name.
 
-import { post } from "../api.js";
+import { ROOT, post } from "../api.js";
 import { h, icon, iconButton, note } from "../dom.js";
 import { clearErrors, field, problems, showError } from "../fields.js";
 import { language as pageLanguage, number, seconds, t } from "../i18n.js";
@@ -71,7 +71,7 @@ export function cloneForm() {
   const barrier = h("div", {});
   const about = () => {
     const cloning = store.about?.cloning;
-    barrier.replaceChildren(...(cloning && !cloning.on ? [note("warn", "info", h("p", {}, h("strong", {}, t("clone.off"))), h("p", {}, cloning.why_not))] : []));
+    barrier.replaceChildren(...barriers(cloning, t("clone.off")));
   };
   const first = () => [barrier, form];
   about();
@@ -86,6 +86,13 @@ export function cloneForm() {
   };
 }
 
+
+/** What stands in the way of making voices: the server cannot, or this visitor may not. */
+export function barriers(ability, title) {
+  const isKnown = store.about?.needs_key || ROOT.pathname !== "/"; // by a key, or through Home Assistant
+  const why = ability && (ability.on ? (isKnown ? null : t("clone.key")) : ability.why_not);
+  return why ? [note("warn", "info", h("p", {}, h("strong", {}, title)), h("p", {}, why))] : [];
+}
 
 /** A voice that was just made: hear it, use it. */
 export function done(element, voice, again) {
@@ -198,7 +205,7 @@ function soundCard(ontake) {
       verdict.replaceChildren(...facts, ...(notes.length ? notes : [note("good", "check", t("quality.good"))]));
       if (report.ok === false) ontake(null);
     } catch (error) {
-      if (error.param) {
+      if (error.status >= 400 && error.status < 500) {
         field.fail(error.message);
         ontake(null);
       } else verdict.append(note("warn", "warn", error.message));

@@ -1,7 +1,7 @@
 // A voice from a description: try several, keep the one that fits.
 
 import { call, events, post } from "../api.js";
-import { h, icon, iconButton, note, setIcon } from "../dom.js";
+import { h, icon, iconButton, setIcon } from "../dom.js";
 import { clearErrors, field, problems, select, showError } from "../fields.js";
 import { LANGUAGES, language as pageLanguage, number, seconds, t } from "../i18n.js";
 import { refreshVoices } from "../live.js";
@@ -9,7 +9,7 @@ import { Reply, ready, stopAll } from "../player.js";
 import { store, watch } from "../store.js";
 import { sample } from "../voicelist.js";
 import { Wave, still } from "../wave.js";
-import { done } from "./clone.js";
+import { barriers, done } from "./clone.js";
 
 const VARIANTS = 3;
 const EXAMPLES = ["design.example.1", "design.example.2", "design.example.3"];
@@ -69,7 +69,7 @@ export function designForm() {
   const barrier = h("div", {});
   const about = () => {
     const design = store.about?.design;
-    barrier.replaceChildren(...(design && !design.on ? [note("warn", "info", h("p", {}, h("strong", {}, t("design.off"))), h("p", {}, design.why_not))] : []));
+    barrier.replaceChildren(...barriers(design, t("design.off")));
   };
   about();
   const stop = watch("about", about);
