@@ -16,10 +16,10 @@ from playwright.async_api import Page, async_playwright, expect
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage --use-fake-device-for-media-stream "
-    "--use-fake-ui-for-media-stream --remote-debugging-port=0"
-).split()
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--remote-debugging-port=0",
+)  # fmt: skip
 SIZES = {"desktop": (1440, 900), "phone": (360, 740)}
 
 #: Notes every piece of sound that is scheduled, and by which clocks.
@@ -28,7 +28,8 @@ window.ear = [];
 const start = AudioBufferSourceNode.prototype.start;
 AudioBufferSourceNode.prototype.start = function (when = 0, ...rest) {
   const now = this.context.currentTime;
-  window.ear.push({when, samples: this.buffer.length, at: performance.timeOrigin + performance.now() + (when - now) * 1000});
+  const at = performance.timeOrigin + performance.now() + (when - now) * 1000;
+  window.ear.push({when, samples: this.buffer.length, at});
   return start.call(this, when, ...rest);
 };
 """
@@ -56,9 +57,18 @@ def running(folder: Path, microphone: Path) -> Iterator[str]:
 
 @asynccontextmanager
 async def visiting(
-    debugger: str, url: str, *, size: str = "desktop", scheme: str = "light", locale: str = "en-GB", key: str = "", **context: Any
+    debugger: str,
+    url: str,
+    *,
+    size: str = "desktop",
+    scheme: str = "light",
+    locale: str = "en-GB",
+    key: str = "",
+    **context: Any,
 ) -> AsyncIterator[Page]:
-    """The page at ``url`` in a fresh profile, unlocked with ``key``. At the end: nothing went to another host, and nothing was wrong."""
+    """The page at ``url`` in a fresh profile, unlocked with ``key``.
+
+    At the end: nothing went to another host, no policy was broken, no error was left alone."""
     width, height = SIZES[size]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.connect_over_cdp(debugger)
@@ -79,7 +89,9 @@ async def visiting(
             await expect(page.locator("h1")).to_be_visible()
             yield page
             host = urlsplit(url).netloc
-            strangers = [one for one in asked if urlsplit(one).scheme in ("http", "https", "ws") and urlsplit(one).netloc != host]
+            strangers = [
+                one for one in asked if urlsplit(one).scheme in ("http", "https", "ws") and urlsplit(one).netloc != host
+            ]
             assert not strangers
             assert not wrong
         finally:
@@ -106,6 +118,6 @@ async def some_sound(page: Page, pieces: int = 3) -> None:
 
 
 async def heard(page: Page) -> list[dict[str, float]]:
-    """Every piece of sound that was scheduled so far: ``when`` by the audio clock, ``samples``, ``at`` since 1970 in ms."""
+    """The sound that was scheduled so far: ``when`` by the audio clock, ``samples``, ``at`` in ms since 1970."""
     found: list[dict[str, float]] = await page.evaluate("window.ear")
     return found

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from tests.harness import FakeEngine, until
 from wyoming_qwen3tts.errors import BadRequest, EngineError, UnknownVoice
+from wyoming_qwen3tts.openai_http import lexicon, page
 from wyoming_qwen3tts.openai_http.app import build_app
 from wyoming_qwen3tts.openai_http.server import HttpDoor
 from wyoming_qwen3tts.service import SpeechService
@@ -149,9 +150,10 @@ class Studio:
     async def clone(
         self, name: str, clip: bytes, *, text: str | None = None, consent: str | None = None, keep_clip: bool = False
     ) -> Voice:
+        voice = self._add(name, "clone")
         self.clips.append(clip)
         self.texts.append(text)
-        return self._add(name, "clone")
+        return voice
 
     async def design(
         self, description: str, *, language: str = "en", text: str | None = None, variants: int = 3
@@ -215,7 +217,9 @@ async def home(
     service = SpeechService(engine, VoiceCatalog(engine.voices(), cloned), settings.limits, slots=4)
     service.load()
     door = HttpDoor(
-        lambda: build_app(service, settings, studio=studio, **app), Address("127.0.0.1", port), settings.limits
+        lambda: build_app(service, settings, studio=studio, routers=(page.routes(), lexicon.routes(settings)), **app),
+        Address("127.0.0.1", port),
+        settings.limits,
     )
     door.drain_s = 0.5
     async with door:
@@ -224,5 +228,3 @@ async def home(
             engine.resume.set()
     await until(lambda: not service.active)
     await service.close()
-
-

@@ -1,4 +1,4 @@
-"""The page in the places where people have it: behind Home Assistant, behind a key, on a bad network, over a restart."""
+"""The page where people have it: behind Home Assistant, behind a key, on a bad network, over a restart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every view, on a phone in the dark and on a desktop in the light: nothing that keeps somebody out, nothing cut off."""
+"""Every view, on a phone in the dark and on a desktop in the light: nobody is kept out, nothing is cut off."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from wyoming_qwen3tts.settings import Settings
 
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 LONG = "Grossmutter Wilhelmine-Charlotte von und zu Donaudampfschifffahrt"
-LOOKS = [("phone", "dark", "de"), ("desktop", "light", "en"), ("desktop", "dark", "en"), ("phone", "light", "ru")]
+LOOKS = [("phone", "dark", "de"), ("desktop", "light", "en")]
 
 
 async def faults(page: Page) -> list[str]:
     """What axe finds, one line a rule, and what is wider than the screen."""
     found: dict[str, Any] = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    lines = [f"{one['id']}: {one['nodes'][0]['html'][:160]} {one['nodes'][0]['failureSummary'][:200]}" for one in found["violations"]]
+    lines = [
+        f"{one['id']}: {one['nodes'][0]['html'][:160]} {one['nodes'][0]['failureSummary'][:200]}"
+        for one in found["violations"]
+    ]
     width, shown = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     return lines + ([f"{width - shown} px are outside of the screen"] if width > shown else [])
 
@@ -64,4 +67,4 @@ async def test_no_view_keeps_anybody_out(debugger: str, tmp_path: Path, size: st
                 await expect(page.locator(".word")).to_have_count(2)
             wrong[view] = await faults(page)
 
-    assert not {view: found for view, found in wrong.items() if found}
+    assert not any(wrong.values()), "\n".join(f"{view}: {one}" for view, found in wrong.items() for one in found)

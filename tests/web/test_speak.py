@@ -92,7 +92,7 @@ async def test_a_failure_is_told_in_words_and_what_is_wrong_beside_its_field(deb
 
 async def test_snippets_say_what_the_form_says(debugger: str) -> None:
     async with home() as house, visiting(debugger, house.url) as page:
-        await page.get_by_label("Text", exact=True).fill("It's \"done\".")
+        await page.get_by_label("Text", exact=True).fill('It\'s "done".')
         await page.get_by_label("Language", exact=True).select_option("de")
         code = page.locator("pre")
 

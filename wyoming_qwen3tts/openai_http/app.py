@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute
 from .. import __version__
 from ..service import SpeechService
 from ..settings import Settings
-from . import consents, docs, engine, errors, lexicon, live, live_text, metrics, models, page, speech, spoken, status, voices
+from . import consents, docs, engine, errors, live, live_text, metrics, models, speech, spoken, status, voices
 from .access import SUPERVISOR, Gate, OpenRouter
 from .engine import EngineControl
 from .guard import Guard
@@ -57,8 +57,6 @@ def build_app(
         voices.making(service, settings, studio, kept),
         consents.routes(kept, voices.Permission(settings, studio)),
         spoken.routes(service, settings),
-        lexicon.routes(settings),
-        page.routes(),
         engine.routes(service, control),
         status.liveness(),
         status.routes(service, settings, studio, gate),

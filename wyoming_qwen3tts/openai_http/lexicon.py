@@ -83,9 +83,8 @@ def _refused(wrong: list[LexiconError]) -> JSONResponse:
     """Nothing was written; every line that is wrong is named, so that a page can show them beside it."""
     first = wrong[0]
     error = HttpError(400, f"Line {first.line}: {first.reason}.", field="text", code="bad-lexicon")
-    body = error_body(error)
-    body["error"]["lines"] = _lines(wrong)
-    return JSONResponse(body, error.http_status)
+    told: dict[str, Any] = {**error_body(error)["error"], "lines": _lines(wrong)}
+    return JSONResponse({"error": told}, error.http_status)
 
 
 def _lines(wrong: list[LexiconError]) -> list[dict[str, Any]]:
