@@ -10,10 +10,33 @@ from contextlib import asynccontextmanager
 
 from playwright.async_api import expect
 
-from tests.harness import free_port
+from tests.harness import free_port, until
 from tests.web.browser import go, heard, some_sound, visiting
 from tests.web.home import Actor, Studio, home
 from wyoming_qwen3tts.settings import Settings
+
+
+class Control:
+    """Doors of an engine, that only note who came."""
+
+    models = ("small", "large")
+    model = None
+
+    def __init__(self) -> None:
+        self.asked: list[str | None] = []
+
+    def load(self) -> None:
+        self.asked.append("load")
+
+    def unload(self) -> None:
+        self.asked.append("unload")
+
+    def switch(self, model: str | None) -> None:
+        self.asked.append(model)
+
+    def keep(self, seconds: float | None) -> None:
+        raise NotImplementedError
+
 
 PREFIX = "/api/hassio_ingress/Zm9v-bar"
 
@@ -134,16 +157,23 @@ async def test_the_first_paint_comes_within_a_second(debugger: str) -> None:
     assert paint < 1_000
 
 
-async def test_the_engine_is_seen_loading_and_can_be_told_to_leave(debugger: str) -> None:
-    engine = Actor()
-    engine.condition = "loading, 43 %"
-    async with home(engine) as house, visiting(debugger, house.url) as page:
+async def test_the_engine_is_seen_loading_and_is_told_to_leave_and_to_come_back(debugger: str) -> None:
+    engine, control = Actor(), Control()
+    engine.condition = "loading 43 % (built-in voice speaks)"
+    async with home(engine, control=control) as house, visiting(debugger, house.url) as page:
         await expect(page.locator("#engine-chip")).to_have_text("Loading 43 %")
         await go(page, "status")
         await expect(page.get_by_role("progressbar")).to_have_attribute("value", "0.43")
         engine.condition = "ready"
-
         await expect(page.locator("#engine-chip")).to_have_text("Ready")
+        await page.get_by_role("button", name="Free the memory").click()
+        await until(lambda: control.asked == ["unload"])
+        engine.condition = "unloaded (built-in voice speaks)"
+        await expect(page.locator("#engine-chip")).to_have_text("Asleep")
+        await page.get_by_role("button", name="Load", exact=True).click()
+        await page.get_by_label("Model").select_option("large")
+
+        await until(lambda: control.asked == ["unload", "load", "large"])
 
 
 async def test_streams_are_seen_while_they_are_spoken_and_afterwards(debugger: str) -> None:

@@ -7,6 +7,7 @@ from playwright.async_api import expect
 from tests.harness import until
 from tests.web.browser import go, heard, some_sound, visiting
 from tests.web.home import FRAME_SAMPLES, Actor, home
+from wyoming_qwen3tts.engine.builtin import BuiltinEngine
 
 
 async def test_a_typed_text_is_heard_while_it_is_still_being_made(debugger: str) -> None:
@@ -84,7 +85,7 @@ async def test_a_failure_is_told_in_words_and_what_is_wrong_beside_its_field(deb
         text = page.get_by_label("Text", exact=True)
         await expect(text).to_have_attribute("aria-invalid", "true")
         described = (await text.get_attribute("aria-describedby") or "").split()[-1]
-        await expect(page.locator(f"#{described}")).to_contain_text("nothing to speak")
+        await expect(page.locator(f"#{described}")).to_contain_text("Write something")
 
         await go(page, "status")
         await expect(page.locator("section", has_text="Last errors")).to_contain_text("The scripted fault.")
@@ -103,3 +104,14 @@ async def test_snippets_say_what_the_form_says(debugger: str) -> None:
         await expect(code).to_contain_text("It'\\''s")
         await page.get_by_role("tab", name="curl").press("ArrowRight")
         await expect(code).to_contain_text("from openai import OpenAI")
+
+
+async def test_the_built_in_voice_is_heard_in_the_page(debugger: str) -> None:
+    """The real one, with nothing else installed."""
+    engine = BuiltinEngine()
+    async with home(engine) as house, visiting(debugger, house.url) as page:
+        await page.get_by_label("Text", exact=True).fill("Good morning.")
+        await page.get_by_role("button", name="Speak", exact=True).click()
+        await expect(page.get_by_role("button", name="Save as WAV")).to_be_visible(timeout=20_000)
+
+        assert sum(piece["samples"] for piece in await heard(page)) > 12_000

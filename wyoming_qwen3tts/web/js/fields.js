@@ -53,6 +53,12 @@ export function problemNote(error) {
   ));
 }
 
+/** The message without the API's name of the field, which stands beside the field already. */
+function plain({ message, param }) {
+  const text = message.startsWith(`${param}: `) ? message.slice(param.length + 2) : message;
+  return text[0].toUpperCase() + text.slice(1);
+}
+
 /**
  * Shows `error` beside the field it names, else in `general`. `fields` maps the API's names to fields of the page.
  * Also scrolls there and moves the focus, so that nobody has to look for it.
@@ -64,7 +70,7 @@ export function showError(error, fields, general) {
     general.scrollIntoView?.({ block: "nearest" });
     return;
   }
-  blamed.fail(error.message);
+  blamed.fail(plain(error));
   blamed.control?.focus();
   blamed.scrollIntoView({ block: "nearest" });
 }

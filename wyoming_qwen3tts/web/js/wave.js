@@ -23,7 +23,6 @@ export class Wave {
     this.source = source;
     this._peaks = [];
     this._read = 0;
-    this.label.hidden = true;
     this._go();
   }
 
@@ -51,6 +50,7 @@ export class Wave {
     const { clientWidth: width, clientHeight: height } = this.element;
     if (!width || !this.source) return;
     this._measure();
+    this.label.hidden = this.source.samples > 0;
     const scale = window.devicePixelRatio || 1;
     if (this.canvas.width !== Math.round(width * scale)) {
       this.canvas.width = Math.round(width * scale);

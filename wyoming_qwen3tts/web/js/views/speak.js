@@ -121,6 +121,10 @@ function playerCard() {
 
   async function run() {
     clearErrors(fields, general);
+    if (!wish.text.trim()) {
+      showError({ param: "input", message: t("speak.missing") }, fields, general);
+      return;
+    }
     reply = playing = last = new Reply();
     wave.show(reply);
     reply.addEventListener("change", show);

@@ -1,12 +1,12 @@
 // What the server does just now, and why something was slow or wrong.
 
-import { post } from "../api.js";
+import { call, post } from "../api.js";
 import { base } from "../snippets.js";
 import { h, icon, note } from "../dom.js";
-import { problems } from "../fields.js";
+import { field, problems, select } from "../fields.js";
 import { megabytes, milliseconds, number, seconds, t } from "../i18n.js";
 import { store, watch } from "../store.js";
-import { engineText, stateOf } from "../engine.js";
+import { engineText, engineWord, stateOf } from "../engine.js";
 
 const SLOW_MS = 1000; // to the first sound: people notice
 const LEAD_SHOWN_S = 10;
@@ -53,7 +53,7 @@ function engineParts() {
 
 const queued = (live) => (typeof live.queue === "object" ? live.queue?.waiting ?? 0 : live.queue ?? 0);
 
-/** Load and unload; made once, so that a click is not lost when the state is shown anew. */
+/** Load, unload, and another model; made once, so that a click is not lost when the state is shown anew. */
 function engineActions(failed) {
   const button = (path, iconName, key) => h("button", { type: "button", class: "button small", onclick: async (event) => {
     const pressed = event.currentTarget;
@@ -67,16 +67,30 @@ function engineActions(failed) {
     pressed.disabled = false;
   } }, icon(iconName), t(key));
   const load = button("load", "power", "status.load"), unload = button("unload", "power", "status.unload");
-  const element = h("div", { class: "row" }, load, unload);
+  const models = select([], "");
+  models.addEventListener("change", async () => {
+    failed.clear();
+    try {
+      await call("v1/engine/model", { method: "PUT", json: { model: models.value || null } });
+    } catch (error) {
+      failed.fail(error);
+    }
+  });
+  const choice = field("model", t("status.model"), models);
+  const element = h("div", { class: "stack-small" }, choice, h("div", { class: "row" }, load, unload));
   return {
     element,
     show() {
       const engine = store.live?.engine ?? {};
-      const can = engine.can_unload;
-      const state = String(engine.state ?? "");
-      element.hidden = !can || store.connection !== "live";
-      load.hidden = !/unload|failed|idle|asleep/.test(state);
-      unload.hidden = !load.hidden || /loading/.test(state);
+      element.hidden = !engine.can_unload || store.connection !== "live";
+      load.hidden = !["unloaded", "failed", "degraded"].includes(engineWord());
+      unload.hidden = engineWord() !== "ready";
+      const known = engine.models ?? [];
+      choice.hidden = known.length < 2;
+      if (models.options.length !== known.length + 1 && document.activeElement !== models) {
+        models.replaceChildren(...[["", t("status.model.all")], ...known.map((name) => [name, name])].map(([value, label]) => h("option", { value }, label)));
+        models.value = engine.model ?? "";
+      }
     },
   };
 }
