@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -57,7 +57,7 @@ def running(folder: Path, microphone: Path) -> Iterator[str]:
 
 @asynccontextmanager
 async def visiting(
-    debugger: str,
+    chromium: Browser,
     url: str,
     *,
     size: str = "desktop",
@@ -70,32 +70,30 @@ async def visiting(
 
     At the end: nothing went to another host, no policy was broken, no error was left alone."""
     width, height = SIZES[size]
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.connect_over_cdp(debugger)
-        profile = await browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, locale=locale, **context  # type: ignore[arg-type]
-        )  # fmt: skip
-        page = await profile.new_page()
-        asked: list[str] = []
-        wrong: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-        page.on("console", lambda message: _note(message.text, message.type, wrong))
-        await page.add_init_script(_EAR)
-        if key:
-            await page.add_init_script(f"sessionStorage.setItem('api-key', {key!r})")
-        try:
-            await page.goto(url)
-            await expect(page.locator("h1")).to_be_visible()
-            yield page
-            host = urlsplit(url).netloc
-            strangers = [
-                one for one in asked if urlsplit(one).scheme in ("http", "https", "ws") and urlsplit(one).netloc != host
-            ]
-            assert not strangers
-            assert not wrong
-        finally:
-            await profile.close()
+    profile = await chromium.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, locale=locale, **context  # type: ignore[arg-type]
+    )  # fmt: skip
+    page = await profile.new_page()
+    asked: list[str] = []
+    wrong: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+    page.on("console", lambda message: _note(message.text, message.type, wrong))
+    await page.add_init_script(_EAR)
+    if key:
+        await page.add_init_script(f"sessionStorage.setItem('api-key', {key!r})")
+    try:
+        await page.goto(url)
+        await expect(page.locator("h1")).to_be_visible()
+        yield page
+        host = urlsplit(url).netloc
+        strangers = [
+            one for one in asked if urlsplit(one).scheme in ("http", "https", "ws") and urlsplit(one).netloc != host
+        ]
+        assert not strangers
+        assert not wrong
+    finally:
+        await profile.close()
 
 
 def _note(text: str, kind: str, wrong: list[str]) -> None:

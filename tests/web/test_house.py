@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
 from tests.harness import free_port, until
 from tests.web.browser import go, heard, some_sound, visiting
@@ -72,12 +72,12 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
-async def test_everything_works_under_the_prefix_of_home_assistants_ingress(debugger: str) -> None:
+async def test_everything_works_under_the_prefix_of_home_assistants_ingress(chromium: Browser) -> None:
     settings = Settings.model_validate({"http": {"api_keys": "secret"}})
     async with (
         home(settings=settings, studio=Studio(), supervisor="127.0.0.1") as house,
         ingress(house.door.port) as url,
-        visiting(debugger, url) as page,
+        visiting(chromium, url) as page,
     ):
         await page.get_by_role("button", name="Speak", exact=True).click()
         await some_sound(page, 1)
@@ -90,9 +90,9 @@ async def test_everything_works_under_the_prefix_of_home_assistants_ingress(debu
         await expect(page.locator("pre")).not_to_contain_text("hassio_ingress")
 
 
-async def test_a_key_is_asked_for_kept_in_the_tab_and_never_put_in_an_address(debugger: str) -> None:
+async def test_a_key_is_asked_for_kept_in_the_tab_and_never_put_in_an_address(chromium: Browser) -> None:
     settings = Settings.model_validate({"http": {"api_keys": "kitchen:open-sesame"}})
-    async with home(settings=settings) as house, visiting(debugger, house.url) as page:
+    async with home(settings=settings) as house, visiting(chromium, house.url) as page:
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         lock = page.get_by_role("dialog", name="This server wants a key")
@@ -111,11 +111,11 @@ async def test_a_key_is_asked_for_kept_in_the_tab_and_never_put_in_an_address(de
         assert await page.evaluate("Object.values(localStorage).join()") == ""
 
 
-async def test_a_restart_of_the_server_is_said_and_survived(debugger: str) -> None:
+async def test_a_restart_of_the_server_is_said_and_survived(chromium: Browser) -> None:
     port = free_port()
     async with contextlib.AsyncExitStack() as stack:
         async with home(port=port) as house:
-            page = await stack.enter_async_context(visiting(debugger, house.url))
+            page = await stack.enter_async_context(visiting(chromium, house.url))
             await expect(page.locator("#engine-chip")).to_have_attribute("data-state", "ready")
         await expect(page.get_by_text("The server does not answer.")).to_be_visible()
         await page.get_by_role("button", name="Speak", exact=True).click()
@@ -128,9 +128,9 @@ async def test_a_restart_of_the_server_is_said_and_survived(debugger: str) -> No
             await stack.aclose()
 
 
-async def test_on_a_slow_network_the_page_comes_and_speech_has_gaps_but_loses_nothing(debugger: str) -> None:
+async def test_on_a_slow_network_the_page_comes_and_speech_has_gaps_but_loses_nothing(chromium: Browser) -> None:
     engine = Actor()
-    async with home(engine) as house, visiting(debugger, house.url) as page:
+    async with home(engine) as house, visiting(chromium, house.url) as page:
         network = await page.context.new_cdp_session(page)
         slow = {"offline": False, "latency": 150, "downloadThroughput": 60_000, "uploadThroughput": 30_000}
         await network.send("Network.enable")
@@ -149,18 +149,18 @@ async def test_on_a_slow_network_the_page_comes_and_speech_has_gaps_but_loses_no
         assert sum(piece["samples"] for piece in await heard(page)) == engine.frames_made * 1_920
 
 
-async def test_the_first_paint_comes_within_a_second(debugger: str) -> None:
-    async with home() as house, visiting(debugger, house.url) as page:
+async def test_the_first_paint_comes_within_a_second(chromium: Browser) -> None:
+    async with home() as house, visiting(chromium, house.url) as page:
         paint = await page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null")
 
     assert paint is not None
     assert paint < 1_000
 
 
-async def test_the_engine_is_seen_loading_and_is_told_to_leave_and_to_come_back(debugger: str) -> None:
+async def test_the_engine_is_seen_loading_and_is_told_to_leave_and_to_come_back(chromium: Browser) -> None:
     engine, control = Actor(), Control()
     engine.condition = "loading 43 % (built-in voice speaks)"
-    async with home(engine, control=control) as house, visiting(debugger, house.url) as page:
+    async with home(engine, control=control) as house, visiting(chromium, house.url) as page:
         await expect(page.locator("#engine-chip")).to_have_text("Loading 43 %")
         await go(page, "status")
         await expect(page.get_by_role("progressbar")).to_have_attribute("value", "0.43")
@@ -176,10 +176,10 @@ async def test_the_engine_is_seen_loading_and_is_told_to_leave_and_to_come_back(
         await until(lambda: control.asked == ["unload", "load", "large"])
 
 
-async def test_streams_are_seen_while_they_are_spoken_and_afterwards(debugger: str) -> None:
+async def test_streams_are_seen_while_they_are_spoken_and_afterwards(chromium: Browser) -> None:
     engine = Actor()
     engine.hold_at = 2
-    async with home(engine) as house, visiting(debugger, house.url) as page:
+    async with home(engine) as house, visiting(chromium, house.url) as page:
         await page.get_by_role("button", name="Speak", exact=True).click()
         await some_sound(page, 1)
         await go(page, "status")

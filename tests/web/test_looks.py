@@ -7,7 +7,7 @@ from typing import Any
 
 import axe_core_python
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.web.browser import go, visiting
 from tests.web.home import KEY, Actor, Studio, clip, home
@@ -30,7 +30,9 @@ async def faults(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize(("size", "scheme", "locale"), LOOKS, ids=lambda value: value)
-async def test_no_view_keeps_anybody_out(debugger: str, tmp_path: Path, size: str, scheme: str, locale: str) -> None:
+async def test_no_view_keeps_anybody_out(
+    chromium: Browser, tmp_path: Path, size: str, scheme: str, locale: str
+) -> None:
     studio, engine = Studio(), Actor(fail_at=0)
     await studio.clone(LONG[:64], b"")
     lexicon = tmp_path / "lexicon"
@@ -39,7 +41,7 @@ async def test_no_view_keeps_anybody_out(debugger: str, tmp_path: Path, size: st
     wrong: dict[str, list[str]] = {}
     async with (
         home(engine, Settings(data_dir=tmp_path), studio=studio) as house,
-        visiting(debugger, house.url, size=size, scheme=scheme, locale=locale, key=KEY) as page,
+        visiting(chromium, house.url, size=size, scheme=scheme, locale=locale, key=KEY) as page,
     ):
         await page.evaluate(AXE + ";null")
         await page.locator(".say").fill(f"{LONG}! " * 3)

@@ -7,7 +7,7 @@ import re
 import wave
 
 import numpy as np
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.web.browser import go, some_sound, visiting
 from tests.web.home import KEY, Studio, clip, home
@@ -17,9 +17,9 @@ async def upload(page: Page, body: bytes, name: str = "grandma.wav") -> None:
     await page.locator("#clip-file").set_input_files({"name": name, "mimeType": "audio/wav", "buffer": body})
 
 
-async def test_a_voice_is_cloned_from_a_clip_and_speaks(debugger: str) -> None:
+async def test_a_voice_is_cloned_from_a_clip_and_speaks(chromium: Browser) -> None:
     studio, recording = Studio(), clip(12)
-    async with home(studio=studio) as house, visiting(debugger, house.url, key=KEY) as page:
+    async with home(studio=studio) as house, visiting(chromium, house.url, key=KEY) as page:
         await go(page, "new")
         await upload(page, recording)
         await expect(page.get_by_text("This recording is good.")).to_be_visible()
@@ -44,8 +44,8 @@ async def test_a_voice_is_cloned_from_a_clip_and_speaks(debugger: str) -> None:
         await expect(page.get_by_role("listitem").filter(has_text="Oma Käthe")).to_contain_text("cloned")
 
 
-async def test_what_is_wrong_with_a_clip_is_said_before_it_is_used(debugger: str) -> None:
-    async with home(studio=Studio()) as house, visiting(debugger, house.url, key=KEY) as page:
+async def test_what_is_wrong_with_a_clip_is_said_before_it_is_used(chromium: Browser) -> None:
+    async with home(studio=Studio()) as house, visiting(chromium, house.url, key=KEY) as page:
         await go(page, "new")
         for body, complaint in (
             (b"ID3" + bytes(2_000), "MP3 does not work here. WAV and FLAC do"),
@@ -65,9 +65,9 @@ async def test_what_is_wrong_with_a_clip_is_said_before_it_is_used(debugger: str
             await page.get_by_role("button", name="Another recording").click()
 
 
-async def test_a_voice_is_recorded_with_the_microphone_as_wav(debugger: str) -> None:
+async def test_a_voice_is_recorded_with_the_microphone_as_wav(chromium: Browser) -> None:
     studio = Studio()
-    async with home(studio=studio) as house, visiting(debugger, house.url, key=KEY) as page:
+    async with home(studio=studio) as house, visiting(chromium, house.url, key=KEY) as page:
         await go(page, "new")
         await page.get_by_role("button", name="Record", exact=True).click()
         await expect(page.get_by_role("meter", name="Level")).not_to_have_attribute("aria-valuenow", "0")
@@ -86,9 +86,9 @@ async def test_a_voice_is_recorded_with_the_microphone_as_wav(debugger: str) -> 
     assert studio.texts == [None], "so short a recording cannot hold the whole script"
 
 
-async def test_a_voice_is_designed_from_the_variant_that_fits(debugger: str) -> None:
+async def test_a_voice_is_designed_from_the_variant_that_fits(chromium: Browser) -> None:
     studio = Studio()
-    async with home(studio=studio) as house, visiting(debugger, house.url, key=KEY) as page:
+    async with home(studio=studio) as house, visiting(chromium, house.url, key=KEY) as page:
         await go(page, "new/describe")
         await page.get_by_role("button", name="Make three variants").click()
         await expect(page.get_by_text("Describe the voice first.")).to_be_visible()
@@ -107,10 +107,10 @@ async def test_a_voice_is_designed_from_the_variant_that_fits(debugger: str) -> 
         assert studio.made["teacher"].kind == "design"
 
 
-async def test_a_voice_is_taken_along_brought_back_and_deleted(debugger: str) -> None:
+async def test_a_voice_is_taken_along_brought_back_and_deleted(chromium: Browser) -> None:
     studio = Studio()
     await studio.clone("Grandma", b"")
-    async with home(studio=studio) as house, visiting(debugger, house.url, key=KEY) as page:
+    async with home(studio=studio) as house, visiting(chromium, house.url, key=KEY) as page:
         await go(page, "voices")
         async with page.expect_download() as downloading:
             await page.get_by_role("button", name="Export Grandma").click()
@@ -124,8 +124,8 @@ async def test_a_voice_is_taken_along_brought_back_and_deleted(debugger: str) ->
         await expect(page.get_by_role("button", name="Export Grandma")).to_be_visible()
 
 
-async def test_a_server_that_cannot_clone_says_what_is_missing(debugger: str) -> None:
-    async with home() as house, visiting(debugger, house.url) as page:
+async def test_a_server_that_cannot_clone_says_what_is_missing(chromium: Browser) -> None:
+    async with home() as house, visiting(chromium, house.url) as page:
         await go(page, "new")
 
         await expect(page.get_by_text("Turn it on: --voices.cloning on")).to_be_visible()

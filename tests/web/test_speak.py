@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
 from tests.harness import until
 from tests.web.browser import go, heard, some_sound, visiting
@@ -10,10 +10,10 @@ from tests.web.home import FRAME_SAMPLES, Actor, home
 from wyoming_qwen3tts.engine.builtin import BuiltinEngine
 
 
-async def test_a_typed_text_is_heard_while_it_is_still_being_made(debugger: str) -> None:
+async def test_a_typed_text_is_heard_while_it_is_still_being_made(chromium: Browser) -> None:
     engine = Actor()
     engine.hold_at = 3
-    async with home(engine) as house, visiting(debugger, house.url) as page:
+    async with home(engine) as house, visiting(chromium, house.url) as page:
         await page.get_by_label("Text", exact=True).fill("The kettle is on, and the kitchen smells of bread.")
         await page.get_by_role("button", name="Speak", exact=True).click()
 
@@ -29,11 +29,11 @@ async def test_a_typed_text_is_heard_while_it_is_still_being_made(debugger: str)
         assert engine.requests[-1][1] == ["The kettle is on, and the kitchen smells of bread."]
 
 
-async def test_sound_is_heard_within_100_ms_of_the_engines_first_frame(debugger: str) -> None:
+async def test_sound_is_heard_within_100_ms_of_the_engines_first_frame(chromium: Browser) -> None:
     """By the machine's clock, which server and page share; the best of three, as others use the machine too."""
     engine = Actor(frame_s=0.02)
     delays = []
-    async with home(engine) as house, visiting(debugger, house.url) as page:
+    async with home(engine) as house, visiting(chromium, house.url) as page:
         for _ in range(3):
             await page.evaluate("window.ear = []")
             await page.get_by_role("button", name="Speak", exact=True).click()
@@ -45,9 +45,9 @@ async def test_sound_is_heard_within_100_ms_of_the_engines_first_frame(debugger:
     assert min(delays) < 100, delays
 
 
-async def test_stop_silences_the_page_and_spares_the_engine(debugger: str) -> None:
+async def test_stop_silences_the_page_and_spares_the_engine(chromium: Browser) -> None:
     engine = Actor(frame_s=0.01)
-    async with home(engine) as house, visiting(debugger, house.url) as page:
+    async with home(engine) as house, visiting(chromium, house.url) as page:
         await page.get_by_label("Text", exact=True).fill("A long story about a very long road. " * 40)
         await page.get_by_role("button", name="Speak", exact=True).click()
         await some_sound(page)
@@ -58,9 +58,9 @@ async def test_stop_silences_the_page_and_spares_the_engine(debugger: str) -> No
         await expect(page.get_by_role("button", name="Speak", exact=True)).to_be_visible()
 
 
-async def test_a_voice_is_picked_by_listening(debugger: str) -> None:
+async def test_a_voice_is_picked_by_listening(chromium: Browser) -> None:
     engine = Actor()
-    async with home(engine) as house, visiting(debugger, house.url) as page:
+    async with home(engine) as house, visiting(chromium, house.url) as page:
         await page.get_by_role("button", name="Suits the text").click()
         picker = page.get_by_role("dialog", name="Choose a voice")
         await picker.get_by_label("Language").select_option("de")
@@ -75,8 +75,8 @@ async def test_a_voice_is_picked_by_listening(debugger: str) -> None:
         assert [who for who, _ in engine.requests] == ["ono_anna-de", "vivian-de"]
 
 
-async def test_a_failure_is_told_in_words_and_what_is_wrong_beside_its_field(debugger: str) -> None:
-    async with home(Actor(fail_at=0)) as house, visiting(debugger, house.url) as page:
+async def test_a_failure_is_told_in_words_and_what_is_wrong_beside_its_field(chromium: Browser) -> None:
+    async with home(Actor(fail_at=0)) as house, visiting(chromium, house.url) as page:
         await page.get_by_role("button", name="Speak", exact=True).click()
         await expect(page.get_by_text("The scripted fault.")).to_be_visible()
 
@@ -91,8 +91,8 @@ async def test_a_failure_is_told_in_words_and_what_is_wrong_beside_its_field(deb
         await expect(page.locator("section", has_text="Last errors")).to_contain_text("The scripted fault.")
 
 
-async def test_snippets_say_what_the_form_says(debugger: str) -> None:
-    async with home() as house, visiting(debugger, house.url) as page:
+async def test_snippets_say_what_the_form_says(chromium: Browser) -> None:
+    async with home() as house, visiting(chromium, house.url) as page:
         await page.get_by_label("Text", exact=True).fill('It\'s "done".')
         await page.get_by_label("Language", exact=True).select_option("de")
         code = page.locator("pre")
@@ -106,10 +106,10 @@ async def test_snippets_say_what_the_form_says(debugger: str) -> None:
         await expect(code).to_contain_text("from openai import OpenAI")
 
 
-async def test_the_built_in_voice_is_heard_in_the_page(debugger: str) -> None:
+async def test_the_built_in_voice_is_heard_in_the_page(chromium: Browser) -> None:
     """The real one, with nothing else installed."""
     engine = BuiltinEngine()
-    async with home(engine) as house, visiting(debugger, house.url) as page:
+    async with home(engine) as house, visiting(chromium, house.url) as page:
         await page.get_by_label("Text", exact=True).fill("Good morning.")
         await page.get_by_role("button", name="Speak", exact=True).click()
         await expect(page.get_by_role("button", name="Save as WAV")).to_be_visible(timeout=20_000)

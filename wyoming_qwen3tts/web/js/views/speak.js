@@ -104,7 +104,7 @@ function composer(changed, player) {
 /** The button, the waveform, and how long everything took. */
 function playerCard() {
   const wave = new Wave({ empty: t("speak.empty") });
-  const facts = h("div", { class: "facts", role: "status" });
+  const facts = h("div", { class: "facts" }), said = h("p", { class: "visually-hidden", role: "status" }); // said once, at the end
   const button = h("button", { type: "submit", class: "button primary large" });
   const again = iconButton("repeat", t("speak.again"), () => replay());
   const save = iconButton("download", t("speak.save"), () => saveFile(last.wav(), "speech.wav"));
@@ -116,8 +116,11 @@ function playerCard() {
     button.replaceChildren(icon(busy ? "stop" : "play"), t(busy ? (playing.state === "waiting" ? "speak.waiting" : "speak.stop") : "speak.play"));
     button.dataset.busy = Boolean(busy);
     tools.hidden = !(last?.over && last.samples);
-    if (last) facts.replaceChildren(...factsOf(last));
+    if (!last) return;
+    facts.replaceChildren(...factsOf(last));
+    if (last.over) said.textContent = facts.textContent;
   }
+  const grow = () => facts.replaceChildren(...factsOf(last));
 
   async function run() {
     clearErrors(fields, general);
@@ -128,6 +131,7 @@ function playerCard() {
     reply = playing = last = new Reply();
     wave.show(reply);
     reply.addEventListener("change", show);
+    reply.addEventListener("data", grow);
     show();
     wave.element.scrollIntoView({ block: "nearest", behavior: "smooth" });
     const request = { input: wish.text, speed: wish.speed };
@@ -160,7 +164,7 @@ function playerCard() {
     last.addEventListener("change", show);
   }
   show();
-  const element = h("section", { class: "card", "aria-label": t("speak.sound") }, wave.element, h("div", { class: "card-head" }, facts, tools));
+  const element = h("section", { class: "card", "aria-label": t("speak.sound") }, wave.element, h("div", { class: "card-head" }, facts, tools), said);
   return {
     element, button, toggle,
     connect: (theirs, place) => { fields = theirs; general = place; },
