@@ -8,14 +8,19 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 import wyoming_qwen3tts
+from tests.harness import FakeEngine
 from tests.openai_http.web import Web
 from tests.openai_http.web import web as plain_web
+from wyoming_qwen3tts import app
 from wyoming_qwen3tts.openai_http import page
+from wyoming_qwen3tts.service import SpeechService
 from wyoming_qwen3tts.settings import Settings
 from wyoming_qwen3tts.text.language import LANGUAGES
+from wyoming_qwen3tts.voices import VoiceCatalog
 
 WEB = Path(wyoming_qwen3tts.__file__).parent / "web"
 FILES = sorted(path for path in WEB.rglob("*") if path.is_file())
@@ -152,3 +157,18 @@ async def test_head_and_the_icon_that_browsers_ask_for_by_themselves() -> None:
 
         assert (head.status_code, head.content) == (200, b"")
         assert icon.headers["content-type"] == "image/svg+xml"
+
+
+async def test_the_server_has_the_page_at_its_door(tmp_path: Path) -> None:
+    """As the program puts it together."""
+    settings = Settings.model_validate({"data_dir": tmp_path, "http": {"uri": "tcp://127.0.0.1:0"}})
+    engine = FakeEngine()
+    service = SpeechService(engine, VoiceCatalog(engine.voices()), settings.limits, slots=1)
+    socket = app.web_door_socket(settings)
+    assert socket is not None
+    address = f"http://127.0.0.1:{socket.getsockname()[1]}"
+    async with app.web_door(settings, service, socket), httpx.AsyncClient(base_url=address) as client:
+        found = [(await client.get(path)).status_code for path in ("/", "/v1/lexicon/all", "/v1/about")]
+    await service.close()
+
+    assert found == [200, 200, 200]
