@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -125,3 +126,22 @@ async def test_a_body_over_the_limit_is_refused_before_it_is_read(tmp_path: Path
 
     assert status == 413
     assert refused["error"]["code"] == "too-large"
+
+
+@pytest.mark.parametrize("body", [{"text": "\ud800 = b"}, {"text": 7}, {}, {"text": "", "x": 1}, [], {"text": None}])
+async def test_what_is_no_lexicon_is_refused_in_words(tmp_path: Path, body: object) -> None:
+    async with web(here(tmp_path)) as server:
+        answer = await server.client.put(
+            "/v1/lexicon/en", content=json.dumps(body), headers={"Content-Type": "application/json"}
+        )
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"]
+
+
+async def test_lines_that_end_in_any_way_are_kept_as_lines(tmp_path: Path) -> None:
+    async with web(here(tmp_path)) as server:
+        _, written = await put(server, "ja", "a = b\r\nc = d\u2028e = f")
+
+    assert (tmp_path / "lexicon" / "ja.txt").read_bytes() == b"a = b\nc = d\ne = f\n"
+    assert written["entries"] == 3

@@ -150,6 +150,13 @@ async def test_only_the_files_of_the_page_are_served(name: str) -> None:
         assert answer.json()["error"]["code"] == "not-found"
 
 
+async def test_who_only_claims_to_come_through_home_assistant_gets_no_page() -> None:
+    async with web() as server:
+        answer = await server.client.get("/", headers={"X-Ingress-Path": "/api/hassio_ingress/x"})
+
+        assert answer.status_code == 403
+
+
 async def test_head_and_the_icon_that_browsers_ask_for_by_themselves() -> None:
     async with web() as server:
         head = await server.client.head("/")

@@ -35,8 +35,8 @@ export class Reply extends EventTarget {
     this.pieces = []; // Float32Array
     this.samples = 0;
     this.state = "waiting"; // "making", "playing" (all is made), "ended", "stopped" or "failed"
-    this.stats = { clicked: performance.now(), headers: null, first: null, heard: null, made: null, gaps: 0 };
-    this.engine = null;
+    this.stats = { clicked: performance.now(), first: null, heard: null, made: null, gaps: 0 };
+    this.voice = this.engine = ""; // who speaks, known with the first sound
     this._abort = new AbortController();
     this._sources = new Set();
     this._next = 0;
@@ -63,7 +63,8 @@ export class Reply extends EventTarget {
       const response = await call("v1/audio/speech", {
         method: "POST", json: { ...request, response_format: "pcm" }, signal: this._abort.signal,
       });
-      this.stats.headers = this._now();
+      this.voice = decodeURIComponent(response.headers.get("X-TTS-Voice") ?? "");
+      this.engine = response.headers.get("X-TTS-Engine") ?? "";
       await this._read(response.body.getReader());
       if (this.state === "waiting" || this.state === "making") this._set("playing");
       this.stats.made = this._now();

@@ -21,6 +21,8 @@ export const sample = (code) => SAMPLES[code] ?? SAMPLES.en;
 
 export const idOf = (voice) => voice.id ?? voice.name;
 export const speaks = (voice, code) => !code || voice.languages.includes(code);
+/** "clone", "design", "speaker" or "builtin". */
+export const kindOf = (voice) => (voice.engine === "builtin" ? "builtin" : voice.kind);
 export const isOwn = (voice) => voice.kind === "clone" || voice.kind === "design";
 
 /** "Ryan" for `ryan-en`, "Built-in" for `builtin-de`; a person's own voices keep the name they were given. */
@@ -42,7 +44,7 @@ export function sorted(voices, code) {
   const first = (voice) => (voice.languages[0] === (code || pageLanguage) ? 0 : 1);
   return voices
     .filter((voice) => speaks(voice, code))
-    .sort((a, b) => rank[a.kind] - rank[b.kind] || first(a) - first(b) || (a.label ?? "").localeCompare(b.label ?? ""));
+    .sort((a, b) => rank[kindOf(a)] - rank[kindOf(b)] || first(a) - first(b) || (a.label ?? "").localeCompare(b.label ?? ""));
 }
 
 /** The language to show voices of: the page's own if somebody speaks it. */
@@ -110,7 +112,7 @@ function pick(voice, chosen, language, choose) {
     voice ? avatar(id, true) : h("span", { class: "avatar small", "aria-hidden": "true" }, icon("wand")),
     h("span", { class: "grow" },
       h("span", { class: "pick-name" }, nameOf(voice)),
-      h("span", { class: "muted small" }, voice ? `${t(`kind.${voice.kind}`)} · ${languagesOf(voice)}` : t("voice.auto.hint"))),
+      h("span", { class: "muted small" }, voice ? `${t(`kind.${kindOf(voice)}`)} · ${languagesOf(voice)}` : t("voice.auto.hint"))),
     id === chosen && icon("check"),
   );
   return h("li", { class: "row tight" }, button, voice && hearButton(() => id, code, nameOf(voice)));

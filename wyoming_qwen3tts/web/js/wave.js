@@ -16,8 +16,14 @@ export class Wave {
     this._observer = new ResizeObserver(() => this.draw());
     this._observer.observe(this.element);
     this._scheme = window.matchMedia("(prefers-color-scheme: dark)");
-    this._scheme.addEventListener("change", () => this.draw());
+    this._scheme.addEventListener("change", this._recolour);
   }
+
+  /** The theme changed. A waveform whose view was left long ago lets go. */
+  _recolour = () => {
+    if (this.element.isConnected) this.draw();
+    else this._scheme.removeEventListener("change", this._recolour);
+  };
 
   show(source) {
     this.source = source;

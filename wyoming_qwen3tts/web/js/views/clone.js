@@ -72,6 +72,7 @@ export function cloneForm() {
   const about = () => {
     const cloning = store.about?.cloning;
     barrier.replaceChildren(...barriers(cloning, t("clone.off")));
+    form.hidden = barrier.hasChildNodes();
   };
   const first = () => [barrier, form];
   about();

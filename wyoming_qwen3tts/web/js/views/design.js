@@ -70,6 +70,7 @@ export function designForm() {
   const about = () => {
     const design = store.about?.design;
     barrier.replaceChildren(...barriers(design, t("design.off")));
+    form.hidden = barrier.hasChildNodes();
   };
   about();
   const stop = watch("about", about);

@@ -7,7 +7,7 @@ import { LANGUAGES, t } from "../i18n.js";
 import { refreshVoices } from "../live.js";
 import { stopAll } from "../player.js";
 import { store, watch } from "../store.js";
-import { hearButton, homeLanguage, idOf, isOwn, languagesOf, nameOf, sorted } from "../voicelist.js";
+import { hearButton, homeLanguage, idOf, isOwn, kindOf, languagesOf, nameOf, sorted } from "../voicelist.js";
 import { use } from "./speak.js";
 
 let shown = null; // the language that voices are shown of
@@ -38,7 +38,7 @@ export function voicesView() {
 
 function groups(code, general) {
   const all = sorted(store.voices, code);
-  const own = all.filter(isOwn), speakers = all.filter((voice) => voice.kind === "speaker"), builtin = all.filter((voice) => voice.kind === "builtin");
+  const own = all.filter(isOwn), speakers = all.filter((voice) => kindOf(voice) === "speaker"), builtin = all.filter((voice) => kindOf(voice) === "builtin");
   const group = (key, voices, extra) => h("section", { "aria-labelledby": `group-${key}` },
     h("h2", { id: `group-${key}`, class: "group-title" }, t(`voices.${key}`), h("span", { class: "tag" }, String(voices.length))),
     extra, voices.length > 0 && h("ul", { class: "voice-grid" }, voices.map((voice) => card(voice, code, general))));
@@ -58,7 +58,7 @@ function card(voice, code, general) {
       h("h3", { class: "clip", title: nameOf(voice) }, nameOf(voice)), h("p", { class: "muted small clip" }, languagesOf(voice))),
     hearButton(() => id, language, nameOf(voice))),
     h("div", { class: "row tight" },
-      isOwn(voice) && h("span", { class: "tag soft" }, t(`kind.${voice.kind}`)),
+      isOwn(voice) && h("span", { class: "tag soft" }, t(`kind.${kindOf(voice)}`)),
       style.instruct && h("span", { class: "tag", title: style.instruct }, style.instruct),
       style.speed && style.speed !== 1 && h("span", { class: "tag" }, `${style.speed}×`),
       h("code", { class: "muted clip id", title: id }, id),
