@@ -107,6 +107,7 @@ def wav(pcm: bytes, rate: int = FORMAT.rate) -> bytes:
 class Problem:
     code: str
     message: str
+    is_warning: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,7 @@ class Studio:
     clips: list[bytes] = field(default_factory=list)
     texts: list[str | None] = field(default_factory=list)
     variant_s: float = 0.0
+    problems: list[Problem] = field(default_factory=list)  # that every clip has
 
     def voices(self) -> tuple[Voice, ...]:
         return tuple(self.made.values())
@@ -145,7 +147,7 @@ class Studio:
     async def check(self, clip: bytes) -> ClipReport:
         with wave.open(io.BytesIO(clip)) as reader:
             seconds = reader.getnframes() / reader.getframerate()
-        return ClipReport(seconds, True, [])
+        return ClipReport(seconds, all(problem.is_warning for problem in self.problems), self.problems)
 
     async def clone(
         self, name: str, clip: bytes, *, text: str | None = None, consent: str | None = None, keep_clip: bool = False

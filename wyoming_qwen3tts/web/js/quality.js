@@ -1,7 +1,6 @@
 // Is a clip good enough to clone a voice from? A first look in the browser, before anything is uploaded.
 
-export const SHORTEST_S = 3, GOOD_S = 8;
-const LONGEST_S = 60;
+const SHORTEST_S = 1.5, GOOD_S = 3, LONGEST_S = 60; // as the server has them
 const CLIPPED = 0.985, CLIPPED_SHARE = 0.0005;
 const QUIET_DB = -38, NOISE_DB = -48, NOISE_MARGIN_DB = 18;
 

@@ -3,7 +3,7 @@
 import { ROOT, post } from "../api.js";
 import { h, icon, iconButton, note } from "../dom.js";
 import { clearErrors, field, problems, showError } from "../fields.js";
-import { language as pageLanguage, number, seconds, t } from "../i18n.js";
+import { has, language as pageLanguage, number, seconds, t } from "../i18n.js";
 import { refreshVoices } from "../live.js";
 import { Reply } from "../player.js";
 import { judge, measure } from "../quality.js";
@@ -147,7 +147,7 @@ function soundCard(ontake) {
       bar.dataset.level = peak >= 0.985 ? "loud" : level < 0.3 ? "quiet" : "good";
       bar.setAttribute("aria-valuenow", Math.round(level * 100));
       clock.textContent = seconds(now);
-      const hint = t(clipped ? "clone.too.loud" : now > 2 && level < 0.3 ? "clone.too.quiet" : now < 8 ? "clone.speak" : "clone.enough");
+      const hint = t(clipped ? "clone.too.loud" : now > 2 && level < 0.3 ? "clone.too.quiet" : now < 6 ? "clone.speak" : "clone.enough");
       if (advice.textContent !== hint) advice.textContent = hint;
     };
     try {
@@ -201,7 +201,7 @@ function soundCard(ontake) {
       const form = new FormData();
       form.append("audio_sample", clip.blob, clip.name);
       const report = await post("v1/audio/voices/check", undefined, { form });
-      const theirs = (report.problems ?? []).map((problem) => note(report.ok === false ? "bad" : "warn", "warn", problem.message ?? problem));
+      const theirs = report.problems.map((problem) => note(problem.is_warning ? "warn" : "bad", "warn", inWords(problem)));
       const notes = theirs.length ? theirs : warnings;
       verdict.replaceChildren(...facts, ...(notes.length ? notes : [note("good", "check", t("quality.good"))]));
       if (report.ok === false) ontake(null);
@@ -220,6 +220,14 @@ function soundCard(ontake) {
 
 /** Nobody reads the script faster; a shorter recording does not hold all of it. */
 const readingTime = () => [...script()].length / (["ja", "ko", "zh"].includes(pageLanguage) ? 8 : 20);
+
+/** The server explains in English, with numbers; the same in the page's language, where it has words for it. */
+function inWords({ code, message }) {
+  const own = { "too-short": "short", noise: "noisy", short: "brief" }[code] ?? code;
+  const key = `quality.${own}`;
+  const isKnown = has(key) && code !== "long"; // ours is about what is too long for any use
+  return pageLanguage !== "en" && isKnown ? t(key, { n: own === "short" ? 1.5 : 3 }) : message;
+}
 
 const script = () => t("clone.script"); // has no digits: what is said must be what is written
 
