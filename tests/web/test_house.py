@@ -119,7 +119,7 @@ async def test_a_restart_of_the_server_is_said_and_survived(chromium: Browser) -
             await expect(page.locator("#engine-chip")).to_have_attribute("data-state", "ready")
         await expect(page.get_by_text("The server does not answer.")).to_be_visible()
         await page.get_by_role("button", name="Speak", exact=True).click()
-        await expect(page.get_by_text("The server cannot be reached.")).to_be_visible()
+        await expect(page.locator(".note.bad")).to_contain_text("The server cannot be reached.")
 
         async with home(port=port):
             await expect(page.get_by_text("The server does not answer.")).to_be_hidden()
