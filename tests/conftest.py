@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,13 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 @pytest.fixture(autouse=True)
 async def nothing_unhandled_and_nothing_left() -> AsyncIterator[None]:
     """Fails a test whose leftovers would be a leak, or a traceback in the log, in a server that runs for a year."""
+    async with nothing_left():
+        yield
+
+
+@asynccontextmanager
+async def nothing_left() -> AsyncIterator[None]:
+    """Fails if there is more at its end than at its beginning, in this event loop and this process."""
     unhandled: list[Any] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: unhandled.append(context))

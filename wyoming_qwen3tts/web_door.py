@@ -53,10 +53,11 @@ def web_door(
     """The web door, to be opened. The sound of announcements that come over ``mqtt`` is fetched there."""
 
     def build() -> FastAPI:
+        from .openai_http import lexicon, page
         from .openai_http.access import OpenRouter
         from .openai_http.app import build_app
 
-        routers = [mqtt.routes(OpenRouter())] if mqtt else []
+        routers = [page.routes(), lexicon.routes(settings), *([mqtt.routes(OpenRouter())] if mqtt else [])]
         return build_app(service, settings, studio=studio, control=control, routers=routers)
 
     control = control_of(service.engine, settings.engine.model or DEFAULT_MODELS)

@@ -49,6 +49,7 @@ def routes(service: SpeechService, settings: Settings, studio: Studio | None, ga
             "cloning": {"on": clone is None, "why_not": clone},
             "design": {"on": design is None, "why_not": design},
             "needs_key": gate.needs_key,
+            "base_url": settings.http.base_url or None,
             "languages": list(LANGUAGES),
             "engine": service.engine.name,
         }

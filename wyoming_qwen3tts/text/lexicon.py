@@ -4,7 +4,10 @@
 that is all small letters is found in any case; one with a capital only as it is written ("US = U S" leaves "us" alone).
 """
 
+import errno
+import os
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from ..errors import SpeechError
 from .draft import Draft
 from .language import LANGUAGES
 
@@ -32,6 +36,12 @@ class LexiconError:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.reason}"
+
+
+class LexiconFileError(SpeechError):
+    """A file that cannot be read or written. What was there before still is."""
+
+    code, http_status = "lexicon-file", 507
 
 
 class Lexicon:
@@ -107,7 +117,7 @@ EMPTY: Final = Lexicon()
 
 
 class LexiconFolder:
-    """A folder of lexicon files, read again when one of them changes. The only reader of these files."""
+    """A folder of lexicon files, read again when one of them changes. The only reader and writer of these files."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -131,6 +141,46 @@ class LexiconFolder:
         if key not in self._using:
             self._using[key] = self._lexicon.using(more)
         return self._using[key]
+
+    def text(self, name: str) -> str:
+        """The file of ``name``, one of `FILES`, line by line as it is; nothing if it is not there. Blocks.
+
+        Raises:
+            LexiconFileError: for a file that only a part could be had of, so that nobody writes that part back.
+        """
+        path = self._folder / f"{name}.txt"
+        try:
+            with path.open("rb") as file:
+                raw = file.read(FILE_BYTES + 1)
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise LexiconFileError(f"{path} cannot be read: {error.strerror or error}.") from error
+        if len(raw) > FILE_BYTES:
+            raise LexiconFileError(f"{path} has more than {FILE_BYTES:,} bytes: make it smaller in an editor.")
+        return "".join(f"{line}\n" for line in raw.decode("utf-8-sig", errors="replace").splitlines())
+
+    def replace(self, name: str, text: str) -> None:
+        """Write the file of ``name``, one of `FILES`: all of it or nothing. Blocks.
+
+        Raises:
+            LexiconFileError: saying why.
+        """
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("wb", dir=self._folder, prefix=f".{name}-", delete=False) as file:
+                try:
+                    file.write(text.encode())
+                    file.flush()
+                    os.fsync(file.fileno())
+                    os.fchmod(file.fileno(), 0o644)
+                    Path(file.name).replace(self._folder / f"{name}.txt")
+                except BaseException:
+                    Path(file.name).unlink(missing_ok=True)
+                    raise
+        except OSError as error:
+            what = "The disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or str(error)
+            raise LexiconFileError(f"{self._folder} cannot be written: {what}. Nothing was changed.") from error
 
     def _stamps(self) -> dict[str, tuple[int, int]]:
         stamps = {}

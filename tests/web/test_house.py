@@ -1,0 +1,198 @@
+"""The page where people have it: behind Home Assistant, behind a key, on a bad network, over a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from playwright.async_api import Browser, expect
+
+from tests.harness import free_port, until
+from tests.web.browser import go, heard, some_sound, visiting
+from tests.web.home import Actor, Studio, home
+from wyoming_qwen3tts.settings import Settings
+
+
+class Control:
+    """Doors of an engine, that only note who came."""
+
+    models = ("small", "large")
+    model = None
+
+    def __init__(self) -> None:
+        self.asked: list[str | None] = []
+
+    def load(self) -> None:
+        self.asked.append("load")
+
+    def unload(self) -> None:
+        self.asked.append("unload")
+
+    def switch(self, model: str | None) -> None:
+        self.asked.append(model)
+
+    def keep(self, seconds: float | None) -> None:
+        raise NotImplementedError
+
+
+PREFIX = "/api/hassio_ingress/Zm9v-bar"
+
+
+@asynccontextmanager
+async def ingress(port: int) -> AsyncIterator[str]:
+    """What Home Assistant does in front of an add-on: takes its prefix off and says what it was."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            line, _, fields = head.partition("\r\n")
+            assert f" {PREFIX}/" in line, f"the page asked for {line!r}, which is Home Assistant's own"
+            kept = [one for one in fields.split("\r\n") if one and not one.lower().startswith("connection:")]
+            extra = [f"X-Ingress-Path: {PREFIX}", "Connection: close"]  # so that each has one request
+            inner_reader, inner = await asyncio.open_connection("127.0.0.1", port)
+            inner.write("\r\n".join([line.replace(PREFIX, "", 1), *kept, *extra, "", ""]).encode("latin-1"))
+            await asyncio.gather(_pipe(reader, inner), _pipe(inner_reader, writer))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}{PREFIX}/"
+    finally:
+        server.close()
+
+
+async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+async def test_everything_works_under_the_prefix_of_home_assistants_ingress(chromium: Browser) -> None:
+    settings = Settings.model_validate({"http": {"api_keys": "secret"}})
+    async with (
+        home(settings=settings, studio=Studio(), supervisor="127.0.0.1") as house,
+        ingress(house.door.port) as url,
+        visiting(chromium, url) as page,
+    ):
+        await page.get_by_role("button", name="Speak", exact=True).click()
+        await some_sound(page, 1)
+        await expect(page.locator("#engine-chip")).to_have_attribute("data-state", "ready")
+        await go(page, "voices")
+        await expect(page.get_by_role("heading", name="Ryan")).to_be_visible()
+        await go(page, "speak")
+        await page.get_by_role("tab", name="curl").click()
+
+        await expect(page.locator("pre")).not_to_contain_text("hassio_ingress")
+
+
+async def test_a_key_is_asked_for_kept_in_the_tab_and_never_put_in_an_address(chromium: Browser) -> None:
+    settings = Settings.model_validate({"http": {"api_keys": "kitchen:open-sesame"}})
+    async with home(settings=settings) as house, visiting(chromium, house.url) as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        lock = page.get_by_role("dialog", name="This server wants a key")
+        await lock.get_by_label("API key").fill("wrong")
+        await lock.get_by_role("button", name="Unlock").click()
+        await expect(lock.get_by_text("did not accept that key")).to_be_visible()
+        await lock.get_by_label("API key").fill("open-sesame")
+        await lock.get_by_role("button", name="Unlock").click()
+        await expect(page.locator("#engine-chip")).to_have_attribute("data-state", "ready")
+        await page.get_by_role("button", name="Speak", exact=True).click()
+        await some_sound(page, 1)
+        await page.reload()
+        await expect(page.locator("#engine-chip")).to_have_attribute("data-state", "ready")
+
+        assert not [url for url in asked if "sesame" in url]
+        assert await page.evaluate("Object.values(localStorage).join()") == ""
+
+
+async def test_a_restart_of_the_server_is_said_and_survived(chromium: Browser) -> None:
+    port = free_port()
+    async with contextlib.AsyncExitStack() as stack:
+        async with home(port=port) as house:
+            page = await stack.enter_async_context(visiting(chromium, house.url))
+            await expect(page.locator("#engine-chip")).to_have_attribute("data-state", "ready")
+        await expect(page.get_by_text("The server does not answer.")).to_be_visible()
+        await page.get_by_role("button", name="Speak", exact=True).click()
+        await expect(page.locator(".note.bad")).to_contain_text("The server cannot be reached.")
+
+        async with home(port=port):
+            await expect(page.get_by_text("The server does not answer.")).to_be_hidden()
+            await page.get_by_role("button", name="Speak", exact=True).click()
+            await some_sound(page, 1)
+            await stack.aclose()
+
+
+async def test_on_a_slow_network_the_page_comes_and_speech_has_gaps_but_loses_nothing(chromium: Browser) -> None:
+    engine = Actor()
+    async with home(engine) as house, visiting(chromium, house.url) as page:
+        network = await page.context.new_cdp_session(page)
+        slow = {"offline": False, "latency": 150, "downloadThroughput": 60_000, "uploadThroughput": 30_000}
+        await network.send("Network.enable")
+        await network.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        await network.send("Network.emulateNetworkConditions", slow)
+        began = time.monotonic()
+        await page.reload()
+        await expect(page.get_by_role("button", name="Speak", exact=True)).to_be_visible()
+        took = time.monotonic() - began
+        await network.send("Network.emulateNetworkConditions", slow | {"downloadThroughput": 20_000})
+        await page.get_by_label("Text", exact=True).fill("Slow.")
+        await page.get_by_role("button", name="Speak", exact=True).click()
+        await expect(page.get_by_role("button", name="Save as WAV")).to_be_visible()
+
+        assert took < 5, f"{took:.1f} s over 480 kbit/s"
+        assert sum(piece["samples"] for piece in await heard(page)) == engine.frames_made * 1_920
+
+
+async def test_the_first_paint_comes_within_a_second(chromium: Browser) -> None:
+    """In a fresh profile, but not in the first page of a browser that has just been started."""
+    paints = []
+    async with home() as house:
+        for _ in range(2):
+            async with visiting(chromium, house.url) as page:
+                paints += await page.evaluate(
+                    "performance.getEntriesByName('first-contentful-paint').map(e => e.startTime)"
+                )
+
+    assert len(paints) == 2
+    assert min(paints) < 1_000, paints
+
+
+async def test_the_engine_is_seen_loading_and_is_told_to_leave_and_to_come_back(chromium: Browser) -> None:
+    engine, control = Actor(), Control()
+    engine.condition = "loading 43 % (built-in voice speaks)"
+    async with home(engine, control=control) as house, visiting(chromium, house.url) as page:
+        await expect(page.locator("#engine-chip")).to_have_text("Loading 43 %")
+        await go(page, "status")
+        await expect(page.get_by_role("progressbar")).to_have_attribute("value", "0.43")
+        engine.condition = "ready"
+        await expect(page.locator("#engine-chip")).to_have_text("Ready")
+        await page.get_by_role("button", name="Free the memory").click()
+        await until(lambda: control.asked == ["unload"])
+        engine.condition = "unloaded (built-in voice speaks)"
+        await expect(page.locator("#engine-chip")).to_have_text("Asleep")
+        await page.get_by_role("button", name="Load", exact=True).click()
+        await page.get_by_label("Model").select_option("large")
+
+        await until(lambda: control.asked == ["unload", "load", "large"])
+
+
+async def test_streams_are_seen_while_they_are_spoken_and_afterwards(chromium: Browser) -> None:
+    engine = Actor()
+    engine.hold_at = 2
+    async with home(engine) as house, visiting(chromium, house.url) as page:
+        await page.get_by_role("button", name="Speak", exact=True).click()
+        await some_sound(page, 1)
+        await go(page, "status")
+        row = page.locator("tbody tr")
+        await expect(row).to_contain_text("http")
+        await expect(page.get_by_text("1 now")).to_be_visible()
+        engine.resume.set()
+
+        await expect(row).to_contain_text("done")
+        await expect(page.get_by_text("0 now")).to_be_visible()

@@ -1,0 +1,53 @@
+"""The lexicon on the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.async_api import Browser, expect
+
+from tests.web.browser import go, visiting
+from tests.web.home import home
+from wyoming_qwen3tts.settings import Settings
+
+
+async def test_a_word_is_added_corrected_and_heard_in_what_will_be_spoken(chromium: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "lexicon" / "all.txt"
+    file.parent.mkdir()
+    file.write_text("# our house\nSonos = Sohnoss  # the speakers\n", encoding="utf-8")
+    async with home(settings=Settings(data_dir=tmp_path)) as house, visiting(chromium, house.url) as page:
+        await go(page, "words")
+        await page.get_by_role("textbox", name="Sentence").fill("Sonos and Zigbee are on.")
+        await expect(page.get_by_text("Sohnoss and Zigbee are on.")).to_be_visible()
+        await page.get_by_label("Written", exact=True).fill("Zigbee")
+        await page.get_by_role("button", name="Add").click()
+        await expect(page.get_by_text("nothing to speak after '='")).to_be_visible()
+        await page.get_by_label("Said like", exact=True).fill("Sigbi")
+        await page.get_by_role("button", name="Add").click()
+        await expect(page.get_by_text("Sohnoss and Sigbi are on.")).to_be_visible()
+        said = page.get_by_label("Said like: Sonos")
+        await said.fill("So noss")
+        await said.press("Enter")
+
+        await expect(page.get_by_text("So noss and Sigbi are on.")).to_be_visible()
+        assert file.read_text(encoding="utf-8") == "# our house\nSonos = So noss  # the speakers\nZigbee = Sigbi\n"
+        await page.get_by_role("button", name="Delete Sonos").click()
+        await expect(page.get_by_text("Sonos and Sigbi are on.")).to_be_visible()
+
+
+async def test_a_file_that_changed_meanwhile_is_shown_anew_and_not_overwritten(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    async with home(settings=Settings(data_dir=tmp_path)) as house, visiting(chromium, house.url) as page:
+        await go(page, "words")
+        await expect(page.get_by_text("No words yet.")).to_be_visible()
+        file = tmp_path / "lexicon" / "all.txt"
+        file.parent.mkdir()
+        file.write_text("Hue = Hju\n", encoding="utf-8")
+        await page.get_by_label("Written", exact=True).fill("Zigbee")
+        await page.get_by_label("Said like", exact=True).fill("Sigbi")
+        await page.get_by_role("button", name="Add").click()
+
+        await expect(page.get_by_label("Said like: Hue")).to_have_value("Hju")
+        await expect(page.get_by_text("was changed meanwhile")).to_be_visible()
+        assert file.read_text(encoding="utf-8") == "Hue = Hju\n"

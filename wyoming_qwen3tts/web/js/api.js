@@ -1,0 +1,82 @@
+// The server's HTTP API. Addresses are relative to this file, so that it works under any prefix (Home Assistant's ingress).
+
+import { session, update } from "./store.js";
+import { t } from "./i18n.js";
+
+export const ROOT = new URL("../../../", import.meta.url); // .../assets/<version>/js/api.js -> ...
+export const url = (path) => new URL(path, ROOT);
+
+/** What the server refused, as it says it. `param` names the field to blame, if one is. */
+export class ApiError extends Error {
+  constructor(status, { message, code, param, retry_after_s, lines } = {}) {
+    super(message ?? t("error.unknown", { status }));
+    Object.assign(this, { status, code, param, retryAfter: retry_after_s, lines });
+  }
+}
+
+export class Unreachable extends ApiError {
+  constructor() {
+    super(0, { message: t("error.unreachable"), code: "unreachable" });
+  }
+}
+
+export const key = {
+  get: () => session.get("api-key"),
+  set: (value) => session.set("api-key", value || null),
+};
+
+/** A response whose status is fine; its body is not read yet. */
+export async function call(path, { method = "GET", json, form, signal, headers = {} } = {}) {
+  const options = { method, signal, headers: { ...headers }, cache: "no-store", redirect: "error" };
+  if (key.get()) options.headers.Authorization = `Bearer ${key.get()}`;
+  if (json !== undefined) {
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(json);
+  }
+  if (form) options.body = form;
+  let response;
+  try {
+    response = await fetch(url(path), options);
+  } catch (error) {
+    throw error.name === "AbortError" ? error : new Unreachable();
+  }
+  if (!response.ok) throw await refusal(response);
+  return response;
+}
+
+async function refusal(response) {
+  if (response.status === 401) update("connection", "locked");
+  const retry = Number(response.headers.get("Retry-After")) || undefined;
+  try {
+    const { error } = await response.json();
+    return new ApiError(response.status, { retry_after_s: retry, ...error });
+  } catch {
+    return new ApiError(response.status, { retry_after_s: retry });
+  }
+}
+
+export const get = async (path, options) => (await call(path, options)).json();
+export const post = async (path, json, options) => (await call(path, { method: "POST", json, ...options })).json();
+
+/** The events of a text/event-stream. Not EventSource, which cannot send a key. */
+export async function* events(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      text += value.replaceAll("\r", "");
+      const blocks = text.split("\n\n");
+      text = blocks.pop();
+      for (const block of blocks) {
+        const lines = block.split("\n").filter((line) => line.startsWith("data:"));
+        const data = lines.map((line) => line.slice(5).trimStart()).join("\n");
+        if (data && data !== "[DONE]") yield JSON.parse(data);
+        else if (block.startsWith(":")) yield null; // a sign of life
+      }
+    }
+  } finally {
+    reader.cancel().catch(() => {}); // the connection may be gone already
+  }
+}

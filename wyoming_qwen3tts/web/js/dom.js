@@ -1,0 +1,114 @@
+// Making elements without a framework, and without innerHTML: text is only ever text.
+
+const SVG = "http://www.w3.org/2000/svg";
+const SPRITE = new URL("../icons.svg", import.meta.url).href;
+
+/**
+ * h("button", {class: "button", onclick: stop, disabled: false}, icon("stop"), "Stop")
+ * Properties that are functions become listeners, true an empty attribute; false, null and undefined are left out.
+ */
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === false || value == null) continue;
+    if (typeof value === "function") element.addEventListener(name.replace(/^on/, ""), value);
+    else if (name === "value") element.value = value;
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== false && child != null));
+  return element;
+}
+
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `${SPRITE}#${name}`);
+  svg.append(use);
+  return svg;
+}
+
+export function iconButton(name, label, onclick, props = {}) {
+  return h("button", { type: "button", class: "icon-button", "aria-label": label, title: label, onclick, ...props }, icon(name));
+}
+
+export function setIcon(button, name, label) {
+  button.querySelector("use").setAttribute("href", `${SPRITE}#${name}`);
+  if (label) {
+    button.setAttribute("aria-label", label);
+    button.title = label;
+  }
+}
+
+export function note(kind, iconName, ...content) {
+  return h("div", { class: `note ${kind}` }, icon(iconName), h("div", { class: "grow" }, ...content));
+}
+
+/** A round picture of a voice: its initial, in a colour that is always the same for that name. */
+export function avatar(name, small = false) {
+  const letters = [...name.replace(/[^\p{L}\p{N}]+/gu, " ").trim()];
+  const element = h("span", { class: small ? "avatar small" : "avatar", "aria-hidden": "true" }, (letters[0] ?? "?").toUpperCase());
+  let hash = 7;
+  for (const letter of name.replace(/-[a-z]{2}$/, "")) hash = (hash * 31 + letter.codePointAt(0)) % 360;
+  element.style.setProperty("--hue", hash);
+  return element;
+}
+
+let ids = 0;
+export const newId = (prefix) => `${prefix}-${++ids}`;
+
+export function toast(text, iconName = "check") {
+  const element = h("div", { class: "toast" }, icon(iconName), text);
+  document.getElementById("toasts").append(element);
+  setTimeout(() => element.remove(), 4000);
+}
+
+export async function copy(text) {
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  // Plain http has no clipboard API; a selection can still be copied.
+  const area = h("textarea", { class: "visually-hidden", readonly: true, value: text });
+  (document.querySelector("dialog[open]") ?? document.body).append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  if (!done) throw new Error("copy");
+}
+
+export function saveFile(blob, name) {
+  const url = URL.createObjectURL(blob);
+  h("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+/** A modal dialog that is gone once it is closed. `build(close)` gives its body and foot. */
+export function openDialog(title, closeLabel, build, { onclose } = {}) {
+  const id = newId("dialog");
+  const dialog = h("dialog", { "aria-labelledby": id });
+  const close = () => dialog.close();
+  const { body, foot } = build(close);
+  dialog.append(
+    h("div", { class: "dialog-head" }, h("h2", { id }, title), iconButton("close", closeLabel, close)),
+    h("div", { class: "dialog-body" }, body),
+  );
+  if (foot) dialog.append(h("div", { class: "dialog-foot" }, foot));
+  dialog.addEventListener("click", (event) => event.target === dialog && close());
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    onclose?.();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}
+
+export const debounced = (wait, action) => {
+  let timer;
+  return (...args) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => action(...args), wait);
+  };
+};

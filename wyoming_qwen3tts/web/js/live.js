@@ -1,0 +1,79 @@
+// What the server does, as it happens; and whether it is there at all.
+
+import { call, events, get } from "./api.js";
+import { store, update, watch } from "./store.js";
+
+const QUIET_S = 45; // without a byte for so long, the connection is taken for dead
+const LONGEST_WAIT_S = 10;
+const KEEP = 12; // replies that ended
+
+let stop = new AbortController();
+let wake = () => {};
+
+/** Follows v1/live for ever: connects, reads, and connects again when the server was away. */
+export async function follow() {
+  document.addEventListener("visibilitychange", () => document.hidden || wake());
+  window.addEventListener("online", () => wake());
+  watch("connection", (state) => state === "unlocked" && wake());
+  for (let failures = 0; ; ) {
+    try {
+      await refresh();
+      for await (const snapshot of stream()) {
+        failures = 0;
+        if (snapshot) took(snapshot);
+      }
+      update("connection", "away"); // it ended: the server stops
+    } catch (error) {
+      if (error.status === 401) update("connection", "locked");
+      else update("connection", "away");
+    }
+    failures += 1;
+    const wait = store.connection === "locked" ? 3600 : Math.min(LONGEST_WAIT_S, 0.5 * 2 ** failures) * (0.75 + Math.random() / 2);
+    await Promise.race([new Promise((done) => setTimeout(done, wait * 1000)), new Promise((done) => { wake = done; })]);
+  }
+}
+
+export async function refresh() {
+  const [about, voices] = await Promise.all([get("v1/about"), get("v1/audio/voices")]);
+  update("about", about);
+  update("voices", voices.voices ?? voices.data ?? []);
+}
+
+export async function refreshVoices() {
+  const voices = await get("v1/audio/voices");
+  update("voices", voices.voices ?? voices.data ?? []);
+}
+
+async function* stream() {
+  stop = new AbortController();
+  let timer;
+  const alive = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => stop.abort(), QUIET_S * 1000);
+  };
+  alive();
+  try {
+    const response = await call("v1/live", { headers: { Accept: "text/event-stream" }, signal: stop.signal });
+    for await (const snapshot of events(response)) {
+      alive();
+      yield snapshot;
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function took(snapshot) {
+  remember(store.live?.streams ?? [], snapshot.streams ?? []);
+  update("live", snapshot);
+  if (store.connection !== "live") update("connection", "live");
+}
+
+/** Streams that were there and are not any more have ended: a short memory of what was slow. */
+function remember(before, now) {
+  const going = new Set(now.map(nameOf));
+  const ended = before.filter((stream) => !going.has(nameOf(stream)) && stream.ttfa_ms != null);
+  if (ended.length) update("spoken", [...ended.map((stream) => ({ ...stream, at: Date.now() })), ...store.spoken].slice(0, KEEP));
+}
+
+const nameOf = (stream) => stream.id ?? [stream.door, stream.client, stream.voice, stream.ttfa_ms].join("|");

@@ -1,0 +1,250 @@
+// A voice from a clip: record or upload it, see whether it is good enough, give it a name.
+
+import { ROOT, post } from "../api.js";
+import { h, icon, iconButton, note } from "../dom.js";
+import { clearErrors, field, problems, showError } from "../fields.js";
+import { has, language as pageLanguage, number, seconds, t } from "../i18n.js";
+import { refreshVoices } from "../live.js";
+import { Reply } from "../player.js";
+import { judge, measure } from "../quality.js";
+import { decode, kindOf, record, why } from "../recorder.js";
+import { store, watch } from "../store.js";
+import { hearButton } from "../voicelist.js";
+import { Wave, still } from "../wave.js";
+import { use } from "./speak.js";
+
+const TAKEN = ["wav", "flac"];
+const LARGEST_MB = 10;
+
+export function cloneForm() {
+  let clip = null; // {blob, name, samples, rate}
+  const element = h("div", { class: "stack" });
+  const general = problems();
+  const name = h("input", { class: "input", maxlength: 64, autocomplete: "off", placeholder: t("clone.name.example") });
+  const text = h("textarea", { class: "textarea", rows: 3, dir: "auto" });
+  const consent = h("input", { type: "checkbox", id: "consent" });
+  const sound = soundCard((taken) => {
+    clip = taken;
+    clearErrors(fields, general);
+    finish.hidden = !clip;
+    if (clip?.said && !text.value) text.value = clip.said; // may be corrected
+  });
+  const consentField = h("div", { class: "field" });
+  const consentError = h("p", { class: "error", hidden: true });
+  consentField.append(h("div", { class: "check" }, consent, h("label", { for: "consent" }, t("clone.consent"))), consentError);
+  consentField.control = consent;
+  consentField.fail = (message) => { consentError.replaceChildren(icon("warn"), message); consentError.hidden = false; };
+  consentField.clear = () => { consentError.hidden = true; };
+  consent.addEventListener("change", consentField.clear);
+  const fields = {
+    audio_sample: sound.field, clip: sound.field, name: field("name", t("clone.name"), name, { hint: t("clone.name.hint") }),
+    text: field("text", t("clone.text"), text, { hint: t("clone.text.hint") }), consent: consentField,
+  };
+  const button = h("button", { type: "submit", class: "button primary large" }, icon("check"), t("clone.make"));
+  const finish = h("section", { class: "card", hidden: true, "aria-labelledby": "clone-2" },
+    h("h2", { id: "clone-2" }, h("span", { class: "step" }, "2"), t("clone.step2")), fields.name, fields.text, consentField, general, h("div", { class: "row" }, button));
+
+  async function make(event) {
+    event.preventDefault();
+    clearErrors(fields, general);
+    if (!name.value.trim()) return showError({ param: "name", message: t("clone.name.missing") }, fields, general);
+    if (!consent.checked) return showError({ param: "consent", message: t("clone.consent.missing") }, fields, general);
+    button.disabled = true;
+    button.replaceChildren(icon("repeat"), t("clone.making"));
+    const form = new FormData();
+    form.append("name", name.value.trim());
+    form.append("consent", "true");
+    form.append("audio_sample", clip.blob, clip.name);
+    if (text.value.trim()) form.append("text", text.value.trim());
+    try {
+      const voice = await post("v1/audio/voices", undefined, { form });
+      await refreshVoices();
+      done(element, voice, () => element.replaceChildren(...first()));
+    } catch (error) {
+      showError(error, fields, general);
+    }
+    button.disabled = false;
+    button.replaceChildren(icon("check"), t("clone.make"));
+    return undefined;
+  }
+  const form = h("form", { class: "stack", novalidate: true, onsubmit: make }, sound.element, finish);
+  const barrier = h("div", {});
+  const about = () => {
+    const cloning = store.about?.cloning;
+    barrier.replaceChildren(...barriers(cloning, t("clone.off")));
+    form.hidden = barrier.hasChildNodes();
+  };
+  const first = () => [barrier, form];
+  about();
+  const stop = watch("about", about);
+  element.append(...first());
+  return {
+    element,
+    leave: () => {
+      stop();
+      sound.leave();
+    },
+  };
+}
+
+
+/** What stands in the way of making voices: the server cannot, or this visitor may not. */
+export function barriers(ability, title) {
+  const isKnown = store.about?.needs_key || ROOT.pathname !== "/"; // by a key, or through Home Assistant
+  const why = ability && (ability.on ? (isKnown ? null : t("clone.key")) : ability.why_not);
+  return why ? [note("warn", "info", h("p", {}, h("strong", {}, title)), h("p", {}, why))] : [];
+}
+
+/** A voice that was just made: hear it, use it. */
+export function done(element, voice, again) {
+  const id = voice.id ?? voice.name;
+  const title = h("h2", { tabindex: "-1" }, t("made.title", { name: voice.name ?? id }));
+  element.replaceChildren(h("section", { class: "card made" },
+    h("div", { class: "row" }, hearButton(() => id, () => pageLanguage, voice.name ?? id), h("div", { class: "grow" }, title, h("p", { class: "muted" }, t("made.text")))),
+    h("div", { class: "row" },
+      h("button", { type: "button", class: "button primary", onclick: () => { use(id); location.hash = "#/speak"; } }, icon("wave"), t("made.use")),
+      h("button", { type: "button", class: "button", onclick: again }, t("made.again")))));
+  title.focus();
+}
+
+/** Record or upload, then what it sounds like and what is wrong with it. */
+function soundCard(ontake) {
+  const errors = h("p", { class: "error", role: "alert", hidden: true });
+  const body = h("div", { class: "stack-small" });
+  const element = h("section", { class: "card", "aria-labelledby": "clone-1" },
+    h("h2", { id: "clone-1" }, h("span", { class: "step" }, "1"), t("clone.step1")), body, errors);
+  const field = element;
+  field.fail = (message) => { errors.replaceChildren(icon("warn"), h("span", {}, message)); errors.hidden = false; };
+  field.clear = () => { errors.hidden = true; };
+  let finishRecording = null;
+
+  function start() {
+    const input = h("input", { type: "file", class: "visually-hidden", accept: ".wav,.flac,audio/wav,audio/flac", id: "clip-file", onchange: () => input.files[0] && uploaded(input.files[0]) });
+    const drop = h("label", { class: "drop", for: "clip-file" }, icon("upload"), h("span", {}, h("strong", {}, t("clone.upload")), h("br", {}), h("span", { class: "muted small" }, t("clone.formats"))));
+    for (const type of ["dragenter", "dragover"]) drop.addEventListener(type, (event) => { event.preventDefault(); drop.classList.add("over"); });
+    drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+    drop.addEventListener("drop", (event) => { event.preventDefault(); drop.classList.remove("over"); if (event.dataTransfer.files[0]) uploaded(event.dataTransfer.files[0]); });
+    const cannot = why();
+    body.replaceChildren(
+      h("p", { class: "muted" }, t("clone.howto")),
+      h("blockquote", { class: "script", lang: pageLanguage }, script()),
+      h("div", { class: "ways" },
+        h("div", { class: "way" }, h("button", { type: "button", class: "button record large", disabled: Boolean(cannot), onclick: startRecording }, icon("mic"), t("clone.record")),
+          h("p", { class: "muted small" }, cannot ? t(`clone.mic.${cannot}`) : t("clone.record.hint"))),
+        h("div", { class: "way" }, input, drop)));
+  }
+
+  async function startRecording() {
+    field.clear();
+    const meter = h("span", {}), bar = h("div", { class: "meter", role: "meter", "aria-label": t("clone.level"), "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": 0 }, meter);
+    const clock = h("b", { class: "clock" }, seconds(0)), advice = h("span", { role: "status" }, t("clone.speak"));
+    let loudest = 0, clipped = false;
+    const onlevel = ({ peak, rms, seconds: now }) => {
+      loudest = Math.max(rms, loudest * 0.93);
+      clipped ||= peak >= 0.985;
+      const level = Math.max(0, Math.min(1, 1 + (20 * Math.log10(Math.max(loudest, 1e-4))) / 55));
+      meter.style.transform = `scaleX(${level})`;
+      bar.dataset.level = peak >= 0.985 ? "loud" : level < 0.3 ? "quiet" : "good";
+      bar.setAttribute("aria-valuenow", Math.round(level * 100));
+      clock.textContent = seconds(now);
+      const hint = t(clipped ? "clone.too.loud" : now > 2 && level < 0.3 ? "clone.too.quiet" : now < 6 ? "clone.speak" : "clone.enough");
+      if (advice.textContent !== hint) advice.textContent = hint;
+    };
+    try {
+      finishRecording = await record(onlevel, () => stopRecording());
+    } catch (error) {
+      field.fail(t({ NotAllowedError: "clone.mic.denied", NotFoundError: "clone.mic.none" }[error.name] ?? "clone.mic.failed"));
+      return;
+    }
+    const stop = h("button", { type: "button", class: "button record large", onclick: stopRecording }, icon("stop"), t("clone.stop"));
+    body.replaceChildren(
+      h("blockquote", { class: "script", lang: pageLanguage }, script()),
+      h("div", { class: "row" }, h("span", { class: "recording-dot", "aria-hidden": "true" }), clock, advice), bar,
+      h("div", { class: "row" }, stop));
+    stop.focus();
+  }
+
+  async function stopRecording() {
+    const finish = finishRecording;
+    finishRecording = null;
+    if (!finish) return;
+    const taken = await finish();
+    const readAll = taken.samples.length / taken.rate >= readingTime();
+    await look({ ...taken, name: "recording.wav", said: readAll ? script() : "" });
+  }
+
+  async function uploaded(file) {
+    field.clear();
+    const kind = await kindOf(file);
+    if (!TAKEN.includes(kind)) return field.fail(kind === "?" ? t("clone.format.unknown") : t("clone.format.wrong", { kind }));
+    if (file.size > LARGEST_MB * 2 ** 20) return field.fail(t("clone.too.big", { n: LARGEST_MB }));
+    const decoded = await decode(file);
+    return look({ blob: file, name: file.name, ...(decoded ?? {}) });
+  }
+
+  /** Shows the clip, what the browser thinks of it, and then what the server does. */
+  async function look(clip) {
+    const wave = new Wave({ low: true, empty: clip.samples ? "" : clip.name });
+    const verdict = h("div", { class: "stack-small", role: "status" });
+    const play = clip.samples && iconButton("play", t("clone.listen"), () => new Reply().replay([resampled(clip)]), { class: "icon-button round" });
+    body.replaceChildren(
+      h("div", { class: "row nowrap" }, play, h("div", { class: "grow" }, wave.element)), verdict,
+      h("div", { class: "row" }, h("button", { type: "button", class: "button small", onclick: () => { field.clear(); ontake(null); start(); } }, icon("repeat"), t("clone.other"))));
+    if (clip.samples) wave.show(still(clip.samples, clip.rate));
+    const found = clip.samples ? judge(measure(clip.samples, clip.rate)) : [];
+    const facts = clip.samples ? [factLine(measure(clip.samples, clip.rate))] : [];
+    const warnings = found.map(({ code, holes, stops }) => note(stops ? "bad" : "warn", "warn", t(`quality.${code}`, holes)));
+    verdict.replaceChildren(...facts, ...warnings);
+    if (found.some((problem) => problem.stops)) return ontake(null);
+    ontake(clip);
+    try {
+      const form = new FormData();
+      form.append("audio_sample", clip.blob, clip.name);
+      const report = await post("v1/audio/voices/check", undefined, { form });
+      const theirs = report.problems.map((problem) => note(problem.is_warning ? "warn" : "bad", "warn", inWords(problem)));
+      const notes = theirs.length ? theirs : warnings;
+      verdict.replaceChildren(...facts, ...(notes.length ? notes : [note("good", "check", t("quality.good"))]));
+      if (report.ok === false) ontake(null);
+    } catch (error) {
+      if (error.status >= 400 && error.status < 500) {
+        field.fail(error.message);
+        ontake(null);
+      } else verdict.append(note("warn", "warn", error.message));
+    }
+    return undefined;
+  }
+
+  start();
+  return { element, field, leave: () => { finishRecording?.(); finishRecording = null; } };
+}
+
+/** Nobody reads the script faster; a shorter recording does not hold all of it. */
+const readingTime = () => [...script()].length / (["ja", "ko", "zh"].includes(pageLanguage) ? 8 : 20);
+
+/** The server explains in English, with numbers; the same in the page's language, where it has words for it. */
+function inWords({ code, message }) {
+  const own = { "too-short": "short", noise: "noisy", short: "brief" }[code] ?? code;
+  const key = `quality.${own}`;
+  const isKnown = has(key) && code !== "long"; // ours is about what is too long for any use
+  return pageLanguage !== "en" && isKnown ? t(key, { n: own === "short" ? 1.5 : 3 }) : message;
+}
+
+const script = () => t("clone.script"); // has no digits: what is said must be what is written
+
+function factLine(m) {
+  const fact = (key, value) => h("span", {}, `${t(key)} `, h("b", {}, value));
+  return h("div", { class: "facts" }, fact("speak.length", seconds(m.seconds)), fact("quality.level", `${number(m.speechDb)} dB`),
+    fact("quality.noise", `${number(m.noiseDb)} dB`));
+}
+
+/** At the rate that the player works with; good enough to listen to. */
+function resampled({ samples, rate }) {
+  const count = Math.floor((samples.length * 24_000) / rate);
+  const out = new Float32Array(count);
+  for (let i = 0; i < count; i++) {
+    const at = (i * rate) / 24_000, left = Math.floor(at);
+    out[i] = samples[left] + (at - left) * ((samples[left + 1] ?? samples[left]) - samples[left]);
+  }
+  return out;
+}
+

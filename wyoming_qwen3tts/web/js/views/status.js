@@ -1,0 +1,156 @@
+// What the server does just now, and why something was slow or wrong.
+
+import { call, post } from "../api.js";
+import { base } from "../snippets.js";
+import { h, icon, note } from "../dom.js";
+import { field, problems, select } from "../fields.js";
+import { megabytes, milliseconds, number, seconds, t } from "../i18n.js";
+import { store, watch } from "../store.js";
+import { engineText, engineWord, stateOf } from "../engine.js";
+
+const SLOW_MS = 1000; // to the first sound: people notice
+const LEAD_SHOWN_S = 10;
+
+export function statusView() {
+  const engine = h("section", { class: "card", "aria-labelledby": "engine-title" });
+  const streams = h("section", { class: "card", "aria-labelledby": "streams-title" });
+  const errors = h("section", { class: "card", "aria-labelledby": "errors-title" });
+  const where = h("section", { class: "card", "aria-labelledby": "where-title" });
+  const failed = problems();
+  const actions = engineActions(failed);
+  const show = () => {
+    engine.replaceChildren(...engineParts(), actions.element, failed);
+    actions.show();
+    streams.replaceChildren(...streamParts());
+    errors.replaceChildren(...errorParts());
+    where.replaceChildren(...whereParts());
+  };
+  show();
+  const stop = ["live", "about", "connection", "spoken"].map((name) => watch(name, show));
+  return {
+    title: t("status.title"),
+    intro: t("status.intro"),
+    body: h("div", { class: "columns" }, h("div", { class: "stack" }, streams, errors), h("div", { class: "stack" }, engine, where)),
+    leave: () => stop.forEach((end) => end()),
+  };
+}
+
+function engineParts() {
+  const state = stateOf(), live = store.live ?? {}, memory = live.memory ?? {};
+  const progress = live.engine?.progress;
+  const meters = [["status.memory", memory.rss_mb, memory.rss_total_mb], ["status.gpu", memory.gpu_mb, memory.gpu_total_mb]]
+    .filter(([, value]) => value != null)
+    .map(([key, value, total]) => h("div", {}, h("dt", {}, t(key)), h("dd", {}, megabytes(value), total && h("span", { class: "muted" }, ` / ${megabytes(total)}`))));
+  return [
+    h("div", { class: "card-head" }, h("h2", { id: "engine-title" }, t("status.engine")),
+      h("span", { class: "chip", "data-state": state }, h("span", { class: "dot" }), h("span", {}, t(`state.${state}`)))),
+    h("p", { class: "engine-text" }, engineText()),
+    state === "loading" && progress != null && h("progress", { value: progress, max: 1, "aria-label": t("state.loading") }),
+    h("dl", { class: "numbers" }, meters,
+      h("div", {}, h("dt", {}, t("status.queue")), h("dd", {}, number(queued(live))))),
+  ].filter(Boolean);
+}
+
+const queued = (live) => (typeof live.queue === "object" ? live.queue?.waiting ?? 0 : live.queue ?? 0);
+
+/** Load, unload, and another model; made once, so that a click is not lost when the state is shown anew. */
+function engineActions(failed) {
+  const button = (path, iconName, key) => h("button", { type: "button", class: "button small", onclick: async (event) => {
+    const pressed = event.currentTarget;
+    pressed.disabled = true;
+    failed.clear();
+    try {
+      await post(`v1/engine/${path}`, {});
+    } catch (error) {
+      failed.fail(error);
+    }
+    pressed.disabled = false;
+  } }, icon(iconName), t(key));
+  const load = button("load", "power", "status.load"), unload = button("unload", "power", "status.unload");
+  const models = select([], "");
+  models.addEventListener("change", async () => {
+    failed.clear();
+    try {
+      await call("v1/engine/model", { method: "PUT", json: { model: models.value || null } });
+    } catch (error) {
+      failed.fail(error);
+    }
+  });
+  const choice = field("model", t("status.model"), models);
+  const element = h("div", { class: "stack-small" }, choice, h("div", { class: "row" }, load, unload));
+  return {
+    element,
+    show() {
+      const engine = store.live?.engine ?? {};
+      element.hidden = !engine.can_unload || store.connection !== "live";
+      load.hidden = !["unloaded", "failed", "degraded"].includes(engineWord());
+      unload.hidden = engineWord() !== "ready";
+      const known = engine.models ?? [];
+      choice.hidden = known.length < 2;
+      if (models.options.length !== known.length + 1 && document.activeElement !== models) {
+        models.replaceChildren(...[["", t("status.model.all")], ...known.map((name) => [name, name])].map(([value, label]) => h("option", { value }, label)));
+        models.value = engine.model ?? "";
+      }
+    },
+  };
+}
+
+function streamParts() {
+  const now = store.live?.streams ?? [];
+  const head = [t("status.door"), t("speak.voice"), t("status.first"), t("status.lead"), t("status.since")];
+  const cells = (stream, over) => [
+    h("td", {}, h("span", {}, stream.door), stream.client && h("span", { class: "muted small block clip" }, stream.client)),
+    h("td", {}, h("span", { class: "clip" }, stream.voice || "–"), stream.engine && h("span", { class: "muted small block" }, stream.engine)),
+    h("td", {}, stream.ttfa_ms == null ? h("span", { class: "muted" }, "…") : h("span", { class: stream.ttfa_ms > SLOW_MS ? "slow" : "" }, milliseconds(stream.ttfa_ms))),
+    h("td", {}, over ? h("span", { class: "muted" }, t("status.over")) : lead(stream)),
+    h("td", {}, stream.seconds ? seconds(stream.seconds) : "–"),
+  ];
+  const rows = [...now.map((stream) => h("tr", {}, cells(stream, false))), ...store.spoken.map((stream) => h("tr", { class: "over" }, cells(stream, true)))];
+  return [
+    h("div", { class: "card-head" }, h("h2", { id: "streams-title" }, t("status.streams")), h("span", { class: "tag soft" }, t("status.now", { n: number(now.length) }))),
+    rows.length
+      ? h("div", { class: "table-wrap", tabindex: "0", role: "region", "aria-labelledby": "streams-title" }, h("table", {},
+        h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, rows)))
+      : h("div", { class: "empty-state" }, icon("wave"), h("p", {}, t("status.quiet"))),
+    h("p", { class: "muted small" }, t("status.explain")),
+  ];
+}
+
+/** How far sound is ahead of the listener: near nothing means it may break off. */
+function lead(stream) {
+  if (stream.ttfa_ms == null) return h("span", { class: "muted" }, t("state.waiting"));
+  const bar = h("span", { class: "lead" }, h("span", {}));
+  bar.firstChild.style.transform = `scaleX(${Math.max(0, Math.min(1, stream.lead_s / LEAD_SHOWN_S))})`;
+  if (stream.lead_s < 0.2) bar.dataset.low = "";
+  return h("span", { class: "row tight nowrap" }, bar, h("span", { class: stream.lead_s < 0.2 ? "slow" : "" }, seconds(Math.max(0, stream.lead_s ?? 0))));
+}
+
+function errorParts() {
+  const errors = (store.live?.errors ?? []).slice(0, 8); // the newest first
+  return [
+    h("h2", { id: "errors-title" }, t("status.errors")),
+    errors.length
+      ? h("ul", { class: "stack-small" }, errors.map((error) => h("li", {}, note("bad", "warn",
+        h("p", {}, h("strong", {}, error.message)), error.fix && h("p", {}, error.fix),
+        h("p", { class: "small" }, `${when(error.at)} · ${error.code}`)))))
+      : note("good", "check", t("status.fine")),
+  ];
+}
+
+function when(at) {
+  const date = typeof at === "number" ? new Date(at < 1e12 ? at * 1000 : at) : new Date(at);
+  return Number.isNaN(date.valueOf()) ? "" : date.toLocaleTimeString(document.documentElement.lang);
+}
+
+function whereParts() {
+  const about = store.about ?? {};
+  const [, named, port] = /^tcp:\/\/(.*):(\d+)$/.exec(about.wyoming ?? "") ?? [];
+  const host = /^(0\.0\.0\.0|\[::\])$/.test(named ?? "") ? new URL(base()).hostname : named;
+  const fact = (key, value) => value && h("div", {}, h("dt", {}, t(key)), h("dd", {}, h("code", {}, value)));
+  return [
+    h("h2", { id: "where-title" }, t("status.where")),
+    h("dl", { class: "facts-list pair" }, fact("status.host", host), fact("status.port", port)),
+    h("dl", { class: "facts-list" }, fact("status.http", base()), fact("status.version", about.version)),
+    h("p", { class: "muted small" }, t("status.ha")),
+  ];
+}

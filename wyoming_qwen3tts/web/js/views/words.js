@@ -1,0 +1,198 @@
+// How words are said here: the lexicon, one file a language, edited line by line so that comments stay.
+
+import { call, get } from "../api.js";
+import { debounced, h, icon, iconButton, note, toast } from "../dom.js";
+import { problems } from "../fields.js";
+import { LANGUAGES, language as pageLanguage, t } from "../i18n.js";
+import { stopAll } from "../player.js";
+import { hearButton, sample } from "../voicelist.js";
+import { spokenParts } from "./speak.js";
+
+let file = "all";
+let trial = "";
+
+export function wordsView() {
+  const panel = h("div", { class: "stack-small" });
+  const general = problems();
+  const trying = tryCard();
+  let editor = null;
+  const open = async (name) => {
+    file = name;
+    editor = new Editor(name, panel, general, trying.ask);
+    await editor.load();
+  };
+  const scopes = [["all", t("words.all")], ...Object.entries(LANGUAGES)];
+  const chips = h("div", { class: "chips", role: "group", "aria-label": t("words.scope") }, scopes.map(([name, label]) =>
+    h("button", { type: "button", "aria-pressed": String(name === file), onclick: (event) => {
+      for (const chip of chips.children) chip.setAttribute("aria-pressed", String(chip === event.currentTarget));
+      open(name);
+    } }, label)));
+  open(file);
+  return {
+    title: t("words.title"),
+    intro: t("words.intro"),
+    body: h("div", { class: "columns" },
+      h("section", { class: "card", "aria-label": t("words.title") }, chips, general, panel),
+      trying.element),
+    leave: stopAll,
+  };
+}
+
+/** One lexicon file. Its text is kept as lines; what is no entry (comments, blank lines) is left as it is. */
+class Editor {
+  constructor(name, panel, general, onsave) {
+    Object.assign(this, { name, panel, general, onsave, lines: [], errors: new Map(), version: null });
+  }
+
+  async load() {
+    this.general.clear();
+    this.panel.replaceChildren(h("div", { class: "skeleton", "aria-hidden": "true" }, h("span")));
+    try {
+      this.took(await get(`v1/lexicon/${this.name}`));
+      this.show();
+    } catch (error) {
+      this.panel.replaceChildren();
+      this.general.fail(error);
+    }
+  }
+
+  took(answer) {
+    this.version = answer.version;
+    this.lines = answer.text.split("\n").slice(0, -1);
+    this.errors = new Map((answer.errors ?? []).map((error) => [error.line - 1, error.message]));
+  }
+
+  /** Saves with `change` made to the lines. Returns whether the server took it; otherwise `fail` is told why. */
+  async save(change, fail) {
+    const lines = [...this.lines];
+    change(lines);
+    this.general.clear();
+    try {
+      const response = await call(`v1/lexicon/${this.name}`, { method: "PUT", json: { text: lines.map((line) => `${line}\n`).join(""), version: this.version } });
+      this.took(await response.json());
+      this.onsave();
+      return true;
+    } catch (error) {
+      if (error.code === "lexicon-changed") {
+        await this.load();
+        this.general.fail(error);
+      } else fail(error);
+      return false;
+    }
+  }
+
+  show(focus) {
+    const rows = this.lines.map((line, at) => [at, split(line)]).filter(([, entry]) => entry);
+    const list = h("ul", { class: "words" }, rows.map(([at, entry]) => this.row(at, entry)));
+    const empty = h("div", { class: "empty-state" }, icon("book"), h("p", {}, t("words.empty")));
+    this.panel.replaceChildren(this.adder(), rows.length ? list : empty, this.asText());
+    if (focus) this.panel.querySelector(focus)?.focus();
+  }
+
+  row(at, entry) {
+    const failed = h("p", { class: "error", role: "alert", hidden: true });
+    const fail = (message) => { failed.replaceChildren(icon("warn"), message); failed.hidden = false; };
+    const input = (value, label) => h("input", { class: "input", value, dir: "auto", "aria-label": `${label}: ${entry.word}`, maxlength: 200, autocapitalize: "off", spellcheck: "false" });
+    const word = input(entry.word, t("words.word")), said = input(entry.said, t("words.said"));
+    const commit = async () => {
+      if (word.value === entry.word && said.value === entry.said) return;
+      failed.hidden = true;
+      const ok = await this.save((lines) => { lines[at] = line(word.value, said.value, entry.comment); }, (error) => fail(reason(error, at)));
+      if (!ok) return;
+      Object.assign(entry, { word: word.value, said: said.value });
+      toast(t("words.saved"));
+    };
+    for (const control of [word, said]) {
+      control.addEventListener("change", commit);
+      control.addEventListener("keydown", (event) => event.key === "Enter" && control.blur());
+    }
+    if (this.errors.has(at)) fail(this.errors.get(at));
+    const remove = iconButton("trash", t("words.remove", { word: entry.word }), async () => {
+      if (await this.save((lines) => lines.splice(at, 1), (error) => fail(reason(error, at)))) this.show(".adder input");
+    });
+    return h("li", {}, h("div", { class: "word" }, word, icon("arrow"), said, remove), failed);
+  }
+
+  adder() {
+    const failed = h("p", { class: "error", role: "alert", hidden: true });
+    const word = h("input", { class: "input", dir: "auto", id: "new-word", maxlength: 200, placeholder: "Sonos", autocapitalize: "off", spellcheck: "false" });
+    const said = h("input", { class: "input", dir: "auto", id: "new-said", maxlength: 200, placeholder: "Sohnoss", autocapitalize: "off", spellcheck: "false" });
+    const submit = async (event) => {
+      event.preventDefault();
+      failed.hidden = true;
+      const at = this.lines.length;
+      const ok = await this.save((lines) => lines.push(line(word.value, said.value)), (error) => {
+        failed.replaceChildren(icon("warn"), reason(error, at));
+        failed.hidden = false;
+        (word.value.trim() ? said : word).focus();
+      });
+      if (!ok) return;
+      toast(t("words.saved"));
+      this.show(".adder input");
+    };
+    return h("form", { class: "adder", onsubmit: submit, novalidate: true },
+      h("div", { class: "field" }, h("label", { for: "new-word" }, t("words.word")), word),
+      h("div", { class: "field" }, h("label", { for: "new-said" }, t("words.said")), said),
+      h("button", { type: "submit", class: "button primary" }, icon("plus"), t("words.add")), failed);
+  }
+
+  asText() {
+    const area = h("textarea", { class: "textarea code-text", id: "lexicon-text", dir: "auto", rows: 8, spellcheck: "false", autocapitalize: "off", value: this.lines.map((one) => `${one}\n`).join("") });
+    const failed = h("div", { role: "alert" });
+    const save = async () => {
+      failed.replaceChildren();
+      const ok = await this.save((lines) => lines.splice(0, lines.length, ...area.value.replace(/\n$/, "").split("\n")), (error) =>
+        failed.replaceChildren(note("bad", "warn", ...(error.lines ?? [{ message: error.message }]).slice(0, 8).map((one) =>
+          h("p", {}, one.line ? `${t("words.line", { n: one.line })}: ${one.message}` : one.message)))));
+      if (!ok) return;
+      toast(t("words.saved"));
+      this.show(".words-text summary");
+    };
+    return h("details", { class: "more words-text" }, h("summary", {}, t("words.text")),
+      h("div", { class: "stack-small" },
+        h("label", { class: "muted small", for: "lexicon-text" }, t("words.text.hint")), area, failed,
+        h("div", { class: "row" }, h("button", { type: "button", class: "button", onclick: save }, icon("check"), t("words.save")))));
+  }
+}
+
+/** A line as its entry, or null for what is none. */
+function split(text) {
+  const [head, ...comment] = text.split("#");
+  if (!head.trim()) return null;
+  const [word, ...said] = head.split("=");
+  return { word: word.trim(), said: said.join("=").trim(), comment: comment.length ? `#${comment.join("#")}` : "" };
+}
+
+const line = (word, said, comment = "") => `${word.trim()} = ${said.trim()}${comment ? `  ${comment}` : ""}`;
+
+/** What the server says of line `at`, else the whole. */
+const reason = (error, at) => error.lines?.find((one) => one.line === at + 1)?.message ?? error.message;
+
+/** Try the lexicon on a sentence: what will be spoken, and how it sounds. */
+function tryCard() {
+  const area = h("textarea", { class: "textarea", rows: 3, dir: "auto", id: "trial", value: trial || sample(pageLanguage) });
+  const language = () => (file === "all" ? "" : file);
+  const body = h("div", { class: "stack-small", "aria-live": "polite" });
+  let asked = 0;
+  const ask = debounced(200, async () => {
+    trial = area.value;
+    const mine = ++asked;
+    if (!area.value.trim()) return body.replaceChildren();
+    try {
+      const answer = await get(`v1/audio/spoken?${new URLSearchParams({ text: area.value.slice(0, 1500), ...(language() && { language: language() }) })}`);
+      if (mine === asked) body.replaceChildren(...spokenParts(answer));
+    } catch (error) {
+      if (mine === asked) body.replaceChildren(h("p", { class: "muted" }, error.message));
+    }
+    return undefined;
+  });
+  area.addEventListener("input", ask);
+  ask();
+  const hear = hearButton(() => "", () => language() || undefined, t("words.trial"), () => area.value);
+  return {
+    ask,
+    element: h("section", { class: "card", "aria-labelledby": "try-title" },
+      h("div", { class: "card-head" }, h("h2", { id: "try-title" }, t("words.try")), hear),
+      h("div", { class: "field" }, h("label", { for: "trial" }, t("words.trial")), area), body),
+  };
+}

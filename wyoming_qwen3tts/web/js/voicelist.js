@@ -1,0 +1,119 @@
+// What the page knows about voices: names fit for people, order, and hearing one.
+
+import { avatar, h, icon, iconButton, openDialog, setIcon, toast } from "./dom.js";
+import { LANGUAGES, language as pageLanguage, languageName, t } from "./i18n.js";
+import { Reply } from "./player.js";
+import { store } from "./store.js";
+
+const SAMPLES = {
+  de: "Guten Morgen! Draußen sind es 21,5 Grad, und die Waschmaschine ist fertig.",
+  en: "Good morning! It is 21.5 degrees outside, and the washing machine is done.",
+  es: "¡Buenos días! Fuera hay 21,5 grados y la lavadora ha terminado.",
+  fr: "Bonjour ! Il fait 21,5 degrés dehors et la machine à laver a terminé.",
+  it: "Buongiorno! Fuori ci sono 21,5 gradi e la lavatrice ha finito.",
+  ja: "おはようございます。外の気温は21.5度、洗濯が終わりました。",
+  ko: "좋은 아침이에요. 바깥 기온은 21.5도이고, 빨래가 끝났어요.",
+  pt: "Bom dia! Lá fora estão 21,5 graus e a máquina de lavar terminou.",
+  ru: "Доброе утро! На улице 21,5 градуса, стиральная машина закончила работу.",
+  zh: "早上好！外面21.5度，洗衣机已经洗好了。",
+};
+export const sample = (code) => SAMPLES[code] ?? SAMPLES.en;
+
+export const idOf = (voice) => voice.id ?? voice.name;
+export const speaks = (voice, code) => !code || voice.languages.includes(code);
+/** "clone", "design", "speaker" or "builtin". */
+export const kindOf = (voice) => (voice.engine === "builtin" ? "builtin" : voice.kind);
+export const isOwn = (voice) => voice.kind === "clone" || voice.kind === "design";
+
+/** "Ryan" for `ryan-en`, "Built-in" for `builtin-de`; a person's own voices keep the name they were given. */
+export function nameOf(voice) {
+  if (!voice) return t("voice.auto");
+  if (isOwn(voice)) return voice.name ?? voice.id;
+  const stem = idOf(voice).replace(/-[a-z]{2}$/, "");
+  if (stem === "builtin") return t("voice.builtin");
+  return stem.split(/[_\s]+/).map((word) => word[0].toUpperCase() + word.slice(1)).join(" ");
+}
+
+export function languagesOf(voice) {
+  return voice.languages.length > 3 ? t("voice.languages", { n: voice.languages.length }) : voice.languages.map(languageName).join(", ");
+}
+
+/** Own voices first, then speakers as the server sorts them (natives first), the built-in voice last. */
+export function sorted(voices, code) {
+  const rank = { clone: 0, design: 0, speaker: 1, builtin: 2 };
+  const first = (voice) => (voice.languages[0] === (code || pageLanguage) ? 0 : 1);
+  return voices
+    .filter((voice) => speaks(voice, code))
+    .sort((a, b) => rank[kindOf(a)] - rank[kindOf(b)] || first(a) - first(b) || (a.label ?? "").localeCompare(b.label ?? ""));
+}
+
+/** The language to show voices of: the page's own if somebody speaks it. */
+export const homeLanguage = () => (store.voices.some((voice) => speaks(voice, pageLanguage)) ? pageLanguage : "en");
+
+let heard = null; // the button whose voice is being heard
+
+/** A round button that speaks `text`, by default a sentence in `code()`, as `voice()`; pressed again it stops. */
+export function hearButton(voice, code, label, text = () => sample(code())) {
+  const button = iconButton("play", t("hear.play", { name: label }), async () => {
+    if (heard?.button === button) {
+      heard.reply.stop();
+      return;
+    }
+    const reply = new Reply();
+    heard?.reply.stop();
+    heard = { button, reply };
+    setIcon(button, "stop", t("hear.stop", { name: label }));
+    button.setAttribute("aria-pressed", "true");
+    const language = code();
+    const who = voice();
+    await reply.speak({ input: text(), ...(who && { voice: who }), ...(language && { language }) });
+    if (heard?.reply === reply) heard = null;
+    setIcon(button, "play", t("hear.play", { name: label }));
+    button.removeAttribute("aria-pressed");
+    if (reply.error) toast(reply.error.message, "warn");
+  });
+  button.classList.add("round");
+  return button;
+}
+
+/** A dialog to choose a voice by listening. `onchoose` gets its id, or "" for the voice that suits the text. */
+export function pickVoice(chosen, code, onchoose) {
+  openDialog(t("pick.title"), t("close"), (close) => {
+    const search = h("input", { class: "input", type: "search", placeholder: t("pick.search"), "aria-label": t("pick.search") });
+    const language = h("select", { class: "select", "aria-label": t("speak.language") },
+      h("option", { value: "" }, t("pick.all")),
+      Object.entries(LANGUAGES).map(([key, name]) => h("option", { value: key }, name)));
+    language.value = code || homeLanguage();
+    const list = h("ul", { class: "picks" });
+    const choose = (id) => {
+      onchoose(id, language.value);
+      close();
+    };
+    const fill = () => {
+      const wanted = search.value.trim().toLowerCase();
+      const found = sorted(store.voices, language.value).filter((voice) => `${idOf(voice)} ${nameOf(voice)}`.toLowerCase().includes(wanted));
+      list.replaceChildren(
+        ...(wanted ? [] : [pick(null, chosen, language, choose)]),
+        ...found.map((voice) => pick(voice, chosen, language, choose)),
+        ...(found.length ? [] : [h("li", { class: "muted" }, t("pick.none"))]),
+      );
+    };
+    search.addEventListener("input", fill);
+    language.addEventListener("change", fill);
+    fill();
+    return { body: [h("div", { class: "row pick-filter" }, search, language), list] };
+  }, { onclose: () => heard?.reply.stop() });
+}
+
+function pick(voice, chosen, language, choose) {
+  const id = voice ? idOf(voice) : "";
+  const code = () => language.value || voice.languages[0];
+  const button = h("button", { type: "button", class: "pick", "aria-pressed": String(id === chosen), onclick: () => choose(id) },
+    voice ? avatar(id, true) : h("span", { class: "avatar small", "aria-hidden": "true" }, icon("wand")),
+    h("span", { class: "grow" },
+      h("span", { class: "pick-name" }, nameOf(voice)),
+      h("span", { class: "muted small" }, voice ? `${t(`kind.${kindOf(voice)}`)} · ${languagesOf(voice)}` : t("voice.auto.hint"))),
+    id === chosen && icon("check"),
+  );
+  return h("li", { class: "row tight" }, button, voice && hearButton(() => id, code, nameOf(voice)));
+}

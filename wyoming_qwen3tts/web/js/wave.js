@@ -1,0 +1,90 @@
+// A waveform that grows while sound is made, and shows how far it was heard.
+
+import { h } from "./dom.js";
+import { seconds, t } from "./i18n.js";
+
+const BAR = 3, GAP = 2; // CSS pixels
+
+export class Wave {
+  /** `source` has pieces (Float32Array), samples, seconds and position. */
+  constructor({ empty = "", low = false } = {}) {
+    this.canvas = h("canvas", { "aria-hidden": "true" });
+    this.label = h("div", { class: "empty" }, empty);
+    this.element = h("div", { class: low ? "wave low" : "wave", role: "img", "aria-label": empty || t("wave.none") }, this.canvas, this.label);
+    this._peaks = [];
+    this._read = 0;
+    this._observer = new ResizeObserver(() => this.draw());
+    this._observer.observe(this.element);
+    this._scheme = window.matchMedia("(prefers-color-scheme: dark)");
+    this._scheme.addEventListener("change", this._recolour);
+  }
+
+  /** The theme changed. A waveform whose view was left long ago lets go. */
+  _recolour = () => {
+    if (this.element.isConnected) this.draw();
+    else this._scheme.removeEventListener("change", this._recolour);
+  };
+
+  show(source) {
+    this.source = source;
+    this._peaks = [];
+    this._read = 0;
+    this._go();
+  }
+
+  _go() {
+    cancelAnimationFrame(this._frame);
+    this.draw();
+    if (this.element.isConnected && this.source && !this.source.over) this._frame = requestAnimationFrame(() => this._go());
+    else if (this.source) this.element.setAttribute("aria-label", t("wave.label", { s: seconds(this.source.seconds) }));
+  }
+
+  /** One peak per 20 ms of what is new. */
+  _measure() {
+    for (; this._read < this.source.pieces.length; this._read++) {
+      const piece = this.source.pieces[this._read];
+      const step = Math.max(1, Math.round((this.source.rate ?? 24_000) / 50));
+      for (let at = 0; at < piece.length; at += step) {
+        let peak = 0;
+        for (let i = at; i < Math.min(piece.length, at + step); i++) peak = Math.max(peak, Math.abs(piece[i]));
+        this._peaks.push(peak);
+      }
+    }
+  }
+
+  draw() {
+    const { clientWidth: width, clientHeight: height } = this.element;
+    if (!width || !this.source) return;
+    this._measure();
+    this.label.hidden = this.source.samples > 0;
+    const scale = window.devicePixelRatio || 1;
+    if (this.canvas.width !== Math.round(width * scale)) {
+      this.canvas.width = Math.round(width * scale);
+      this.canvas.height = Math.round(height * scale);
+    }
+    const pen = this.canvas.getContext("2d");
+    const style = getComputedStyle(this.element);
+    pen.setTransform(scale, 0, 0, scale, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    const bars = Math.floor((width - 16) / (BAR + GAP));
+    const shown = Math.max(this._peaks.length, this.source.over ? 1 : 150); // three seconds at least while it grows
+    const played = this.source.seconds ? (this.source.position / this.source.seconds) * this._peaks.length : 0;
+    const tops = [style.getPropertyValue("--accent"), style.getPropertyValue("--wave")];
+    for (let bar = 0; bar < bars; bar++) {
+      const from = Math.floor((bar * shown) / bars), to = Math.max(from + 1, Math.floor(((bar + 1) * shown) / bars));
+      if (from >= this._peaks.length) break;
+      let peak = 0;
+      for (let i = from; i < Math.min(to, this._peaks.length); i++) peak = Math.max(peak, this._peaks[i]);
+      const tall = Math.max(3, Math.sqrt(peak) * (height - 16));
+      pen.fillStyle = tops[from < played ? 0 : 1];
+      pen.beginPath();
+      pen.roundRect(8 + bar * (BAR + GAP), (height - tall) / 2, BAR, tall, BAR / 2);
+      pen.fill();
+    }
+  }
+}
+
+/** Samples that are all there, in the shape that `Wave` shows. */
+export const still = (samples, rate) => ({
+  pieces: [samples], samples: samples.length, rate, seconds: samples.length / rate, position: 0, over: true,
+});

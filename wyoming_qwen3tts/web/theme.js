@@ -1,0 +1,8 @@
+// Runs before the first paint, so that a chosen theme does not flash. A classic script on purpose: modules are deferred.
+"use strict";
+(() => {
+  try {
+    const theme = localStorage.getItem("theme");
+    if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+  } catch { /* storage is blocked: the system's theme it is */ }
+})();
