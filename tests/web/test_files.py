@@ -15,7 +15,8 @@ import wyoming_qwen3tts
 from tests.harness import FakeEngine
 from tests.openai_http.web import Web
 from tests.openai_http.web import web as plain_web
-from wyoming_qwen3tts import app
+from wyoming_qwen3tts import web_door
+from wyoming_qwen3tts.assembly import build_studio
 from wyoming_qwen3tts.openai_http import page
 from wyoming_qwen3tts.service import SpeechService
 from wyoming_qwen3tts.settings import Settings
@@ -171,11 +172,13 @@ async def test_the_server_has_the_page_at_its_door(tmp_path: Path) -> None:
     settings = Settings.model_validate({"data_dir": tmp_path, "http": {"uri": "tcp://127.0.0.1:0"}})
     engine = FakeEngine()
     service = SpeechService(engine, VoiceCatalog(engine.voices()), settings.limits, slots=1)
-    socket = app.web_door_socket(settings)
+    studio = build_studio(settings, engine, service.catalog)
+    socket = web_door.web_door_socket(settings)
     assert socket is not None
     address = f"http://127.0.0.1:{socket.getsockname()[1]}"
-    async with app.web_door(settings, service, socket), httpx.AsyncClient(base_url=address) as client:
+    async with web_door.web_door(settings, service, socket, studio), httpx.AsyncClient(base_url=address) as client:
         found = [(await client.get(path)).status_code for path in ("/", "/v1/lexicon/all", "/v1/about")]
     await service.close()
+    studio.close()
 
     assert found == [200, 200, 200]
