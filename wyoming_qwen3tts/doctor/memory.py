@@ -9,6 +9,7 @@ from .checks import Check, Place, fine, wrong
 
 BUILTIN_MB = 350  # of the server with the built-in voice and 16 listeners (tests/faults)
 _TORCH_MB = 600  # torch itself with its CUDA libraries' host side
+_TEXT_TABLE_MB = 600  # the model's table of words, which stays here; in bfloat16
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -23,13 +24,14 @@ def check(place: Place) -> list[Check]:
 
 
 def needed(place: Place) -> int:
-    """MiB of main memory. A model on a card only passes through it, file by file."""
+    """MiB of main memory. Of a model on a card only its text table stays in it."""
     if not place.wants_model:
         return BUILTIN_MB
     if place.plan.device != "cpu":
-        return BUILTIN_MB + _TORCH_MB
+        return BUILTIN_MB + _TORCH_MB + _TEXT_TABLE_MB
     wanted = need(place.plan.model, dtype=place.plan.dtype, slots=place.settings.engine.slots, positions=1_024)
-    return BUILTIN_MB + _TORCH_MB + (wanted.weights_mb + wanted.slots_mb if wanted else 0)
+    table_mb = _TEXT_TABLE_MB * (2 if place.plan.dtype == "float32" else 1)
+    return BUILTIN_MB + _TORCH_MB + table_mb + (wanted.weights_mb + wanted.slots_mb if wanted else 0)
 
 
 def available_mb(meminfo: Path = _MEMINFO, cgroup: Path = _CGROUP) -> int:
