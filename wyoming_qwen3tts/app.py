@@ -89,6 +89,8 @@ def build_qwen3(settings: Settings) -> Qwen3Engine:
         ),
         LocalOptions(
             slots=wanted.slots,
+            quantize=wanted.quantize,
+            cache_dir=settings.data_dir / "cache",
             queue=settings.limits.queue,
             feed=FeedRules(wanted.feed, settings.voices.sentence_pause_s),
             cache_dir=settings.data_dir / "cache" / "voices",

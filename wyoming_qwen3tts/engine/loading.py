@@ -13,8 +13,9 @@ from ..model.codec import CodecDecoder
 from ..model.codec_weights import open_decoder
 from ..model.files import ModelFileError
 from ..model.prompt import Voice as PromptVoice
-from ..model.weights import WEIGHTS, Checkpoint, load_checkpoint
+from ..model.weights import WEIGHTS, Checkpoint
 from ..speech import Voice, VoiceName
+from .precision import Precision, load_language_model, torch_dtype
 from .priming import Nowhere
 from .runner import Runner
 from .scheduler import Reply, Utterance
@@ -31,7 +32,7 @@ class Models(NamedTuple):
     codecs: tuple[CodecDecoder, ...]
 
 
-def load_models(folders: Sequence[Path], device: str, dtype: str, progress: Progress) -> Models:
+def load_models(folders: Sequence[Path], device: str, precision: Precision, progress: Progress) -> Models:
     """Read every checkpoint and its codec. The codec is float32: in bfloat16 some cards decode to NaN (vllm-omni#1663).
 
     Raises:
@@ -47,27 +48,11 @@ def load_models(folders: Sequence[Path], device: str, dtype: str, progress: Prog
             if path.parent.name == CODEC:
                 codecs.append(open_decoder(path.parent, checkpoints[-1].config.codec, device=device))
             else:
-                checkpoints.append(
-                    load_checkpoint(
-                        folder, device=device, dtype=torch_dtype(dtype, device), text_table_on_device=device != "cpu"
-                    )
-                )
+                checkpoints.append(load_language_model(folder, device, precision))
     except ModelFileError as error:
         raise EngineError(str(error)) from error
     progress(1.0)
     return Models(tuple(checkpoints), tuple(codecs))
-
-
-def torch_dtype(name: str, device: str) -> torch.dtype:
-    """The language model's type; ``auto`` is bfloat16 where the hardware multiplies it."""
-    if name == "auto":
-        has_bfloat16 = torch.cuda.is_bf16_supported() if device.startswith("cuda") else _cpu_has_bfloat16()
-        return torch.bfloat16 if has_bfloat16 else torch.float32
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
-
-
-def _cpu_has_bfloat16() -> bool:
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def build_runners(models: Models, *, slots: int, positions: int) -> list[Runner]:
@@ -116,3 +101,6 @@ Resolve = Callable[[Voice], PromptVoice]
 def speaker_voice(voice: Voice) -> PromptVoice:
     """The default look-up: voices of the checkpoint by name."""
     return PromptVoice(speaker=voice.speaker)
+
+
+__all__ = ["Models", "Precision", "Resolve", "build_runners", "load_models", "speaker_voice", "torch_dtype", "warm_up"]

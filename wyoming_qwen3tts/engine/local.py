@@ -36,6 +36,8 @@ class LocalOptions:
 
     device: str = "cpu"
     dtype: str = "auto"  # float32, bfloat16, float16
+    quantize: str = "none"  # int8, int4, or auto: int8 on a CPU
+    cache_dir: Path | None = None  # where rounded weights are kept for the next start
     slots: int = 4
     positions: int = 1024  # of a slot: prompt and frames
     queue: int = 32  # replies that may wait for a slot
@@ -160,9 +162,11 @@ class LocalEngine:
     # -- engine thread
 
     def _load(self, progress: Progress) -> Models:
-        from .loading import load_models
+        from .loading import Precision, load_models
 
-        return load_models(self._folders, self._options.device, self._options.dtype, progress)
+        options = self._options
+        precision = Precision(options.dtype, options.quantize, options.cache_dir)
+        return load_models(self._folders, options.device, precision, progress)
 
     def _build(self, models: Models, counters: Counters) -> EngineCore:
         from . import loading
