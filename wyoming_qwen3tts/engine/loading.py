@@ -10,12 +10,11 @@ import torch
 
 from ..errors import EngineError
 from ..model.codec import CodecDecoder
-from ..model.codec_weights import open_decoder
 from ..model.files import ModelFileError
 from ..model.prompt import Voice as PromptVoice
 from ..model.weights import WEIGHTS, Checkpoint
 from ..speech import Voice, VoiceName
-from .precision import Precision, load_language_model, torch_dtype
+from .precision import Precision, load_codec, load_language_model, torch_dtype
 from .priming import Nowhere
 from .runner import Runner
 from .scheduler import Reply, Utterance
@@ -33,7 +32,7 @@ class Models(NamedTuple):
 
 
 def load_models(folders: Sequence[Path], device: str, precision: Precision, progress: Progress) -> Models:
-    """Read every checkpoint and its codec. The codec is float32: in bfloat16 some cards decode to NaN (vllm-omni#1663).
+    """Read every checkpoint and its codec.
 
     Raises:
         EngineError: one line that says which file is wrong, and what to do.
@@ -46,7 +45,7 @@ def load_models(folders: Sequence[Path], device: str, precision: Precision, prog
         for at, (folder, path) in enumerate(files):
             progress(sum(sizes[:at]) / max(1, sum(sizes)))
             if path.parent.name == CODEC:
-                codecs.append(open_decoder(path.parent, checkpoints[-1].config.codec, device=device))
+                codecs.append(load_codec(path.parent, checkpoints[-1].config.codec, device, precision))
             else:
                 checkpoints.append(load_language_model(folder, device, precision))
     except ModelFileError as error:

@@ -8,11 +8,16 @@ from typing import NamedTuple
 
 import torch
 
+from ..model.codec import CodecDecoder
+from ..model.codec_weights import open_decoder
+from ..model.config import CodecConfig
+from ..model.fast_codec import use_bfloat16
 from ..model.fast_weights import load_fast_checkpoint
 from ..model.int8_linear import use_int8
 from ..model.native.build import NoLibrary
 from ..model.native.library import Native, native
 from ..model.weights import Checkpoint, load_checkpoint
+from .threads import best_threads
 
 log = logging.getLogger(__name__)
 
@@ -38,31 +43,53 @@ def load_language_model(folder: Path, device: str, precision: Precision) -> Chec
             log.warning("engine.quantize %s is for CPUs; on %s the model stays %s", precision.quantize, device, dtype)
         return load_checkpoint(folder, device=device, dtype=dtype, text_table_on_device=True)
     if precision.quantize == "none":
-        log.info("Qwen3-TTS on the CPU: %s, not quantized", str(dtype).removeprefix("torch."))
+        log.info("Qwen3-TTS on the CPU: %s, not quantized", _name(dtype))
         return load_checkpoint(folder, dtype=dtype)
     try:
-        library = compiled()
+        library = compiled(precision.cache_dir)
     except NoLibrary as error:
         log.warning("Qwen3-TTS on the CPU: int8 with PyTorch's products, which is slower, because %s", error)
         return _without_library(folder, dtype)
-    bits = "int8, the code predictor int4" if precision.quantize == "int4" else "int8"
-    log.info("Qwen3-TTS on the CPU: %s, compiled code for %s, %d threads", bits, library.use_kernel(), library.threads)
-    return load_fast_checkpoint(
-        folder,
-        library,
-        dtype=dtype,
-        int4_predictor=precision.quantize == "int4",
-        keep_in=precision.cache_dir,
+    int4 = precision.quantize == "int4"
+    log.info(
+        "Qwen3-TTS on the CPU: %s, codec %s, compiled code for %s, %d threads",
+        "int8, code predictor int4" if int4 else "int8",
+        "bfloat16" if library.has_bfloat16 else "float32 in PyTorch (this processor multiplies no bfloat16)",
+        library.use_kernel(),
+        library.threads,
     )
+    return load_fast_checkpoint(folder, library, dtype=dtype, int4_predictor=int4, keep_in=precision.cache_dir)
 
 
-def compiled() -> Native:
-    """The compiled library, with as many threads as PyTorch has.
+def load_codec(folder: Path, config: CodecConfig, device: str, precision: Precision) -> CodecDecoder:
+    """Load a codec: float32, and on a CPU that multiplies bfloat16 through the compiled library, unless not wanted. (On
+    some cards bfloat16 decodes to NaN: vllm-omni#1663.)
+
+    Raises:
+        ModelFileError: one line that says what is wrong with which file.
+    """
+    decoder = open_decoder(folder, config, device=device)
+    if device != "cpu" or precision.quantize == "none":
+        return decoder
+    try:
+        library = compiled(precision.cache_dir)
+    except NoLibrary:  # said when the language model was loaded
+        return decoder
+    return use_bfloat16(decoder, library) if library.has_bfloat16 else decoder
+
+
+def compiled(cache_dir: Path | None) -> Native:
+    """The compiled library, with as many threads as were fastest here.
+
+    From then on PyTorch has one thread where this was called: what is left to it is small, and its own threads would
+    spin on the cores that the library's need.
 
     Raises:
         NoLibrary: with the reason, if there is none.
     """
-    return native(torch.get_num_threads())
+    library = native(best_threads(cache_dir))
+    torch.set_num_threads(1)
+    return library
 
 
 def _without_library(folder: Path, dtype: torch.dtype) -> Checkpoint:
@@ -70,6 +97,10 @@ def _without_library(folder: Path, dtype: torch.dtype) -> Checkpoint:
     with torch.inference_mode():
         use_int8(checkpoint.model)
     return checkpoint
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def torch_dtype(name: str, device: str) -> torch.dtype:

@@ -19,7 +19,7 @@ from .language_model import LanguageModel
 from .layers import KvCache, Place
 from .native import library
 from .native.library import Held, Native, pointer
-from .quantized import Int8, Packed, interleave, is_rounded, pack_int4, pack_int8, to_int8
+from .quantized import PANEL, Int8, Packed, interleave, is_rounded, pack_int4, pack_int8, to_int8
 from .sampling import Draw, SamplerState
 from .talker import Talker, TextProjection
 
@@ -124,12 +124,8 @@ class _Parts:
         found = self.int8.pop(f"{name}.weight")
         packed = pack(interleave(found) if gated else found)
         bias = self.kept.pop(f"{name}.bias", None)
-        bias = None if bias is None else nn.functional.pad(bias.float(), (0, -bias.shape[0] % 64))
-        tensors = (packed.weights, packed.scales, bias)
-        pointers = (None if tensor is None else tensor.data_ptr() for tensor in tensors)
-        value = library.Matrix(*pointers, packed.outputs, packed.inputs, packed.bits)
         self.bytes_per_frame += packed.bytes * (15 if name.startswith(("predictor.stack", "predictor.proj")) else 1)
-        return Held(value, tensors)
+        return held(packed, bias)
 
     def stack(self, name: str, config: TransformerConfig, pack: Pack) -> Held:
         def floats(part: str) -> Tensor:
@@ -152,6 +148,14 @@ class _Parts:
         sizes = (config.layers, config.hidden_size, config.intermediate_size, config.heads, config.kv_heads)
         value = library.Stack(layers, pointer(norm), pointer(frequencies), *sizes, config.head_dim, config.rms_norm_eps)
         return Held(value, (*holds, layers, norm, frequencies))
+
+
+def held(packed: Packed, bias: Tensor | None = None) -> Held:
+    """A matrix for the library's calls."""
+    bias = None if bias is None else nn.functional.pad(bias.float(), (0, -bias.shape[0] % PANEL)).contiguous()
+    tensors = (packed.weights, packed.scales, bias)
+    pointers = (None if tensor is None else tensor.data_ptr() for tensor in tensors)
+    return Held(library.Matrix(*pointers, packed.outputs, packed.inputs, packed.bits), tensors)
 
 
 def fast_language_model(

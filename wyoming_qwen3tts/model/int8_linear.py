@@ -34,7 +34,8 @@ class Int8Linear(nn.Module):
         y: Tensor = torch._int_mm(levels, self.weight.T).float() * scales * self.scales
         if self.bias is not None:
             y = y + self.bias
-        return y.to(x.dtype).unflatten(0, x.shape[:-1])
+        result: Tensor = y.to(x.dtype).unflatten(0, x.shape[:-1])
+        return result
 
 
 def use_int8(model: LanguageModel) -> LanguageModel:

@@ -1,6 +1,7 @@
 // What calls share: the threads, and memory to work in that grows to the largest call and stays.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>

@@ -87,6 +87,18 @@ class _Draw(ctypes.Structure):
     _fields_ = (("greedy", c_int32), ("top_k", c_int32), ("temperature", c_float), ("top_p", c_float))
 
 
+class Conv(ctypes.Structure):
+    """See ``codec.cpp``."""
+
+    _fields_ = (
+        ("weights", c_void_p),
+        ("bias", c_void_p),
+        ("alpha", c_void_p),
+        ("inverse_beta", c_void_p),
+        *((name, c_int32) for name in ("inputs", "outputs", "taps", "dilation")),
+    )
+
+
 class Held(NamedTuple):
     """A structure and what it points to."""
 
@@ -119,7 +131,7 @@ class Native:
         return y
 
     def stack(self, stack: Held, x: Tensor, cache: KvCache, rows: Tensor, positions: Tensor, *, is_run: bool) -> Tensor:
-        """Inputs ``[count, hidden]`` at ``positions`` of cache ``rows`` through all layers, float32 ``[count, hidden]``.
+        """Inputs ``[count, hidden]`` at ``positions`` of cache ``rows`` through all layers, to as many float32 states.
 
         ``rows`` is int32, ``positions`` int64, ``[count]`` each; ``is_run`` if some share a row. ``cache`` is updated.
         """
@@ -158,6 +170,34 @@ class Native:
         )
         return codes, total
 
+    @property
+    def has_bfloat16(self) -> bool:
+        """Whether the codec's products are worth it here."""
+        return bool(self._library.qwen3tts_has_bfloat16())
+
+    def convolve(self, conv: Held, x: Tensor, past: Tensor) -> Tensor:
+        """``[T, B, C_in] -> [T, B, C_out]`` float32; ``past [B, history, C_in]`` bfloat16 moves on."""
+        x, sizes = _signal(x)
+        y = torch.empty(*x.shape[:2], conv.value.outputs)
+        self._library.qwen3tts_convolve(self._context, byref(conv.value), pointer(x), *sizes, pointer(past), pointer(y))
+        return y
+
+    def unit(self, wide: Held, narrow: Held, x: Tensor, past: Tensor) -> Tensor:
+        """A residual unit, ``[T, B, C] -> [T, B, C]`` float32; ``past [B, history, C]`` bfloat16 moves on."""
+        x, sizes = _signal(x)
+        y = torch.empty_like(x)
+        convs = byref(wide.value), byref(narrow.value)
+        self._library.qwen3tts_unit(self._context, *convs, pointer(x), *sizes, pointer(past), pointer(y))
+        return y
+
+    def upsample(self, conv: Held, x: Tensor, stride: int, bias: Tensor, tail: Tensor) -> Tensor:
+        """``[T, B, C_in] -> [T * stride, B, C_out]`` float32; ``tail [B, stride * C_out]`` float32 moves on."""
+        x, sizes = _signal(x)
+        y = torch.empty(x.shape[0] * stride, x.shape[1], bias.shape[0])
+        last = c_int(stride), pointer(bias), pointer(tail), pointer(y)
+        self._library.qwen3tts_upsample(self._context, byref(conv.value), pointer(x), *sizes, *last)
+        return y
+
     def choose(self, scores: Tensor, draw: Draw, seed: int, counter: int) -> int:
         """One id from float32 scores ``[V]``; see `sampling.choose`."""
         scores = scores.float().contiguous()
@@ -170,6 +210,11 @@ class Native:
 def pointer(tensor: Tensor) -> c_void_p:
     """Where a contiguous tensor's numbers are."""
     return c_void_p(tensor.data_ptr())
+
+
+def _signal(x: Tensor) -> tuple[Tensor, tuple[c_int, c_int]]:
+    x = x.float().contiguous()
+    return x, (c_int(x.shape[0]), c_int(x.shape[1]))
 
 
 def _cache(cache: KvCache) -> _Cache:
