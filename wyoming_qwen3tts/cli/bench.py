@@ -46,8 +46,7 @@ def _servers(uris: str, streams: list[int], rounds: int) -> dict[str, Any]:
 
 
 def _model(settings: Settings, size: str | None, streams: list[int], chosen: Namespace) -> dict[str, Any]:
-    import torch
-
+    from ..engine.precision import Precision
     from .bench_model import bench_model
     from .download import fetched
     from .say_model import model_device
@@ -55,6 +54,7 @@ def _model(settings: Settings, size: str | None, streams: list[int], chosen: Nam
     if chosen.frames < 2:
         raise BadRequest("--frames starts at 2: the first frame is the time to first audio, the others the speed.")
     device = model_device(settings)
-    dtype = torch.float32 if settings.engine.dtype == "float32" else torch.bfloat16
+    precision = Precision(settings.engine.dtype, settings.engine.quantize, settings.data_dir / "cache")
     source = size or next(fetched(settings, settings.engine.model))
-    return bench_model(source, streams=streams, frames=chosen.frames, rounds=chosen.rounds, device=device, dtype=dtype)
+    sizes = {"streams": streams, "frames": chosen.frames, "rounds": chosen.rounds}
+    return bench_model(source, **sizes, device=device, precision=precision)

@@ -9,13 +9,16 @@ from typing import NamedTuple
 import torch
 
 from ..model.codec import CodecDecoder
-from ..model.codec_weights import open_decoder
-from ..model.config import CodecConfig
+from ..model.codec_weights import open_decoder, random_decoder
+from ..model.config import CodecConfig, ModelConfig
 from ..model.fast_codec import use_bfloat16
+from ..model.fast_language import fast_language_model, rounded
 from ..model.fast_weights import load_fast_checkpoint
 from ..model.int8_linear import use_int8
+from ..model.language_model import LanguageModel
 from ..model.native.build import NoLibrary
 from ..model.native.library import Native, native
+from ..model.published import random_language_model, random_parameters
 from ..model.weights import Checkpoint, load_checkpoint
 from .threads import best_threads
 
@@ -76,6 +79,31 @@ def load_codec(folder: Path, config: CodecConfig, device: str, precision: Precis
     except NoLibrary:  # said when the language model was loaded
         return decoder
     return use_bfloat16(decoder, library) if library.has_bfloat16 else decoder
+
+
+def random_models(config: ModelConfig, device: str, precision: Precision) -> tuple[LanguageModel, CodecDecoder]:
+    """Networks of a published size with random weights, in the precision that a checkpoint would be loaded in."""
+    dtype = torch_dtype(precision.dtype, device)
+    decoder = random_decoder(config.codec, device=device)
+    if device != "cpu" or precision.quantize == "none":
+        return random_language_model(config, device=device, dtype=dtype), decoder
+    try:
+        library = compiled(precision.cache_dir)
+    except NoLibrary:
+        with torch.inference_mode():
+            return use_int8(random_language_model(config, dtype=dtype)), decoder
+    int4 = precision.quantize == "int4"
+    tensors = rounded(random_parameters(config, dtype=dtype))
+    with torch.inference_mode():
+        model = fast_language_model(config, tensors, library, dtype=dtype, int4_predictor=int4)
+        return model, use_bfloat16(decoder, library) if library.has_bfloat16 else decoder
+
+
+def numbers(device: str, precision: Precision) -> str:
+    """What the language model computes with, in a word or two."""
+    if device == "cpu" and precision.quantize != "none":
+        return "int4" if precision.quantize == "int4" else "int8"
+    return _name(torch_dtype(precision.dtype, device))
 
 
 def compiled(cache_dir: Path | None) -> Native:

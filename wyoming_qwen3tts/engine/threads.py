@@ -30,7 +30,7 @@ def best_threads(cache_dir: Path | None) -> int:
         NoLibrary: with the reason, if there is no library to measure with.
     """
     most = min(torch.get_num_threads(), len(os.sched_getaffinity(0)))
-    machine = f"{platform.machine()} {_processor()} {most}"
+    machine = f"{platform.machine()} {processor()} {most}"
     kept = None if cache_dir is None else cache_dir / "threads.json"
     if kept is not None and (known := _known(kept, machine)) is not None:
         return known
@@ -83,7 +83,8 @@ def _known(kept: Path, machine: str) -> int | None:
         return None
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Its name, as far as the system tells."""
     try:
         lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
     except OSError:

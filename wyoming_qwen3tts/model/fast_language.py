@@ -6,7 +6,7 @@ States, embeddings and sums are float32 here; keys, values and tables keep the t
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -180,9 +180,9 @@ def fast_language_model(
     return model.requires_grad_(False).eval()
 
 
-def rounded(parameters: Mapping[str, Tensor]) -> Iterable[tuple[str, Tensor | Int8]]:
-    """A float model's parameters, matrices in int8."""
-    for name, tensor in parameters.items():
+def rounded(parameters: Iterable[tuple[str, Tensor]]) -> Iterable[tuple[str, Tensor | Int8]]:
+    """A float model's parameters by name, matrices in int8."""
+    for name, tensor in parameters:
         yield name, to_int8(tensor) if is_rounded(name) else tensor
 
 
