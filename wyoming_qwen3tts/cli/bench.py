@@ -27,6 +27,11 @@ def bench(settings: Settings, chosen: Namespace) -> int:
         raise BadRequest("--rounds and --streams start at 1.")
     if chosen.wyoming:
         result, table = _servers(chosen.wyoming, streams, chosen.rounds), bench_wyoming.table
+    elif chosen.peers:
+        from . import bench_peers
+
+        result = _peers(settings, chosen)
+        table = bench_peers.table
     elif chosen.random_weights or settings.engine.model:
         from . import bench_model
 
@@ -43,6 +48,16 @@ def _servers(uris: str, streams: list[int], rounds: int) -> dict[str, Any]:
         return asyncio.run(bench_wyoming.bench_wyoming(uris, streams=streams, rounds=rounds))
     except OSError as error:
         raise SpeechError(f"A server could not be reached: {error.strerror or error}") from None
+
+
+def _peers(settings: Settings, chosen: Namespace) -> dict[str, Any]:
+    import os
+
+    from .bench_peers import bench_peers
+
+    threads = len(os.sched_getaffinity(0))
+    folder = settings.data_dir / "peers"
+    return bench_peers(folder, frames=chosen.frames + 1, rounds=chosen.rounds, threads=threads)
 
 
 def _model(settings: Settings, size: str | None, streams: list[int], chosen: Namespace) -> dict[str, Any]:
