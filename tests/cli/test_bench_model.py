@@ -47,7 +47,7 @@ def test_json_has_the_contracts_keys_for_each_number_of_streams(
 
 def test_the_engine_names_the_precision_that_was_asked_for(tiny: Folders, capsys: pytest.CaptureFixture[str]) -> None:
     plain = ["--engine.quantize", "none"]
-    asked = ([], ["--engine.quantize", "int4"], [*plain, "--engine.dtype", "float32"])
+    asked: list[list[str]] = [[], ["--engine.quantize", "int4"], [*plain, "--engine.dtype", "float32"]]
 
     runs = [measured(tiny["base"], capsys, *flags)["runs"][0]["engine"] for flags in asked]
 

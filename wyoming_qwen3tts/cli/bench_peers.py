@@ -168,14 +168,17 @@ def _environment(folder: Path, steps: Sequence[Sequence[str]], last: str) -> Pat
         return python
     _say(f"Making an environment with {' '.join(steps[-1])} in {folder}: once, some minutes")
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+    _install(python, steps)
+    return python
+
+
+def _install(python: Path, steps: Sequence[Sequence[str]]) -> None:
     for step in steps:
         command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *step]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise SpeechError(
-                f"pip could not install {' '.join(step)}: {(done.stderr.strip() or '?').splitlines()[-1]}"
-            )
-    return python
+            why = (done.stderr.strip() or "no reason given").splitlines()[-1]
+            raise SpeechError(f"pip could not install {' '.join(step)}: {why}")
 
 
 def _memory_mb(pid: int) -> int:

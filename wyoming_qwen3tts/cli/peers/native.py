@@ -182,8 +182,8 @@ def keys() -> dict[str, Any]:
     tokens = letters + [word[: end + 1] for end in range(1, len(word))]
     tokens += [f"<unused {i}>" for i in range(len(tokens), TEXT_ROWS)]
     names = {"im_start": "<|im_start|>", "im_end": "<|im_end|>"}
-    for name, at in TEXT_IDS.items():
-        tokens[at] = names.get(name, f"<{name}>")
+    for name, row in TEXT_IDS.items():
+        tokens[row] = names.get(name, f"<{name}>")
     tokens[151643] = "<|endoftext|>"
     return found | {"tokenizer.ggml.tokens": tokens, "tokenizer.ggml.merges": merges}
 

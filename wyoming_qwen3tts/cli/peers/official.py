@@ -21,7 +21,7 @@ import torch
 PROMPT = 30
 ROPE = {"interleaved": True, "mrope_section": [24, 20, 20], "rope_type": "default", "type": "default"}
 STACK = {"hidden_size": 1024, "intermediate_size": 3072, "num_attention_heads": 16, "num_key_value_heads": 8}
-STACK |= {"head_dim": 128, "rope_theta": 1e6, "num_code_groups": 16}
+STACK |= {"head_dim": 128, "rope_theta": 1_000_000, "num_code_groups": 16}
 IDS = {"pad": 2148, "bos": 2149, "think": 2154, "nothink": 2155, "think_bos": 2156, "think_eos": 2157}
 DECODER = {
     "codebook_size": 2048, "codebook_dim": 512, "hidden_size": 512, "latent_dim": 1024, "intermediate_size": 1024,

@@ -2,6 +2,9 @@
 // product rounded to bfloat16, sums in float32. A convolution needs no windows laid out: its taps are the same product,
 // some rows further on. SnakeBeta is applied on the way in, a unit's input added on the way out.
 //
+// Products of one tap, which are few, take their inputs as the sum of two bfloat16 numbers, so that only weights are
+// rounded there: a cheap decibel.
+//
 // A matrix is cut into panels of 32 outputs; a panel holds pairs of inputs: [tap][input / 2][32 outputs][2].
 
 #include "context.h"
@@ -17,6 +20,7 @@ struct Conv {
     int32_t inputs, outputs, taps, dilation;
 
     int history() const { return (taps - 1) * dilation; }
+    bool is_fine() const { return taps == 1; }  // inputs in two planes, the second what the first lacks
     int panels() const { return (outputs + COLUMNS - 1) / COLUMNS; }
 };
 
@@ -39,11 +43,17 @@ static inline uint16_t halved(float value) {
     return static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 
-static void take_in(const Conv &c, const float *x, uint16_t *y) {
+// The number, and what is lacking to it in a second plane, if there is one.
+static inline void halve(float value, uint16_t *y, size_t plane) {
+    *y = halved(value);
+    if (plane) y[plane] = halved(value - from_bfloat16(*y));
+}
+
+static void take_in(const Conv &c, const float *x, uint16_t *y, size_t plane) {
     if (c.alpha)
-        for (int i = 0; i < c.inputs; i++) y[i] = halved(snake(x[i], c.alpha[i], c.inverse_beta[i]));
+        for (int i = 0; i < c.inputs; i++) halve(snake(x[i], c.alpha[i], c.inverse_beta[i]), y + i, plane);
     else
-        for (int i = 0; i < c.inputs; i++) y[i] = halved(x[i]);
+        for (int i = 0; i < c.inputs; i++) halve(x[i], y + i, plane);
 }
 
 #if defined(__x86_64__)
@@ -51,7 +61,8 @@ static void take_in(const Conv &c, const float *x, uint16_t *y) {
 
 // `count` rows of one panel: y [count][32].
 template <int COUNT>
-BF16_CODE static void tile(const Conv &c, const uint16_t *x, size_t tap_stride, const uint16_t *weights, float *y) {
+BF16_CODE static void tile(const Conv &c, const uint16_t *x, size_t tap_stride, size_t plane, const uint16_t *weights,
+                           float *y) {
     __m512 sums[COUNT][2];
     for (int r = 0; r < COUNT; r++) sums[r][0] = sums[r][1] = _mm512_setzero_ps();
     for (int tap = 0; tap < c.taps; tap++, x += tap_stride) {
@@ -65,6 +76,13 @@ BF16_CODE static void tile(const Conv &c, const uint16_t *x, size_t tap_stride, 
                 sums[r][0] = _mm512_dpbf16_ps(sums[r][0], left, both);
                 sums[r][1] = _mm512_dpbf16_ps(sums[r][1], right, both);
             }
+            for (int r = 0; plane && r < COUNT; r++) {
+                int32_t pair;
+                std::memcpy(&pair, x + plane + static_cast<size_t>(r) * c.inputs + i, 4);
+                const __m512bh both = (__m512bh)_mm512_set1_epi32(pair);
+                sums[r][0] = _mm512_dpbf16_ps(sums[r][0], left, both);
+                sums[r][1] = _mm512_dpbf16_ps(sums[r][1], right, both);
+            }
         }
     }
     for (int r = 0; r < COUNT; r++)
@@ -74,14 +92,16 @@ BF16_CODE static void tile(const Conv &c, const uint16_t *x, size_t tap_stride, 
 static bool has_bfloat16() { return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw"); }
 #else
 template <int COUNT>
-static void tile(const Conv &c, const uint16_t *x, size_t tap_stride, const uint16_t *weights, float *y) {
+static void tile(const Conv &c, const uint16_t *x, size_t tap_stride, size_t plane, const uint16_t *weights, float *y) {
     for (int r = 0; r < COUNT; r++)
         for (int o = 0; o < COLUMNS; o++) {
             float sum = 0.0f;
             for (int tap = 0; tap < c.taps; tap++)
-                for (int i = 0; i < c.inputs; i++)
-                    sum += from_bfloat16(x[tap * tap_stride + static_cast<size_t>(r) * c.inputs + i]) *
+                for (int i = 0; i < c.inputs; i++) {
+                    const uint16_t *in = x + tap * tap_stride + static_cast<size_t>(r) * c.inputs + i;
+                    sum += (from_bfloat16(*in) + (plane ? from_bfloat16(in[plane]) : 0.0f)) *
                            from_bfloat16(weights[(static_cast<size_t>(tap) * c.inputs + i / 2 * 2) * COLUMNS + o * 2 + i % 2]);
+                }
             y[r * COLUMNS + o] = sum;
         }
 }
@@ -89,18 +109,20 @@ static void tile(const Conv &c, const uint16_t *x, size_t tap_stride, const uint
 static bool has_bfloat16() { return false; }
 #endif
 
-static int some_rows(const Conv &c, const uint16_t *x, size_t tap_stride, const uint16_t *weights, float *y, int left) {
-    if (left >= ROWS) return tile<ROWS>(c, x, tap_stride, weights, y), ROWS;
-    if (left >= 8) return tile<8>(c, x, tap_stride, weights, y), 8;
-    if (left >= 4) return tile<4>(c, x, tap_stride, weights, y), 4;
-    if (left >= 2) return tile<2>(c, x, tap_stride, weights, y), 2;
-    return tile<1>(c, x, tap_stride, weights, y), 1;
+static int some_rows(const Conv &c, const uint16_t *x, size_t tap_stride, size_t plane, const uint16_t *weights,
+                     float *y, int left) {
+    if (left >= ROWS) return tile<ROWS>(c, x, tap_stride, plane, weights, y), ROWS;
+    if (left >= 8) return tile<8>(c, x, tap_stride, plane, weights, y), 8;
+    if (left >= 4) return tile<4>(c, x, tap_stride, plane, weights, y), 4;
+    if (left >= 2) return tile<2>(c, x, tap_stride, plane, weights, y), 2;
+    return tile<1>(c, x, tap_stride, plane, weights, y), 1;
 }
 
 // All rows times the matrix. `take(row, first output, count, sums)` gets what came out, with the bias.
 template <class Take>
 static void products(Context &context, const Conv &c, const uint16_t *x, size_t tap_stride, int rows, const Take &take) {
     const int chunks = (rows + CHUNK - 1) / CHUNK;
+    const size_t plane = c.is_fine() ? static_cast<size_t>(rows) * c.inputs : 0;
     const size_t panel_size = static_cast<size_t>(c.taps) * c.inputs * COLUMNS;
     context.pool.run(c.panels() * chunks, [&](int task) {
         const int panel = task / chunks, first = panel * COLUMNS, end = std::min(rows, (task % chunks + 1) * CHUNK);
@@ -108,7 +130,7 @@ static void products(Context &context, const Conv &c, const uint16_t *x, size_t 
         alignas(64) float y[ROWS * COLUMNS];
         for (int row = task % chunks * CHUNK; row < end;) {
             const uint16_t *mine = x + static_cast<size_t>(row) * c.inputs;
-            const int done = some_rows(c, mine, tap_stride, c.weights + panel * panel_size, y, end - row);
+            const int done = some_rows(c, mine, tap_stride, plane, c.weights + panel * panel_size, y, end - row);
             for (int r = 0; r < done; r++) {
                 if (c.bias)
                     for (int o = 0; o < count; o++) y[r * COLUMNS + o] += c.bias[first + o];
@@ -123,7 +145,8 @@ static void products(Context &context, const Conv &c, const uint16_t *x, size_t 
 static const uint16_t *with_past(Context &context, const Conv &c, const float *x, int length, int batch, uint16_t *past) {
     const int history = c.history();
     const size_t line = static_cast<size_t>(batch) * c.inputs;
-    uint16_t *all = context.halves.of((history + length) * line);
+    uint16_t *all = context.halves.of((history + length) * line * (c.is_fine() ? 2 : 1));
+    const size_t plane = c.is_fine() ? length * line : 0;
     auto copy = [&](int start, bool back) {
         for (int t = 0; t < history; t++)
             for (int b = 0; b < batch; b++) {
@@ -136,7 +159,8 @@ static const uint16_t *with_past(Context &context, const Conv &c, const float *x
     const int rows = length * batch, step = std::max(1, 16384 / c.inputs);
     context.pool.run((rows + step - 1) / step, [&](int task) {
         for (int row = task * step; row < std::min(rows, (task + 1) * step); row++)
-            take_in(c, x + static_cast<size_t>(row) * c.inputs, all + history * line + static_cast<size_t>(row) * c.inputs);
+            take_in(c, x + static_cast<size_t>(row) * c.inputs,
+                    all + history * line + static_cast<size_t>(row) * c.inputs, plane);
     });
     copy(length, true);
     return all;
@@ -162,12 +186,13 @@ void qwen3tts_unit(Context *context, const Conv *wide, const Conv *narrow, const
     const std::lock_guard<std::mutex> alone(context->busy);
     const uint16_t *in = with_past(*context, *wide, x, length, batch, past);
     const int rows = length * batch, width = wide->outputs;
-    uint16_t *middle = context->more_halves.of(static_cast<size_t>(rows) * width);
+    uint16_t *middle = context->more_halves.of(static_cast<size_t>(rows) * width * 2);
     const size_t tap_stride = static_cast<size_t>(wide->dilation) * batch * wide->inputs;
     products(*context, *wide, in, tap_stride, rows, [&](int row, int first, int count, const float *sums) {
         uint16_t *out = middle + static_cast<size_t>(row) * width + first;
         const float *alpha = narrow->alpha + first, *inverse_beta = narrow->inverse_beta + first;
-        for (int o = 0; o < count; o++) out[o] = halved(snake(sums[o], alpha[o], inverse_beta[o]));
+        for (int o = 0; o < count; o++)
+            halve(snake(sums[o], alpha[o], inverse_beta[o]), out + o, static_cast<size_t>(rows) * width);
     });
     products(*context, *narrow, middle, 0, rows, [&](int row, int first, int count, const float *sums) {
         const size_t at = static_cast<size_t>(row) * width + first;
