@@ -104,6 +104,16 @@ def test_int8_is_within_half_a_level_and_int4_within_one() -> None:
     assert ((unpacked_int4(matrix) - weight).abs() <= 1.02 * largest / 8).all()
 
 
+@pytest.mark.parametrize(("outputs", "inputs"), [(4096, 1024), (1024, 2048), (6144, 1024), (1024, 3072), (2048, 1024)])
+def test_a_product_reads_hardly_more_than_a_byte_a_number(outputs: int, inputs: int) -> None:
+    """The shapes of 0.6B; its frame reads nothing else that grows with the model."""
+    packed = pack_int8(
+        Int8(torch.zeros(outputs, inputs, dtype=torch.int8), torch.zeros(outputs, inputs // 32).bfloat16())
+    )
+
+    assert packed.bytes <= 1.1 * outputs * inputs
+
+
 def test_zeros_and_a_bias_come_out_as_they_are(library: Native) -> None:
     bias = numbers(70)
 

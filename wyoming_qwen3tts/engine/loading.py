@@ -31,12 +31,14 @@ class Models(NamedTuple):
     codecs: tuple[CodecDecoder, ...]
 
 
-def load_models(folders: Sequence[Path], device: str, precision: Precision, progress: Progress) -> Models:
-    """Read every checkpoint and its codec.
+def load_models(folders: Sequence[Path], device: str, precision: Precision | str, progress: Progress) -> Models:
+    """Read every checkpoint and its codec. A mere name of a type as ``precision`` means: not rounded.
 
     Raises:
         EngineError: one line that says which file is wrong, and what to do.
     """
+    if isinstance(precision, str):
+        precision = Precision(precision)
     files = [(folder, folder / part / WEIGHTS) for folder in folders for part in ("", CODEC)]
     sizes = [path.stat().st_size if path.exists() else 0 for _, path in files]
     checkpoints: list[Checkpoint] = []

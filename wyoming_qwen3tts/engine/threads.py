@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from ..model.fast_language import held
-from ..model.native.library import Held, Native, native
+from ..model.native.library import Held, Native, open_native
 from ..model.quantized import pack_int8, to_int8
 
 OUTPUTS, INPUTS = 16_384, 2_048  # 32 MB: as a model's matrices, not to be had from a cache
@@ -61,9 +61,12 @@ def _candidates(most: int) -> list[int]:
 
 def _product_s(threads: int) -> float:
     """The least time of what a frame is made of."""
-    library: Native = native(threads)
+    library = open_native(threads)
     matrix = held(pack_int8(to_int8(torch.full((OUTPUTS, INPUTS), 0.5))))
-    return sum(_least_s(library, matrix, torch.ones(rows, INPUTS)) for rows in ROWS)
+    try:
+        return sum(_least_s(library, matrix, torch.ones(rows, INPUTS)) for rows in ROWS)
+    finally:
+        library.close()
 
 
 def _least_s(library: Native, matrix: Held, x: torch.Tensor) -> float:

@@ -117,14 +117,12 @@ class _Parts:
                 self.int8[name] = tensor
             else:
                 self.kept[name] = tensor.contiguous()
-        self.bytes_per_frame = 0  # of the matrices, each counted as often as a frame reads it
 
     def matrix(self, name: str, pack: Pack, *, gated: bool = False) -> Held:
         """Packed; its int8 form is given up."""
         found = self.int8.pop(f"{name}.weight")
         packed = pack(interleave(found) if gated else found)
         bias = self.kept.pop(f"{name}.bias", None)
-        self.bytes_per_frame += packed.bytes * (15 if name.startswith(("predictor.stack", "predictor.proj")) else 1)
         return held(packed, bias)
 
     def stack(self, name: str, config: TransformerConfig, pack: Pack) -> Held:

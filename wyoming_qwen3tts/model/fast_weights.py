@@ -52,10 +52,13 @@ def load_fast_checkpoint(
 def _kept_or_rounded(path: Path, config: ModelConfig, dtype: torch.dtype, keep_in: Path | None) -> Rounded:
     if keep_in is None:
         return _round(path, config, dtype)
-    kept = keep_in / f"{_fingerprint(path, dtype)}.safetensors"
+    which, state = _fingerprint(path, dtype)
+    kept = keep_in / f"{which}-{state}.safetensors"
     if not kept.exists():
         try:
             _write(kept, _round(path, config, dtype))
+            for old in set(keep_in.glob(f"{which}-*.safetensors")) - {kept}:
+                old.unlink(missing_ok=True)
         except OSError:  # no room, or not ours to write: the next start rounds again
             return _round(path, config, dtype)
     try:
@@ -65,11 +68,15 @@ def _kept_or_rounded(path: Path, config: ModelConfig, dtype: torch.dtype, keep_i
         return _round(path, config, dtype)
 
 
-def _fingerprint(path: Path, dtype: torch.dtype) -> str:
-    """Of the checkpoint's file as it is now."""
+def _fingerprint(path: Path, dtype: torch.dtype) -> tuple[str, str]:
+    """Which checkpoint in which type, fit for a file's name, and its file as it is now."""
+
+    def short(what: str) -> str:
+        return hashlib.sha256(what.encode()).hexdigest()[:12]
+
     status = path.stat()
-    what = f"{path.resolve()} {status.st_size} {status.st_mtime_ns} {dtype} {FORMAT}"
-    return f"{path.parent.name[:40]}-{hashlib.sha256(what.encode()).hexdigest()[:16]}"
+    name = "".join(letter if letter.isalnum() else "_" for letter in path.parent.name[:40])
+    return f"{name}-{short(f'{path.resolve()} {dtype}')}", short(f"{status.st_size} {status.st_mtime_ns} {FORMAT}")
 
 
 def _round(path: Path, config: ModelConfig, dtype: torch.dtype) -> Rounded:

@@ -229,11 +229,16 @@ def _draw(draw: Draw) -> _Draw:
     return _Draw(draw.greedy, draw.top_k, draw.temperature, draw.top_p)
 
 
-@cache
-def native(threads: int) -> Native:
-    """The library with so many threads, made once.
+def open_native(threads: int) -> Native:
+    """The library with so many threads, for whoever closes it.
 
     Raises:
         NoLibrary: if it cannot be had; says why.
     """
     return Native(ctypes.CDLL(str(library_path())), threads)
+
+
+@cache
+def native(threads: int) -> Native:
+    """The same, made once and never closed."""
+    return open_native(threads)
