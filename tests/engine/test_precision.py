@@ -11,6 +11,7 @@ import torch
 from wyoming_qwen3tts.engine import loading, precision
 from wyoming_qwen3tts.engine.loading import build_runners, load_models, warm_up
 from wyoming_qwen3tts.engine.precision import Precision, load_language_model, random_models
+from wyoming_qwen3tts.engine.priming import Nowhere
 from wyoming_qwen3tts.engine.scheduler import Reply, Utterance
 from wyoming_qwen3tts.model.fast_language import FastTalker
 from wyoming_qwen3tts.model.int8_linear import Int8Linear
@@ -50,7 +51,7 @@ def frames(folder: Path, wish: Precision, count: int = 6) -> list[list[int]]:
     (runner,) = build_runners(load_models([folder], "cpu", wish, nothing), slots=2, positions=128)
     warm_up(runner)
     utterance = Utterance(
-        Reply(loading._Nowhere()), loading._NOBODY, "en", "sentence", 5, text="Hello world.", is_text_over=True, slot=1
+        Reply(Nowhere()), loading._NOBODY, "en", "sentence", 5, text="Hello world.", is_text_over=True, slot=1
     )
     runner.prefill(utterance, Voice(speaker="ryan"))
     made = []

@@ -69,7 +69,7 @@ def _model(settings: Settings, size: str | None, streams: list[int], chosen: Nam
     if chosen.frames < 2:
         raise BadRequest("--frames starts at 2: the first frame is the time to first audio, the others the speed.")
     device = model_device(settings)
-    precision = Precision(settings.engine.dtype, settings.engine.quantize, settings.data_dir / "cache")
+    precision = Precision(settings.engine.dtype, settings.engine.quantize, settings.data_dir / "cache" / "models")
     source = size or next(fetched(settings, settings.engine.model))
     sizes = {"streams": streams, "frames": chosen.frames, "rounds": chosen.rounds}
     return bench_model(source, **sizes, device=device, precision=precision)

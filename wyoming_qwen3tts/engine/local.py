@@ -37,7 +37,7 @@ class LocalOptions:
     device: str = "cpu"
     dtype: str = "auto"  # float32, bfloat16, float16
     quantize: str = "none"  # int8, int4, or auto: int8 on a CPU
-    cache_dir: Path | None = None  # where rounded weights are kept for the next start
+    rounded_dir: Path | None = None  # where rounded weights are kept for the next start
     slots: int = 4
     positions: int = 1024  # of a slot: prompt and frames
     queue: int = 32  # replies that may wait for a slot
@@ -165,7 +165,7 @@ class LocalEngine:
         from .loading import Precision, load_models
 
         options = self._options
-        precision = Precision(options.dtype, options.quantize, options.cache_dir)
+        precision = Precision(options.dtype, options.quantize, options.rounded_dir)
         return load_models(self._folders, options.device, precision, progress)
 
     def _build(self, models: Models, counters: Counters) -> EngineCore:
