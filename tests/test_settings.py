@@ -92,6 +92,65 @@ def test_an_unknown_option_of_the_add_on_is_only_a_warning(
     assert "engine.turbo" in caplog.text
 
 
+def test_an_empty_field_of_the_add_ons_form_sets_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = tmp_path / "options.json"
+    options.write_text(
+        '{"engine": {"slots": null, "model": "", "dtype": null}, "voices": {}, "mqtt": {"port": null, "host": ""}, '
+        '"http": {"api_keys": []}, "gone": null, "zeroconf_name": ""}'
+    )
+    monkeypatch.setattr(settings_sources, "ADDON_OPTIONS", options)
+
+    assert load({}, {"SUPERVISOR_TOKEN": "x"}) == load({}, {})
+    assert not caplog.text
+
+
+def test_an_error_in_the_add_ons_options_is_said_in_plain_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = tmp_path / "options.json"
+    options.write_text('{"engine": {"slots": 0}, "mqtt": {"port": 99999}}')
+    monkeypatch.setattr(settings_sources, "ADDON_OPTIONS", options)
+
+    with pytest.raises(SettingsError) as caught:
+        load({}, {"SUPERVISOR_TOKEN": "x"})
+
+    assert str(caught.value).splitlines() == [
+        "engine.slots (in the add-on's configuration): input should be greater than or equal to 1, not '0'",
+        "mqtt.port (in the add-on's configuration): input should be less than or equal to 65535, not '99999'",
+    ]
+
+
+def test_flags_and_environment_win_over_the_add_ons_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = tmp_path / "options.json"
+    options.write_text('{"engine": {"slots": 2}, "voices": {"language": "de"}, "limits": {"queue": 5}}')
+    monkeypatch.setattr(settings_sources, "ADDON_OPTIONS", options)
+
+    settings = load({"limits.queue": "7"}, {"SUPERVISOR_TOKEN": "x", "QWEN3TTS_ENGINE__SLOTS": "3"})
+
+    assert (settings.engine.slots, settings.voices.language, settings.limits.queue) == (3, "de", 7)
+
+
+def test_outside_the_add_on_its_options_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = tmp_path / "options.json"
+    options.write_text('{"engine": {"slots": 2}}')
+    monkeypatch.setattr(settings_sources, "ADDON_OPTIONS", options)
+
+    assert load({}, {}) == load({}, {"PATH": "/bin"})
+    assert load({}, {}).engine.slots == 4
+
+
+def test_a_line_without_a_value_sets_nothing_but_must_be_a_setting(tmp_path: Path) -> None:
+    file = tmp_path / "options.yaml"
+    file.write_text("engine:\n  model:\n")
+    assert load({}, {}, file) == load({}, {})
+    file.write_text("engine:\n  modle:\n")
+
+    with pytest.raises(SettingsError, match=r"engine\.model"):
+        load({}, {}, file)
+
+
 def test_only_what_differs_from_the_defaults_is_logged() -> None:
     assert settings_sources.describe(load({"engine.slots": "8"}, {})) == "engine.slots=8"
 

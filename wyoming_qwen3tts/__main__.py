@@ -18,6 +18,7 @@ from .model.files import ModelFileError
 from .ops import logs
 from .service import Wish
 from .settings import Settings, walk
+from .unprivileged import give_up_root
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags = {name: value for name, value in vars(chosen).items() if name in names}
     try:
         settings = settings_sources.load(flags, os.environ, Path(chosen.config) if "config" in chosen else None)
+        give_up_root(settings.data_dir, os.environ)
         serving = chosen.command in (None, "serve")
         if serving or "log_level" in flags:
             logs.set_up(settings.log_level)
@@ -77,16 +79,27 @@ def _run(chosen: Namespace, settings: Settings) -> int:
             from .cli.download import download
 
             return download(settings, chosen.model)
+        case "doctor" | "healthcheck" | "bench":
+            return _look(chosen, settings)
+        case _:
+            return _async(serve(settings))
+
+
+def _look(chosen: Namespace, settings: Settings) -> int:
+    """Commands that look at the machine or at a server, and speak to nobody."""
+    match chosen.command:
+        case "doctor":
+            from .cli.doctor import doctor
+
+            return doctor(settings, as_json=chosen.json)
         case "healthcheck":
             from .cli.healthcheck import healthcheck
 
             return _async(healthcheck(settings))
-        case "bench":
+        case _:
             from .cli.bench import bench
 
             return bench(settings, chosen)
-        case _:
-            return _async(serve(settings))
 
 
 def _say_model(settings: Settings, chosen: Namespace) -> int:

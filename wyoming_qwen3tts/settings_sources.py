@@ -62,10 +62,13 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], config: Path | No
     if config is None and in_addon and ADDON_OPTIONS.exists():
         config = ADDON_OPTIONS
     if config is not None:
+        in_options = config == ADDON_OPTIONS
         for name, value in _from_file(config):
-            if name in known:
-                collected.set(name, value, f"in {config}")
-            elif config == ADDON_OPTIONS:
+            if name in known and not _is_empty(value, in_options):
+                collected.set(name, value, "in the add-on's configuration" if in_options else f"in {config}")
+            elif name in known or (in_options and _is_empty(value, in_options)):
+                continue  # a field that was left, or made, empty
+            elif in_options:
                 # Options that a newer or older version wrote stay in the user's file; they must not stop the start.
                 log.warning("Ignoring the option %r of %s: %s", name, config, _unknown(name, known))
             else:
@@ -83,6 +86,11 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], config: Path | No
     for name, text in flags.items():
         collected.set(name, text, f"from {flag(name)}")
     return _validated(collected)
+
+
+def _is_empty(value: object, in_options: bool) -> bool:
+    """Whether a line of a file sets nothing. The add-on's form writes empty fields as such."""
+    return value is None or (in_options and value in ("", [], {}, [""], [None]))
 
 
 def _validated(collected: _Collected) -> Settings:

@@ -1,18 +1,21 @@
-"""What every engine promises to whoever speaks through it: one suite for the built-in voice, Qwen3 and the fake."""
+"""What every engine promises to whoever speaks through it: one suite for the built-in voice, Qwen3 here and
+elsewhere, and the fake."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.engine.speech_server import TONE, says, speech_server
 from tests.engine.studio import StudioRunner, by_text, studio
 from tests.harness import FakeEngine, until
 from wyoming_qwen3tts.engine.builtin import BuiltinEngine
+from wyoming_qwen3tts.engine.remote import RemoteEngine
 from wyoming_qwen3tts.errors import SpeechError
 from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.speech import FORMAT, Engine, OpenSegment, Segment, SpeechRequest, TextStream
@@ -27,13 +30,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_checkpoint(tmp_path_factory.mktemp("contract") / "tiny")
 
 
-@pytest.fixture(params=["builtin", "qwen3", "fake"])
+@pytest.fixture(params=["builtin", "qwen3", "remote", "fake"])
 async def engine(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Engine]:
     async with AsyncExitStack() as stack:
         if request.param == "qwen3":
             yield (await stack.enter_async_context(studio(folder, ends=by_text))).engine
             return
-        engine: Engine = BuiltinEngine() if request.param == "builtin" else FakeEngine()
+        if request.param == "remote":
+            url = (await stack.enter_async_context(speech_server(says(*[TONE] * 8)))).url
+        engines: dict[str, Callable[[], Engine]] = {
+            "builtin": BuiltinEngine, "remote": lambda: RemoteEngine([url]), "fake": FakeEngine,
+        }  # fmt: skip
+        engine = engines[request.param]()
         await engine.start()
         yield engine
         await engine.close()

@@ -10,11 +10,13 @@ from typing import Any
 
 import torch
 
+from wyoming_qwen3tts.engine.graphs import Graphs
 from wyoming_qwen3tts.engine.guards import GuardLimits
 from wyoming_qwen3tts.engine.loading import Models
 from wyoming_qwen3tts.engine.local import LocalEngine, LocalOptions
 from wyoming_qwen3tts.engine.runner import Frame, Runner
 from wyoming_qwen3tts.engine.scheduler import Utterance
+from wyoming_qwen3tts.model.lean import lean
 from wyoming_qwen3tts.model.prompt import Voice as PromptVoice
 from wyoming_qwen3tts.speech import Feed, OpenSegment, Segment, SpeechRequest, TextStream, Voice
 from wyoming_qwen3tts.text.front_end import FrontEnd
@@ -126,12 +128,16 @@ async def studio(
     guard: GuardLimits | None = None,
     resolve: Any = None,
     on_fatal: Callable[[BaseException], None] = lambda _: None,
+    graphs: Callable[[], Graphs | None] = lambda: None,
     **options: Any,
 ) -> AsyncIterator[Studio]:
     runners: list[StudioRunner] = []
 
     def build(models: Models) -> list[Runner]:
-        runner = StudioRunner(models.checkpoints[0], models.codecs[0], slots=slots, positions=512)
+        recorded = graphs()
+        if recorded is not None:  # as on a card
+            lean(models.checkpoints[0].model)
+        runner = StudioRunner(models.checkpoints[0], models.codecs[0], slots=slots, positions=512, graphs=recorded)
         runner.ends, runner.sabotage = ends, sabotage
         runners.append(runner)
         return [runner]

@@ -48,7 +48,7 @@ def nothing(_: float) -> None: ...
 
 def frames(folder: Path, wish: Precision, count: int = 6) -> list[list[int]]:
     """What the engine's own runner says, frame by frame, with its sound decoded."""
-    (runner,) = build_runners(load_models([folder], "cpu", wish, nothing), slots=2, positions=128)
+    (runner,) = build_runners(load_models([folder], "cpu", wish, nothing), slots=2, positions=128, graphs=lambda: None)
     warm_up(runner)
     utterance = Utterance(
         Reply(Nowhere()), loading._NOBODY, "en", "sentence", 5, text="Hello world.", is_text_over=True, slot=1
@@ -122,7 +122,7 @@ def test_a_graphics_card_keeps_its_precision(
     for quantize in ("auto", "int8"):
         load_language_model(folder, "cuda:0", Precision("bfloat16", quantize))
 
-    assert asked == [{"device": "cuda:0", "dtype": torch.bfloat16, "text_table_on_device": True}] * 2
+    assert asked == [{"device": "cuda:0", "dtype": torch.bfloat16}] * 2
     assert [r.getMessage() for r in caplog.records] == [
         "engine.quantize int8 is for CPUs; on cuda:0 the model stays torch.bfloat16"
     ]

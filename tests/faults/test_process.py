@@ -19,8 +19,8 @@ import httpx
 import pytest
 from wyoming.event import Event
 
-from wyoming_qwen3tts.app import web_door_socket
 from wyoming_qwen3tts.settings import Address, Http, Settings
+from wyoming_qwen3tts.web_door import web_door_socket
 from wyoming_qwen3tts.wyoming_server.client import Client, connect
 
 COMMAND = [sys.executable, "-m", "wyoming_qwen3tts"]

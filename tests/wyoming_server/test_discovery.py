@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterator
 
 import ifaddr
 import pytest
 from zeroconf import IPVersion, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
+from tests.fake_supervisor import FakeSupervisor, fake_supervisor
 from wyoming_qwen3tts import app
 from wyoming_qwen3tts.settings import Address
 from wyoming_qwen3tts.settings_sources import load
@@ -90,13 +92,20 @@ async def test_without_an_address_nothing_is_announced(
     assert "no network address" in caplog.text
 
 
+@pytest.fixture
+def supervisor() -> Iterator[FakeSupervisor]:
+    with fake_supervisor() as fake:
+        yield fake
+
+
 @pytest.mark.parametrize(("in_addon", "expected"), [(False, ["tester"]), (True, [])])
 async def test_the_server_is_announced_once_it_answers_but_not_inside_the_add_on(
-    monkeypatch: pytest.MonkeyPatch, in_addon: bool, expected: list[str]
+    monkeypatch: pytest.MonkeyPatch, supervisor: FakeSupervisor, in_addon: bool, expected: list[str]
 ) -> None:
     """Inside, the Supervisor tells Home Assistant; both would be two offers of one service."""
     if in_addon:
-        monkeypatch.setenv("SUPERVISOR_TOKEN", "x")
+        for name, value in supervisor.environ.items():
+            monkeypatch.setenv(name, value)
     seen: list[str] = []
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
@@ -114,6 +123,9 @@ async def test_the_server_is_announced_once_it_answers_but_not_inside_the_add_on
 
     assert await serving == 0
     assert seen == expected
+    uri = f"tcp://{socket.gethostname()}:{port}"
+    told = [("POST", "/discovery", {"service": "wyoming", "config": {"uri": uri}})]
+    assert [asked for asked in supervisor.asked if asked[1] == "/discovery"] == (told if in_addon else [])
 
 
 _TASKS: set[asyncio.Task[None]] = set()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import tempfile
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 from ..errors import BadRequest, SpeechError
@@ -32,6 +34,10 @@ def bench(settings: Settings, chosen: Namespace) -> int:
 
         result = _peers(settings, chosen)
         table = bench_peers.table
+    elif chosen.simulate or ((chosen.random_weights or settings.engine.model) and _on_card(settings)):
+        from . import bench_card
+
+        result, table = _card(settings, streams, chosen), bench_card.table
     elif chosen.random_weights or settings.engine.model:
         from . import bench_model
 
@@ -73,3 +79,34 @@ def _model(settings: Settings, size: str | None, streams: list[int], chosen: Nam
     source = size or next(fetched(settings, settings.engine.model))
     sizes = {"streams": streams, "frames": chosen.frames, "rounds": chosen.rounds}
     return bench_model(source, **sizes, device=device, precision=precision)
+
+
+def _on_card(settings: Settings) -> bool:
+    from .say_model import model_device
+
+    return model_device(settings).startswith("cuda")
+
+
+def _card(settings: Settings, streams: list[int], chosen: Namespace) -> dict[str, Any]:
+    """On a card, or with ``--simulate`` on its stand-in: a tiny model where none is named."""
+    import torch
+
+    from .bench_card import bench_card, tiny_folder
+    from .download import fetched
+    from .say_model import model_device
+
+    if chosen.frames < 2:
+        raise BadRequest("--frames starts at 2: the first frame is the time to first audio, the others the speed.")
+    device = "cpu" if chosen.simulate else model_device(settings)
+    dtype = torch.float32 if chosen.simulate or settings.engine.dtype == "float32" else torch.bfloat16
+    with tempfile.TemporaryDirectory() as scratch:
+        source = chosen.random_weights or next(iter(fetched(settings, settings.engine.model)), None)
+        return bench_card(
+            source or tiny_folder(Path(scratch)),
+            streams=streams,
+            frames=chosen.frames,
+            rounds=chosen.rounds,
+            device=device,
+            dtype=dtype,
+            simulate=chosen.simulate,
+        )

@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from ..app import build_engine, build_studio, catalog_of
+from ..assembly import build_engine, build_studio, catalog_of
 from ..audio.reference import CLIP_BYTES_MAX
 from ..settings import Settings
 from ..voice_files import VoiceFolder

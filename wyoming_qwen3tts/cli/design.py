@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from ..app import build_qwen3, build_studio, catalog_of
+from ..assembly import build_qwen3, build_studio, catalog_of
 from ..errors import BadRequest
 from ..settings import Settings
 from ..voice_studio import VoiceStudio

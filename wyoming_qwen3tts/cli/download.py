@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..app import build_store
+from ..assembly import build_store
 from ..settings import Settings
 from ..store import default_model
 from ..store_progress import Bar, Lines

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from ..app import local
 from ..settings import Settings
-from ..wyoming_server.client import connect
+from ..wyoming_server.client import connect, local
 from ..wyoming_server.info import PROGRAM
 
 _TIMEOUT_S = 5.0

@@ -67,7 +67,7 @@ def build() -> _Parser:
     parser.add_argument("--version", action="version", version=f"wyoming-qwen3tts {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
 
-    for add in (_serve, _say, _clone, _design, _voices, _spoken, _download, _healthcheck, _bench):
+    for add in (_serve, _say, _clone, _design, _voices, _spoken, _download, _doctor, _healthcheck, _bench):
         add(commands)
     return parser
 
@@ -165,6 +165,11 @@ def _download(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
 
 
+def _doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
+    doctor = _command(commands, "doctor", "look at everything that speech needs; each line is ok or says what to do")
+    doctor.add_argument("--json", action="store_true", help="as JSON")
+
+
 def _healthcheck(commands: argparse._SubParsersAction[_Parser]) -> None:
     _command(commands, "healthcheck", "exit 0 if the server answers and is ours")
 
@@ -183,6 +188,7 @@ def _bench(commands: argparse._SubParsersAction[_Parser]) -> None:
     bench.add_argument("--streams", default="1,4", metavar="N,N", help="how many at once (default 1,4)")
     bench.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each is measured (default 5)")
     bench.add_argument("--frames", type=_frames, default=24, metavar="N", help="frames of 80 ms a reply (default 24)")
+    bench.add_argument("--simulate", action="store_true", help="on the stand-in for a card: shows that its path works")
     bench.add_argument("--json", action="store_true", help="as JSON")
 
 

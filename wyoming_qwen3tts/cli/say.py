@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from ..app import speech_service
+from ..assembly import speech_service
 from ..audio.wav import UNKNOWN_LENGTH, wav_header
 from ..errors import SpeechError
 from ..service import SpeechService, Wish

@@ -3,15 +3,20 @@ once, with its reason and what to do about it."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 
+from ..settings import Engine as EngineSettings
 from .machine import Card, Machine, Probe, covers, look
 from .vram import Need, need, smaller
 
 SMALL, LARGE = "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice", "Qwen/Qwen3-TTS-12Hz-1.7B-CustomVoice"
 _LARGE_FROM_MB = 7_600  # cards sold with 8 GB show 7,600 to 8,190 MiB
 _DRIVER_FOR = {12: "525", 13: "580"}  # the oldest for a CUDA major (NVIDIA's compatibility guide)
-_INSTALL = "script/run --engine.kind qwen3"
+# What a machine can be told to do, a container cannot: there another image is the way.
+_INSTALL = (
+    "take the image for it, cu126, cu128 or cu130" if "IMAGE_USER" in os.environ else "script/run --engine.kind qwen3"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,17 @@ class DeviceWish:
     slots: int = 4
     positions: int = 1_024  # of a slot
     vram_limit_mb: int = 0  # 0: what is free
+
+    @classmethod
+    def of(cls, engine: EngineSettings) -> DeviceWish:
+        return cls(
+            kind=engine.kind,
+            device=engine.device,
+            dtype=engine.dtype,
+            models=engine.model,
+            slots=engine.slots,
+            vram_limit_mb=engine.vram_limit_mb,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,15 +13,19 @@ import torch
 from ..errors import EngineError
 from ..model.codec import CodecDecoder
 from ..model.files import ModelFileError
+from ..model.lean import lean
 from ..model.prompt import Voice as PromptVoice
 from ..model.weights import WEIGHTS, Checkpoint
 from ..speech import Voice, VoiceName
+from .graphs import Graphs, GraphsFailed
 from .precision import Precision, load_codec, load_language_model, torch_dtype
 from .priming import Nowhere
 from .runner import Runner
 from .scheduler import Reply, Utterance
 from .voice_cache import VoiceCache, checkpoint_identity
 from .worker import Progress
+
+log = logging.getLogger(__name__)
 
 CODEC = "speech_tokenizer"
 
@@ -49,19 +55,45 @@ def load_models(folders: Sequence[Path], device: str, precision: Precision | str
             if path.parent.name == CODEC:
                 codecs.append(load_codec(path.parent, checkpoints[-1].config.codec, device, precision))
             else:
+                # The text table, 0.6 GB, stays a mapped file: a sentence needs twenty of its 150,000 rows.
                 checkpoints.append(load_language_model(folder, device, precision))
+                if device != "cpu":
+                    lean(checkpoints[-1].model)
     except ModelFileError as error:
         raise EngineError(str(error)) from error
     progress(1.0)
     return Models(tuple(checkpoints), tuple(codecs))
 
 
-def build_runners(models: Models, *, slots: int, positions: int) -> list[Runner]:
-    """Runners with fresh state for every checkpoint."""
-    return [
-        Runner(checkpoint, codec, slots=slots, positions=positions)
-        for checkpoint, codec in zip(models.checkpoints, models.codecs, strict=True)
-    ]
+def build_runners(models: Models, *, slots: int, positions: int, graphs: Callable[[], Graphs | None]) -> list[Runner]:
+    """Runners with fresh state for every checkpoint, over what ``graphs`` makes for each; None: none."""
+    runners = []
+    for checkpoint, codec in zip(models.checkpoints, models.codecs, strict=True):
+        build = partial(Runner, checkpoint, codec, slots=slots, positions=positions)
+        try:
+            runners.append(build(graphs=graphs()))
+            continue
+        except (GraphsFailed, torch.OutOfMemoryError) as error:
+            why = str(error).splitlines()[0]  # the error itself would keep half a runner in memory
+        log.warning("No CUDA graphs: %s. Speech goes on without them, and starts later.", why)
+        runners.append(build())
+    return runners
+
+
+def graphs_for(device: str, *, wanted: bool) -> Graphs | None:
+    """What records on ``device``, if anything is to be recorded.
+
+    Raises:
+        GraphsFailed: if the card has no streams to record on.
+    """
+    if not wanted or not device.startswith("cuda"):
+        return None
+    from .cuda_graphs import CudaGraphs
+
+    try:
+        return CudaGraphs(torch.device(device))
+    except RuntimeError as error:
+        raise GraphsFailed(str(error).splitlines()[0]) from error
 
 
 def keep_voices(runners: Sequence[Runner], folders: Sequence[Path], cache: Path, limit_bytes: int) -> None:
@@ -78,13 +110,20 @@ def warm_up(runner: Runner) -> None:
     Raises:
         EngineError: if what comes out is no number.
     """
-    utterance = Utterance(Reply(Nowhere()), _NOBODY, "en", "sentence", 0, text="Hello.", is_text_over=True, slot=0)
-    runner.prefill(utterance, _some_voice(runner))
+    utterance, voice = bench_utterance(runner, 0)
+    runner.prefill(utterance, voice)
     frame = runner.frame([utterance], [0.0])[0]
     if frame.is_broken:
         raise EngineError("This model computes what is no number on this machine; try engine.dtype float32.")
     if not frame.is_end:
         runner.sound([(utterance, [frame.codes])])
+
+
+def bench_utterance(runner: Runner, slot: int) -> tuple[Utterance, PromptVoice]:
+    """A sentence that nobody hears, in a slot."""
+    reply = Reply(Nowhere())
+    said = Utterance(reply, _NOBODY, "en", "sentence", slot, text="Hello.", is_text_over=True, slot=slot)
+    return said, _some_voice(runner)
 
 
 def _some_voice(runner: Runner) -> PromptVoice:

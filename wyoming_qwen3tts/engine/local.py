@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ class LocalOptions:
     dtype: str = "auto"  # float32, bfloat16, float16
     quantize: str = "none"  # int8, int4, or auto: int8 on a CPU
     rounded_dir: Path | None = None  # where rounded weights are kept for the next start
+    graphs: bool = True  # where the device has them
     slots: int = 4
     positions: int = 1024  # of a slot: prompt and frames
     queue: int = 32  # replies that may wait for a slot
@@ -175,7 +177,8 @@ class LocalEngine:
         if self._build_runners is not None:
             runners = self._build_runners(models)
         else:
-            runners = loading.build_runners(models, slots=options.slots, positions=options.positions)
+            graphs = partial(loading.graphs_for, options.device, wanted=options.graphs)
+            runners = loading.build_runners(models, slots=options.slots, positions=options.positions, graphs=graphs)
         if options.cache_dir is not None and options.cache_bytes:
             loading.keep_voices(runners, self._folders, options.cache_dir, options.cache_bytes)
         for runner in runners:

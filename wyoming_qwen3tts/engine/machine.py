@@ -95,6 +95,12 @@ def look() -> Machine:
     )
 
 
+def glance() -> Machine:
+    """What can be known without importing torch: the driver."""
+    driver, driver_cuda = _driver()
+    return Machine(driver=driver, driver_cuda=driver_cuda)
+
+
 def _version(text: object) -> Version | None:
     match = re.match(r"(\d+)\.(\d+)", text) if isinstance(text, str) else None
     return (int(match[1]), int(match[2])) if match else None

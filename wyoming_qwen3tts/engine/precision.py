@@ -44,7 +44,7 @@ def load_language_model(folder: Path, device: str, precision: Precision) -> Chec
     if device != "cpu":
         if precision.quantize not in ("none", "auto"):
             log.warning("engine.quantize %s is for CPUs; on %s the model stays %s", precision.quantize, device, dtype)
-        return load_checkpoint(folder, device=device, dtype=dtype, text_table_on_device=True)
+        return load_checkpoint(folder, device=device, dtype=dtype)
     if precision.quantize == "none":
         log.info("Qwen3-TTS on the CPU: %s, not quantized", _name(dtype))
         return load_checkpoint(folder, dtype=dtype)

@@ -200,7 +200,8 @@ class Qwen3Engine:
             yield audio
 
     def _build(self, folders: Sequence[Path], chosen: DevicePlan, device: str) -> LocalEngine:
-        options = replace(self._options, device=device, dtype=chosen.dtype)
+        graphs = chosen.graphs and self._options.graphs
+        options = replace(self._options, device=device, dtype=chosen.dtype, graphs=graphs)
         return LocalEngine(folders, options, resolve=ClonedVoices(self._folder), on_fatal=self._obituary.write)
 
     def _at_home(self, voices: Iterable[Voice]) -> Iterator[Voice]:

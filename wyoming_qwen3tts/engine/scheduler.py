@@ -73,7 +73,7 @@ class Utterance:
     @property
     def has_text(self) -> bool:
         """Whether the text that the next frame needs is known."""
-        return self.is_text_over or (self.layout == "live" and len(self.ids) > self.frames)
+        return self.has_text_for(self.frames)
 
     @property
     def may_end(self) -> bool:
@@ -81,7 +81,15 @@ class Utterance:
 
         Not "is known": that would depend on when the text came, and so would the codes.
         """
-        return self.layout == "sentence" or (self.is_text_over and self.frames >= len(self.ids))
+        return self.may_end_at(self.frames)
+
+    def has_text_for(self, frame: int) -> bool:
+        """`has_text` of any frame, counted from 0."""
+        return self.is_text_over or (self.layout == "live" and len(self.ids) > frame)
+
+    def may_end_at(self, frame: int) -> bool:
+        """`may_end` of any frame whose text is known."""
+        return self.layout == "sentence" or (self.is_text_over and frame >= len(self.ids))
 
     @property
     def is_ready(self) -> bool:

@@ -201,3 +201,13 @@ class Stack(nn.Module):
         mask = torch.zeros(hidden.shape, dtype=cos.dtype, device=device).masked_fill(hidden, float("-inf"))
         groups = self.config.heads // self.config.kv_heads
         return Place(cos, sin, write, start + length, mask.repeat(groups, 1)[None, None])
+
+    def place_span(self, start: Tensor, length: int, cache: KvCache) -> Place:
+        """`place_run` from where the device says: ``start`` is an int64 scalar there. All of ``cache`` is looked at."""
+        positions = start + torch.arange(length, device=start.device)
+        cos, sin = self.rotary(positions[None, None])
+        hidden = torch.arange(cache.positions, device=start.device)[None, :] > positions[:, None]
+        mask = torch.zeros(hidden.shape, dtype=cos.dtype, device=start.device).masked_fill(hidden, float("-inf"))
+        groups = self.config.heads // self.config.kv_heads
+        write = (slice(None), slice(None), positions)
+        return Place(cos, sin, write, cache.positions, mask.repeat(groups, 1)[None, None])

@@ -51,4 +51,6 @@ class TextTable:
 
     def _project(self, rows: Tensor) -> Tensor:
         weight = self._projection.up.weight
-        return self._projection(rows.to(weight.device, weight.dtype))  # type: ignore[no-any-return]
+        if weight.is_cuda and not rows.is_cuda:
+            rows = rows.pin_memory()  # so that the copy waits for nothing
+        return self._projection(rows.to(weight.device, weight.dtype, non_blocking=True))  # type: ignore[no-any-return]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from .values import Section, checked_url, listed, lower
 
@@ -12,9 +12,9 @@ from .values import Section, checked_url, listed, lower
 class Engine(Section):
     """Who speaks."""
 
-    kind: Annotated[Literal["auto", "builtin", "qwen3"], BeforeValidator(lower)] = "auto"
-    """`builtin`: hibari for English, espeak-ng for the other languages. `qwen3`: Qwen3-TTS on this machine. `auto`:
-    `qwen3` where a CUDA card works, else `builtin`."""
+    kind: Annotated[Literal["auto", "builtin", "qwen3", "remote"], BeforeValidator(lower)] = "auto"
+    """`builtin`: hibari for English, espeak-ng for the other languages. `qwen3`: Qwen3-TTS on this machine. `remote`:
+    Qwen3-TTS on the machines of `urls`. `auto`: `qwen3` where a CUDA card works, else `builtin`."""
     model: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
     """Qwen3-TTS checkpoints, hub ids or folders, separated by commas. Each decides which voices it speaks. None: chosen
     by the memory of the graphics card. Only what is listed here is ever downloaded."""
@@ -25,6 +25,9 @@ class Engine(Section):
     quantize: Annotated[Literal["auto", "none", "int8", "int4"], BeforeValidator(lower)] = "auto"
     """Round the model's matrices on a CPU: `int8`, or `int4` for the part of the model that takes most of the time,
     which is faster and coarser. `auto`: `int8` on a CPU, `none` on a graphics card. `say --raw` never rounds."""
+    graphs: bool = True
+    """Record each frame once as a CUDA graph and replay it, on a graphics card. Off: slower; for when a driver or card
+    misbehaves with them."""
     feed: Annotated[Literal["hybrid", "live", "sentence"], BeforeValidator(lower)] = "hybrid"
     """How text reaches Qwen3-TTS: `sentence` by sentence, `live` word by word, or `hybrid`: the first sentence of a
     streamed reply live, the later ones as sentences."""
@@ -39,6 +42,11 @@ class Engine(Section):
     unload_after: Annotated[float, Field(ge=0, le=604_800)] = 0.0
     """After how many idle seconds the model leaves the memory. The next request loads it again, and is spoken by the
     built-in voice meanwhile. 0: never."""
+    urls: Annotated[tuple[Annotated[str, AfterValidator(checked_url)], ...], BeforeValidator(listed)] = ()
+    """Servers of OpenAI's speech API that `remote` speaks through, such as vLLM-Omni: `http://192.168.1.30:8091`,
+    several separated by commas. The least busy one is asked; one that fails is left alone for 30 s."""
+    api_key: SecretStr = SecretStr("")
+    """The key that those servers ask for, if they do."""
 
 
 class Models(Section):

@@ -1,0 +1,1 @@
+"""A real image, built and run without Docker: script/image-test."""

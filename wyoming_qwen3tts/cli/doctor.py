@@ -1,0 +1,34 @@
+"""``doctor``: is everything there that speech needs?"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from ..doctor import Check, Place, examine
+from ..settings import Settings
+
+
+def doctor(settings: Settings, *, as_json: bool) -> int:
+    """Print one line a check, or one JSON list; 0 if all are fine, else 1."""
+    return report(examine(Place(settings, os.environ)), as_json=as_json)
+
+
+def report(checks: Iterable[Check], *, as_json: bool) -> int:
+    made = []
+    for check in checks:
+        made.append(check)
+        if not as_json:  # at once: some take seconds
+            sys.stdout.write(line(check))
+            sys.stdout.flush()
+    if as_json:
+        sys.stdout.write(json.dumps([asdict(check) for check in made], indent=2, ensure_ascii=False) + "\n")
+    return 0 if all(check.ok for check in made) else 1
+
+
+def line(check: Check) -> str:
+    shown = f"{'ok   ' if check.ok else 'WRONG'} {check.check}: {check.detail}\n"
+    return shown if check.ok else f"{shown}      -> {check.fix}\n"

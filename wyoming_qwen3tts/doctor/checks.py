@@ -1,0 +1,65 @@
+"""What a check says, and what it may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..engine.device import DevicePlan, DeviceWish, plan
+from ..engine.machine import Machine, Probe, look
+from ..settings import Settings
+from ..supervisor import Supervisor
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line. ``fix`` says what to do where ``ok`` is false, and is empty otherwise."""
+
+    check: str
+    ok: bool
+    detail: str
+    fix: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.ok and not self.fix:
+            raise ValueError(f"{self.check}: not ok, and nothing to do about it")
+
+
+def fine(check: str, detail: str) -> Check:
+    return Check(check, True, detail)
+
+
+def wrong(check: str, detail: str, fix: str) -> Check:
+    return Check(check, False, detail, fix)
+
+
+class Place:
+    """Settings and machine. What is costly to know is looked at once, and only if somebody asks."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        *,
+        probe: Probe = look,
+        supervisor: Supervisor | None = None,
+    ) -> None:
+        self.settings, self.environ, self._probe = settings, environ, probe
+        self.supervisor = supervisor or Supervisor.from_environ(environ)
+
+    @cached_property
+    def machine(self) -> Machine:
+        """Torch, driver and cards. Imports torch, if there is one."""
+        return self._probe()
+
+    @cached_property
+    def plan(self) -> DevicePlan:
+        """What the engine will choose on this machine."""
+        return plan(DeviceWish.of(self.settings.engine), lambda: self.machine)
+
+    @property
+    def wants_model(self) -> bool:
+        """Whether Qwen3-TTS is to speak here if it can."""
+        kind = self.settings.engine.kind
+        return kind == "qwen3" or (kind == "auto" and self.plan.device is not None)

@@ -1,0 +1,32 @@
+"""CUDA graphs on this card, tried on a tiny model, and what the published models would take of its memory."""
+
+from __future__ import annotations
+
+from ..engine.vram import table
+from .checks import Check, Place, fine, wrong
+
+
+def check(place: Place) -> list[Check]:
+    """Nothing to say where no card is to be used. Takes some seconds where one is."""
+    device = place.plan.device if place.wants_model else None
+    if device is None or not device.startswith("cuda"):
+        return []
+    return [_memory(place), _graphs(place, device)]
+
+
+def _memory(place: Place) -> Check:
+    slots = place.settings.engine.slots
+    rows = [f"{row['model']} {row['dtype']} {row['beside_mb']:,} MiB" for row in table(slots)]
+    return fine("memory of the card", f"predicted for {slots} slots, beside the CUDA context: {'; '.join(rows)}")
+
+
+def _graphs(place: Place, device: str) -> Check:
+    if not place.settings.engine.graphs:
+        return fine("CUDA graphs", "off: engine.graphs")
+    import torch
+
+    from ..engine.card_check import check_graphs
+    from ..engine.cuda_graphs import CudaGraphs
+
+    found = check_graphs(device, lambda: CudaGraphs(torch.device(device)))
+    return fine("CUDA graphs", found.detail) if found.ok else wrong("CUDA graphs", found.detail, found.fix)

@@ -1,0 +1,61 @@
+"""Model files: here and complete, or how they will come."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+from ..engine.vram import need
+from ..errors import StoreError
+from ..store import Store
+from .checks import Check, Place, fine, wrong
+
+_PACKAGES = ("safetensors", "tokenizers", "huggingface_hub")  # of the extra qwen3, torch aside
+_CODEC_FILES_BYTES = 700_000_000  # of each checkpoint, encoder included
+
+
+def check(place: Place) -> list[Check]:
+    if not place.wants_model:
+        return [fine("model files", "no model files needed")]
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        fix = "pip install 'wyoming-qwen3tts[qwen3]', or take an image for CUDA"
+        return [wrong("model files", f"{', '.join(missing)} not installed", fix)]
+    return [_one(place, model) for model in place.plan.models]
+
+
+def _one(place: Place, model: str) -> Check:
+    name = f"model files of {model}"
+    try:
+        found = _store(place).find(model)
+    except StoreError as error:
+        return wrong(name, str(error), "Correct engine.model")
+    if found is not None:
+        return fine(name, f"complete: {found}")
+    if place.settings.models.offline or os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0"):
+        fix = "Allow downloads (models.offline off, no HF_HUB_OFFLINE), or put a folder's path into engine.model"
+        return wrong(name, "not here, and downloads are off", fix)
+    return fine(name, f"will be downloaded at the start, about {_size(model) / 1e9:.1f} GB")
+
+
+def missing_bytes(place: Place) -> int:
+    """How much is still to be downloaded, about."""
+    if not place.wants_model:
+        return 0
+    total = 0
+    for model in place.plan.models:
+        try:
+            total += 0 if _store(place).find(model) else _size(model)
+        except StoreError:
+            continue  # said by `check`
+    return total
+
+
+def _store(place: Place) -> Store:
+    return Store(place.settings.data_dir / "models", place.plan.models, offline=True)
+
+
+def _size(model: str) -> int:
+    """Of the files, which are bfloat16, the codec's apart; 0 if it cannot be told."""
+    known = need(model, dtype="bfloat16", slots=1, positions=1)
+    return (known.weights_mb << 20) - 457_200_000 + _CODEC_FILES_BYTES if known else 0

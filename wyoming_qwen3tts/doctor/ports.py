@@ -1,0 +1,65 @@
+"""The doors: free for us, or already ours."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable
+
+from ..errors import ProtocolError
+from ..settings import Address
+from ..wyoming_server.client import connect, local
+from ..wyoming_server.info import PROGRAM
+from .checks import Check, Place, fine, wrong
+
+_ANSWER_S = 8.0
+
+
+def check(place: Place) -> list[Check]:
+    wyoming, http = place.settings.wyoming.address, place.settings.http.address
+    checks = [_one("port for Wyoming", wyoming, "--wyoming.uri", lambda: asyncio.run(_speaks_wyoming(wyoming)))]
+    if http is not None:
+        checks.append(_one("port for the web", http, "--http.uri", lambda: _speaks_http(http)))
+    return checks
+
+
+def _one(name: str, address: Address, flag: str, is_ours: Callable[[], bool]) -> Check:
+    try:
+        _bind(address)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            fix = f"Choose an address of this machine and a port above 1023: {flag}"
+            return wrong(name, f"cannot listen on {address}: {error.strerror or error}", fix)
+        if is_ours():
+            return fine(name, f"{address} is answered by this server")
+        other = Address(address.host, address.port % 65_535 + 1)
+        return wrong(name, f"{address} is taken by another program", f"Stop it, or choose another: {flag} {other}")
+    return fine(name, f"{address} is free")
+
+
+def _bind(address: Address) -> None:
+    family, kind, protocol, _, where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does: TIME_WAIT is no neighbour
+        probe.bind(where)
+
+
+async def _speaks_wyoming(address: Address) -> bool:
+    try:
+        async with asyncio.timeout(_ANSWER_S), connect(local(address)) as client:
+            answer = await client.describe()
+    except (OSError, ProtocolError):
+        return False
+    return PROGRAM in [program.get("name") for program in answer.get("tts", [])]
+
+
+def _speaks_http(address: Address) -> bool:
+    import httpx
+
+    host, port = local(address)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/health/live"
+    try:
+        return httpx.get(url, timeout=_ANSWER_S, trust_env=False).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False

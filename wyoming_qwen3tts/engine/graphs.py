@@ -1,0 +1,65 @@
+"""What the engine asks of whoever records work once and replays it: CUDA graphs, their stand-in, or nobody.
+
+A recording is a fixed list of operations on fixed tensors. Whatever Python decides while it is made stays decided, and
+a tensor that was made inside it belongs to it: results leave through tensors that were there before. Two lanes may run
+at the same time: ``frames``, and ``sound``, which gives way. No tensor is shared between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor
+
+Lane = Literal["frames", "sound"]
+Work = Callable[[], None]
+
+
+class GraphsFailed(Exception):
+    """Graphs cannot be had, or do not compute what they should: go on without. Its text is one line, for the log."""
+
+
+class Graphs(Protocol):
+    """Engine thread only."""
+
+    name: str
+
+    def capture(self, work: Work, lane: Lane) -> Work:
+        """Record ``work``; calling what comes back does it again. ``work`` itself may run any number of times here.
+
+        Raises:
+            GraphsFailed: if it cannot be recorded.
+        """
+
+    def lane(self, lane: Lane) -> AbstractContextManager[Any]:
+        """Everything launched inside it goes there, in order."""
+
+    def fetch(self, tensor: Tensor) -> Callable[[], Tensor]:
+        """Begin to copy ``tensor``, as it is now, to the host; the call that comes back waits for that copy only."""
+
+    def send(self, values: Any, to: Tensor) -> None:
+        """Bring numbers (nested lists, as long as ``to`` is) to the device, without waiting for it."""
+
+
+class NoGraphs:
+    """Nothing is recorded: work runs each time, as on a card whose graphs failed."""
+
+    name = "none"
+
+    def capture(self, work: Work, lane: Lane) -> Work:
+        del lane
+        return work
+
+    def lane(self, lane: Lane) -> AbstractContextManager[Any]:
+        del lane
+        return nullcontext()
+
+    def fetch(self, tensor: Tensor) -> Callable[[], Tensor]:
+        taken = tensor.detach().to("cpu", copy=True)
+        return lambda: taken
+
+    def send(self, values: Any, to: Tensor) -> None:
+        to.copy_(torch.tensor(values, dtype=to.dtype))

@@ -1,0 +1,129 @@
+"""The decoder stack in as few kernels as plain torch has, for cards: a launch there costs more than its arithmetic.
+
+Same weights, same cache, same results to the last rounding or so as `layers.Stack`; what differs is how often a number
+is written down on the way:
+
+* RMS norm is one kernel on CUDA (torch 2.9 and later), its weight inside.
+* The norm's weight per head and the rotary angle are one factor, made once per step for all layers: ``w * cos`` for the
+  number itself, and the partner's weight times ``sin``, with its sign, for the one half a head away.
+* Keys and values lie side by side in the cache and are written in one go.
+* A layer's output is added to the residual by the matrix product that makes it.
+
+No number in bfloat16 is rounded more often than in the official order of operations.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .language_model import LanguageModel
+from .layers import KvCache, Layer, Place, RMSNorm, Stack
+
+
+def lean(model: LanguageModel) -> LanguageModel:
+    """Swap both stacks of ``model`` for lean ones, in place; no weight is copied. Caches made before do not fit."""
+    for part in (model.talker, model.predictor):
+        if not isinstance(part.stack, LeanStack):
+            part.stack = LeanStack(part.stack)
+    return model
+
+
+class LeanStack(Stack):
+    """A `Stack` over the layers of another. ``Place.cos`` and ``Place.sin`` hold factors of all layers,
+    ``[layers, B or 1, T, groups + 1, 1, head_dim]``: queries come in groups of as many heads as there are keys.
+    """
+
+    turns: Tensor
+
+    def __init__(self, stack: Stack) -> None:
+        nn.Module.__init__(self)
+        self.config, self.layers, self.norm = stack.config, stack.layers, stack.norm
+        self.register_buffer("inv_freq", stack.inv_freq, persistent=False)
+        self.groups = self.config.heads // self.config.kv_heads
+        self.register_buffer("turns", self._turns(), persistent=False)
+
+    def _turns(self) -> Tensor:
+        """``[layers, 1, 1, 2, groups + 1, 1, head_dim]``: what cosine and sine are multiplied by.
+
+        The rotation pairs dimension i with i + half and takes the upper one with a minus.
+        """
+        kv_heads, half = self.config.kv_heads, self.config.head_dim // 2
+        weights = torch.stack([layer.attention.qk_norm for layer in cast("list[Layer]", list(self.layers))])
+        per_group = weights.view(len(weights), self.groups + 1, kv_heads, -1)[:, :, :1]
+        low, high = per_group.split(half, dim=-1)
+        pairs = torch.stack((per_group, torch.cat((-high, low), dim=-1)), dim=1)
+        return pairs[:, None, None].detach()
+
+    def init_cache(self, slots: int, positions: int) -> KvCache:
+        """See `Stack.init_cache`. Each row's values lie behind its keys."""
+        config, weight = self.config, self.norm.weight
+        both = weight.new_zeros(config.layers, slots, 2, config.kv_heads, positions, config.head_dim)
+        return KvCache(both[:, :, 0], both[:, :, 1])
+
+    def forward(self, x: Tensor, place: Place, cache: KvCache) -> Tensor:
+        """See `Stack.forward`."""
+        batch, length, width = x.shape
+        flat = x.reshape(batch * length, width).clone()  # the residual, added to in place
+        layers = cast("list[Layer]", list(self.layers))
+        parts = zip(layers, place.cos.unbind(), place.sin.unbind(), _joined(cache).unbind(), strict=True)
+        for layer, cos, sin, both in parts:
+            attended = self._attended(layer, flat.view(batch, length, width), place._replace(cos=cos, sin=sin), both)
+            flat.addmm_(attended, layer.attention.out.weight.t())
+            gate, up = layer.mlp.gate_up(_normed(flat, layer.mlp_norm)).chunk(2, dim=-1)
+            flat.addmm_(F.silu(gate) * up, layer.mlp.down.weight.t())
+        return _normed(flat, self.norm).view(batch, length, width)
+
+    def _attended(self, layer: Layer, x: Tensor, place: Place, both: Tensor) -> Tensor:
+        """``[B * T, heads * head_dim]``; updates ``both`` ``[B, 2 * kv_heads, positions, head_dim]``."""
+        batch, length, _ = x.shape
+        attention = layer.attention
+        kv_heads, head_dim, groups = self.config.kv_heads, self.config.head_dim, self.groups
+        parts = attention.qkv(_normed(x, layer.attention_norm)).view(batch, length, groups + 2, kv_heads, head_dim)
+        even = torch.rms_norm(parts, (head_dim,), None, self.config.rms_norm_eps)  # values too: one kernel, no copy
+        across = even.roll(head_dim // 2, -1)
+        turned = slice(groups + 1)
+        torch.addcmul(even[:, :, turned] * place.cos, across[:, :, turned], place.sin, out=parts[:, :, turned])
+        both[place.write] = parts[:, :, groups:].flatten(2, 3).transpose(1, 2)
+        q = parts[:, :, :groups].view(batch, length, kv_heads, groups, head_dim)
+        q = q.permute(0, 2, 3, 1, 4).reshape(batch, kv_heads, groups * length, head_dim)
+        seen = both[:, :, : place.bound]
+        y = F.scaled_dot_product_attention(q, seen[:, :kv_heads], seen[:, kv_heads:], attn_mask=place.mask)
+        y = y.view(batch, kv_heads, groups, length, head_dim) if length > 1 else y.unsqueeze(3)
+        return y.permute(0, 3, 1, 2, 4).reshape(batch * length, -1)
+
+    def place_rows(self, positions: Tensor, cache: KvCache, bound: int | None = None) -> Place:
+        """See `Stack.place_rows`."""
+        place = super().place_rows(positions, cache, bound)
+        rows, _, columns = place.write
+        heads = torch.arange(2 * self.config.kv_heads, device=positions.device)[None, :, None]
+        return self._turned(place)._replace(write=(rows, heads, columns))
+
+    def place_run(self, start: int, length: int) -> Place:
+        """See `Stack.place_run`."""
+        return self._turned(super().place_run(start, length))
+
+    def place_span(self, start: Tensor, length: int, cache: KvCache) -> Place:
+        """See `Stack.place_span`."""
+        return self._turned(super().place_span(start, length, cache))
+
+    def _turned(self, place: Place) -> Place:
+        """``[B or 1, 1, T, head_dim]`` cosines and sines to factors of all layers."""
+        pair = torch.stack((place.cos, place.sin), dim=3).transpose(1, 2)  # [B, T, 1, 2, D]
+        factors = self.turns * pair.transpose(2, 3)[..., None, :]
+        return place._replace(cos=factors[:, :, :, 0], sin=factors[:, :, :, 1])
+
+
+def _normed(x: Tensor, norm: RMSNorm) -> Tensor:
+    return torch.rms_norm(x, (x.shape[-1],), norm.weight, norm.eps)
+
+
+def _joined(cache: KvCache) -> Tensor:
+    """Keys and values of a cache of `LeanStack.init_cache`, or of rows of it: ``[layers, B, 2 * kv_heads, P, D]``."""
+    layers, rows, kv_heads, positions, head_dim = cache.keys.shape
+    if cache.values.storage_offset() - cache.keys.storage_offset() != kv_heads * positions * head_dim:
+        raise ValueError("this cache was made by another stack")
+    return cache.keys.as_strided((layers, rows, 2 * kv_heads, positions, head_dim), cache.keys.stride())

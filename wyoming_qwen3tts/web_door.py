@@ -1,0 +1,70 @@
+"""The web door of this server: where it listens, what is behind it. FastAPI is imported when it opens, not before."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+from typing import TYPE_CHECKING
+
+from .assembly import DEFAULT_MODELS
+from .engine.control import control_of
+from .mqtt_bridge.start import MqttStart
+from .openai_http.server import HttpDoor, bind
+from .service import SpeechService
+from .settings import Address, Settings
+from .voice_studio import VoiceStudio
+from .wyoming_server.client import local
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+log = logging.getLogger(__name__)
+
+
+def web_door_socket(settings: Settings) -> socket.socket | None:
+    """The web door's socket; none if it is off, or if the address is the default and another program has it: a home
+    that never asked for this door must not fall silent for it.
+
+    Raises:
+        OSError: if an address that was asked for cannot be had.
+    """
+    address = settings.http.address
+    if address is None:
+        return None
+    try:
+        return bind(address)
+    except OSError as error:
+        if "uri" in settings.http.model_fields_set or error.errno != errno.EADDRINUSE:
+            raise
+        log.warning(
+            "The web door stays closed, as another program has %s. Choose another port, or none: --http.uri "
+            "tcp://%s:%d, --http.uri off",
+            address,
+            address.host,
+            address.port + 1,
+        )
+        return None
+
+
+def web_door(
+    settings: Settings, service: SpeechService, sock: socket.socket, studio: VoiceStudio, mqtt: MqttStart | None = None
+) -> HttpDoor:
+    """The web door, to be opened. The sound of announcements that come over ``mqtt`` is fetched there."""
+
+    def build() -> FastAPI:
+        from .openai_http.access import OpenRouter
+        from .openai_http.app import build_app
+
+        routers = [mqtt.routes(OpenRouter())] if mqtt else []
+        return build_app(service, settings, studio=studio, control=control, routers=routers)
+
+    control = control_of(service.engine, settings.engine.model or DEFAULT_MODELS)
+    return HttpDoor(build, Address(*sock.getsockname()[:2]), settings.limits, sock)
+
+
+def web_address(settings: Settings, port: int) -> str:
+    """How a person reaches the web door."""
+    assert settings.http.address is not None  # noqa: S101  there is a door
+    host = local(settings.http.address).host
+    return settings.http.base_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
