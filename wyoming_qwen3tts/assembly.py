@@ -69,6 +69,8 @@ def build_qwen3(settings: Settings) -> Qwen3Engine:
         LocalOptions(
             slots=wanted.slots,
             graphs=wanted.graphs,
+            quantize=wanted.quantize,
+            rounded_dir=settings.data_dir / "cache" / "models",
             queue=settings.limits.queue,
             feed=FeedRules(wanted.feed, settings.voices.sentence_pause_s),
             cache_dir=settings.data_dir / "cache" / "voices",

@@ -10,6 +10,7 @@ import pytest
 
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.cli import bench_model
+from wyoming_qwen3tts.engine.precision import Precision
 from wyoming_qwen3tts.model.config import ModelType
 
 Folders = dict[ModelType, Path]
@@ -45,12 +46,12 @@ def test_json_has_the_contracts_keys_for_each_number_of_streams(
 
 
 def test_the_engine_names_the_precision_that_was_asked_for(tiny: Folders, capsys: pytest.CaptureFixture[str]) -> None:
-    runs = [
-        measured(tiny["base"], capsys, *flags)["runs"][0]["engine"]
-        for flags in ([], ["--engine.dtype", "float32"], ["--engine.dtype", "bfloat16"])
-    ]
+    plain = ["--engine.quantize", "none"]
+    asked: list[list[str]] = [[], ["--engine.quantize", "int4"], [*plain, "--engine.dtype", "float32"]]
 
-    assert runs == ["qwen3 bfloat16", "qwen3 float32", "qwen3 bfloat16"]
+    runs = [measured(tiny["base"], capsys, *flags)["runs"][0]["engine"] for flags in asked]
+
+    assert runs == ["qwen3 int8", "qwen3 int4", "qwen3 float32"]
 
 
 def test_the_table_has_a_line_for_each_number_of_streams(tiny: Folders, capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,9 +67,9 @@ def test_random_weights_go_before_a_configured_model(
 ) -> None:
     asked: list[object] = []
 
-    def load(source: object, device: str, dtype: object) -> Any:
+    def load(source: object, device: str, precision: Precision) -> Any:
         asked.append(source)
-        return real(tiny["custom_voice"], device, dtype)  # type: ignore[arg-type]
+        return real(tiny["custom_voice"], device, precision)
 
     real = bench_model._load
     monkeypatch.setattr(bench_model, "_load", load)

@@ -29,6 +29,11 @@ def bench(settings: Settings, chosen: Namespace) -> int:
         raise BadRequest("--rounds and --streams start at 1.")
     if chosen.wyoming:
         result, table = _servers(chosen.wyoming, streams, chosen.rounds), bench_wyoming.table
+    elif chosen.peers:
+        from . import bench_peers
+
+        result = _peers(settings, chosen)
+        table = bench_peers.table
     elif chosen.simulate or ((chosen.random_weights or settings.engine.model) and _on_card(settings)):
         from . import bench_card
 
@@ -51,9 +56,18 @@ def _servers(uris: str, streams: list[int], rounds: int) -> dict[str, Any]:
         raise SpeechError(f"A server could not be reached: {error.strerror or error}") from None
 
 
-def _model(settings: Settings, size: str | None, streams: list[int], chosen: Namespace) -> dict[str, Any]:
-    import torch
+def _peers(settings: Settings, chosen: Namespace) -> dict[str, Any]:
+    import os
 
+    from .bench_peers import bench_peers
+
+    threads = len(os.sched_getaffinity(0))
+    folder = settings.data_dir / "peers"
+    return bench_peers(folder, frames=chosen.frames + 1, rounds=chosen.rounds, threads=threads)
+
+
+def _model(settings: Settings, size: str | None, streams: list[int], chosen: Namespace) -> dict[str, Any]:
+    from ..engine.precision import Precision
     from .bench_model import bench_model
     from .download import fetched
     from .say_model import model_device
@@ -61,9 +75,10 @@ def _model(settings: Settings, size: str | None, streams: list[int], chosen: Nam
     if chosen.frames < 2:
         raise BadRequest("--frames starts at 2: the first frame is the time to first audio, the others the speed.")
     device = model_device(settings)
-    dtype = torch.float32 if settings.engine.dtype == "float32" else torch.bfloat16
+    precision = Precision(settings.engine.dtype, settings.engine.quantize, settings.data_dir / "cache" / "models")
     source = size or next(fetched(settings, settings.engine.model))
-    return bench_model(source, streams=streams, frames=chosen.frames, rounds=chosen.rounds, device=device, dtype=dtype)
+    sizes = {"streams": streams, "frames": chosen.frames, "rounds": chosen.rounds}
+    return bench_model(source, **sizes, device=device, precision=precision)
 
 
 def _on_card(settings: Settings) -> bool:

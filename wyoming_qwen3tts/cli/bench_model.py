@@ -13,14 +13,17 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ..engine.precision import Precision, load_codec, load_language_model, numbers, random_models
+from ..engine.threads import processor
 from ..model.codec import CodecDecoder
-from ..model.codec_weights import open_decoder, random_decoder
+from ..model.generate import prefix_cache
 from ..model.language_model import FrameState, LanguageModel
-from ..model.published import published_config, random_language_model
+from ..model.published import published_config
 from ..model.sampling import Sampling
-from ..model.weights import load_checkpoint
 
 PROMPT_POSITIONS = 30  # a voice's nine, and a sentence of twenty tokens
+VOICE_POSITIONS = 9  # read before: a known voice's
+PACKET = 4  # frames decoded together after the first, as the server does while it is ahead
 _STAGES = ("talker", "predictor", "codec")
 
 
@@ -33,29 +36,35 @@ class _Bench:
         self._positions = PROMPT_POSITIONS + frames
         self._times: dict[str, list[float]] = {stage: [] for stage in _STAGES}
         self._ttfa: list[float] = []
-        self._prompt = torch.zeros(
-            1, PROMPT_POSITIONS, model.config.talker.stack.hidden_size, dtype=model.dtype, device=model.device
-        )
+        width = model.config.talker.stack.hidden_size
+        self._prompt = 0.1 * torch.randn(1, PROMPT_POSITIONS, width, dtype=model.dtype, device=model.device)
+        self._voice = prefix_cache(model, self._prompt[0, :VOICE_POSITIONS])
 
     def round(self, frames: int) -> None:
         """One utterance of ``frames`` frames in every slot."""
         state = self._model.init_state(self.streams, self._positions)
         codec_state = self._codec.init_state(self.streams)
         began = self._now()
-        hidden = torch.cat(
-            [self._model.talker.prefill(self._prompt, state.cache.rows(row))[:, -1] for row in range(self.streams)]
-        )
-        for row in range(self.streams):
-            state.restart(row, PROMPT_POSITIONS, row)
+        hidden = torch.cat([self._read(state, row) for row in range(self.streams)])
         codes, embedding = self._model.codes(hidden, state, self._sampling)
         self._codec.step(codes[:, None], codec_state)
         self._ttfa.append(self._now() - began)
+        packet: list[Tensor] = []
         for made in range(1, frames):
-            codes, embedding = self._frame(embedding, state, codec_state, PROMPT_POSITIONS + made, codes)
+            codes, embedding = self._frame(embedding, state, PROMPT_POSITIONS + made)
+            packet.append(codes)
+            if len(packet) == PACKET or made == frames - 1:
+                self._sound(packet, codec_state)
+                packet = []
 
-    def _frame(
-        self, embedding: Tensor, state: FrameState, codec_state: tuple[Tensor, ...], bound: int, codes: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _read(self, state: FrameState, row: int) -> Tensor:
+        """A sentence's prompt, behind the prefix of a voice that is known."""
+        cache = state.cache.rows(row)
+        cache.copy_prefix(self._voice)
+        state.restart(row, PROMPT_POSITIONS, row)
+        return self._model.talker.prefill(self._prompt[:, VOICE_POSITIONS:], cache, VOICE_POSITIONS)[:, -1]
+
+    def _frame(self, embedding: Tensor, state: FrameState, bound: int) -> tuple[Tensor, Tensor]:
         def talk() -> Tensor:
             hidden = self._model.talker.step(embedding[:, None], state.cache, state.positions, bound)
             state.positions.add_(state.active)
@@ -63,8 +72,12 @@ class _Bench:
 
         hidden = self._timed("talker", talk)
         codes, embedding = self._timed("predictor", lambda: self._model.codes(hidden, state, self._sampling))
-        self._timed("codec", lambda: self._codec.step(codes[:, None], codec_state))
         return codes, embedding
+
+    def _sound(self, packet: list[Tensor], codec_state: tuple[Tensor, ...]) -> None:
+        began = self._now()
+        self._codec.step(torch.stack(packet, dim=1), codec_state)
+        self._times["codec"] += [(self._now() - began) / len(packet)] * len(packet)
 
     def _timed(self, stage: str, work: Callable[[], Any]) -> Any:
         began = self._now()
@@ -76,6 +89,13 @@ class _Bench:
         if self._model.device.type == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter()
+
+    def warm_up(self, frames: int) -> None:
+        """A round that does not count."""
+        self.round(frames)
+        self._ttfa.clear()
+        for times in self._times.values():
+            times.clear()
 
     def row(self, engine: str) -> dict[str, Any]:
         """Medians. ``ms_per_frame`` is one frame of all streams; ``rtf`` that of each stream."""
@@ -93,37 +113,39 @@ class _Bench:
 
 
 def bench_model(
-    source: str | Path, *, streams: list[int], frames: int, rounds: int, device: str, dtype: torch.dtype
+    source: str | Path, *, streams: list[int], frames: int, rounds: int, device: str, precision: Precision
 ) -> dict[str, Any]:
     """Measure a checkpoint's folder, or random weights of the published size ``0.6B`` or ``1.7B``. Streams take turns.
 
     Raises:
         ModelFileError: if the checkpoint is not in order.
     """
-    model, codec = _load(source, device, dtype)
-    benches = [_Bench(model, codec, count, frames) for count in streams]
+    model, codec = _load(source, device, precision)
     with torch.inference_mode():
+        benches = [_Bench(model, codec, count, frames) for count in streams]
+        for bench in benches:
+            bench.warm_up(frames)
         for _ in range(rounds):
             for bench in benches:
                 bench.round(frames)
     kind = f"{source} random weights" if isinstance(source, str) else str(source)
-    threads = f", {torch.get_num_threads()} threads" if device == "cpu" else f", {torch.cuda.get_device_name()}"
-    machine = f"{platform.machine()}, {os.cpu_count()} cores{threads}"
-    name = f"qwen3 {str(dtype).removeprefix('torch.')}"
-    return {"machine": machine, "model": kind, "runs": [bench.row(name) for bench in benches]}
+    name = f"qwen3 {numbers(device, precision)}"
+    return {"machine": machine(device), "model": kind, "runs": [bench.row(name) for bench in benches]}
 
 
-def _load(source: str | Path, device: str, dtype: torch.dtype) -> tuple[LanguageModel, CodecDecoder]:
+def _load(source: str | Path, device: str, precision: Precision) -> tuple[LanguageModel, CodecDecoder]:
     if isinstance(source, Path):
-        checkpoint = load_checkpoint(source, device=device, dtype=dtype)
-        codec = open_decoder(source / "speech_tokenizer", checkpoint.config.codec, device=device, dtype=dtype)
+        checkpoint = load_language_model(source, device, precision)
+        codec = load_codec(source / "speech_tokenizer", checkpoint.config.codec, device, precision)
         return checkpoint.model, codec
     size: Literal["0.6B", "1.7B"] = "1.7B" if source == "1.7B" else "0.6B"
-    config = published_config(size)
-    return (
-        random_language_model(config, device=device, dtype=dtype),
-        random_decoder(config.codec, device=device, dtype=dtype),
-    )
+    return random_models(published_config(size), device, precision)
+
+
+def machine(device: str) -> str:
+    """This machine in a few words."""
+    chip = torch.cuda.get_device_name() if device != "cpu" else processor()
+    return f"{platform.machine()}, {chip}, {os.cpu_count()} cores"
 
 
 def memory_mb() -> int:

@@ -12,13 +12,13 @@ import torch
 
 from ..errors import EngineError
 from ..model.codec import CodecDecoder
-from ..model.codec_weights import open_decoder
 from ..model.files import ModelFileError
 from ..model.lean import lean
 from ..model.prompt import Voice as PromptVoice
-from ..model.weights import WEIGHTS, Checkpoint, load_checkpoint
+from ..model.weights import WEIGHTS, Checkpoint
 from ..speech import Voice, VoiceName
 from .graphs import Graphs, GraphsFailed
+from .precision import Precision, load_codec, load_language_model, torch_dtype
 from .priming import Nowhere
 from .runner import Runner
 from .scheduler import Reply, Utterance
@@ -37,12 +37,14 @@ class Models(NamedTuple):
     codecs: tuple[CodecDecoder, ...]
 
 
-def load_models(folders: Sequence[Path], device: str, dtype: str, progress: Progress) -> Models:
-    """Read every checkpoint and its codec. The codec is float32: in bfloat16 some cards decode to NaN (vllm-omni#1663).
+def load_models(folders: Sequence[Path], device: str, precision: Precision | str, progress: Progress) -> Models:
+    """Read every checkpoint and its codec. A mere name of a type as ``precision`` means: not rounded.
 
     Raises:
         EngineError: one line that says which file is wrong, and what to do.
     """
+    if isinstance(precision, str):
+        precision = Precision(precision)
     files = [(folder, folder / part / WEIGHTS) for folder in folders for part in ("", CODEC)]
     sizes = [path.stat().st_size if path.exists() else 0 for _, path in files]
     checkpoints: list[Checkpoint] = []
@@ -51,28 +53,16 @@ def load_models(folders: Sequence[Path], device: str, dtype: str, progress: Prog
         for at, (folder, path) in enumerate(files):
             progress(sum(sizes[:at]) / max(1, sum(sizes)))
             if path.parent.name == CODEC:
-                codecs.append(open_decoder(path.parent, checkpoints[-1].config.codec, device=device))
+                codecs.append(load_codec(path.parent, checkpoints[-1].config.codec, device, precision))
             else:
                 # The text table, 0.6 GB, stays a mapped file: a sentence needs twenty of its 150,000 rows.
-                checkpoints.append(load_checkpoint(folder, device=device, dtype=torch_dtype(dtype, device)))
+                checkpoints.append(load_language_model(folder, device, precision))
                 if device != "cpu":
                     lean(checkpoints[-1].model)
     except ModelFileError as error:
         raise EngineError(str(error)) from error
     progress(1.0)
     return Models(tuple(checkpoints), tuple(codecs))
-
-
-def torch_dtype(name: str, device: str) -> torch.dtype:
-    """The language model's type; ``auto`` is bfloat16 where the hardware multiplies it."""
-    if name == "auto":
-        has_bfloat16 = torch.cuda.is_bf16_supported() if device.startswith("cuda") else _cpu_has_bfloat16()
-        return torch.bfloat16 if has_bfloat16 else torch.float32
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
-
-
-def _cpu_has_bfloat16() -> bool:
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def build_runners(models: Models, *, slots: int, positions: int, graphs: Callable[[], Graphs | None]) -> list[Runner]:
@@ -151,3 +141,6 @@ Resolve = Callable[[Voice], PromptVoice]
 def speaker_voice(voice: Voice) -> PromptVoice:
     """The default look-up: voices of the checkpoint by name."""
     return PromptVoice(speaker=voice.speaker)
+
+
+__all__ = ["Models", "Precision", "Resolve", "build_runners", "load_models", "speaker_voice", "torch_dtype", "warm_up"]

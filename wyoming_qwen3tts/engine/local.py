@@ -37,6 +37,8 @@ class LocalOptions:
 
     device: str = "cpu"
     dtype: str = "auto"  # float32, bfloat16, float16
+    quantize: str = "none"  # int8, int4, or auto: int8 on a CPU
+    rounded_dir: Path | None = None  # where rounded weights are kept for the next start
     graphs: bool = True  # where the device has them
     slots: int = 4
     positions: int = 1024  # of a slot: prompt and frames
@@ -162,9 +164,11 @@ class LocalEngine:
     # -- engine thread
 
     def _load(self, progress: Progress) -> Models:
-        from .loading import load_models
+        from .loading import Precision, load_models
 
-        return load_models(self._folders, self._options.device, self._options.dtype, progress)
+        options = self._options
+        precision = Precision(options.dtype, options.quantize, options.rounded_dir)
+        return load_models(self._folders, options.device, precision, progress)
 
     def _build(self, models: Models, counters: Counters) -> EngineCore:
         from . import loading

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .config import TransformerConfig
 from .layers import KvCache, Place, Stack
+from .sampling import Draw, SamplerState, choose, gumbel_noise
 
 Choose = Callable[[Tensor, int], Tensor]
 
@@ -60,6 +61,26 @@ class CodePredictor(nn.Module):
             x = row[:, None]
         # One reduction, as in the official code: chained bfloat16 additions would round 15 times.
         return torch.stack(codes, dim=1), torch.stack(embeddings, dim=1).sum(1)
+
+    def draw(
+        self,
+        hidden: Tensor,
+        code0_embedding: Tensor,
+        sampler: SamplerState,
+        how: Draw,
+        cache: KvCache,
+        places: tuple[Place, ...],
+    ) -> tuple[Tensor, Tensor]:
+        """`frame` with every code drawn as ``how`` says, the random numbers of all of them made at once."""
+        vocab_size = self.stack.config.vocab_size
+        noise = None
+        if not how.greedy:
+            noise = gumbel_noise(sampler.seeds, sampler.frames, 1, self.code_groups - 1, vocab_size)
+
+        def pick(scores: Tensor, j: int) -> Tensor:
+            return choose(scores, how, None if noise is None else noise[:, j])
+
+        return self.frame(hidden, code0_embedding, pick, cache, places)
 
     def embed(self, codes: Tensor) -> Tensor:
         """``[T, 15] -> [T, 15, H]``: embeddings of codes 1..15 of given frames (a reference clip's)."""

@@ -47,11 +47,11 @@ class LanguageModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return self.talker.head.weight.device
+        return self.talker.device
 
     @property
     def dtype(self) -> torch.dtype:
-        return self.talker.head.weight.dtype
+        return self.talker.dtype
 
     def init_state(self, slots: int, positions: int) -> FrameState:
         """Room for ``slots`` utterances of up to ``positions`` prompt positions plus frames each; no row is active."""
@@ -80,13 +80,13 @@ class LanguageModel(nn.Module):
     def codes(self, hidden: Tensor, state: FrameState, sampling: Sampling) -> tuple[Tensor, Tensor]:
         """`frame` without the talker's step: from its states ``[B, H]``, such as a prompt's last, on."""
         code0 = self._choose_code0(self.talker.logits(hidden), state, sampling)
-        noise = self._predictor_noise(state, sampling)
-
-        def pick(scores: Tensor, j: int) -> Tensor:
-            return choose(scores, sampling.predictor, None if noise is None else noise[:, j])
-
-        codes, embedding = self.predictor.frame(
-            hidden, self.talker.codec_embedding(code0), pick, state.predictor_cache, state.places
+        codes, embedding = self.predictor.draw(
+            hidden,
+            self.talker.codec_embedding(code0),
+            state.sampler,
+            sampling.predictor,
+            state.predictor_cache,
+            state.places,
         )
         state.sampler.advance(code0, state.active)
         return torch.cat((code0[:, None], codes), dim=1), embedding
@@ -98,13 +98,6 @@ class LanguageModel(nn.Module):
             return choose(scores, sampling.talker, None)
         noise = gumbel_noise(state.sampler.seeds, state.sampler.frames, 0, 1, scores.shape[-1])
         return choose(scores, sampling.talker, noise[:, 0])
-
-    def _predictor_noise(self, state: FrameState, sampling: Sampling) -> Tensor | None:
-        """All of a frame's random numbers at once: fifteen small launches less than fifteen times."""
-        if sampling.predictor.greedy:
-            return None
-        codebooks, size = self.config.talker.code_groups - 1, self.config.predictor.vocab_size
-        return gumbel_noise(state.sampler.seeds, state.sampler.frames, 1, codebooks, size)
 
     def embed_frames(self, codes: Tensor) -> Tensor:
         """``[T, 16] -> [T, H]``: what given frames (a reference clip's) weigh in the talker's input."""

@@ -5,9 +5,11 @@ Values from the model cards' config.json files as recorded in public ports; para
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from .config import (
     CONTROL_IDS,
@@ -129,11 +131,18 @@ def random_language_model(
     """
     with torch.device("meta"):
         model = LanguageModel(config)
+    model.load_state_dict(dict(random_parameters(config, device=device, dtype=dtype, seed=seed)), assign=True)
+    return model.to(device).requires_grad_(False).eval()
+
+
+def random_parameters(
+    config: ModelConfig, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.bfloat16, seed: int = 0
+) -> Iterator[tuple[str, Tensor]]:
+    """The parameters of `random_language_model`, one after the other."""
+    with torch.device("meta"):
+        model = LanguageModel(config)
     generator = torch.Generator(device).manual_seed(seed)
-    parameters = {}
     for name, meta in model.state_dict().items():
         tensor = torch.empty(meta.shape, device=device, dtype=dtype)
         spread = 1.0 / meta.shape[-1] ** 0.5 if "embedding" not in name else 0.5
-        parameters[name] = tensor.fill_(1.0) if "norm" in name else tensor.normal_(0.0, spread, generator=generator)
-    model.load_state_dict(parameters, assign=True)
-    return model.to(device).requires_grad_(False).eval()
+        yield name, tensor.fill_(1.0) if "norm" in name else tensor.normal_(0.0, spread, generator=generator)

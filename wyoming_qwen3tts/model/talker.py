@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -32,6 +33,15 @@ class Talker(nn.Module):
         self.codec_embedding = nn.Embedding(config.stack.vocab_size, config.stack.hidden_size)
         self.text_projection = TextProjection(config.text_hidden_size, config.stack.hidden_size)
         self.head = nn.Linear(config.stack.hidden_size, config.stack.vocab_size, bias=False)
+
+    @property
+    def device(self) -> torch.device:
+        return self.codec_embedding.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the inputs and states."""
+        return self.codec_embedding.weight.dtype
 
     def init_cache(self, slots: int, positions: int) -> KvCache:
         """Static keys and values for ``slots`` utterances of up to ``positions`` prompt positions plus frames."""
