@@ -83,7 +83,7 @@ async def test_everything_works_under_the_prefix_of_home_assistants_ingress(chro
         await some_sound(page, 1)
         await expect(page.locator("#engine-chip")).to_have_attribute("data-state", "ready")
         await go(page, "voices")
-        await expect(page.get_by_role("heading", name="Ryan")).to_be_visible()
+        await expect(page.get_by_role("heading", name="Ryan", exact=True)).to_be_visible()
         await go(page, "speak")
         await page.get_by_role("tab", name="curl").click()
 

@@ -31,7 +31,7 @@ export function nameOf(voice) {
   if (isOwn(voice)) return voice.name ?? voice.id;
   const stem = idOf(voice).replace(/-[a-z]{2}$/, "");
   if (stem === "builtin") return t("voice.builtin");
-  return stem.split(/[_\s]+/).map((word) => word[0].toUpperCase() + word.slice(1)).join(" ");
+  return stem.split(/[_\s-]+/).map((word) => word[0].toUpperCase() + word.slice(1)).join(" ");
 }
 
 export function languagesOf(voice) {
