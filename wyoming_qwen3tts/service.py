@@ -70,6 +70,10 @@ class Report:
     started: float = field(default=0.0)
     first_audio_at: float | None = None  # by the service's clock
 
+    def fail(self, error: SpeechError) -> None:
+        """It ended with an error."""
+        self.outcome, self.error = f"{error.code}: {error}", error
+
     def lead_s(self, now: float) -> float:
         """Audio made so far that a listener who plays from the first sound on has not played yet, in seconds."""
         return 0.0 if self.first_audio_at is None else FORMAT.seconds(self.audio_bytes) - (now - self.first_audio_at)
@@ -195,35 +199,51 @@ class SpeechService:
             Busy: on entry, or from the iterator for a text that was still empty then.
             SpeechError: from the iterator, for what goes wrong later.
         """
-        check(wish)
-        self.arrival.set()
-        voice = self.catalog.find(wish.voice, wish.language)
-        report = Report(wish.door, wish.client, started=self._clock())
-        place, opening = Place(self._admission), None
-        if not (text.chars or text.closed):
-            place.check()
-        elif not self._admission.is_full or self.phrases is None or not text.closed:
-            place.take()
-        else:  # what is spoken from a recording needs no place
-            place.is_waived = True
-            opening = await self._open(text, wish, voice, report, place)
-            place.is_waived = False
-            if opening is None or opening.recording is None:
-                place.take()
+        report, place = Report(wish.door, wish.client, started=self._clock()), Place(self._admission)
+        try:
+            voice, opening = await self._admitted(text, wish, report, place)
+        except SpeechError as error:  # the door says so; here it only counts
+            place.leave()
+            report.fail(error)
+            self._over(report, text)
+            raise
         self.replies.add(report)
         try:
             async with aclosing(self._audio(text, wish, voice, report, place, opening)) as audio:
                 yield Speech(audio, report)
         except SpeechError as error:
-            report.outcome, report.error = f"{error.code}: {error}", error
+            report.fail(error)
             raise
         finally:
             place.leave()
             self.replies.discard(report)
-            report.chars = text.chars
+            self._over(report, text)
             log.info("%s: %s", wish.door, report.line())
-            for observer in self._observers:
-                observer(report)
+
+    async def _admitted(
+        self, text: TextStream, wish: Wish, report: Report, place: Place
+    ) -> tuple[Voice | None, Opening | None]:
+        """Whose voice was asked for by name, and the reply as far as it had to be looked at to have its place."""
+        check(wish)
+        self.arrival.set()
+        voice = self.catalog.find(wish.voice, wish.language)
+        if not (text.chars or text.closed):
+            place.check()
+            return voice, None
+        if not self._admission.is_full or self.phrases is None or not text.closed:
+            place.take()
+            return voice, None
+        place.is_waived = True  # what is spoken from a recording needs no place
+        opening = await self._open(text, wish, voice, report, place)
+        place.is_waived = False
+        if opening is None or opening.recording is None:
+            place.take()
+        return voice, opening
+
+    def _over(self, report: Report, text: TextStream) -> None:
+        report.chars = text.chars
+        for observer in self._observers:
+            observer(report)
 
     async def record(self, text: TextStream, wish: Wish) -> Voice | None:
         """Speak a text for later, unless there is a recording of it; whose voice it is, if it can be kept at all."""

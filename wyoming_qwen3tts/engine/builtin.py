@@ -51,7 +51,7 @@ class BuiltinEngine:
 
     def voices(self) -> tuple[Voice, ...]:
         return tuple(
-            Voice(VoiceName(f"builtin-{code}"), f"Built-in ({code})", (code,), self.name, "builtin")
+            Voice(VoiceName(f"builtin-{code}"), f"Built-in ({code})", (code,), self.name, "builtin", "builtin")
             for code in LANGUAGES
         )
 

@@ -1,0 +1,47 @@
+"""The only way in: what it tells of every request, the refused ones included."""
+
+from __future__ import annotations
+
+import pytest
+
+from wyoming_qwen3tts.errors import Busy, UnknownVoice
+from wyoming_qwen3tts.service import Report, SpeechService, Wish
+from wyoming_qwen3tts.settings import Limits
+from wyoming_qwen3tts.voices import VoiceCatalog
+
+from .harness import FakeEngine
+
+
+def service_of(**limits: int) -> tuple[SpeechService, list[Report]]:
+    engine = FakeEngine()
+    service = SpeechService(engine, VoiceCatalog(engine.voices()), Limits(**limits), slots=1)
+    told: list[Report] = []
+    service.observe(told.append)
+    return service, told
+
+
+async def test_a_voice_that_nobody_has_is_told_to_who_observes() -> None:
+    service, told = service_of()
+
+    with pytest.raises(UnknownVoice):
+        async with service.speak(service.whole_text("Hello."), Wish("nobody", door="test", client="kitchen")):
+            pass
+
+    (report,) = told
+    assert isinstance(report.error, UnknownVoice)
+    assert (report.door, report.client, report.chars) == ("test", "kitchen", 6)
+    assert not service.replies
+
+
+async def test_a_request_that_finds_no_place_is_told_and_holds_none() -> None:
+    service, told = service_of(queue=0)
+
+    async with service.speak(service.whole_text("First."), Wish("builtin-en")) as speech:
+        with pytest.raises(Busy):
+            async with service.speak(service.whole_text("Second."), Wish("builtin-en")):
+                pass
+        assert [type(report.error) for report in told] == [Busy]
+        assert [pcm async for pcm in speech]
+
+    assert [report.outcome for report in told][1:] == ["done"]
+    assert service.active == 0
