@@ -24,7 +24,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Which numbers of threads were measured; the most is the fastest."""
     asked: list[int] = []
 
-    def seconds(count: int) -> float:
+    def seconds(count: int, cache_dir: Path | None) -> float:
         asked.append(count)
         return 1.0 / count
 

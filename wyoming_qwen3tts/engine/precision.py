@@ -115,7 +115,7 @@ def compiled(cache_dir: Path | None) -> Native:
     Raises:
         NoLibrary: with the reason, if there is none.
     """
-    library = native(best_threads(cache_dir))
+    library = native(best_threads(cache_dir), cache_dir)
     torch.set_num_threads(1)
     return library
 

@@ -34,7 +34,7 @@ def best_threads(cache_dir: Path | None) -> int:
     kept = None if cache_dir is None else cache_dir / "threads.json"
     if kept is not None and (known := _known(kept, machine)) is not None:
         return known
-    best = fastest(_candidates(most), _product_s)
+    best = fastest(_candidates(most), lambda threads: _product_s(threads, cache_dir))
     if kept is not None:
         try:
             kept.parent.mkdir(parents=True, exist_ok=True)
@@ -59,9 +59,9 @@ def _candidates(most: int) -> list[int]:
     return sorted({most, *(1 << i for i in range(most.bit_length()) if 1 << i <= most)})
 
 
-def _product_s(threads: int) -> float:
+def _product_s(threads: int, cache_dir: Path | None) -> float:
     """The least time of what a frame is made of."""
-    library = open_native(threads)
+    library = open_native(threads, cache_dir)
     matrix = held(pack_int8(to_int8(torch.full((OUTPUTS, INPUTS), 0.5))))
     try:
         return sum(_least_s(library, matrix, torch.ones(rows, INPUTS)) for rows in ROWS)

@@ -112,7 +112,10 @@ def _compiler() -> str | None:
 
 
 def _cache_dir() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wyoming-qwen3tts"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wyoming-qwen3tts"
+    except RuntimeError:
+        raise NoLibrary("there is no home folder to compile it into") from None
 
 
 @cache

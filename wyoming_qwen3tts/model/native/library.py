@@ -9,6 +9,7 @@ import ctypes
 from collections.abc import Sequence
 from ctypes import POINTER, byref, c_float, c_int, c_int32, c_int64, c_void_p
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -229,16 +230,16 @@ def _draw(draw: Draw) -> _Draw:
     return _Draw(draw.greedy, draw.top_k, draw.temperature, draw.top_p)
 
 
-def open_native(threads: int) -> Native:
-    """The library with so many threads, for whoever closes it.
+def open_native(threads: int, cache_dir: Path | None = None) -> Native:
+    """The library with so many threads, for whoever closes it; compiled into ``cache_dir`` if it has to be.
 
     Raises:
         NoLibrary: if it cannot be had; says why.
     """
-    return Native(ctypes.CDLL(str(library_path())), threads)
+    return Native(ctypes.CDLL(str(library_path(cache_dir))), threads)
 
 
 @cache
-def native(threads: int) -> Native:
+def native(threads: int, cache_dir: Path | None = None) -> Native:
     """The same, made once and never closed."""
-    return open_native(threads)
+    return open_native(threads, cache_dir)
