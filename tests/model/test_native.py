@@ -15,7 +15,7 @@ from wyoming_qwen3tts.model.fast_language import fast_language_model, held, roun
 from wyoming_qwen3tts.model.files import LAYERS_MAX
 from wyoming_qwen3tts.model.language_model import FrameState, LanguageModel
 from wyoming_qwen3tts.model.native.build import NoLibrary
-from wyoming_qwen3tts.model.native.library import KERNELS, Native, native
+from wyoming_qwen3tts.model.native.library import KERNELS, Native, native, open_native
 from wyoming_qwen3tts.model.quantized import Int8, is_rounded, pack_int4, pack_int8, to_int8
 from wyoming_qwen3tts.model.sampling import Draw, Sampling, choose, gumbel_noise
 from wyoming_qwen3tts.model.weights import Checkpoint
@@ -155,6 +155,28 @@ def test_quantized_logits_keep_direction_and_best_fifty(tiny: Checkpoint, fast: 
     assert torch.cosine_similarity(expected, found, dim=-1).mean() >= 0.999
     best = zip(expected.topk(50).indices.tolist(), found.topk(50).indices.tolist(), strict=True)
     assert sum(len(set(a) & set(b)) for a, b in best) / (50 * 16) >= 0.95
+
+
+def test_more_threads_than_cores_do_every_task_once() -> None:
+    """Threads that lose their core in the middle come late to a job, and find the next one begun."""
+    try:
+        library = open_native(6)
+    except NoLibrary as error:
+        pytest.skip(str(error))
+    x = numbers(2, 96, seed=1)
+    jobs = [held(pack_int8(to_int8(numbers(outputs, 96)))) for outputs in (64, 2048, 128, 3072)]
+    try:
+        expected = [library.multiply(job, x).clone() for job in jobs]
+
+        wrong = sum(
+            not torch.equal(library.multiply(job, x), right)
+            for _ in range(2000)
+            for job, right in zip(jobs, expected, strict=True)
+        )
+    finally:
+        library.close()
+
+    assert wrong == 0
 
 
 @torch.inference_mode()

@@ -42,11 +42,14 @@ class Pool {
             for (int task = 0; task < count; task++) body(task);
             return;
         }
+        const uint32_t epoch = epoch_.load() + 1;
+        // First the last job's tickets are called in: whoever is late with it may have read its ticket, but not yet what
+        // to do, and would take a task of this job under that number, to be done twice and counted for nothing.
+        ticket_.store(static_cast<uint64_t>(epoch) << 32 | NO_TASK);
         call_.store([](const void *context, int task) { (*static_cast<const Body *>(context))(task); });
         context_.store(&body);
         count_.store(count);
         done_.store(0);
-        const uint32_t epoch = epoch_.load() + 1;
         ticket_.store(static_cast<uint64_t>(epoch) << 32);
         epoch_.store(epoch);
         if (sleeping_.load() > 0) epoch_.notify_all();
@@ -60,6 +63,7 @@ class Pool {
   private:
     using Call = void (*)(const void *, int);
     static constexpr int SPINS = 2000;
+    static constexpr uint64_t NO_TASK = 0x7FFFFFFF;  // above every count
 
     // A ticket is the job's number and the next task in one word: who is late cannot take a task of another job.
     void take_tasks(uint32_t epoch) {
