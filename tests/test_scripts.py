@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parents[1] / "script"
+COMPILE = "-m wyoming_qwen3tts.model.native.build"
 CPU = "torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 
 
@@ -161,7 +162,7 @@ def test_pytorch_comes_before_the_package_and_from_elsewhere_where_its_index_is_
 ) -> None:
     calls = _run(checkout, "script/setup", "dev", "qwen3", NETWORK=network)
 
-    assert _installed(calls) == [first, "-e .[dev,qwen3]"]
+    assert _installed(calls) == [first, "-e .[dev,qwen3]", COMPILE]
 
 
 def test_a_second_setup_does_nothing(checkout: Path, pip: Path) -> None:
@@ -184,7 +185,7 @@ def test_somebodys_own_pytorch_stays(checkout: Path, pip: Path) -> None:
     """On a Jetson it comes from elsewhere."""
     calls = _run(checkout, "script/setup", "qwen3", TORCH="1")
 
-    assert _installed(calls) == ["-e .[qwen3]"]
+    assert _installed(calls) == ["-e .[qwen3]", COMPILE]
 
 
 def test_a_failed_install_is_tried_again(checkout: Path, pip: Path) -> None:
@@ -194,7 +195,7 @@ def test_a_failed_install_is_tried_again(checkout: Path, pip: Path) -> None:
         _run(checkout, "script/setup", "qwen3")
     pip.write_text(working)
 
-    assert len(_run(checkout, "script/setup", "qwen3")) == 2
+    assert _installed(_run(checkout, "script/setup", "qwen3")) == ["torch==2.13.0", "-e .[qwen3]", COMPILE]
 
 
 def test_every_script_can_be_run_and_is_valid() -> None:
