@@ -83,8 +83,8 @@ class Home:
     @property
     def core(self) -> EngineCore:
         """The engine thread's own; to be looked at."""
-        local: Any = self.engine.first
-        core: EngineCore = local._local._worker._core
+        idle: Any = self.engine.first
+        core: EngineCore = idle.engine._local._worker._core
         return core
 
     async def describe(self) -> dict[str, dict[str, Any]]:

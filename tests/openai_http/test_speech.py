@@ -101,7 +101,7 @@ async def test_what_fails_in_the_middle_of_events_is_told_as_an_event() -> None:
 async def test_one_of_our_own_voices_may_be_called_like_openais() -> None:
     class Alloyed(FakeEngine):
         def voices(self) -> tuple[Voice, ...]:
-            return (*super().voices(), Voice(VoiceName("Alloy"), "Alloy", ("en",), self.name, "alloy"))
+            return (*super().voices(), Voice(VoiceName("Alloy"), "Alloy", ("de",), self.name, "alloy"))
 
     async with web(Alloyed()) as it:
         ours = await it.post(input="Hello.", voice="alloy")
