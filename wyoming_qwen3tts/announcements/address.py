@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 _PROBE_S = 5.0
 _BRIDGES = (ipaddress.ip_network("172.16.0.0/12"),)  # where Docker, and the Supervisor, put their containers
 _ADVICE = "Set http.base_url to this machine's address in the house, such as http://192.168.1.20:8880"
+_ALONE = "it means this machine alone"
+_OPEN = "Open the web door to the house: http.uri tcp://0.0.0.0:8880; in a container also set http.base_url"
 
 
 def in_container(environ: Mapping[str, str] = os.environ) -> bool:
@@ -41,12 +43,12 @@ def why_unreachable(url: str, *, contained: bool) -> str | None:
         address = ipaddress.ip_address(host)
     except ValueError:
         if host == "localhost" or host.endswith(".localhost"):
-            return "it means this machine alone"
+            return _ALONE
         if contained and host == socket.gethostname():
             return "it is the name of this container"
         return None
     if address.is_loopback:
-        return "it means this machine alone"
+        return _ALONE
     if address.is_unspecified:
         return "it is no address"
     if contained and any(address in bridge for bridge in _BRIDGES if bridge.version == address.version):
@@ -76,7 +78,8 @@ async def tell_reachability(url: str, shelf: ClipShelf, *, contained: bool) -> b
     """Say in the log whether loudspeakers can fetch announcements at ``url``; returns whether they can, as far as can
     be told from here."""
     if why := why_unreachable(url, contained=contained):
-        log.warning("Announcements are at %s/, where no loudspeaker reaches them: %s. %s", url, why, _ADVICE)
+        advice = _OPEN if why == _ALONE else _ADVICE
+        log.warning("Announcements are at %s/, where no loudspeaker reaches them: %s. %s", url, why, advice)
         return False
     if why := await probe(url, shelf):
         log.warning("Announcements are at %s/, which could not be fetched from here: %s. %s", url, why, _ADVICE)
