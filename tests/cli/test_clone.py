@@ -84,7 +84,7 @@ def test_a_raw_clone_is_the_clip_as_it_is(
         vector = open_speaker_encoder(tiny["base"], config)(samples).numpy()
         codes = open_reference_encoder(tiny["base"] / "speech_tokenizer", config.codec)(samples).numpy()
     made = voices.read("Anna")
-    np.testing.assert_array_equal(made.vector, vector)
+    np.testing.assert_allclose(made.vector, vector, atol=1e-6)  # computed twice: see `are_the_same_sound`
     np.testing.assert_array_equal(made.codes, codes)
     assert (made.text, made.model) == (TRANSCRIPT, "0b6 base")
 
