@@ -14,6 +14,7 @@ from .errors import BadRequest, UnknownVoice
 from .speech import VoiceName
 from .text.language import LANGUAGES
 from .voice_format import FILE_BYTES_MAX, HEADER_BYTES_MAX, ClonedVoice, VoiceCard
+from .whole_file import write_whole
 
 __all__ = ["VOICES_MAX", "ClonedVoice", "VoiceCard", "VoiceFolder", "new_name"]
 
@@ -123,8 +124,7 @@ class VoiceFolder:
             raise BadRequest(
                 f"There are {self.limit} cloned voices, which is the limit. Remove one, or raise limits.voices."
             )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        _write_whole(path, voice_format.encode(voice))
+        write_whole(path, voice_format.encode(voice))
         return path
 
     def remove(self, name: str) -> None:
@@ -187,19 +187,6 @@ def _is_voice_file(path: Path) -> bool:
         return _is_name(path.stem) and path.is_file() and not path.is_symlink()
     except OSError:  # longer than a file's name can be
         return False
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """The file appears whole or not at all, also when the disk is full or the power fails."""
-    unfinished = path.with_name(f".{path.stem}.{os.getpid()}")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def new_name(raw: str, taken: set[str]) -> VoiceName:
