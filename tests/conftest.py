@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[1]
+"""The checkout. Everything in tests/ begins its paths here, so that a test may be moved."""
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.conftest import ROOT
 from tests.test_scripts import torch_wheel
 
-ROOT = Path(__file__).parents[1]
 DOCKERFILES = [ROOT / "docker/Dockerfile", *sorted((ROOT / "addon").glob("*/Dockerfile"))]
 COMPOSE = sorted((ROOT / "docker").glob("compose*.yaml"))
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yaml"))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.harness import until
 from tests.phrases import Caching, Traced, caching
 from wyoming_qwen3tts.phrase_cache import TEXT_CHARS
@@ -48,7 +49,7 @@ def test_what_is_wrong_with_a_line_is_said_with_its_number_and_the_others_count(
 
 
 def test_the_example_in_config_is_a_good_one() -> None:
-    lines, wrong = parse((Path(__file__).parents[1] / "config" / "phrases.txt").read_text(encoding="utf-8"))
+    lines, wrong = parse((ROOT / "config" / "phrases.txt").read_text(encoding="utf-8"))
 
     assert len(lines) == 4
     assert not wrong

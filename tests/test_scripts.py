@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-SCRIPTS = Path(__file__).parents[1] / "script"
+from tests.conftest import ROOT
+
+SCRIPTS = ROOT / "script"
 COMPILE = "-m wyoming_qwen3tts.model.native.build"
 CPU = "torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from wyoming_qwen3tts import settings_sources
 from wyoming_qwen3tts.errors import SettingsError
 from wyoming_qwen3tts.settings import Address, Limits, is_secret, parse_address, walk
@@ -182,18 +183,18 @@ def test_the_reference_file_is_current() -> None:
     """``script/reference-config`` writes it."""
     from wyoming_qwen3tts.settings_reference import reference
 
-    file = Path(__file__).parents[1] / "config" / "wyoming-qwen3tts.yaml"
+    file = ROOT / "config" / "wyoming-qwen3tts.yaml"
     assert file.read_text(encoding="utf-8") == reference(), "run script/reference-config"
 
 
 def test_the_reference_file_sets_nothing_but_can_be_loaded() -> None:
-    file = Path(__file__).parents[1] / "config" / "wyoming-qwen3tts.yaml"
+    file = ROOT / "config" / "wyoming-qwen3tts.yaml"
     assert load({}, {}, file) == load({}, {})
 
 
 def test_every_line_of_the_reference_file_is_a_valid_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever takes the comment sign away gets the default."""
-    file = Path(__file__).parents[1] / "config" / "wyoming-qwen3tts.yaml"
+    file = ROOT / "config" / "wyoming-qwen3tts.yaml"
     lines = [line for line in file.read_text().splitlines() if not line.lstrip().startswith("## ")]
     live = tmp_path / "live.yaml"
     live.write_text("\n".join(line.replace("# ", "", 1) for line in lines))

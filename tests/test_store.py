@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.faults.test_process import COMMAND
 from tests.hub import COMMIT, LoopbackHub, loopback_hub
 from wyoming_qwen3tts import model_pins, store_pins
@@ -280,7 +281,7 @@ def test_script_pin_models_writes_a_table_that_holds_what_the_hub_has(
         subprocess.run(
             [sys.executable, "-m", "ruff", *check, "--stdin-filename", model_pins.__file__, "-"],
             input=(tmp_path / "model_pins.py").read_bytes(),
-            cwd=Path(__file__).parent,
+            cwd=ROOT,
             check=True,
         )
     pins = runpy.run_path(str(tmp_path / "model_pins.py"))["PINS"]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from wyoming_qwen3tts.unprivileged import give_up_root
 
-ROOT = Path(__file__).parents[1]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 SCRIPT = """
 import os, sys

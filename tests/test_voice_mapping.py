@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from wyoming_qwen3tts.speech import Style
 from wyoming_qwen3tts.text.language import LANGUAGES
 from wyoming_qwen3tts.voice_mapping import DEFAULT, FILE_BYTES_MAX, STYLES, MappedVoice, MappingFile, Preset, parse
 
-EXAMPLE = Path(__file__).parents[1] / "config" / "voices.yaml"
+EXAMPLE = ROOT / "config" / "voices.yaml"
 FULL = """
 languages:
   de: {voice: Grandma, style: bedtime, speed: 0.9, lexicon: grandma, instruct: Warmly.}

@@ -17,10 +17,10 @@ import yaml
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from tests.conftest import ROOT
 from wyoming_qwen3tts import __version__
 from wyoming_qwen3tts.settings import walk
 
-ROOT = Path(__file__).parents[2]
 ADDON = ROOT / "addon"
 CPU, CUDA = "qwen3_tts", "qwen3_tts_cuda"
 LANGUAGES = ("en", "de", "zh-Hans", "fr", "es")

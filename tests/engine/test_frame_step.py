@@ -16,6 +16,7 @@ from torch._subclasses import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from tests.conftest import ROOT
 from wyoming_qwen3tts.engine.frames import SlotTensors
 from wyoming_qwen3tts.engine.graphed import Before, step_and_remember
 from wyoming_qwen3tts.engine.kernels import KernelCount
@@ -28,7 +29,7 @@ from wyoming_qwen3tts.model.published import published_config
 from wyoming_qwen3tts.model.sampling import Draw, Sampling
 from wyoming_qwen3tts.model.tiny import TinyShape, write_tiny_checkpoint
 
-OFFICIAL = json.loads((Path(__file__).parents[1] / "parity/golden/official-kernels.json").read_text())
+OFFICIAL = json.loads((ROOT / "tests/parity/golden/official-kernels.json").read_text())
 SIZES = (1, 2, 4, 8)
 GREEDY = Sampling(Draw(greedy=True), Draw(greedy=True))
 Size = Literal["0.6B", "1.7B"]

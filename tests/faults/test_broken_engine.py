@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from wyoming.event import Event
 
+from tests.conftest import ROOT
 from tests.engine.scripted import STAND_INS, Scripted, heard
 from tests.faults.test_process import answering
 from tests.harness import free_port, until
@@ -168,7 +169,7 @@ def test_a_process_whose_engine_can_neither_be_closed_nor_joined_exits_with_70_a
     with (tmp_path / "log").open("wb") as log:
         done = subprocess.run(
             [sys.executable, "-c", HANGING, f"tcp://127.0.0.1:{free_port()}"],
-            cwd=Path(__file__).parents[2],
+            cwd=ROOT,
             stderr=log,
             timeout=30,
             check=False,

@@ -9,7 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from tests.conftest import ROOT
+
 HOME = Path(os.environ.get("IMAGE_TEST_DIR", "/var/tmp/wyoming-qwen3tts-images"))
 PYTHON_BASE = "docker.io/library/python:3.13-slim-trixie"
 CUDA_BASE = "docker.io/nvidia/cuda:12.8.0-cudnn-runtime-ubuntu22.04"

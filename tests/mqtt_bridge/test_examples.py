@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.conftest import ROOT
 from tests.mosquitto import Mosquitto, listening, needs_mosquitto
 from wyoming_qwen3tts.announcements.announcement import HIGH, Announcement
 from wyoming_qwen3tts.mqtt_bridge.payload import parse_say
 
 from .house import serving
 
-EXAMPLES = Path(__file__).parents[2] / "config" / "examples"
+EXAMPLES = ROOT / "config" / "examples"
 BLUEPRINTS = sorted(EXAMPLES.glob("blueprint-*.yaml"))
 INPUTS: dict[str, Any] = {
     "bell": "binary_sensor.bell",

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.harness import FakeEngine
 from tests.openai_http.web import Web, request, web
 from wyoming_qwen3tts.speech import FORMAT, SpeechRequest
@@ -89,7 +90,7 @@ async def test_fifty_listeners_at_once_never_run_dry() -> None:
 
 async def test_the_client_in_config_speaks_what_is_typed(tmp_path: Path) -> None:
     """The very file that the README shows."""
-    client = Path(__file__).parents[2] / "config" / "live-text-client.py"
+    client = ROOT / "config" / "live-text-client.py"
     assert len(client.read_text().strip().splitlines()) <= 26
     async with web() as it:
         url = f"ws://127.0.0.1:{it.door.port}/v1/audio/speech/stream"

@@ -7,16 +7,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any, ClassVar
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.conftest import ROOT
 from tests.harness import FakeEngine, until
 from tests.openai_http.web import LONG, SPEECH, Web, request, web
 from wyoming_qwen3tts.settings import Http, Settings
-
-ROOT = Path(__file__).parents[2]
 
 
 async def test_liveness_is_told_to_everybody_and_readiness_is_the_engines() -> None:
