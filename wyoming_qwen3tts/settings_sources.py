@@ -57,22 +57,35 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], config: Path | No
     """
     known = {name for name, _ in walk()}
     collected = _Collected()
-    in_addon = "SUPERVISOR_TOKEN" in environ
-    config = config or (Path(environ[f"{ENV_PREFIX}CONFIG"]) if environ.get(f"{ENV_PREFIX}CONFIG") else None)
-    if config is None and in_addon and ADDON_OPTIONS.exists():
-        config = ADDON_OPTIONS
-    if config is not None:
-        in_options = config == ADDON_OPTIONS
-        for name, value in _from_file(config):
-            if name in known and not _is_empty(value, in_options):
-                collected.set(name, value, "in the add-on's configuration" if in_options else f"in {config}")
-            elif name in known or (in_options and _is_empty(value, in_options)):
-                continue  # a field that was left, or made, empty
-            elif in_options:
-                # Options that a newer or older version wrote stay in the user's file; they must not stop the start.
-                log.warning("Ignoring the option %r of %s: %s", name, config, _unknown(name, known))
-            else:
-                raise SettingsError(f"{config}: {_unknown(name, known)}")
+    if (file := config or _options_file(environ)) is not None:
+        _take_file(file, known, collected)
+    _take_environment(environ, known, collected)
+    for name, text in flags.items():
+        collected.set(name, text, f"from {flag(name)}")
+    return _validated(collected)
+
+
+def _options_file(environ: Mapping[str, str]) -> Path | None:
+    if named := environ.get(f"{ENV_PREFIX}CONFIG"):
+        return Path(named)
+    return ADDON_OPTIONS if "SUPERVISOR_TOKEN" in environ and ADDON_OPTIONS.exists() else None
+
+
+def _take_file(file: Path, known: set[str], collected: _Collected) -> None:
+    in_options = file == ADDON_OPTIONS
+    for name, value in _from_file(file):
+        if name in known and not _is_empty(value, in_options):
+            collected.set(name, value, "in the add-on's configuration" if in_options else f"in {file}")
+        elif name in known or (in_options and _is_empty(value, in_options)):
+            continue  # a field that was left, or made, empty
+        elif in_options:
+            # Options that a newer or older version wrote stay in the user's file; they must not stop the start.
+            log.warning("Ignoring the option %r of %s: %s", name, file, _unknown(name, known))
+        else:
+            raise SettingsError(f"{file}: {_unknown(name, known)}")
+
+
+def _take_environment(environ: Mapping[str, str], known: set[str], collected: _Collected) -> None:
     for key, text in environ.items():
         if not key.startswith(ENV_PREFIX):
             continue
@@ -83,9 +96,6 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], config: Path | No
             near = _nearest(name, known)
             hint = f" Did you mean {variable(near)}?" if near else ""
             raise SettingsError(f"There is no setting for the environment variable {key}.{hint}")
-    for name, text in flags.items():
-        collected.set(name, text, f"from {flag(name)}")
-    return _validated(collected)
 
 
 def _is_empty(value: object, in_options: bool) -> bool:

@@ -19,7 +19,6 @@ from tests.addon.generate import (
     CPU,
     CUDA,
     LANGUAGES,
-    ROOT,
     dockerfile,
     files,
     options,
@@ -28,6 +27,7 @@ from tests.addon.generate import (
     type_of,
     undecided,
 )  # fmt: skip
+from tests.conftest import ROOT
 from wyoming_qwen3tts import settings_sources
 from wyoming_qwen3tts.settings import walk
 from wyoming_qwen3tts.settings_sources import load

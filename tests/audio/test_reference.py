@@ -1,3 +1,5 @@
+"""Clips that strangers upload: what is read, what is refused, and what they may cost."""
+
 from __future__ import annotations
 
 import contextlib

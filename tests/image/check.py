@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.conftest import ROOT
 from tests.fake_supervisor import FakeSupervisor, fake_supervisor
 from tests.harness import free_port
-from tests.image.build import CUDA_BASE, PYTHON_BASE, ROOT, base_image, build, buildah, config, mounted, size_mb
+from tests.image.build import CUDA_BASE, PYTHON_BASE, base_image, build, buildah, config, mounted, size_mb
 from wyoming_qwen3tts.settings import Address
 from wyoming_qwen3tts.wyoming_server.client import connect
 from wyoming_qwen3tts.wyoming_server.info import PROGRAM

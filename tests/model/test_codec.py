@@ -1,3 +1,5 @@
+"""The codec's decoder: published layout, and streaming equal to all at once."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,3 +1,5 @@
+"""Streaming layers give what their whole counterparts give, however the input is cut."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

@@ -39,11 +39,8 @@ def test_the_whole_page_is_smaller_than_300_kb() -> None:
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
-def test_a_script_says_what_it_is_and_has_at_most_400_lines(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-
-    assert text.startswith("// ")
-    assert len(text.splitlines()) <= 400
+def test_a_script_says_what_it_is(path: Path) -> None:
+    assert path.read_text(encoding="utf-8").startswith("// ")
 
 
 @pytest.mark.parametrize("code", LANGUAGES)

@@ -136,14 +136,7 @@ class _Session:
                 config.wish(self._service.catalog, self._client, "websocket")  # what is wrong is told now
                 self._config = config
             case "input.text":
-                text = message.get("text")
-                if not isinstance(text, str):
-                    raise BadRequest("input.text needs a 'text' that is a string.", field="text")
-                try:
-                    whole(text)
-                except ValueError as error:
-                    raise BadRequest(f"text: {error}", field="text") from None
-                if text:
+                if text := _text(message):
                     (self._open or self._begin()).add(text)
             case "input.done":
                 if self._open is not None:
@@ -249,6 +242,17 @@ def _parsed(message: MutableMapping[str, Any]) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise BadRequest('The message must be an object such as {"type": "input.text", "text": "Hello."}.')
     return parsed
+
+
+def _text(message: dict[str, Any]) -> str:
+    text = message.get("text")
+    if not isinstance(text, str):
+        raise BadRequest("input.text needs a 'text' that is a string.", field="text")
+    try:
+        whole(text)
+    except ValueError as error:
+        raise BadRequest(f"text: {error}", field="text") from None
+    return text
 
 
 def _config(message: dict[str, Any]) -> Config:

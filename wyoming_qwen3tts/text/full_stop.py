@@ -4,8 +4,11 @@ Sources of the lists: CLDR's segmentation suppressions for de, en, es, fr, it, p
 entries), the failures noted in the design (``wyoming-ha.md`` 4, ``text-and-features.md`` 6.3), and everyday replies.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -112,45 +115,77 @@ _FIGURES = re.compile(r"[(]?\d{1,4}|\d{1,2}\.\d{1,2}|[IVX]{1,5}")
 _LIST_NUMBER = re.compile(r"[\s>*_#(-]*\d{1,3}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """The word that a full stop ends, and the one before it."""
+
+    shown: str  # as written, without its brackets and quotation marks
+    word: str  # in small letters, without a full stop at its ends
+    previous: str  # likewise
+    after_number: bool  # or a number itself, with something behind it
+    after_capital: bool
+
+    @classmethod
+    def at_the_end_of(cls, text: str) -> _Word | None:
+        match = _LAST_WORDS.search(text[-70:])
+        if not match:
+            return None
+        before, shown = match[1] or "", _NOT_LETTERS.sub("", match[2])
+        return cls(
+            shown,
+            shown.casefold().strip("."),
+            _NOT_LETTERS.sub("", before.casefold()).strip("."),
+            before[-1:].isdigit() or "°" in shown or (shown[:1].isdigit() and not shown.isdigit()),
+            before[:1].isupper(),
+        )
+
+    @property
+    def joined(self) -> str:
+        return f"{self.previous}.{self.word}"
+
+    @property
+    def is_letter(self) -> bool:
+        return len(self.word) == 1 and self.word.isalpha()
+
+
 def judge(before: str, language_of: Callable[[str], str]) -> Stop:
     """What the full stop after ``before`` is; most of the time its language need not be asked for."""
-    match = _LAST_WORDS.search(before[-70:])
-    if not match:
+    last = _Word.at_the_end_of(before)
+    if last is None:
         return Stop.END
-    previous = _NOT_LETTERS.sub("", (match[1] or "").casefold()).strip(".")
-    shown = _NOT_LETTERS.sub("", match[2])
-    word = shown.casefold().strip(".")
-    after_number = (match[1] or "")[-1:].isdigit() or "°" in shown or (shown[:1].isdigit() and not shown.isdigit())
     if _LIST_NUMBER.fullmatch(before.rpartition("\n")[2]):
         return Stop.INSIDE
-    joined = f"{previous}.{word}"
+    return _in_any_language(last) or _in_language(last, language_of(before))
+
+
+def _in_any_language(last: _Word) -> Stop | None:
+    """What holds whatever the language is; None where that tells."""
+    word, joined = last.word, last.joined
     if joined in _DOTTED or word in _DOTTED or word in _MAGNITUDES or (word.endswith("str") and len(word) > 3):
         return Stop.INSIDE
-    if word not in _KNOWN and joined not in _KNOWN and not _FIGURES.fullmatch(shown):
-        return (
-            _letter(shown, previous, after_number=after_number)
-            if len(word) == 1 and word.isalpha()
-            else _by_shape(word)
-        )
-    if len(word) == 1 and not after_number and joined not in _KNOWN and word not in _CLOSING_LETTERS and word.isalpha():
-        return _letter(shown, previous, after_number=False)
-    language = language_of(before)
+    if word not in _KNOWN and joined not in _KNOWN and not _FIGURES.fullmatch(last.shown):
+        return _letter(last) if last.is_letter else _by_shape(word)
+    if last.is_letter and not last.after_number and joined not in _KNOWN and word not in _CLOSING_LETTERS:
+        return _letter(last)
+    return None
+
+
+def _in_language(last: _Word, language: str) -> Stop:
+    shown, word = last.shown, last.word
     if _DAY_AND_MONTH.fullmatch(shown) and language == "de":
-        return Stop.INSIDE if previous in _BEFORE_ORDINAL else Stop.ASK_WORD
+        return Stop.INSIDE if last.previous in _BEFORE_ORDINAL else Stop.ASK_WORD
     if _NUMBER.fullmatch(shown):
-        return _number(shown, previous, language)
+        return _number(last, language)
     if _ROMAN.fullmatch(shown) and language == "de" and len(shown) > 1:
         return Stop.ASK_NEXT
-    is_open = word in OPEN[language] and not (after_number and (len(word) == 1 or word in _UNITS))
-    if word == "st" and (match[1] or "")[:1].isupper():
+    if word == "st" and last.after_capital:
         return Stop.ASK_NEXT  # "5 Elm St. The house", but "in St. Louis"
-    if joined in CLOSING[language] or (word in CLOSING[language] and not is_open):
+    is_open = word in OPEN[language] and not (last.after_number and (len(word) == 1 or word in _UNITS))
+    if last.joined in CLOSING[language] or (word in CLOSING[language] and not is_open):
         return Stop.ASK_WORD if language == "de" else Stop.ASK_NEXT
-    if is_open and not _sentence_word(shown, language, previous):
+    if is_open and not _sentence_word(shown, language, last.previous):
         return Stop.INSIDE
-    if len(word) == 1 and word.isalpha():
-        return _letter(shown, previous, after_number=after_number)
-    return _by_shape(word)
+    return _letter(last) if last.is_letter else _by_shape(word)
 
 
 def _by_shape(word: str) -> Stop:
@@ -203,15 +238,15 @@ def starts_german_sentence(word: str) -> bool:
     return word.casefold().strip('.,;:!?…"“”„»') in _GERMAN_STARTERS or not word[:1].isalpha()
 
 
-def _number(shown: str, previous: str, language: str) -> Stop:
-    if language != "de" or len(shown) > 3:
+def _number(last: _Word, language: str) -> Stop:
+    if language != "de" or len(last.shown) > 3:
         return Stop.END
-    return Stop.INSIDE if previous in _BEFORE_ORDINAL else Stop.ASK_WORD
+    return Stop.INSIDE if last.previous in _BEFORE_ORDINAL else Stop.ASK_WORD
 
 
-def _letter(shown: str, previous: str, *, after_number: bool) -> Stop:
-    if after_number or shown.isdigit():
+def _letter(last: _Word) -> Stop:
+    if last.after_number:
         return Stop.ASK_NEXT
-    if shown.strip(".").isupper() and previous in _LETTERED:
+    if last.shown.strip(".").isupper() and last.previous in _LETTERED:
         return Stop.ASK_NEXT
     return Stop.INSIDE
