@@ -21,7 +21,10 @@ from wyoming_qwen3tts.mqtt_bridge.client import SteadyClient
 from .harness import free_port
 
 PROGRAM = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-needs_mosquitto = pytest.mark.skipif(PROGRAM is None, reason="mosquitto is not installed: apt install mosquitto")
+needs_mosquitto = pytest.mark.skipif(
+    PROGRAM is None or shutil.which("mosquitto_pub") is None,
+    reason="mosquitto is not installed, or not its client: apt install mosquitto mosquitto-clients",
+)
 
 
 class Mosquitto:

@@ -88,7 +88,16 @@ def checkout(tmp_path: Path) -> Path:
     """A copy of the scripts with stand-ins for what they call, which write down how."""
     shutil.copytree(SCRIPTS, tmp_path / "script")
     shutil.copy(SCRIPTS.parent / "pyproject.toml", tmp_path)
-    programs = ("espeak-ng", "kakasi", "mosquitto", "mosquitto_passwd", "chromium", "ffmpeg", "openssl")
+    programs = (
+        "espeak-ng",
+        "kakasi",
+        "mosquitto",
+        "mosquitto_passwd",
+        "mosquitto_pub",
+        "chromium",
+        "ffmpeg",
+        "openssl",
+    )
     for name in (*(f"bin/{program}" for program in programs), ".venv/bin/wyoming-qwen3tts"):
         _program(tmp_path / name, 'echo "$(basename "$0") $*" >> "$CALLS"')
     return tmp_path
@@ -219,6 +228,22 @@ def test_what_tests_need_is_installed_for_developers_only(checkout: Path, pip: P
     calls = _run(checkout, "script/setup", "dev", PATH=path)
     assert any("apt-get update" in call for call in calls) or any(call.startswith("sudo") for call in calls)
     assert calls[-1].endswith("-e .[dev]")
+
+
+@pytest.mark.parametrize(
+    ("program", "package"), [("mosquitto_passwd", "mosquitto"), ("mosquitto_pub", "mosquitto-clients")]
+)
+def test_a_program_that_tests_need_comes_with_its_package(
+    checkout: Path, pip: Path, program: str, package: str
+) -> None:
+    """Debian's broker brings no client of its own, unless recommended packages are installed too."""
+    (checkout / "bin" / program).unlink()
+    _program(checkout / "bin" / "apt-get", 'echo "apt-get $*" >> "$CALLS"')
+    _program(checkout / "bin" / "sudo", 'shift; exec "$@"')
+
+    calls = _run(checkout, "script/setup", "dev", PATH=f"{checkout / 'bin'}:{_links(checkout / 'tools')}")
+
+    assert f"apt-get install -y -qq --no-install-recommends {package}" in calls
 
 
 def _links(folder: Path) -> Path:
