@@ -15,7 +15,7 @@ from .app import EXIT_BAD_SETTINGS, serve
 from .cli import parser
 from .errors import BadRequest, SettingsError, SpeechError
 from .model.files import ModelFileError
-from .ops import logs
+from .monitoring import logs
 from .service import Wish
 from .settings import Settings, walk
 from .unprivileged import give_up_root

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from . import __version__, settings_sources
 from .assembly import build_engine, build_studio, speech_service
 from .errors import SettingsError
+from .monitoring.health import STUCK_S, Living, StateLog, Vitals, health
 from .mqtt_bridge.start import MqttStart
 from .openai_http.server import HttpDoor
-from .ops.health import STUCK_S, Living, StateLog, Vitals, health
 from .phrase_cache import PhraseCache
 from .prerender import prerendering
 from .service import SpeechService

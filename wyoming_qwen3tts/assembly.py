@@ -17,7 +17,7 @@ from .engine.machine import may_have_card
 from .engine.qwen3 import Qwen3Engine
 from .engine.remote import RemoteEngine
 from .errors import SettingsError
-from .ops.health import Vitals
+from .monitoring.health import Vitals
 from .phrase_cache import PhraseCache
 from .service import SpeechService
 from .settings import Settings

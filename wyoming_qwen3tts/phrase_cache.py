@@ -22,7 +22,7 @@ from pathlib import Path
 
 from . import __version__
 from .speech import FORMAT, Origin, Segment, SpeechRequest
-from .whole_file import write_whole
+from .util.files import write_whole
 
 log = logging.getLogger(__name__)
 

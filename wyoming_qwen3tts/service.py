@@ -16,8 +16,8 @@ from .audio.pcm import packets
 from .errors import EngineError, SpeechError
 from .manner import check
 from .manner import manner as manner_of
+from .monitoring.logs import quoted
 from .opening import Opening
-from .ops.logs import quoted
 from .phrase_cache import AUDIO_BYTES, PhraseCache
 from .settings import Limits
 from .shaping import Shaping

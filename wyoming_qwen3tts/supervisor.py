@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import SpeechError
-from .ops.backoff import Backoff
+from .util.backoff import Backoff
 
 log = logging.getLogger(__name__)
 

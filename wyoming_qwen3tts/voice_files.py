@@ -13,8 +13,8 @@ from . import voice_format
 from .errors import BadRequest, UnknownVoice
 from .speech import VoiceName
 from .text.language import LANGUAGES
+from .util.files import write_whole
 from .voice_format import FILE_BYTES_MAX, HEADER_BYTES_MAX, ClonedVoice, VoiceCard
-from .whole_file import write_whole
 
 __all__ = ["VOICES_MAX", "ClonedVoice", "VoiceCard", "VoiceFolder", "new_name"]
 

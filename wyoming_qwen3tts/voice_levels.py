@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 
 from .audio.leveller import VoiceLevel
-from .whole_file import write_whole
+from .util.files import write_whole
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
-from wyoming_qwen3tts.ops.health import Vitals
+from wyoming_qwen3tts.monitoring.health import Vitals
 from wyoming_qwen3tts.speech import FORMAT, Engine, Segment, SpeechRequest, Voice, VoiceName
 
 RYAN = Voice(VoiceName("ryan-en"), "Ryan", ("en",), "qwen3", "ryan")

@@ -16,11 +16,11 @@ from wyoming_qwen3tts.audio.earcon import chime
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.tee import Tee
 from wyoming_qwen3tts.errors import Busy, EngineDown, EngineError, OutOfMemory, TextStalled, UnknownVoice
-from wyoming_qwen3tts.ops.backoff import Backoff
-from wyoming_qwen3tts.ops.health import Obituary
+from wyoming_qwen3tts.monitoring.health import Obituary
 from wyoming_qwen3tts.settings import Engine as EngineSettings
 from wyoming_qwen3tts.settings import Settings
 from wyoming_qwen3tts.speech import FORMAT, Segment, SpeechRequest
+from wyoming_qwen3tts.util.backoff import Backoff
 
 LINES = ("One.", "Two.", "Three.")
 BY_FIRST = [("qwen3", "ryan-en", line) for line in LINES]

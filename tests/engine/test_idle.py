@@ -13,9 +13,9 @@ from tests.harness import until
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.idle import IdleEngine
 from wyoming_qwen3tts.errors import EngineDown
-from wyoming_qwen3tts.ops.backoff import Backoff
-from wyoming_qwen3tts.ops.health import Vitals
+from wyoming_qwen3tts.monitoring.health import Vitals
 from wyoming_qwen3tts.speech import SpeechRequest
+from wyoming_qwen3tts.util.backoff import Backoff
 
 AFTER_S = 0.03
 ONE = [("qwen3", "ryan-en", "One.")]

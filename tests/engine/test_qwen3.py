@@ -18,10 +18,10 @@ from wyoming_qwen3tts.engine.machine import Machine, may_have_card
 from wyoming_qwen3tts.engine.qwen3 import Progress, Qwen3Engine
 from wyoming_qwen3tts.errors import EngineDown, StoreError
 from wyoming_qwen3tts.model.config import ModelType
-from wyoming_qwen3tts.ops.backoff import Backoff
 from wyoming_qwen3tts.speakers import QWEN_SPEAKERS
 from wyoming_qwen3tts.speech import Segment, SpeechRequest, Voice, VoiceName
 from wyoming_qwen3tts.text.language import LANGUAGES
+from wyoming_qwen3tts.util.backoff import Backoff
 from wyoming_qwen3tts.voice_files import ClonedVoice, VoiceFolder
 
 CPU = Machine(torch="2.13.0+cpu")

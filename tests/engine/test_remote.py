@@ -20,9 +20,9 @@ from wyoming_qwen3tts.assembly import build_engine
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.remote import RemoteEngine
 from wyoming_qwen3tts.errors import Busy, EngineDown, EngineError, SettingsError
-from wyoming_qwen3tts.ops.backoff import Backoff
 from wyoming_qwen3tts.settings_sources import load
 from wyoming_qwen3tts.speech import FORMAT, Segment, SpeechRequest, Voice
+from wyoming_qwen3tts.util.backoff import Backoff
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from tests.harness import free_port, until
 from wyoming_qwen3tts import app
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.errors import OutOfMemory
-from wyoming_qwen3tts.ops.health import Vitals
+from wyoming_qwen3tts.monitoring.health import Vitals
 from wyoming_qwen3tts.settings import Address, Audio, Http, Settings, Wyoming
 from wyoming_qwen3tts.wyoming_server.client import connect
 

@@ -15,7 +15,7 @@ from wyoming_qwen3tts.engine.control import ModelControl, control_of
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.idle import IdleEngine
 from wyoming_qwen3tts.openai_http.engine import idle_s
-from wyoming_qwen3tts.ops.backoff import Backoff
+from wyoming_qwen3tts.util.backoff import Backoff
 
 MODELS = ("Qwen/small", "Qwen/large")
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import BadRequest, EngineError, Refused, SpeechError
-from ..ops.logs import quoted
+from ..monitoring.logs import quoted
 from ..service import SpeechService, Wish
 from ..settings import Announce
 from .announcement import HIGH, Announcement, Listener, Sound, Speaker, Started

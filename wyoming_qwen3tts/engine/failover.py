@@ -15,9 +15,9 @@ from typing import Self
 from ..audio.earcon import chime
 from ..audio.pcm import packets
 from ..errors import BadRequest, Busy, EngineError, OutOfMemory
-from ..ops.backoff import Backoff
-from ..ops.health import Living, Vitals
+from ..monitoring.health import Living, Vitals
 from ..speech import FORMAT, Cloning, Engine, Origin, Sleeper, SpeechRequest, Traceable, Voice
+from ..util.backoff import Backoff
 from .tee import Tee
 
 log = logging.getLogger(__name__)

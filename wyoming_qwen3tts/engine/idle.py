@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from enum import Enum
 
 from ..errors import EngineDown
-from ..ops.backoff import Backoff
-from ..ops.health import Living, Vitals
+from ..monitoring.health import Living, Vitals
 from ..speech import Cloning, Origin, SpeechRequest, Traceable, Unloadable, Voice
+from ..util.backoff import Backoff
 
 log = logging.getLogger(__name__)
 

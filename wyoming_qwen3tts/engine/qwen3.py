@@ -16,11 +16,11 @@ from typing import Protocol
 from ..errors import EngineDown, StoreError
 from ..model.config import ModelConfig
 from ..model.files import ModelFileError
-from ..ops.backoff import Backoff
-from ..ops.health import Obituary, Vitals
+from ..monitoring.health import Obituary, Vitals
 from ..speakers import NAMES, QWEN_SPEAKERS
 from ..speech import Origin, SpeechRequest, Voice, VoiceName
 from ..text.language import LANGUAGES
+from ..util.backoff import Backoff
 from ..voice_files import VoiceCard, VoiceFolder
 from .checkpoints import Checkpoints
 from .cloned import CLONE, ClonedVoices

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Busy, EngineDown, EngineError, UnknownVoice
-from ..ops.backoff import Backoff
 from ..speakers import NAMES, QWEN_SPEAKERS
 from ..speech import FORMAT, Segment, SpeechRequest, Voice, VoiceName
 from ..text.language import LANGUAGES
+from ..util.backoff import Backoff
 from .remote_reply import Refused, pcm_of, refusal
 
 if TYPE_CHECKING:

@@ -22,11 +22,11 @@ from ..model.sampling import Sampling
 from ..model.tokenizer import TokenStream
 from ..model.weights import Checkpoint
 from ..text.language import LANGUAGES
+from ..util.lru import Recent
 from .frames import FrameMaker, Frames, slot_of
 from .graphed import GraphedFrames, sizes
 from .graphs import Graphs, NoGraphs
 from .prompts import GraphedPrompts, PromptReader, Prompts
-from .recent import Recent
 from .scheduler import Utterance
 from .sounds import GraphedSounds, SoundMaker, Sounds
 from .voice_cache import VoiceCache

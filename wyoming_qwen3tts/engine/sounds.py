@@ -14,8 +14,8 @@ from ..audio.pcm import Samples
 from ..model.codec import CodecDecoder
 from ..model.prompt import Voice
 from ..model.streaming import State, restart_stream, restore_stream, snapshot_stream
+from ..util.lru import Recent
 from .graphs import Graphs, GraphsFailed, NoGraphs, Work
-from .recent import Recent
 
 SNAPSHOTS_KEPT = 8  # 5.2 MB each
 PRIME_FRAMES = 4  # of a reference clip, in one codec step

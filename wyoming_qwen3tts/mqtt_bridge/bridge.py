@@ -16,7 +16,7 @@ from ..announcements.announcer import Announcer
 from ..announcements.clips import Clip
 from ..announcements.ledger import Ledger
 from ..errors import Busy, DeliveryFailed, SpeechError
-from ..ops.logs import quoted
+from ..monitoring.logs import quoted
 from ..service import SpeechService
 from ..settings import Settings
 from . import discovery

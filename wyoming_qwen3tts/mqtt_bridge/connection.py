@@ -16,8 +16,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ..errors import SpeechError
-from ..ops.backoff import Backoff
 from ..settings import Mqtt
+from ..util.backoff import Backoff
 from .client import BrokerClient, Incoming
 from .outbox import Outbox, Outgoing
 from .reasons import why

@@ -25,7 +25,7 @@ from .voice_choice import VoiceChoice
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
-    from ..ops.backoff import Backoff
+    from ..util.backoff import Backoff
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import Any
 from ..announcements.announcement import Announcement, Sound, Started
 from ..announcements.clips import Clip
 from ..errors import BadRequest, DeliveryFailed, SpeechError
-from ..ops.logs import quoted
+from ..monitoring.logs import quoted
 from .client import Incoming
 from .payload import new_id
 

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from ..ops import metrics
+from ..monitoring import metrics
 from ..service import Report, SpeechService
 from .engine import EngineControl, engine_json
 from .speech import event

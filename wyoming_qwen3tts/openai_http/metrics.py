@@ -8,8 +8,8 @@ from collections import Counter
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from ..ops.health import Living, Vitals, health
-from ..ops.metrics import CONTENT_TYPE, Metrics, memory
+from ..monitoring.health import Living, Vitals, health
+from ..monitoring.metrics import CONTENT_TYPE, Metrics, memory
 from ..service import Report, SpeechService
 from ..speech import FORMAT
 

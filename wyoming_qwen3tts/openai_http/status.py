@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from .. import __version__
-from ..ops.health import Living, Vitals, health
+from ..monitoring.health import Living, Vitals, health
 from ..service import SpeechService
 from ..settings import Settings
 from ..text.language import LANGUAGES

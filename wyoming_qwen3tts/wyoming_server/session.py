@@ -15,7 +15,7 @@ from wyoming.ping import Pong
 from wyoming.tts import SynthesizeStopped
 
 from ..errors import BadRequest, Busy, SpeechError, Stalled
-from ..ops.logs import quoted
+from ..monitoring.logs import quoted
 from ..service import SpeechService, Wish
 from ..settings import Limits
 from ..speech import FORMAT, TextStream

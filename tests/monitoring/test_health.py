@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from wyoming_qwen3tts.ops.backoff import Backoff
-from wyoming_qwen3tts.ops.health import Health, Obituary, StateLog, Vitals, health
+from wyoming_qwen3tts.monitoring.health import Health, Obituary, StateLog, Vitals, health
+from wyoming_qwen3tts.util.backoff import Backoff
 
 
 def of(state: str, vitals: Vitals | None = None, now: float = 0.0) -> Health:
