@@ -17,8 +17,10 @@ from wyoming.event import Event
 from wyoming_qwen3tts.errors import EngineError
 from wyoming_qwen3tts.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Limits
-from wyoming_qwen3tts.speech import FORMAT, SpeechRequest, Voice, VoiceName
-from wyoming_qwen3tts.text.language import LANGUAGES
+from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.languages import LANGUAGES
+from wyoming_qwen3tts.speech.request import SpeechRequest
+from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.voices import VoiceCatalog
 from wyoming_qwen3tts.wyoming_server.framing import FrameLimits, encode_event, read_event
 from wyoming_qwen3tts.wyoming_server.server import WyomingServer

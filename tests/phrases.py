@@ -12,7 +12,9 @@ from tests.harness import FakeEngine
 from wyoming_qwen3tts.phrase_cache import PhraseCache
 from wyoming_qwen3tts.service import Report, SpeechService, Wish
 from wyoming_qwen3tts.settings import Limits
-from wyoming_qwen3tts.speech import Origin, SpeechRequest, Voice
+from wyoming_qwen3tts.speech.engine import Origin
+from wyoming_qwen3tts.speech.request import SpeechRequest
+from wyoming_qwen3tts.speech.voice import Voice
 from wyoming_qwen3tts.text.lexicon import LexiconFolder
 from wyoming_qwen3tts.voices import VoiceCatalog
 

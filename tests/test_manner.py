@@ -11,7 +11,7 @@ from wyoming_qwen3tts.errors import BadRequest
 from wyoming_qwen3tts.manner import Manner, check, manner
 from wyoming_qwen3tts.service import Wish
 from wyoming_qwen3tts.settings import Audio
-from wyoming_qwen3tts.speech import PLAIN, Style
+from wyoming_qwen3tts.speech.voice import PLAIN, Style
 
 STYLE = Style("softly", 0.8, 0.5, chime=True)
 

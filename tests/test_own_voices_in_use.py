@@ -11,8 +11,9 @@ import pytest
 from tests.harness import FakeEngine
 from wyoming_qwen3tts.service import SpeechService, Wish
 from wyoming_qwen3tts.settings import Limits
-from wyoming_qwen3tts.speech import SpeechRequest, Voice, VoiceName
-from wyoming_qwen3tts.text.language import LANGUAGES
+from wyoming_qwen3tts.speech.languages import LANGUAGES
+from wyoming_qwen3tts.speech.request import SpeechRequest
+from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.text.lexicon import LexiconFolder
 from wyoming_qwen3tts.voice_mapping import STYLES, MappingFile
 from wyoming_qwen3tts.voices import VoiceCatalog

@@ -17,7 +17,7 @@ from wyoming_qwen3tts.errors import Busy, EngineError
 from wyoming_qwen3tts.phrase_cache import TEXT_CHARS
 from wyoming_qwen3tts.service import Wish
 from wyoming_qwen3tts.settings import Address, Limits
-from wyoming_qwen3tts.speech import SpeechRequest
+from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.wyoming_server.client import connect
 from wyoming_qwen3tts.wyoming_server.server import WyomingServer
 

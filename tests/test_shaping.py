@@ -19,7 +19,8 @@ from wyoming_qwen3tts.errors import BadRequest, EngineError
 from wyoming_qwen3tts.service import SpeechService, Wish
 from wyoming_qwen3tts.settings import Audio, Limits
 from wyoming_qwen3tts.shaping import Shaping
-from wyoming_qwen3tts.speech import FORMAT, SpeechRequest
+from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.voice_levels import VoiceLevels
 from wyoming_qwen3tts.voices import VoiceCatalog
 

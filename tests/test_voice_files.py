@@ -11,7 +11,7 @@ import torch
 from safetensors.numpy import save_file
 
 from wyoming_qwen3tts.errors import BadRequest, UnknownVoice
-from wyoming_qwen3tts.speech import VoiceName
+from wyoming_qwen3tts.speech.voice import VoiceName
 from wyoming_qwen3tts.voice_files import VOICES_MAX, ClonedVoice, VoiceFolder
 from wyoming_qwen3tts.voice_format import FILE_BYTES_MAX
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from wyoming_qwen3tts.speech import Style
-from wyoming_qwen3tts.text.language import LANGUAGES
+from wyoming_qwen3tts.speech.languages import LANGUAGES
+from wyoming_qwen3tts.speech.voice import Style
 from wyoming_qwen3tts.voice_mapping import DEFAULT, FILE_BYTES_MAX, STYLES, MappedVoice, MappingFile, Preset, parse
 
 EXAMPLE = ROOT / "config" / "voices.yaml"

@@ -20,8 +20,8 @@ from wyoming_qwen3tts.engine.checkpoints import Checkpoints
 from wyoming_qwen3tts.errors import BadRequest, Busy, EngineError, UnknownVoice
 from wyoming_qwen3tts.model.config import MODEL_TYPES, ModelType
 from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
-from wyoming_qwen3tts.speech import Voice
-from wyoming_qwen3tts.text.language import LANGUAGES
+from wyoming_qwen3tts.speech.languages import LANGUAGES
+from wyoming_qwen3tts.speech.voice import Voice
 from wyoming_qwen3tts.voice_files import VoiceFolder
 from wyoming_qwen3tts.voice_format import FILE_BYTES_MAX, decode, encode
 from wyoming_qwen3tts.voice_studio import VARIANTS_KEPT, VARIANTS_MAX, VoiceStudio

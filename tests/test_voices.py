@@ -9,8 +9,8 @@ import pytest
 
 from wyoming_qwen3tts.errors import UnknownVoice
 from wyoming_qwen3tts.speakers import MAPPED, QWEN_SPEAKERS
-from wyoming_qwen3tts.speech import Style, Voice, VoiceName
-from wyoming_qwen3tts.text.language import LANGUAGES
+from wyoming_qwen3tts.speech.languages import LANGUAGES
+from wyoming_qwen3tts.speech.voice import Style, Voice, VoiceName
 from wyoming_qwen3tts.voice_mapping import STYLES, parse
 from wyoming_qwen3tts.voices import VoiceCatalog
 

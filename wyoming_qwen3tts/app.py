@@ -25,7 +25,7 @@ from .phrase_cache import PhraseCache
 from .prerender import prerendering
 from .service import SpeechService
 from .settings import Address, Settings
-from .speech import Engine
+from .speech.engine import Engine
 from .supervisor import Supervisor, discovered, own_uri
 from .web_door import web_address, web_door, web_door_socket
 from .wyoming_server.client import connect, local

@@ -22,7 +22,7 @@ from .phrase_cache import PhraseCache
 from .service import SpeechService
 from .settings import Settings
 from .shaping import Shaping
-from .speech import Cloning, Engine, Unloadable
+from .speech.engine import Cloning, Engine, Unloadable
 from .store import LARGE, SMALL, Store
 from .text.lexicon import LexiconFolder
 from .voice_files import VoiceFolder

@@ -21,7 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import __version__
-from .speech import FORMAT, Origin, Segment, SpeechRequest
+from .speech.audio_format import FORMAT
+from .speech.engine import Origin
+from .speech.request import SpeechRequest
+from .speech.segment import Segment
 from .util.files import write_whole
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,9 @@ from .errors import SpeechError
 from .phrase_cache import TEXT_CHARS
 from .service import SpeechService, Wish
 from .settings import Cache
-from .speech import Origin, Traceable, Voice
-from .text.language import LANGUAGES
+from .speech.engine import Origin, Traceable
+from .speech.languages import LANGUAGES
+from .speech.voice import Voice
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,11 @@ from .opening import Opening
 from .phrase_cache import AUDIO_BYTES, PhraseCache
 from .settings import Limits
 from .shaping import Shaping
-from .speech import FORMAT, Attributed, Engine, Feed, SpeechRequest, TextStream, Voice
+from .speech.audio_format import FORMAT
+from .speech.engine import Attributed, Engine
+from .speech.request import Feed, SpeechRequest
+from .speech.text_stream import TextStream
+from .speech.voice import Voice
 from .text import detect
 from .text.front_end import FrontEnd
 from .text.lexicon import EMPTY, Lexicon, LexiconFolder

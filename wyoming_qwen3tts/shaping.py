@@ -10,7 +10,8 @@ from .audio.loudness import TARGET_LUFS
 from .audio.speed import SpeedChange
 from .manner import Manner
 from .settings import Audio
-from .speech import FORMAT, Voice
+from .speech.audio_format import FORMAT
+from .speech.voice import Voice
 from .voice_levels import VoiceLevels
 
 _LEVELLED = frozenset({"builtin"})  # engines that come at TARGET_LUFS already

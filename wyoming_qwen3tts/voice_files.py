@@ -11,8 +11,8 @@ from pathlib import Path
 
 from . import voice_format
 from .errors import BadRequest, UnknownVoice
-from .speech import VoiceName
-from .text.language import LANGUAGES
+from .speech.languages import LANGUAGES
+from .speech.voice import VoiceName
 from .util.files import write_whole
 from .voice_format import FILE_BYTES_MAX, HEADER_BYTES_MAX, ClonedVoice, VoiceCard
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .speakers import BUILTIN, NAMES, QWEN_SPEAKERS
-from .speech import Voice
-from .text.language import LANGUAGES
+from .speech.languages import LANGUAGES
+from .speech.voice import Voice
 
 
 def labelled(voices: list[Voice], mapped: dict[str, Voice]) -> list[Voice]:

@@ -26,9 +26,13 @@ from .engine.checkpoints import Checkpoints
 from .engine.cloned import DESCRIBED
 from .errors import BadRequest, Busy, EngineError, UnknownVoice
 from .model.files import ModelFileError
-from .speech import FORMAT, Engine, Segment, SpeechRequest, Voice, VoiceName
+from .speech.audio_format import FORMAT
+from .speech.engine import Engine
+from .speech.languages import LANGUAGES, normalize_tag
+from .speech.request import SpeechRequest
+from .speech.segment import Segment
+from .speech.voice import Voice, VoiceName
 from .text.front_end import FrontEnd
-from .text.language import LANGUAGES, normalize_tag
 from .voice_files import VoiceFolder, new_name
 from .voice_format import FILE_BYTES_MAX, NOTE_CHARS_MAX, ClonedVoice
 

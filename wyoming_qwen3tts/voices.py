@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from .errors import UnknownVoice
 from .speakers import BUILTIN, MAPPED, QWEN_SPEAKERS
-from .speech import Style, Voice, VoiceName
-from .text.language import LANGUAGES, normalize_tag
+from .speech.languages import LANGUAGES, normalize_tag
+from .speech.voice import Style, Voice, VoiceName
 from .voice_labels import labelled, rank
 from .voice_mapping import DEFAULT, MappedVoice, Preset, VoiceMapping
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from wyoming_qwen3tts.audio.pcm import Samples
-from wyoming_qwen3tts.speech import FORMAT
+from wyoming_qwen3tts.speech.audio_format import FORMAT
 
 RATE = FORMAT.rate
 FRAME = RATE * 80 // 1000  # samples

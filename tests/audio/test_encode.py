@@ -19,7 +19,7 @@ from wyoming_qwen3tts.audio.encode import Format, encoder
 from wyoming_qwen3tts.audio.pcm import from_pcm
 from wyoming_qwen3tts.audio.wav import wav_header
 from wyoming_qwen3tts.errors import BadRequest, EngineError
-from wyoming_qwen3tts.speech import FORMAT
+from wyoming_qwen3tts.speech.audio_format import FORMAT
 
 _RATE = FORMAT.rate
 _TIME = np.arange(2 * _RATE) / _RATE

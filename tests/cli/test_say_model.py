@@ -21,7 +21,7 @@ from tests.parity.cases import CHECKPOINTS, Case, all_cases
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.model.config import ModelType, load_config
 from wyoming_qwen3tts.model.weights import load_checkpoint
-from wyoming_qwen3tts.speech import VoiceName
+from wyoming_qwen3tts.speech.voice import VoiceName
 from wyoming_qwen3tts.voice_files import ClonedVoice, VoiceFolder
 
 TEXT = "The light is on."

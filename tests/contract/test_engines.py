@@ -18,7 +18,11 @@ from wyoming_qwen3tts.engine.builtin import BuiltinEngine
 from wyoming_qwen3tts.engine.remote import RemoteEngine
 from wyoming_qwen3tts.errors import SpeechError
 from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
-from wyoming_qwen3tts.speech import FORMAT, Engine, OpenSegment, Segment, SpeechRequest, TextStream
+from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.engine import Engine
+from wyoming_qwen3tts.speech.request import SpeechRequest
+from wyoming_qwen3tts.speech.segment import OpenSegment, Segment
+from wyoming_qwen3tts.speech.text_stream import TextStream
 from wyoming_qwen3tts.text.front_end import FrontEnd
 from wyoming_qwen3tts.text.reader import SegmentReader
 

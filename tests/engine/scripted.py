@@ -7,7 +7,11 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 from wyoming_qwen3tts.monitoring.health import Vitals
-from wyoming_qwen3tts.speech import FORMAT, Engine, Segment, SpeechRequest, Voice, VoiceName
+from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.engine import Engine
+from wyoming_qwen3tts.speech.request import SpeechRequest
+from wyoming_qwen3tts.speech.segment import Segment
+from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 
 RYAN = Voice(VoiceName("ryan-en"), "Ryan", ("en",), "qwen3", "ryan")
 SOHEE = Voice(VoiceName("sohee-ko"), "Sohee", ("ko",), "qwen3", "sohee")

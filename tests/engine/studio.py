@@ -18,7 +18,10 @@ from wyoming_qwen3tts.engine.runner import Frame, Runner
 from wyoming_qwen3tts.engine.scheduler import Utterance
 from wyoming_qwen3tts.model.lean import lean
 from wyoming_qwen3tts.model.prompt import Voice as PromptVoice
-from wyoming_qwen3tts.speech import Feed, OpenSegment, Segment, SpeechRequest, TextStream, Voice
+from wyoming_qwen3tts.speech.request import Feed, SpeechRequest
+from wyoming_qwen3tts.speech.segment import OpenSegment, Segment
+from wyoming_qwen3tts.speech.text_stream import TextStream
+from wyoming_qwen3tts.speech.voice import Voice
 from wyoming_qwen3tts.text.front_end import FrontEnd
 from wyoming_qwen3tts.text.reader import SegmentReader
 

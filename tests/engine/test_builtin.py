@@ -15,7 +15,10 @@ from wyoming_qwen3tts.audio.pcm import from_pcm
 from wyoming_qwen3tts.engine.builtin import BuiltinEngine
 from wyoming_qwen3tts.engine.espeak import Espeak, _parse_wav
 from wyoming_qwen3tts.errors import EngineDown, EngineError
-from wyoming_qwen3tts.speech import FORMAT, Segment, SpeechRequest, VoiceName
+from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.request import SpeechRequest
+from wyoming_qwen3tts.speech.segment import Segment
+from wyoming_qwen3tts.speech.voice import VoiceName
 
 LINES = {
     "de": "Die Waschmaschine ist fertig, und draußen regnet es noch immer.",

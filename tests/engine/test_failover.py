@@ -19,7 +19,9 @@ from wyoming_qwen3tts.errors import Busy, EngineDown, EngineError, OutOfMemory, 
 from wyoming_qwen3tts.monitoring.health import Obituary
 from wyoming_qwen3tts.settings import Engine as EngineSettings
 from wyoming_qwen3tts.settings import Settings
-from wyoming_qwen3tts.speech import FORMAT, Segment, SpeechRequest
+from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.request import SpeechRequest
+from wyoming_qwen3tts.speech.segment import Segment
 from wyoming_qwen3tts.util.backoff import Backoff
 
 LINES = ("One.", "Two.", "Three.")

@@ -14,7 +14,7 @@ from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.idle import IdleEngine
 from wyoming_qwen3tts.errors import EngineDown
 from wyoming_qwen3tts.monitoring.health import Vitals
-from wyoming_qwen3tts.speech import SpeechRequest
+from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.util.backoff import Backoff
 
 AFTER_S = 0.03

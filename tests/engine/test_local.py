@@ -31,7 +31,11 @@ from wyoming_qwen3tts.model.config import ModelType
 from wyoming_qwen3tts.model.generate import generate_codes
 from wyoming_qwen3tts.model.prompt import Voice as PromptVoice
 from wyoming_qwen3tts.model.sampling import Sampling
-from wyoming_qwen3tts.speech import FORMAT, Feed, Segment, SpeechRequest, TextStream, Voice, VoiceName
+from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.request import Feed, SpeechRequest
+from wyoming_qwen3tts.speech.segment import Segment
+from wyoming_qwen3tts.speech.text_stream import TextStream
+from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 
 from .studio import LONG, Codes, Studio, StudioRunner, after, by_text, never, stream, studio, write
 

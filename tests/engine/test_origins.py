@@ -14,7 +14,8 @@ from wyoming_qwen3tts.engine.builtin import BuiltinEngine
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.idle import IdleEngine
 from wyoming_qwen3tts.model.config import ModelType
-from wyoming_qwen3tts.speech import Origin, Voice, VoiceName
+from wyoming_qwen3tts.speech.engine import Origin
+from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.voice_files import ClonedVoice, VoiceFolder
 
 

@@ -15,7 +15,7 @@ from tests.own_voices import TRANSCRIPT, a_voice, clip, home, settings_of
 from wyoming_qwen3tts.errors import UnknownVoice
 from wyoming_qwen3tts.model.config import ModelType
 from wyoming_qwen3tts.model.tiny import TinyShape, write_tiny_checkpoint
-from wyoming_qwen3tts.text.language import LANGUAGES
+from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.voice_files import VoiceFolder
 
 Folders = dict[ModelType, Path]

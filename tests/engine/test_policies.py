@@ -12,7 +12,7 @@ from wyoming_qwen3tts.engine.chunking import ChunkPolicy
 from wyoming_qwen3tts.engine.guards import FRAME_S, Guard, GuardLimits
 from wyoming_qwen3tts.engine.mailbox import Mailbox
 from wyoming_qwen3tts.errors import EngineError
-from wyoming_qwen3tts.speech import FORMAT
+from wyoming_qwen3tts.speech.audio_format import FORMAT
 
 
 def packets(policy: ChunkPolicy, frame_cost_s: float, total: int) -> tuple[list[int], float]:

@@ -19,8 +19,10 @@ from wyoming_qwen3tts.engine.qwen3 import Progress, Qwen3Engine
 from wyoming_qwen3tts.errors import EngineDown, StoreError
 from wyoming_qwen3tts.model.config import ModelType
 from wyoming_qwen3tts.speakers import QWEN_SPEAKERS
-from wyoming_qwen3tts.speech import Segment, SpeechRequest, Voice, VoiceName
-from wyoming_qwen3tts.text.language import LANGUAGES
+from wyoming_qwen3tts.speech.languages import LANGUAGES
+from wyoming_qwen3tts.speech.request import SpeechRequest
+from wyoming_qwen3tts.speech.segment import Segment
+from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.util.backoff import Backoff
 from wyoming_qwen3tts.voice_files import ClonedVoice, VoiceFolder
 

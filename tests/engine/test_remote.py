@@ -21,7 +21,10 @@ from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.remote import RemoteEngine
 from wyoming_qwen3tts.errors import Busy, EngineDown, EngineError, SettingsError
 from wyoming_qwen3tts.settings_sources import load
-from wyoming_qwen3tts.speech import FORMAT, Segment, SpeechRequest, Voice
+from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.request import SpeechRequest
+from wyoming_qwen3tts.speech.segment import Segment
+from wyoming_qwen3tts.speech.voice import Voice
 from wyoming_qwen3tts.util.backoff import Backoff
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wyoming_qwen3tts.engine.scheduler import Reply, Scheduler, Utterance
-from wyoming_qwen3tts.speech import Voice, VoiceName
+from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 
 VOICE = Voice(VoiceName("ryan-en"), "Ryan", ("en",), "qwen3", "ryan")
 

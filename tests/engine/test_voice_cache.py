@@ -18,7 +18,7 @@ from wyoming_qwen3tts.engine.voice_cache import VoiceCache
 from wyoming_qwen3tts.model.config import ModelType
 from wyoming_qwen3tts.model.layers import KvCache
 from wyoming_qwen3tts.model.prompt import Voice as PromptVoice
-from wyoming_qwen3tts.speech import Voice, VoiceName
+from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.voice_files import VoiceFolder
 
 from .studio import StudioRunner, segments
@@ -73,7 +73,7 @@ class Desk:
 
     async def first_sound(self, voice: Voice) -> tuple[int, int]:
         """Prefills and codec steps from the request to the first packet."""
-        from wyoming_qwen3tts.speech import SpeechRequest
+        from wyoming_qwen3tts.speech.request import SpeechRequest
 
         request = SpeechRequest(segments(TEXT, "en"), voice)
         prefills, steps = self.calls.prefills, self.calls.codec_steps
@@ -132,7 +132,7 @@ async def test_what_is_loaded_is_what_was_computed_and_a_replaced_voice_is_compu
     tiny_folders: Folders, data: Path
 ) -> None:
     async def spoken(desk: Desk) -> list[list[int]]:
-        from wyoming_qwen3tts.speech import SpeechRequest
+        from wyoming_qwen3tts.speech.request import SpeechRequest
 
         async with desk.engine.speak(SpeechRequest(segments(TEXT, "en"), ANNA)) as audio:
             assert b"".join([pcm async for pcm in audio])

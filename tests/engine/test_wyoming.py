@@ -11,7 +11,7 @@ from typing import Any
 from tests.harness import STOP, Server, Wire, chunk, kinds, pcm, start, until
 from wyoming_qwen3tts.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Limits
-from wyoming_qwen3tts.speech import FORMAT
+from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.voices import VoiceCatalog
 from wyoming_qwen3tts.wyoming_server.server import WyomingServer
 

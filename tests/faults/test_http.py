@@ -20,7 +20,7 @@ from websockets.exceptions import InvalidStatus
 from tests.harness import FakeEngine, until
 from tests.openai_http.web import LONG, SPEECH, answer, request, web
 from wyoming_qwen3tts.settings import Http, Settings
-from wyoming_qwen3tts.speech import SpeechRequest
+from wyoming_qwen3tts.speech.request import SpeechRequest
 
 KEYED = Settings(http=Http(api_keys=("kitchen:sesame", "open-says-me")))  # type: ignore[arg-type]  # as typed by people
 HELLO = {"input": "Hello.", "response_format": "pcm"}

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tests.harness import STOP, FakeEngine, Wire, chunk, kinds, pcm, serving, start, synthesize, until
-from wyoming_qwen3tts.speech import FORMAT
+from wyoming_qwen3tts.speech.audio_format import FORMAT
 
 LONG = "This is one of many sentences that are spoken to a listener. " * 60
 

@@ -14,8 +14,8 @@ import pytest
 from tests.harness import STOP, FakeEngine, Wire, chunk, pcm, serving, start, until
 from tests.own_voices import a_voice
 from wyoming_qwen3tts.errors import UnknownVoice
-from wyoming_qwen3tts.speech import Voice
-from wyoming_qwen3tts.text.language import LANGUAGES
+from wyoming_qwen3tts.speech.languages import LANGUAGES
+from wyoming_qwen3tts.speech.voice import Voice
 from wyoming_qwen3tts.voice_files import VoiceFolder
 from wyoming_qwen3tts.voice_format import encode
 from wyoming_qwen3tts.voices import VoiceCatalog

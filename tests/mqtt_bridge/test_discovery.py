@@ -17,7 +17,7 @@ from tests.harness import until
 from tests.mosquitto import needs_mosquitto
 from wyoming_qwen3tts.mqtt_bridge.discovery import device
 from wyoming_qwen3tts.mqtt_bridge.topics import Topics
-from wyoming_qwen3tts.speech import Voice, VoiceName
+from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 
 from .house import house
 

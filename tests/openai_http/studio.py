@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wyoming_qwen3tts.errors import BadRequest, UnknownVoice
-from wyoming_qwen3tts.speech import Voice, VoiceName
-from wyoming_qwen3tts.text.language import LANGUAGES
+from wyoming_qwen3tts.speech.languages import LANGUAGES
+from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 
 
 @dataclass

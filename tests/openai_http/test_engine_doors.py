@@ -190,7 +190,8 @@ async def test_a_model_is_never_unloaded_under_a_reply() -> None:
 
 def _request() -> Any:
     from tests.engine.scripted import RYAN
-    from wyoming_qwen3tts.speech import Segment, SpeechRequest
+    from wyoming_qwen3tts.speech.request import SpeechRequest
+    from wyoming_qwen3tts.speech.segment import Segment
 
     async def segments() -> AsyncIterator[Segment]:
         yield Segment("One.", "en")

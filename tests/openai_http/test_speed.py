@@ -14,7 +14,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.harness import FakeEngine
 from tests.openai_http.web import Web, request, web
-from wyoming_qwen3tts.speech import FORMAT, SpeechRequest
+from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.request import SpeechRequest
 
 FRAME_S = 0.08
 

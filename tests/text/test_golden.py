@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from wyoming_qwen3tts.text.language import LANGUAGES
+from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.text.spoken import explain
 
 from .golden import RIGHT, WRONG, Line

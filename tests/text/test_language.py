@@ -2,9 +2,9 @@
 
 import pytest
 
+from wyoming_qwen3tts.speech.languages import LANGUAGES, normalize_tag
 from wyoming_qwen3tts.text.detect import decided, detect
 from wyoming_qwen3tts.text.front_end import FrontEnd
-from wyoming_qwen3tts.text.language import LANGUAGES, normalize_tag
 
 SHORT = {
     "de": [

@@ -8,7 +8,8 @@ import random
 import pytest
 
 from wyoming_qwen3tts.errors import Busy
-from wyoming_qwen3tts.speech import OpenSegment, Segment, TextStream
+from wyoming_qwen3tts.speech.segment import OpenSegment, Segment
+from wyoming_qwen3tts.speech.text_stream import TextStream
 from wyoming_qwen3tts.text.front_end import FrontEnd
 from wyoming_qwen3tts.text.reader import SegmentReader
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wyoming_qwen3tts.speech import Segment
+from wyoming_qwen3tts.speech.segment import Segment
 from wyoming_qwen3tts.text.front_end import FrontEnd
 
 

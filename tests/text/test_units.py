@@ -5,9 +5,9 @@ from itertools import product
 
 import pytest
 
+from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.text.grammar import Number
 from wyoming_qwen3tts.text.grammars import grammar
-from wyoming_qwen3tts.text.language import LANGUAGES
 from wyoming_qwen3tts.text.spoken import explain
 from wyoming_qwen3tts.text.unit_symbol import PER_SYMBOLS, SYMBOLS, SYMBOLS_BY_LANGUAGE
 

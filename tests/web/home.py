@@ -23,8 +23,10 @@ from wyoming_qwen3tts.openai_http.server import HttpDoor
 from wyoming_qwen3tts.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Http, Settings
 from wyoming_qwen3tts.speakers import NAMES, QWEN_SPEAKERS
-from wyoming_qwen3tts.speech import FORMAT, SpeechRequest, Voice, VoiceName
-from wyoming_qwen3tts.text.language import LANGUAGES
+from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.languages import LANGUAGES
+from wyoming_qwen3tts.speech.request import SpeechRequest
+from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.voices import VoiceCatalog
 
 KEY = "open-sesame"

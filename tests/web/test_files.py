@@ -20,7 +20,7 @@ from wyoming_qwen3tts.assembly import build_studio
 from wyoming_qwen3tts.openai_http import page
 from wyoming_qwen3tts.service import SpeechService
 from wyoming_qwen3tts.settings import Settings
-from wyoming_qwen3tts.text.language import LANGUAGES
+from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.voices import VoiceCatalog
 
 WEB = Path(wyoming_qwen3tts.__file__).parent / "web"

@@ -20,7 +20,7 @@ from wyoming.tts import (
 )
 
 from tests.harness import FakeEngine, Server, serving
-from wyoming_qwen3tts.speech import FORMAT
+from wyoming_qwen3tts.speech.audio_format import FORMAT
 
 
 async def events(server: Server, *send: Event, last: str) -> list[Event]:

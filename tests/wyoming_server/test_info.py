@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wyoming.info import Info
 
-from wyoming_qwen3tts.speech import Voice, VoiceName
+from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.wyoming_server.info import info
 
 VOICES = (

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import Busy, TextTooLong
-from ..speech import FORMAT
+from ..speech.audio_format import FORMAT
 from .encoding import CONTENT_TYPES, FileFormat, writer
 
 _PIECE_BYTES = 64 * 1024

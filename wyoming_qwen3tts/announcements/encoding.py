@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal, Protocol
 
 from ..audio.wav import UNKNOWN_LENGTH, wav_header
-from ..speech import FORMAT
+from ..speech.audio_format import FORMAT
 
 FileFormat = Literal["wav", "mp3", "flac"]
 CONTENT_TYPES: dict[FileFormat, str] = {"wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac"}

@@ -15,7 +15,7 @@ import lameenc
 import soundfile
 
 from ..errors import BadRequest, EngineError
-from ..speech import FORMAT
+from ..speech.audio_format import FORMAT
 from .wav import UNKNOWN_LENGTH, wav_header
 
 Format = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]

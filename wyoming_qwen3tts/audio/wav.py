@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from ..speech import FORMAT
+from ..speech.audio_format import FORMAT
 
 UNKNOWN_LENGTH = 0x7FFFFFFF - 64  # what players take for "until the end"
 

@@ -16,7 +16,7 @@ from ..audio.wav import UNKNOWN_LENGTH, wav_header
 from ..errors import SpeechError
 from ..service import SpeechService, Wish
 from ..settings import Settings
-from ..speech import TextStream
+from ..speech.text_stream import TextStream
 
 _PLAYERS = (
     ("pw-cat", "--playback", "-"),

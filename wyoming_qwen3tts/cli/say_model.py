@@ -19,8 +19,8 @@ from ..errors import BadRequest, UnknownVoice
 from ..model.config import ModelConfig, load_config
 from ..model.prompt import Voice
 from ..settings import Settings
+from ..speech.languages import LANGUAGES, normalize_tag
 from ..text.front_end import FrontEnd
-from ..text.language import LANGUAGES, normalize_tag
 from ..voice_files import VoiceFolder
 from .download import fetched
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..assembly import build_engine, build_studio, catalog_of
 from ..errors import BadRequest
 from ..settings import Settings
-from ..speech import Voice
+from ..speech.voice import Voice
 from ..voice_format import FILE_BYTES_MAX
 
 

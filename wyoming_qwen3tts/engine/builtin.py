@@ -13,9 +13,13 @@ import numpy as np
 from ..audio.loudness import TARGET_LUFS, integrated_lufs, level, limit
 from ..audio.pcm import Samples, packets, to_pcm, trim
 from ..errors import EngineDown, EngineError
-from ..speech import FORMAT, Origin, Segment, SpeechRequest, Voice, VoiceName
+from ..speech.audio_format import FORMAT
+from ..speech.engine import Origin
+from ..speech.languages import LANGUAGES
+from ..speech.request import SpeechRequest
+from ..speech.segment import Segment
+from ..speech.voice import Voice, VoiceName
 from ..text.detect import script_language
-from ..text.language import LANGUAGES
 from .espeak import Espeak
 from .hibari import HibariVoice
 

@@ -14,7 +14,7 @@ from ..errors import BadRequest
 from ..model.config import load_config
 from ..model.reference_codes import open_reference_encoder
 from ..model.speaker import SAMPLES_MIN, open_speaker_encoder
-from ..speech import VoiceName
+from ..speech.voice import VoiceName
 from ..voice_format import TEXT_CHARS_MAX, ClonedVoice
 
 RATE = 24_000

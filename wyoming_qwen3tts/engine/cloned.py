@@ -7,7 +7,7 @@ import hashlib
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from ..speech import Voice
+from ..speech.voice import Voice
 from ..voice_files import ClonedVoice, VoiceFolder
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from ..errors import BadRequest
-from ..speech import Engine
+from ..speech.engine import Engine
 from .failover import FailoverEngine
 from .idle import IdleEngine
 

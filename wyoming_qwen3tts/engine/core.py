@@ -15,7 +15,8 @@ import numpy as np
 
 from ..audio.pcm import Samples, to_pcm
 from ..errors import Busy, DeviceLost, EngineError, OutOfMemory, SpeechError, UnknownVoice
-from ..speech import FORMAT, Voice
+from ..speech.audio_format import FORMAT
+from ..speech.voice import Voice
 from .chunking import ChunkPolicy
 from .guards import Guard, GuardLimits
 from .priming import Priming

@@ -16,7 +16,10 @@ from ..audio.earcon import chime
 from ..audio.pcm import packets
 from ..errors import BadRequest, Busy, EngineError, OutOfMemory
 from ..monitoring.health import Living, Vitals
-from ..speech import FORMAT, Cloning, Engine, Origin, Sleeper, SpeechRequest, Traceable, Voice
+from ..speech.audio_format import FORMAT
+from ..speech.engine import Cloning, Engine, Origin, Sleeper, Traceable
+from ..speech.request import SpeechRequest
+from ..speech.voice import Voice
 from ..util.backoff import Backoff
 from .tee import Tee
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from ..errors import EngineError, SpeechError
-from ..speech import Feed, OpenSegment, Segment, SpeechRequest
+from ..speech.request import Feed, SpeechRequest
+from ..speech.segment import OpenSegment, Segment
 from .core import Command, End, More, Say
 from .mailbox import Mailbox
 from .scheduler import Layout, Reply, Utterance

@@ -10,7 +10,9 @@ from enum import Enum
 
 from ..errors import EngineDown
 from ..monitoring.health import Living, Vitals
-from ..speech import Cloning, Origin, SpeechRequest, Traceable, Unloadable, Voice
+from ..speech.engine import Cloning, Origin, Traceable, Unloadable
+from ..speech.request import SpeechRequest
+from ..speech.voice import Voice
 from ..util.backoff import Backoff
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from ..model.files import ModelFileError
 from ..model.lean import lean
 from ..model.prompt import Voice as PromptVoice
 from ..model.weights import WEIGHTS, Checkpoint
-from ..speech import Voice, VoiceName
+from ..speech.voice import Voice, VoiceName
 from .graphs import Graphs, GraphsFailed
 from .precision import Precision, load_codec, load_language_model, torch_dtype
 from .priming import Nowhere

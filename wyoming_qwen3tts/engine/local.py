@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import EngineDown
 from ..model.config import ModelConfig, load_config
-from ..speech import SpeechRequest, Voice, VoiceName
-from ..text.language import LANGUAGES
+from ..speech.languages import LANGUAGES
+from ..speech.request import SpeechRequest
+from ..speech.voice import Voice, VoiceName
 from .chunking import ChunkPolicy
 from .core import Counters, EngineCore, Prepare
 from .feed import Feeder, FeedRules

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Self
 
-from ..speech import FORMAT
+from ..speech.audio_format import FORMAT
 
 _END = b""
 _PACKET = 4 * FORMAT.frame_bytes

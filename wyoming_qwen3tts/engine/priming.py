@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ..speech import Voice
+from ..speech.voice import Voice
 from .scheduler import Reply, Utterance
 
 if TYPE_CHECKING:

@@ -18,8 +18,10 @@ from ..model.config import ModelConfig
 from ..model.files import ModelFileError
 from ..monitoring.health import Obituary, Vitals
 from ..speakers import NAMES, QWEN_SPEAKERS
-from ..speech import Origin, SpeechRequest, Voice, VoiceName
-from ..text.language import LANGUAGES
+from ..speech.engine import Origin
+from ..speech.languages import LANGUAGES
+from ..speech.request import SpeechRequest
+from ..speech.voice import Voice, VoiceName
 from ..util.backoff import Backoff
 from ..voice_files import VoiceCard, VoiceFolder
 from .checkpoints import Checkpoints

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Busy, EngineDown, EngineError, UnknownVoice
 from ..speakers import NAMES, QWEN_SPEAKERS
-from ..speech import FORMAT, Segment, SpeechRequest, Voice, VoiceName
-from ..text.language import LANGUAGES
+from ..speech.audio_format import FORMAT
+from ..speech.languages import LANGUAGES
+from ..speech.request import SpeechRequest
+from ..speech.segment import Segment
+from ..speech.voice import Voice, VoiceName
 from ..util.backoff import Backoff
 from .remote_reply import Refused, pcm_of, refusal
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from ..errors import Busy, EngineError
-from ..speech import FORMAT
+from ..speech.audio_format import FORMAT
 
 MAX_S = 90.0  # of one sentence; the model itself is stopped long before
 _MAX_LINE = 8 << 20  # of an event

@@ -21,7 +21,7 @@ from ..model.prompt import Prompt, Voice
 from ..model.sampling import Sampling
 from ..model.tokenizer import TokenStream
 from ..model.weights import Checkpoint
-from ..text.language import LANGUAGES
+from ..speech.languages import LANGUAGES
 from ..util.lru import Recent
 from .frames import FrameMaker, Frames, slot_of
 from .graphed import GraphedFrames, sizes

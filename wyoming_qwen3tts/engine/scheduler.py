@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from ..speech import Voice
+from ..speech.voice import Voice
 
 Layout = Literal["sentence", "live"]  # the whole text before the first frame | one text id per frame
 

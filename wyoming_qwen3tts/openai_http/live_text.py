@@ -20,7 +20,8 @@ from ..audio.encode import Format, encoder
 from ..errors import BadRequest, Busy, SpeechError
 from ..service import SpeechService, Wish
 from ..settings import Limits
-from ..speech import FORMAT, TextStream
+from ..speech.audio_format import FORMAT
+from ..speech.text_stream import TextStream
 from .access import KEY_PROTOCOL, Client
 from .errors import HttpError, error_body
 from .request import Manner, whole

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from ..monitoring.health import Living, Vitals, health
 from ..monitoring.metrics import CONTENT_TYPE, Metrics, memory
 from ..service import Report, SpeechService
-from ..speech import FORMAT
+from ..speech.audio_format import FORMAT
 
 
 def of_service(service: SpeechService) -> Metrics:

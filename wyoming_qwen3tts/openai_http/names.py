@@ -6,8 +6,8 @@ import difflib
 import re
 
 from ..speakers import MAPPED
-from ..speech import Voice
-from ..text.language import LANGUAGES
+from ..speech.languages import LANGUAGES
+from ..speech.voice import Voice
 from ..voices import VoiceCatalog
 from .errors import HttpError
 

@@ -9,8 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from ..audio.encode import Format
 from ..errors import BadRequest
 from ..service import Wish
-from ..speech import Feed
-from ..text.language import LANGUAGES, normalize_tag
+from ..speech.languages import LANGUAGES, normalize_tag
+from ..speech.request import Feed
 from ..voices import VoiceCatalog
 from .access import Client
 from .engine import KeepAlive

@@ -15,7 +15,8 @@ from ..audio.encode import MEDIA_TYPES, Encoder, encoder
 from ..audio.wav import wav_header
 from ..errors import SpeechError
 from ..service import Report, Speech, SpeechService
-from ..speech import FORMAT, TextStream
+from ..speech.audio_format import FORMAT
+from ..speech.text_stream import TextStream
 from .engine import EngineControl, keep
 from .errors import error_body
 from .request import SpeechBody

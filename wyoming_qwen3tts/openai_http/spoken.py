@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from ..errors import BadRequest
 from ..service import SpeechService
 from ..settings import Settings
-from ..text.language import LANGUAGES, normalize_tag
+from ..speech.languages import LANGUAGES, normalize_tag
 from ..text.lexicon import LexiconFolder
 from ..text.spoken import explain
 

@@ -12,7 +12,7 @@ from .. import __version__
 from ..monitoring.health import Living, Vitals, health
 from ..service import SpeechService
 from ..settings import Settings
-from ..text.language import LANGUAGES
+from ..speech.languages import LANGUAGES
 from .access import Gate, OpenRouter
 from .studio import Studio
 

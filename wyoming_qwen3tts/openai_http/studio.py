@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
-from ..speech import Voice
+from ..speech.voice import Voice
 
 
 class ClipReport(Protocol):

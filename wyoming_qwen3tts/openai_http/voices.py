@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..errors import SpeechError
 from ..service import SpeechService
 from ..settings import Settings
-from ..speech import Voice
-from ..text.language import LANGUAGES, normalize_tag
+from ..speech.languages import LANGUAGES, normalize_tag
+from ..speech.voice import Voice
 from .consents import Consents
 from .errors import HttpError, error_body
 from .names import stands_for

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from ..speech import Change
+from ..speech.segment import Change
 
 SHOWN_CHARS: Final = 200
 

@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from ..speech import Change, Segment
+from ..speech.languages import normalize_tag
+from ..speech.segment import Change, Segment
 from . import ssml as markup
 from .clean import clean, decode
 from .code_block import MARKERS, SHOWN_CHARS, CodeBlockFilter
 from .detect import decided, detect
 from .draft import Draft
-from .language import normalize_tag
 from .lexicon import EMPTY, Lexicon
 from .normalize import normalize as write_out
 from .segment import LONGEST_CHARS, SETTLED_CHARS, SHORTEST_CHARS, Piece, Splitter

@@ -16,8 +16,8 @@ from types import MappingProxyType
 from typing import Final
 
 from ..errors import SpeechError
+from ..speech.languages import LANGUAGES
 from .draft import Draft
-from .language import LANGUAGES
 
 FILES: Final = ("all", *LANGUAGES)
 ENTRIES_PER_FILE: Final = 5_000

@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Self
 
-from ..speech import OpenSegment, Segment, TextStream
+from ..speech.segment import OpenSegment, Segment
+from ..speech.text_stream import TextStream
 from .front_end import FrontEnd
 
 log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ Other tags are ignored politely: their text is spoken."""
 import re
 from typing import Final
 
+from ..speech.languages import normalize_tag
 from .draft import Draft
-from .language import normalize_tag
 
 LONGEST_PAUSE_S: Final = 10.0
 _STRENGTH_S: Final = {"none": 0.0, "x-weak": 0.1, "weak": 0.25, "medium": 0.5, "strong": 1.0, "x-strong": 1.5}

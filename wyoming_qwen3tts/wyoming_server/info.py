@@ -11,8 +11,8 @@ from wyoming.info import Attribution, Info, TtsProgram, TtsVoice
 
 from .. import __version__
 from ..speakers import BUILTIN
-from ..speech import Voice
-from ..text.language import LANGUAGES
+from ..speech.languages import LANGUAGES
+from ..speech.voice import Voice
 
 #: Home Assistant's unique id is made of it: it never changes.
 PROGRAM = "qwen3-tts"

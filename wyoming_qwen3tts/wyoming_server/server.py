@@ -17,7 +17,7 @@ from wyoming.event import Event
 from ..errors import Busy
 from ..service import SpeechService
 from ..settings import Address, Limits
-from ..speech import Voice
+from ..speech.voice import Voice
 from .framing import encode_event
 from .info import info
 from .session import Session

@@ -18,7 +18,8 @@ from ..errors import BadRequest, Busy, SpeechError, Stalled
 from ..monitoring.logs import quoted
 from ..service import SpeechService, Wish
 from ..settings import Limits
-from ..speech import FORMAT, TextStream
+from ..speech.audio_format import FORMAT
+from ..speech.text_stream import TextStream
 from .framing import FrameLimits, encode_event, read_event
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,33 @@
+"""What an engine is asked to say."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .segment import OpenSegment, Segment
+from .voice import Voice
+
+Feed = Literal["sentence", "live", "hybrid"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRequest:
+    """What an engine is asked to say, once voice and language are known.
+
+    ``notes`` is the engine's: what went wrong without ending the reply, for the one log line that the request gets.
+    """
+
+    segments: AsyncIterator[Segment | OpenSegment]
+    voice: Voice
+    seed: int | None = None
+    instruct: str | None = None
+    is_stream: bool = False  # the text comes in pieces, so its first words may be spoken before its first sentence ends
+    feed: Feed | None = None  # asked for by name; otherwise the engine's settings decide
+    notes: list[str] = field(default_factory=list)
+
+    async def whole_segments(self) -> AsyncGenerator[Segment, None]:
+        """The segments, each when it is complete: for an engine that speaks a sentence at a time."""
+        async for segment in self.segments:
+            yield segment if isinstance(segment, Segment) else await segment.whole()

@@ -1,0 +1,49 @@
+"""Segments: sentences and clauses as they are spoken, whole or still being written."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that will be spoken otherwise than it was written."""
+
+    rule: str
+    before: str
+    after: str
+
+    def as_json(self) -> dict[str, str]:
+        """The form the command line and the page show."""
+        return {"rule": self.rule, "from": self.before, "to": self.after}
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One sentence, or the first clause of a reply, as it will be spoken."""
+
+    text: str
+    language: str  # ISO 639-1, one of ours
+    pause_s: float = 0.0  # silence asked for after it
+    changes: tuple[Change, ...] = ()
+
+
+class OpenSegment(Protocol):
+    """A segment whose text is still being written. What it has said is never taken back.
+
+    Its pieces, joined, are the text of the `Segment` that it becomes. It may be read several times over, and a reader
+    who is cancelled in the middle spoils it for nobody.
+    """
+
+    @property
+    def language(self) -> str: ...
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        """The text as it becomes certain, from the beginning on."""
+        ...
+
+    async def whole(self) -> Segment:
+        """The segment, once all of it is there."""
+        ...

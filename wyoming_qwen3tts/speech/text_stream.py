@@ -1,0 +1,99 @@
+"""Text on its way in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Self
+
+from ..errors import BadRequest, TextStalled, TextTooLong
+
+
+class TextStream:
+    """Text on its way in, all at once or as a language model writes it. Event loop only.
+
+    Bounded by ``limit_chars``; whoever reads gives up after ``idle_s`` without a word.
+    """
+
+    def __init__(self, *, limit_chars: int, idle_s: float) -> None:
+        self._limit_chars, self._idle_s = limit_chars, idle_s
+        self._pieces: list[str] = []
+        self._changed = asyncio.Event()
+        self._closed = False
+        self.chars = 0  # so far, read or not
+        self.is_stream = True  # it came, or comes, in pieces
+
+    @classmethod
+    def of(cls, text: str, *, limit_chars: int) -> Self:
+        """A text that is already complete.
+
+        Raises:
+            TextTooLong: if it has more than ``limit_chars`` characters.
+        """
+        stream = cls(limit_chars=limit_chars, idle_s=0)
+        stream.add(text)
+        stream.close()
+        stream.is_stream = False
+        return stream
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def add(self, text: str) -> None:
+        """Append; any cut will do.
+
+        Raises:
+            TextTooLong: if the whole would have more characters than the limit. Nothing is added then.
+            BadRequest: if the text was closed.
+        """
+        if self._closed:
+            raise BadRequest("The text has ended already; open a new stream for more.")
+        if self.chars + len(text) > self._limit_chars:
+            raise TextTooLong(
+                f"The text has more than {self._limit_chars:,} characters. "
+                "Send it in parts, or raise limits.text_chars."
+            )
+        self.chars += len(text)
+        self._pieces.append(text)
+        self._changed.set()
+
+    def close(self) -> None:
+        """No more text will come. Is idempotent."""
+        self._closed = True
+        self._changed.set()
+
+    async def read(self) -> str:
+        """Everything added since the last time, as soon as there is some; nothing once it is closed and read. Being
+        cancelled here loses no text.
+
+        Raises:
+            TextStalled: after ``idle_s`` without new text.
+        """
+        while not self._pieces:
+            if self._closed:
+                return ""
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(self._idle_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                raise TextStalled(f"No text came for {self._idle_s:g} s, and the stream was not stopped.") from None
+        piece = "".join(self._pieces)
+        self._pieces.clear()
+        return piece or await self.read()
+
+    async def ends_within(self, seconds: float) -> bool:
+        """Whether it is closed by then. Not while somebody reads."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self._closed:
+                    self._changed.clear()
+                    await self._changed.wait()
+        return self._closed
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        """What `read` gives, to the end."""
+        while piece := await self.read():
+            yield piece
