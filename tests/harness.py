@@ -21,7 +21,7 @@ from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
-from wyoming_qwen3tts.voices import VoiceCatalog
+from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 from wyoming_qwen3tts.wyoming_server.framing import FrameLimits, encode_event, read_event
 from wyoming_qwen3tts.wyoming_server.server import WyomingServer
 

@@ -22,8 +22,8 @@ from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.service import Report
 from wyoming_qwen3tts.settings import Address, Settings
 from wyoming_qwen3tts.speech.voice import VoiceName
-from wyoming_qwen3tts.voice_format import ClonedVoice
 from wyoming_qwen3tts.voice_studio import VoiceStudio
+from wyoming_qwen3tts.voices.file_format import ClonedVoice
 from wyoming_qwen3tts.wyoming_server.server import WyomingServer
 
 torch.set_num_threads(1)

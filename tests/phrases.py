@@ -16,7 +16,7 @@ from wyoming_qwen3tts.speech.engine import Origin
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.voice import Voice
 from wyoming_qwen3tts.text.lexicon import LexiconFolder
-from wyoming_qwen3tts.voices import VoiceCatalog
+from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 
 
 class Traced(FakeEngine):

@@ -13,7 +13,7 @@ from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.service import SpeechService, Wish
 from wyoming_qwen3tts.settings import Limits
 from wyoming_qwen3tts.text.lexicon import LexiconFolder
-from wyoming_qwen3tts.voices import VoiceCatalog
+from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 
 
 async def test_a_changed_lexicon_is_heard_in_the_next_reply_and_its_mistakes_are_logged(

@@ -15,8 +15,8 @@ from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.text.lexicon import LexiconFolder
-from wyoming_qwen3tts.voice_mapping import STYLES, MappingFile
-from wyoming_qwen3tts.voices import VoiceCatalog
+from wyoming_qwen3tts.voices.catalog import VoiceCatalog
+from wyoming_qwen3tts.voices.mapping import STYLES, MappingFile
 
 
 class Listener(FakeEngine):

@@ -7,7 +7,7 @@ import pytest
 from wyoming_qwen3tts.errors import Busy, UnknownVoice
 from wyoming_qwen3tts.service import Report, SpeechService, Wish
 from wyoming_qwen3tts.settings import Limits
-from wyoming_qwen3tts.voices import VoiceCatalog
+from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 
 from .harness import FakeEngine
 

@@ -21,8 +21,8 @@ from wyoming_qwen3tts.settings import Audio, Limits
 from wyoming_qwen3tts.shaping import Shaping
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.request import SpeechRequest
-from wyoming_qwen3tts.voice_levels import VoiceLevels
-from wyoming_qwen3tts.voices import VoiceCatalog
+from wyoming_qwen3tts.voices.catalog import VoiceCatalog
+from wyoming_qwen3tts.voices.levels import VoiceLevels
 
 
 class Player(FakeEngine):
@@ -241,7 +241,7 @@ def test_at_the_voices_own_speed_the_code_for_others_is_not_even_run() -> None:
     """The chain of the built-in voice has no step at all, so its bytes are handed on untouched."""
     script = (
         "from wyoming_qwen3tts.shaping import Shaping; from wyoming_qwen3tts.manner import Manner;"
-        "from wyoming_qwen3tts.voice_levels import VoiceLevels; from wyoming_qwen3tts.settings import Audio;"
+        "from wyoming_qwen3tts.voices.levels import VoiceLevels; from wyoming_qwen3tts.settings import Audio;"
         "chain = Shaping(Audio(), VoiceLevels()).begin(None, 'builtin', Manner());"
         "pcm = b'ab' * 100; assert next(chain.add(pcm)) is not None and b''.join(chain.add(pcm)) == pcm;"
         "import sys; assert 'scipy' not in sys.modules and 'python_stretch' not in sys.modules"

@@ -22,10 +22,10 @@ from wyoming_qwen3tts.model.config import MODEL_TYPES, ModelType
 from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.voice import Voice
-from wyoming_qwen3tts.voice_files import VoiceFolder
-from wyoming_qwen3tts.voice_format import FILE_BYTES_MAX, decode, encode
 from wyoming_qwen3tts.voice_studio import VARIANTS_KEPT, VARIANTS_MAX, VoiceStudio
-from wyoming_qwen3tts.voices import VoiceCatalog
+from wyoming_qwen3tts.voices.catalog import VoiceCatalog
+from wyoming_qwen3tts.voices.file_format import FILE_BYTES_MAX, decode, encode
+from wyoming_qwen3tts.voices.folder import VoiceFolder
 
 Folders = dict[ModelType, Path]
 

@@ -25,11 +25,11 @@ from .shaping import Shaping
 from .speech.engine import Cloning, Engine, Unloadable
 from .store import LARGE, SMALL, Store
 from .text.lexicon import LexiconFolder
-from .voice_files import VoiceFolder
-from .voice_levels import VoiceLevels
-from .voice_mapping import MappingFile
 from .voice_studio import VoiceStudio
-from .voices import VoiceCatalog
+from .voices.catalog import VoiceCatalog
+from .voices.folder import VoiceFolder
+from .voices.levels import VoiceLevels
+from .voices.mapping import MappingFile
 
 log = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ from .text import detect
 from .text.front_end import FrontEnd
 from .text.lexicon import EMPTY, Lexicon, LexiconFolder
 from .text.reader import SegmentReader
-from .voices import VoiceCatalog
+from .voices.catalog import VoiceCatalog
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from .manner import Manner
 from .settings import Audio
 from .speech.audio_format import FORMAT
 from .speech.voice import Voice
-from .voice_levels import VoiceLevels
+from .voices.levels import VoiceLevels
 
 _LEVELLED = frozenset({"builtin"})  # engines that come at TARGET_LUFS already
 _AT_TARGET = VoiceLevel(TARGET_LUFS, seconds=30)

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from . import voice_format
 from .audio.clip_check import SHORTEST_S, ClipReport, examine, unreadable
 from .audio.pcm import Samples, from_pcm, to_pcm
 from .audio.reference import BadClip, decode_clip
@@ -33,11 +32,12 @@ from .speech.request import SpeechRequest
 from .speech.segment import Segment
 from .speech.voice import Voice, VoiceName
 from .text.front_end import FrontEnd
-from .voice_files import VoiceFolder, new_name
-from .voice_format import FILE_BYTES_MAX, NOTE_CHARS_MAX, ClonedVoice
+from .voices import file_format
+from .voices.file_format import FILE_BYTES_MAX, NOTE_CHARS_MAX, ClonedVoice
+from .voices.folder import VoiceFolder, new_name
 
 if TYPE_CHECKING:
-    from .voices import VoiceCatalog
+    from .voices.catalog import VoiceCatalog
 
 DESIGN_CHARS_MAX = 300  # a reference of 5 to 15 s
 VARIANTS_MAX, VARIANTS_KEPT = 8, 16
@@ -224,7 +224,7 @@ class VoiceStudio:
 
         def read() -> bytes:
             data = self._folder.data(own)
-            voice_format.decode(data, own, f"The file of {own}")
+            file_format.decode(data, own, f"The file of {own}")
             return data
 
         return await self._in_thread(read)
@@ -237,13 +237,13 @@ class VoiceStudio:
         """
         if len(data) > FILE_BYTES_MAX:
             raise BadRequest(f"A voice's file has at most {FILE_BYTES_MAX >> 20} MiB.", field="file")
-        wanted = name or await self._in_thread(lambda: voice_format.own_name(data, "The file"))
+        wanted = name or await self._in_thread(lambda: file_format.own_name(data, "The file"))
         if not wanted:
             raise BadRequest("The file does not say what the voice is called; choose a name.", field="name")
         fresh = self._new_name(wanted)
 
         def take() -> None:
-            voice = voice_format.decode(data, fresh, "The file")
+            voice = file_format.decode(data, fresh, "The file")
             self._check_fits(voice)
             self._folder.add(voice)
 
@@ -277,7 +277,7 @@ class VoiceStudio:
         bases = [config for _, config in self._checkpoints.all() if config.type == "base"]
         fitting = [config for config in bases if config.talker.stack.hidden_size == len(voice.vector)]
         if not fitting:
-            need = voice_format.card_of(voice).published
+            need = file_format.card_of(voice).published
             raise BadRequest(
                 f"This voice was made with another model, and only that one speaks it: add {need} to engine.model.",
                 field="file",
@@ -370,7 +370,7 @@ def _line(text: str | None, field: str, most: int) -> str | None:
     return line or None
 
 
-def _as_int16(samples: Samples) -> voice_format.Clip:
+def _as_int16(samples: Samples) -> file_format.Clip:
     import numpy as np
 
     return np.frombuffer(to_pcm(samples), "<i2").astype(np.int16)

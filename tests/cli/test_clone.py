@@ -14,7 +14,7 @@ from tests.faults.test_process import COMMAND
 from tests.parity import build
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.model.config import ModelType
-from wyoming_qwen3tts.voice_files import VoiceFolder
+from wyoming_qwen3tts.voices.folder import VoiceFolder
 
 Folders = dict[ModelType, Path]
 RATE = 24_000

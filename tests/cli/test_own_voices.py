@@ -11,7 +11,7 @@ import pytest
 from tests.own_voices import a_voice
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.model.config import ModelType
-from wyoming_qwen3tts.voice_files import VoiceFolder
+from wyoming_qwen3tts.voices.folder import VoiceFolder
 
 Folders = dict[ModelType, Path]
 SAID = "It is twelve degrees outside, and it will rain tonight."

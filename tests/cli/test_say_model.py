@@ -22,7 +22,7 @@ from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.model.config import ModelType, load_config
 from wyoming_qwen3tts.model.weights import load_checkpoint
 from wyoming_qwen3tts.speech.voice import VoiceName
-from wyoming_qwen3tts.voice_files import ClonedVoice, VoiceFolder
+from wyoming_qwen3tts.voices.folder import ClonedVoice, VoiceFolder
 
 TEXT = "The light is on."
 Folders = dict[ModelType, Path]

@@ -16,7 +16,7 @@ from wyoming_qwen3tts.engine.idle import IdleEngine
 from wyoming_qwen3tts.model.config import ModelType
 from wyoming_qwen3tts.speech.engine import Origin
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
-from wyoming_qwen3tts.voice_files import ClonedVoice, VoiceFolder
+from wyoming_qwen3tts.voices.folder import ClonedVoice, VoiceFolder
 
 
 class Traced(Scripted):

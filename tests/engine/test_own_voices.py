@@ -16,7 +16,7 @@ from wyoming_qwen3tts.errors import UnknownVoice
 from wyoming_qwen3tts.model.config import ModelType
 from wyoming_qwen3tts.model.tiny import TinyShape, write_tiny_checkpoint
 from wyoming_qwen3tts.speech.languages import LANGUAGES
-from wyoming_qwen3tts.voice_files import VoiceFolder
+from wyoming_qwen3tts.voices.folder import VoiceFolder
 
 Folders = dict[ModelType, Path]
 SAID = "It is 12 degrees outside, and it will rain tonight."

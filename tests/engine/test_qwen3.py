@@ -18,13 +18,13 @@ from wyoming_qwen3tts.engine.machine import Machine, may_have_card
 from wyoming_qwen3tts.engine.qwen3 import Progress, Qwen3Engine
 from wyoming_qwen3tts.errors import EngineDown, StoreError
 from wyoming_qwen3tts.model.config import ModelType
-from wyoming_qwen3tts.speakers import QWEN_SPEAKERS
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.segment import Segment
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.util.backoff import Backoff
-from wyoming_qwen3tts.voice_files import ClonedVoice, VoiceFolder
+from wyoming_qwen3tts.voices.folder import ClonedVoice, VoiceFolder
+from wyoming_qwen3tts.voices.speakers import QWEN_SPEAKERS
 
 CPU = Machine(torch="2.13.0+cpu")
 HUB_ID = "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice"

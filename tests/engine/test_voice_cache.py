@@ -19,7 +19,7 @@ from wyoming_qwen3tts.model.config import ModelType
 from wyoming_qwen3tts.model.layers import KvCache
 from wyoming_qwen3tts.model.prompt import Voice as PromptVoice
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
-from wyoming_qwen3tts.voice_files import VoiceFolder
+from wyoming_qwen3tts.voices.folder import VoiceFolder
 
 from .studio import StudioRunner, segments
 

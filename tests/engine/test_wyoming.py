@@ -12,7 +12,7 @@ from tests.harness import STOP, Server, Wire, chunk, kinds, pcm, start, until
 from wyoming_qwen3tts.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Limits
 from wyoming_qwen3tts.speech.audio_format import FORMAT
-from wyoming_qwen3tts.voices import VoiceCatalog
+from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 from wyoming_qwen3tts.wyoming_server.server import WyomingServer
 
 from .studio import Codes, Studio, by_text, never, studio

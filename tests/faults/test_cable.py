@@ -14,7 +14,7 @@ import pytest
 from tests.harness import FakeEngine, until
 from wyoming_qwen3tts.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Limits
-from wyoming_qwen3tts.voices import VoiceCatalog
+from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 from wyoming_qwen3tts.wyoming_server.server import WyomingServer
 
 OURS, THEIRS, NAMESPACE, LINK = "10.213.77.1", "10.213.77.2", "qwen3tts-test", "q3t-veth"

@@ -16,9 +16,9 @@ from tests.own_voices import a_voice
 from wyoming_qwen3tts.errors import UnknownVoice
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.voice import Voice
-from wyoming_qwen3tts.voice_files import VoiceFolder
-from wyoming_qwen3tts.voice_format import encode
-from wyoming_qwen3tts.voices import VoiceCatalog
+from wyoming_qwen3tts.voices.catalog import VoiceCatalog
+from wyoming_qwen3tts.voices.file_format import encode
+from wyoming_qwen3tts.voices.folder import VoiceFolder
 
 
 class Home(FakeEngine):
@@ -131,7 +131,7 @@ async def test_a_folder_that_cannot_be_read_leaves_everybody_else(
         def forbidden(*_: object) -> Any:
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr("wyoming_qwen3tts.voice_files.os.scandir", forbidden)
+        monkeypatch.setattr("wyoming_qwen3tts.voices.folder.os.scandir", forbidden)
     home = Home(folder)
     async with serving(home) as server:
         server.service.catalog = VoiceCatalog(home.voices, home.clones)

@@ -18,7 +18,7 @@ from wyoming_qwen3tts.mqtt_bridge.door import MqttDoor
 from wyoming_qwen3tts.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Settings
 from wyoming_qwen3tts.util.backoff import Backoff
-from wyoming_qwen3tts.voices import VoiceCatalog
+from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from wyoming_qwen3tts.mqtt_bridge.trust import tls_context
 from wyoming_qwen3tts.mqtt_bridge.voice_choice import VoiceChoice
 from wyoming_qwen3tts.service import SpeechService
 from wyoming_qwen3tts.settings import Limits, Mqtt, Settings
-from wyoming_qwen3tts.voices import VoiceCatalog
+from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 
 from .house import house
 

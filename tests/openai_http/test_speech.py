@@ -11,10 +11,10 @@ from tests.openai_http.web import SPEECH, request, web
 from wyoming_qwen3tts.audio.wav import UNKNOWN_LENGTH, wav_header
 from wyoming_qwen3tts.openai_http.names import VOICES, stands_for
 from wyoming_qwen3tts.service import Speech, Wish
-from wyoming_qwen3tts.speakers import QWEN_SPEAKERS
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.text_stream import TextStream
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
+from wyoming_qwen3tts.voices.speakers import QWEN_SPEAKERS
 
 
 async def test_pcm_is_the_engines_own_and_the_headers_say_who_speaks() -> None:

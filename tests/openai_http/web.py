@@ -16,7 +16,7 @@ from wyoming_qwen3tts.openai_http.app import build_app
 from wyoming_qwen3tts.openai_http.server import HttpDoor
 from wyoming_qwen3tts.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Settings
-from wyoming_qwen3tts.voices import VoiceCatalog
+from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 
 SPEECH = "/v1/audio/speech"
 LONG = "This is one of many sentences that are spoken to a listener. " * 60

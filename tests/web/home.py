@@ -22,12 +22,12 @@ from wyoming_qwen3tts.openai_http.app import build_app
 from wyoming_qwen3tts.openai_http.server import HttpDoor
 from wyoming_qwen3tts.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Http, Settings
-from wyoming_qwen3tts.speakers import NAMES, QWEN_SPEAKERS
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
-from wyoming_qwen3tts.voices import VoiceCatalog
+from wyoming_qwen3tts.voices.catalog import VoiceCatalog
+from wyoming_qwen3tts.voices.speakers import NAMES, QWEN_SPEAKERS
 
 KEY = "open-sesame"
 FRAME_SAMPLES = FORMAT.frame_bytes // 2

@@ -21,7 +21,7 @@ from wyoming_qwen3tts.openai_http import page
 from wyoming_qwen3tts.service import SpeechService
 from wyoming_qwen3tts.settings import Settings
 from wyoming_qwen3tts.speech.languages import LANGUAGES
-from wyoming_qwen3tts.voices import VoiceCatalog
+from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 
 WEB = Path(wyoming_qwen3tts.__file__).parent / "web"
 FILES = sorted(path for path in WEB.rglob("*") if path.is_file())

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..assembly import build_engine, build_studio, catalog_of
 from ..audio.reference import CLIP_BYTES_MAX
 from ..settings import Settings
-from ..voice_files import VoiceFolder
+from ..voices.folder import VoiceFolder
 from .download import fetched
 
 

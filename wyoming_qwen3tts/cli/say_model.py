@@ -21,7 +21,7 @@ from ..model.prompt import Voice
 from ..settings import Settings
 from ..speech.languages import LANGUAGES, normalize_tag
 from ..text.front_end import FrontEnd
-from ..voice_files import VoiceFolder
+from ..voices.folder import VoiceFolder
 from .download import fetched
 
 DEFAULT_SPEAKER = "ryan"

@@ -11,7 +11,7 @@ from ..errors import BadRequest, SpeechError
 from ..settings import Settings
 from ..text.lexicon import LexiconFolder
 from ..text.spoken import explain
-from ..voices import VoiceCatalog
+from ..voices.catalog import VoiceCatalog
 
 
 def spoken(settings: Settings, text: str, language: str | None, *, as_json: bool) -> int:

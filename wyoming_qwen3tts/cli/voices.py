@@ -12,7 +12,7 @@ from ..assembly import build_engine, build_studio, catalog_of
 from ..errors import BadRequest
 from ..settings import Settings
 from ..speech.voice import Voice
-from ..voice_format import FILE_BYTES_MAX
+from ..voices.file_format import FILE_BYTES_MAX
 
 
 async def voices(settings: Settings, wanted: Namespace) -> int:

@@ -15,7 +15,7 @@ from ..model.config import load_config
 from ..model.reference_codes import open_reference_encoder
 from ..model.speaker import SAMPLES_MIN, open_speaker_encoder
 from ..speech.voice import VoiceName
-from ..voice_format import TEXT_CHARS_MAX, ClonedVoice
+from ..voices.file_format import TEXT_CHARS_MAX, ClonedVoice
 
 RATE = 24_000
 _PADDING_S = 0.5  # without it the reference's last sound bleeds into the speech (faster-qwen3-tts#9)

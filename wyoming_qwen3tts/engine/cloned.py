@@ -8,7 +8,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from ..speech.voice import Voice
-from ..voice_files import ClonedVoice, VoiceFolder
+from ..voices.folder import ClonedVoice, VoiceFolder
 
 if TYPE_CHECKING:
     from ..model.prompt import Voice as PromptVoice

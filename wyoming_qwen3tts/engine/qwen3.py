@@ -17,13 +17,13 @@ from ..errors import EngineDown, StoreError
 from ..model.config import ModelConfig
 from ..model.files import ModelFileError
 from ..monitoring.health import Obituary, Vitals
-from ..speakers import NAMES, QWEN_SPEAKERS
 from ..speech.engine import Origin
 from ..speech.languages import LANGUAGES
 from ..speech.request import SpeechRequest
 from ..speech.voice import Voice, VoiceName
 from ..util.backoff import Backoff
-from ..voice_files import VoiceCard, VoiceFolder
+from ..voices.folder import VoiceCard, VoiceFolder
+from ..voices.speakers import NAMES, QWEN_SPEAKERS
 from .checkpoints import Checkpoints
 from .cloned import CLONE, ClonedVoices
 from .device import DevicePlan, DeviceWish, plan

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Busy, EngineDown, EngineError, UnknownVoice
-from ..speakers import NAMES, QWEN_SPEAKERS
 from ..speech.audio_format import FORMAT
 from ..speech.languages import LANGUAGES
 from ..speech.request import SpeechRequest
 from ..speech.segment import Segment
 from ..speech.voice import Voice, VoiceName
 from ..util.backoff import Backoff
+from ..voices.speakers import NAMES, QWEN_SPEAKERS
 from .remote_reply import Refused, pcm_of, refusal
 
 if TYPE_CHECKING:

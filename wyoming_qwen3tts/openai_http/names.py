@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 
-from ..speakers import MAPPED
 from ..speech.languages import LANGUAGES
 from ..speech.voice import Voice
-from ..voices import VoiceCatalog
+from ..voices.catalog import VoiceCatalog
+from ..voices.speakers import MAPPED
 from .errors import HttpError
 
 MODELS = ("qwen3-tts", "tts-1", "tts-1-hd", "gpt-4o-mini-tts")

@@ -11,7 +11,7 @@ from ..errors import BadRequest
 from ..service import Wish
 from ..speech.languages import LANGUAGES, normalize_tag
 from ..speech.request import Feed
-from ..voices import VoiceCatalog
+from ..voices.catalog import VoiceCatalog
 from .access import Client
 from .engine import KeepAlive
 from .names import language_of, speaker_for

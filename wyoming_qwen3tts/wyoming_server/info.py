@@ -10,9 +10,9 @@ from wyoming.event import Event
 from wyoming.info import Attribution, Info, TtsProgram, TtsVoice
 
 from .. import __version__
-from ..speakers import BUILTIN
 from ..speech.languages import LANGUAGES
 from ..speech.voice import Voice
+from ..voices.speakers import BUILTIN
 
 #: Home Assistant's unique id is made of it: it never changes.
 PROGRAM = "qwen3-tts"

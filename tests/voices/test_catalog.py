@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from wyoming_qwen3tts.errors import UnknownVoice
-from wyoming_qwen3tts.speakers import MAPPED, QWEN_SPEAKERS
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.voice import Style, Voice, VoiceName
-from wyoming_qwen3tts.voice_mapping import STYLES, parse
-from wyoming_qwen3tts.voices import VoiceCatalog
+from wyoming_qwen3tts.voices.catalog import VoiceCatalog
+from wyoming_qwen3tts.voices.mapping import STYLES, parse
+from wyoming_qwen3tts.voices.speakers import MAPPED, QWEN_SPEAKERS
 
 
 def voices(*speakers: str, engine: str = "qwen3") -> list[Voice]:

@@ -8,8 +8,8 @@ import logging
 import math
 from pathlib import Path
 
-from .audio.leveller import VoiceLevel
-from .util.files import write_whole
+from ..audio.leveller import VoiceLevel
+from ..util.files import write_whole
 
 log = logging.getLogger(__name__)
 

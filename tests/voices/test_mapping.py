@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import ROOT
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.voice import Style
-from wyoming_qwen3tts.voice_mapping import DEFAULT, FILE_BYTES_MAX, STYLES, MappedVoice, MappingFile, Preset, parse
+from wyoming_qwen3tts.voices.mapping import DEFAULT, FILE_BYTES_MAX, STYLES, MappedVoice, MappingFile, Preset, parse
 
 EXAMPLE = ROOT / "config" / "voices.yaml"
 FULL = """

@@ -12,8 +12,8 @@ from safetensors.numpy import save_file
 
 from wyoming_qwen3tts.errors import BadRequest, UnknownVoice
 from wyoming_qwen3tts.speech.voice import VoiceName
-from wyoming_qwen3tts.voice_files import VOICES_MAX, ClonedVoice, VoiceFolder
-from wyoming_qwen3tts.voice_format import FILE_BYTES_MAX
+from wyoming_qwen3tts.voices.file_format import FILE_BYTES_MAX
+from wyoming_qwen3tts.voices.folder import VOICES_MAX, ClonedVoice, VoiceFolder
 
 ABOUT = {"format": "wyoming-qwen3tts voice 1", "model": "0b6 base"}
 

@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from .speech.languages import LANGUAGES, normalize_tag
-from .speech.voice import Style
+from ..speech.languages import LANGUAGES, normalize_tag
+from ..speech.voice import Style
 
 log = logging.getLogger(__name__)
 

@@ -8,12 +8,12 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from .errors import UnknownVoice
+from ..errors import UnknownVoice
+from ..speech.languages import LANGUAGES, normalize_tag
+from ..speech.voice import Style, Voice, VoiceName
+from .labels import labelled, rank
+from .mapping import DEFAULT, MappedVoice, Preset, VoiceMapping
 from .speakers import BUILTIN, MAPPED, QWEN_SPEAKERS
-from .speech.languages import LANGUAGES, normalize_tag
-from .speech.voice import Style, Voice, VoiceName
-from .voice_labels import labelled, rank
-from .voice_mapping import DEFAULT, MappedVoice, Preset, VoiceMapping
 
 log = logging.getLogger(__name__)
 

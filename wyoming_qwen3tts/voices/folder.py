@@ -1,4 +1,4 @@
-"""The folder of the home's own voices, cloned and designed: one file each, see `voice_format`."""
+"""The folder of the home's own voices, cloned and designed: one file each, see `file_format`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import time
 import unicodedata
 from pathlib import Path
 
-from . import voice_format
-from .errors import BadRequest, UnknownVoice
-from .speech.languages import LANGUAGES
-from .speech.voice import VoiceName
-from .util.files import write_whole
-from .voice_format import FILE_BYTES_MAX, HEADER_BYTES_MAX, ClonedVoice, VoiceCard
+from ..errors import BadRequest, UnknownVoice
+from ..speech.languages import LANGUAGES
+from ..speech.voice import VoiceName
+from ..util.files import write_whole
+from . import file_format
+from .file_format import FILE_BYTES_MAX, HEADER_BYTES_MAX, ClonedVoice, VoiceCard
 
 __all__ = ["VOICES_MAX", "ClonedVoice", "VoiceCard", "VoiceFolder", "new_name"]
 
@@ -90,7 +90,7 @@ class VoiceFolder:
             UnknownVoice: if there is none.
             BadRequest: if its file is damaged or no voice.
         """
-        return voice_format.decode(self.data(name), VoiceName.parse(name), str(self.path(VoiceName.parse(name))))
+        return file_format.decode(self.data(name), VoiceName.parse(name), str(self.path(VoiceName.parse(name))))
 
     def data(self, name: str) -> bytes:
         """The file of the voice called ``name``. Raises as `read`."""
@@ -124,7 +124,7 @@ class VoiceFolder:
             raise BadRequest(
                 f"There are {self.limit} cloned voices, which is the limit. Remove one, or raise limits.voices."
             )
-        write_whole(path, voice_format.encode(voice))
+        write_whole(path, file_format.encode(voice))
         return path
 
     def remove(self, name: str) -> None:
@@ -160,7 +160,7 @@ class VoiceFolder:
     def _card(self, name: VoiceName, path: Path) -> VoiceCard | None:
         try:
             with path.open("rb") as file:
-                return voice_format.card(file.read(HEADER_BYTES_MAX + 8), name, str(path))
+                return file_format.card(file.read(HEADER_BYTES_MAX + 8), name, str(path))
         except OSError as error:
             log.warning("The voice %s is left out: %s", name, error.strerror)
         except BadRequest as error:
@@ -190,5 +190,5 @@ def _is_voice_file(path: Path) -> bool:
 
 
 def new_name(raw: str, taken: set[str]) -> VoiceName:
-    """A name that a new voice may have; see `voice_format.new_name`."""
-    return voice_format.new_name(raw, taken, set(LANGUAGES))
+    """A name that a new voice may have; see `file_format.new_name`."""
+    return file_format.new_name(raw, taken, set(LANGUAGES))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..speech.languages import LANGUAGES
+from ..speech.voice import Voice
 from .speakers import BUILTIN, NAMES, QWEN_SPEAKERS
-from .speech.languages import LANGUAGES
-from .speech.voice import Voice
 
 
 def labelled(voices: list[Voice], mapped: dict[str, Voice]) -> list[Voice]:

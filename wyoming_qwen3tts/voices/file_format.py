@@ -15,8 +15,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .errors import BadRequest, UnknownVoice
-from .speech.voice import VoiceName
+from ..errors import BadRequest, UnknownVoice
+from ..speech.voice import VoiceName
 
 FORMAT_NAME = "wyoming-qwen3tts voice 1"
 FILE_BYTES_MAX = 4 << 20  # a minute: codes 96 kB, the clip itself 2.9 MB
