@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from .downloads.store import LARGE, SMALL, Store
 from .engine.builtin import BuiltinEngine
 from .engine.checkpoints import Checkpoints
 from .engine.device import DeviceWish
@@ -23,7 +24,6 @@ from .service import SpeechService
 from .settings import Settings
 from .shaping import Shaping
 from .speech.engine import Cloning, Engine, Unloadable
-from .store import LARGE, SMALL, Store
 from .text.lexicon import LexiconFolder
 from .voice_studio import VoiceStudio
 from .voices.catalog import VoiceCatalog

@@ -19,13 +19,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.downloads.hub import LoopbackHub, loopback_hub
 from tests.faults.test_process import COMMAND
-from tests.hub import LoopbackHub, loopback_hub
-from wyoming_qwen3tts import store as store_module
-from wyoming_qwen3tts import store_hub
+from wyoming_qwen3tts.downloads import hub as store_hub
+from wyoming_qwen3tts.downloads import store as store_module
+from wyoming_qwen3tts.downloads.store import Store
 from wyoming_qwen3tts.errors import StoreError
 from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
-from wyoming_qwen3tts.store import Store
 
 MODEL = "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice"
 WEIGHTS = "model.safetensors"
@@ -97,7 +97,7 @@ def test_a_connection_that_falls_silent_is_left_for_a_new_one(
     hub: LoopbackHub, store: Store, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F34: a line that is pulled sends no farewell."""
-    monkeypatch.setattr(store_hub, "_SILENCE_S", 0.3)
+    monkeypatch.setattr(hub, "_SILENCE_S", 0.3)
     hub.faults.cut_after, hub.faults.stall_s = [200_000], 1.0
 
     assert equal(store.fetch(MODEL), checkpoint)
@@ -214,7 +214,7 @@ def test_an_error_of_the_hub_is_one_line(hub: LoopbackHub, store: Store, what: s
 def test_a_hub_that_talks_nonsense_is_given_up(
     store: Store, monkeypatch: pytest.MonkeyPatch, body: bytes, hub: LoopbackHub
 ) -> None:
-    monkeypatch.setattr("tests.hub.json.dumps", lambda _: body.decode())
+    monkeypatch.setattr("tests.downloads.hub.json.dumps", lambda _: body.decode())
 
     with pytest.raises(StoreError, match="did not answer as a model hub does"):
         store.fetch(MODEL)

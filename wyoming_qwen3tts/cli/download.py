@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..assembly import build_store
+from ..downloads.progress import Bar, Lines
+from ..downloads.store import default_model
 from ..settings import Settings
-from ..store import default_model
-from ..store_progress import Bar, Lines
 
 
 def download(settings: Settings, model: str | None) -> int:

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 
-from ..store import MARGIN_BYTES
+from ..downloads.store import MARGIN_BYTES
 from .checks import Check, Place, fine, wrong
 from .models import missing_bytes
 

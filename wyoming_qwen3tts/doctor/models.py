@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 
+from ..downloads.store import Store
 from ..errors import StoreError
-from ..store import Store
 from .checks import Check, Place, fine, wrong
 
 _PACKAGES = ("safetensors", "tokenizers", "huggingface_hub")  # of the extra qwen3, torch aside

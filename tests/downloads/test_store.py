@@ -14,17 +14,17 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.downloads.hub import COMMIT, LoopbackHub, loopback_hub
 from tests.faults.test_process import COMMAND
-from tests.hub import COMMIT, LoopbackHub, loopback_hub
-from wyoming_qwen3tts import model_pins, store_pins
 from wyoming_qwen3tts.__main__ import main
+from wyoming_qwen3tts.downloads import pins, update_pins
+from wyoming_qwen3tts.downloads.hub import Hub
+from wyoming_qwen3tts.downloads.progress import Bar, Lines, Progress, size
+from wyoming_qwen3tts.downloads.store import LARGE, MANIFEST, SMALL, Store, default_model
 from wyoming_qwen3tts.errors import StoreError
 from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.model.weights import load_checkpoint
 from wyoming_qwen3tts.settings_sources import load
-from wyoming_qwen3tts.store import LARGE, MANIFEST, SMALL, Store, default_model
-from wyoming_qwen3tts.store_hub import Hub
-from wyoming_qwen3tts.store_progress import Bar, Lines, Progress, size
 
 MODEL = "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice"
 
@@ -155,8 +155,8 @@ def test_an_unknown_model_names_the_six_published_ones(hub: LoopbackHub, tmp_pat
     with pytest.raises(StoreError, match="does not have nobody/nothing") as caught:
         Store(tmp_path, ["nobody/nothing"], endpoint=hub.url).fetch("nobody/nothing")
 
-    assert all(model in str(caught.value) for model in model_pins.PINS)
-    assert len(model_pins.PINS) == 6
+    assert all(model in str(caught.value) for model in pins.PINS)
+    assert len(pins.PINS) == 6
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -227,7 +227,7 @@ def test_a_repository_with_very_many_files_is_no_checkpoint(hub: LoopbackHub, st
 
 def test_the_mirror_of_the_environment_is_used_where_no_setting_names_one(hub: LoopbackHub, tmp_path: Path) -> None:
     """``HF_ENDPOINT``, as for every program that uses the hub."""
-    script = f"from wyoming_qwen3tts.store_hub import Hub; print(Hub().endpoint, Hub('http://a').endpoint)"  # noqa: F541
+    script = f"from wyoming_qwen3tts.downloads.hub import Hub; print(Hub().endpoint, Hub('http://a').endpoint)"  # noqa: F541
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, env={"HF_ENDPOINT": hub.url}
     )
@@ -245,7 +245,7 @@ def test_a_new_commit_on_main_does_not_replace_what_is_here(hub: LoopbackHub, st
 def test_a_pinned_model_is_asked_for_at_its_revision(
     hub: LoopbackHub, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(model_pins.PINS, MODEL, model_pins.Pin(revision="e" * 40))
+    monkeypatch.setitem(pins.PINS, MODEL, pins.Pin(revision="e" * 40))
 
     with pytest.raises(StoreError, match=f"at revision {'e' * 40}"):
         store.fetch(MODEL)
@@ -259,7 +259,7 @@ def test_a_file_other_than_the_pinned_one_never_gets_its_name(
     hub: LoopbackHub, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Even if the hub says that it is right."""
-    monkeypatch.setitem(model_pins.PINS, MODEL, model_pins.Pin(sha256={name: "0" * 64}))
+    monkeypatch.setitem(pins.PINS, MODEL, pins.Pin(sha256={name: "0" * 64}))
 
     with pytest.raises(StoreError, match=name):
         store.fetch(MODEL)
@@ -270,29 +270,29 @@ def test_a_file_other_than_the_pinned_one_never_gets_its_name(
 def test_script_pin_models_writes_a_table_that_holds_what_the_hub_has(
     hub: LoopbackHub, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_pins, "_FILE", tmp_path / "model_pins.py")
-    (tmp_path / "model_pins.py").write_bytes(Path(model_pins.__file__).read_bytes())
+    monkeypatch.setattr(update_pins, "_FILE", tmp_path / "pins.py")
+    (tmp_path / "pins.py").write_bytes(Path(pins.__file__).read_bytes())
     monkeypatch.setattr("sys.argv", ["pin-models", hub.url])
-    monkeypatch.setattr(store_pins, "PINS", {MODEL: model_pins.Pin()})
+    monkeypatch.setattr(update_pins, "PINS", {MODEL: pins.Pin()})
 
-    store_pins.main()
+    update_pins.main()
 
     for check in (["check"], ["format", "--check"]):
         subprocess.run(
-            [sys.executable, "-m", "ruff", *check, "--stdin-filename", model_pins.__file__, "-"],
-            input=(tmp_path / "model_pins.py").read_bytes(),
+            [sys.executable, "-m", "ruff", *check, "--stdin-filename", pins.__file__, "-"],
+            input=(tmp_path / "pins.py").read_bytes(),
             cwd=ROOT,
             check=True,
         )
-    pins = runpy.run_path(str(tmp_path / "model_pins.py"))["PINS"]
-    assert list(pins) == [MODEL]
-    assert pins[MODEL].revision == COMMIT
-    monkeypatch.setitem(model_pins.PINS, MODEL, model_pins.Pin(COMMIT, pins[MODEL].sha256))
-    assert set(pins[MODEL].sha256) == holds(store.fetch(MODEL))
+    table = runpy.run_path(str(tmp_path / "pins.py"))["PINS"]
+    assert list(table) == [MODEL]
+    assert table[MODEL].revision == COMMIT
+    monkeypatch.setitem(pins.PINS, MODEL, pins.Pin(COMMIT, table[MODEL].sha256))
+    assert set(table[MODEL].sha256) == holds(store.fetch(MODEL))
 
 
 def test_the_table_that_is_here_is_as_script_pin_models_writes_it() -> None:
-    assert store_pins.source(model_pins.PINS) == Path(model_pins.__file__).read_text()
+    assert update_pins.source(pins.PINS) == Path(pins.__file__).read_text()
 
 
 def test_progress_only_grows_from_nothing_to_all(store: Store) -> None:
@@ -438,7 +438,7 @@ def test_without_the_extra_a_download_says_what_to_install(tmp_path: Path, monke
 
 def test_the_store_needs_neither_torch_nor_the_hub_client_until_it_fetches() -> None:
     late = ("torch", "httpx", "huggingface_hub")
-    script = f"import sys; import wyoming_qwen3tts.store; print([m for m in {late} if m in sys.modules])"
+    script = f"import sys; import wyoming_qwen3tts.downloads.store; print([m for m in {late} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"

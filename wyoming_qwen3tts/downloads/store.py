@@ -25,10 +25,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import StoreError
-from .model_pins import PINS, Pin
-from .store_hub import Hub, Interrupted, RemoteFile, Snapshot, Wrong, known_models
-from .store_progress import Lines, Progress, Report, size
+from ..errors import StoreError
+from .hub import Hub, Interrupted, RemoteFile, Snapshot, Wrong, known_models
+from .pins import PINS, Pin
+from .progress import Lines, Progress, Report, size
 
 log = logging.getLogger(__name__)
 

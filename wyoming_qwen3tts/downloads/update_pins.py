@@ -1,4 +1,4 @@
-"""Fills ``model_pins.py``: ``script/pin-models [ENDPOINT]``, where there is a network. Not part of a running server."""
+"""Fills ``pins.py``: ``script/pin-models [ENDPOINT]``, where there is a network. Not part of a running server."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from .model_pins import PINS, Pin
-from .store_hub import Hub, RemoteFile, Snapshot
+from .hub import Hub, RemoteFile, Snapshot
+from .pins import PINS, Pin
 
-_FILE = Path(__file__).with_name("model_pins.py")
+_FILE = Path(__file__).with_name("pins.py")
 _MARK = "# Written by script/pin-models from here on.\n"
 
 
@@ -34,7 +34,7 @@ def _hashed(hub: Hub, snapshot: Snapshot, file: RemoteFile) -> str:
 
 
 def source(pins: Mapping[str, Pin]) -> str:
-    """The text of ``model_pins.py`` with this table, as ruff formats it."""
+    """The text of ``pins.py`` with this table, as ruff formats it."""
     lines = ["PINS: dict[str, Pin] = {"]
     for model, pin in pins.items():
         if pin.revision is None:

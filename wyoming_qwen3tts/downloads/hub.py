@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import urljoin, urlsplit
 
-from . import __version__
-from .errors import StoreError
-from .model_pins import PINS
+from .. import __version__
+from ..errors import StoreError
+from .pins import PINS
 
 if TYPE_CHECKING:
     import httpx
