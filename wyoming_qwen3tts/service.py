@@ -26,8 +26,8 @@ from .speech.engine import Attributed, Engine
 from .speech.request import Feed, SpeechRequest
 from .speech.text_stream import TextStream
 from .speech.voice import Voice
-from .text import detect
 from .text.front_end import FrontEnd
+from .text.language import detect
 from .text.lexicon import EMPTY, Lexicon, LexiconFolder
 from .text.reader import SegmentReader
 from .voices.catalog import VoiceCatalog

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.segment import Segment
-from wyoming_qwen3tts.text.detect import warm
 from wyoming_qwen3tts.text.front_end import FrontEnd
+from wyoming_qwen3tts.text.language.detect import warm
 from wyoming_qwen3tts.text.lexicon import Lexicon
 from wyoming_qwen3tts.text.spoken import explain
 

@@ -19,7 +19,7 @@ from ..speech.languages import LANGUAGES
 from ..speech.request import SpeechRequest
 from ..speech.segment import Segment
 from ..speech.voice import Voice, VoiceName
-from ..text.detect import script_language
+from ..text.language.detect import script_language
 from .espeak import Espeak
 from .hibari import HibariVoice
 

@@ -5,8 +5,8 @@ import re
 import unicodedata
 from typing import Final
 
-from .draft import Draft
-from .segment import TAG_CHARS
+from .sentences.splitter import TAG_CHARS
+from .tracked_text import Draft
 
 # Control and format characters, lone surrogates, private use. U+200C and U+200D join emoji and are dropped with them.
 _INVISIBLE = re.compile(

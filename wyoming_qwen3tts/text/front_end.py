@@ -8,12 +8,12 @@ from ..speech.languages import normalize_tag
 from ..speech.segment import Change, Segment
 from . import ssml as markup
 from .clean import clean, decode
-from .code_block import MARKERS, SHOWN_CHARS, CodeBlockFilter
-from .detect import decided, detect
-from .draft import Draft
+from .language.detect import decided, detect
 from .lexicon import EMPTY, Lexicon
-from .normalize import normalize as write_out
-from .segment import LONGEST_CHARS, SETTLED_CHARS, SHORTEST_CHARS, Piece, Splitter
+from .normalization.normalize import normalize as write_out
+from .sentences.code_block import MARKERS, SHOWN_CHARS, CodeBlockFilter
+from .sentences.splitter import LONGEST_CHARS, SETTLED_CHARS, SHORTEST_CHARS, Piece, Splitter
+from .tracked_text import Draft
 
 _SPEAKABLE = re.compile(r"[^\W_]")
 _BLANK_START = re.compile(r"[\s.,;:!?…。！？、，；：)\]}»”’」』–—-]+(?=[^\W_\s.,;:!?…])")

@@ -17,7 +17,7 @@ from typing import Final
 
 from ..errors import SpeechError
 from ..speech.languages import LANGUAGES
-from .draft import Draft
+from .tracked_text import Draft
 
 FILES: Final = ("all", *LANGUAGES)
 ENTRIES_PER_FILE: Final = 5_000

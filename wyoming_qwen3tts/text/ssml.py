@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from ..speech.languages import normalize_tag
-from .draft import Draft
+from .tracked_text import Draft
 
 LONGEST_PAUSE_S: Final = 10.0
 _STRENGTH_S: Final = {"none": 0.0, "x-weak": 0.1, "weak": 0.25, "medium": 0.5, "strong": 1.0, "x-strong": 1.5}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .draft import Spoken
+from ..tracked_text import Spoken
 
 
 @dataclass(frozen=True, slots=True)

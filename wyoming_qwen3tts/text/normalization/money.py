@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from .context import touches_word
-from .grammar import LEFT, RIGHT, Grammar
+from .grammars.grammar import LEFT, RIGHT, Grammar
 from .rule import Rule, alternatives
 from .units import DASH, PER, per_name, spoken_range
 

@@ -6,10 +6,10 @@ from itertools import product
 import pytest
 
 from wyoming_qwen3tts.speech.languages import LANGUAGES
-from wyoming_qwen3tts.text.grammar import Number
-from wyoming_qwen3tts.text.grammars import grammar
+from wyoming_qwen3tts.text.normalization.grammars import grammar
+from wyoming_qwen3tts.text.normalization.grammars.grammar import Number
+from wyoming_qwen3tts.text.normalization.unit_symbol import PER_SYMBOLS, SYMBOLS, SYMBOLS_BY_LANGUAGE
 from wyoming_qwen3tts.text.spoken import explain
-from wyoming_qwen3tts.text.unit_symbol import PER_SYMBOLS, SYMBOLS, SYMBOLS_BY_LANGUAGE
 
 # Babel answers with CLDR's key where CLDR has no words; other scripts must not fall back to English ones.
 RAW_KEY = re.compile(

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from .context import word_before
-from .grammar import LEFT, Grammar
+from .grammars.grammar import LEFT, Grammar
 from .rule import Rule
 
 _HOUR: Final = r"(?:2[0-4]|[01]?\d)"

@@ -3,7 +3,7 @@
 from functools import cache
 from importlib import import_module
 
-from ..grammar import Grammar
+from .grammar import Grammar
 
 _CLASSES = {
     "de": "German",

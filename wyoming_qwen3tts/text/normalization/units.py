@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from .context import text_before, touches_word, word_before
-from .grammar import LEFT, RIGHT, Grammar
+from .grammars.grammar import LEFT, RIGHT, Grammar
 from .rule import Rule, alternatives
 from .unit_symbol import PER_SYMBOLS, SYMBOLS, SYMBOLS_BY_LANGUAGE
 

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from ..grammar import POINT_NUMBER, Grammar, spell
+from .grammar import POINT_NUMBER, Grammar, spell
 
 
 class English(Grammar):

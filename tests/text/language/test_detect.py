@@ -3,8 +3,8 @@
 import pytest
 
 from wyoming_qwen3tts.speech.languages import LANGUAGES, normalize_tag
-from wyoming_qwen3tts.text.detect import decided, detect
 from wyoming_qwen3tts.text.front_end import FrontEnd
+from wyoming_qwen3tts.text.language.detect import decided, detect
 
 SHORT = {
     "de": [

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from ..grammar import COMMA_NUMBER, Grammar, Number, spell
+from .grammar import COMMA_NUMBER, Grammar, Number, spell
 
 
 class French(Grammar):

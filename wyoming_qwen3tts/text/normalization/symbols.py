@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from .grammar import Grammar
+from .grammars.grammar import Grammar
 from .rule import Rule
 
 _COMPARE: Final = {

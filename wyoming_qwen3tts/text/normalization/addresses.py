@@ -7,7 +7,7 @@ digit.
 import re
 from typing import Final
 
-from .grammar import LEFT, Grammar
+from .grammars.grammar import LEFT, Grammar
 from .rule import Rule
 
 # Endings that make a word with a full stop an address even without a scheme; file endings are read the same way.

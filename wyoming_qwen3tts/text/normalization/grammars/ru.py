@@ -3,7 +3,7 @@
 import re
 from typing import ClassVar, Final
 
-from ..grammar import COMMA_NUMBER, Grammar, Number, spell
+from .grammar import COMMA_NUMBER, Grammar, Number, spell
 
 _PARTS: Final = {1: ("десятая", "десятых"), 2: ("сотая", "сотых"), 3: ("тысячная", "тысячных")}
 _NOMINATIVE_LEAD = re.compile(

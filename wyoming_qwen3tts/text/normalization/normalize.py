@@ -4,10 +4,10 @@ import re
 from functools import cache
 from typing import Final
 
+from ..tracked_text import Draft
 from . import addresses, dates, money, numbers, symbols, times, units
-from .draft import Draft
-from .grammar import Grammar, spell
 from .grammars import grammar
+from .grammars.grammar import Grammar, spell
 from .rule import Rule, alternatives
 
 _DIGIT = re.compile(r"\d")

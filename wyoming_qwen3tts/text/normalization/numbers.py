@@ -3,9 +3,9 @@
 import re
 from typing import Final
 
+from ..sentences.full_stop import starts_german_sentence
 from .context import text_before, word_before
-from .full_stop import starts_german_sentence
-from .grammar import LEFT, RIGHT, Grammar, spell
+from .grammars.grammar import LEFT, RIGHT, Grammar, spell
 from .rule import Rule, alternatives
 from .units import DASH, spoken_range
 

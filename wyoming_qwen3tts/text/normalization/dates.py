@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from .context import text_before, word_before
-from .grammar import LEFT, Grammar
+from .grammars.grammar import LEFT, Grammar
 from .rule import Rule, alternatives
 
 _DAY: Final = r"(?:3[01]|[12]\d|0?[1-9])"

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from ..grammar import COMMA_NUMBER, Grammar, spell
+from .grammar import COMMA_NUMBER, Grammar, spell
 
 
 class Italian(Grammar):

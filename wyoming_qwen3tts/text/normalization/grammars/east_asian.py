@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from ..grammar import POINT_NUMBER, Grammar, Number
+from .grammar import POINT_NUMBER, Grammar, Number
 
 
 class EastAsian(Grammar):

@@ -3,7 +3,7 @@
 import re
 from typing import ClassVar, Final
 
-from ..grammar import COMMA_NUMBER, Grammar, Number, spell
+from .grammar import COMMA_NUMBER, Grammar, Number, spell
 
 _TO_EN: Final = frozenset(
     "am vom zum dem den des im ab bis seit beim jeden einem einen ihrem ihren seinem seinen"

@@ -1,0 +1,1 @@
+"""Numbers, dates, units, money and signs as words, by rule and by language."""

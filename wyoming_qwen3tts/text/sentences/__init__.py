@@ -1,0 +1,1 @@
+"""Where sentences end, in whole texts and in texts still being written."""
