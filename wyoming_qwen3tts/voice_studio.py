@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from .audio.clip_check import SHORTEST_S, ClipReport, examine, unreadable
 from .audio.pcm import Samples, from_pcm, to_pcm
-from .audio.reference import BadClip, decode_clip
+from .audio.reference.check import SHORTEST_S, ClipReport, examine, unreadable
+from .audio.reference.reader import BadClip, decode_clip
 from .design_texts import DESIGN_TEXTS
 from .engine.checkpoints import Checkpoints
 from .engine.cloned import DESCRIBED

@@ -72,7 +72,7 @@ def test_a_raw_clone_is_the_clip_as_it_is(
     """Equality with the official encoders is the golden files'; here: nothing is done to the clip before them."""
     import torch
 
-    from wyoming_qwen3tts.audio.reference import read_clip
+    from wyoming_qwen3tts.audio.reference.reader import read_clip
     from wyoming_qwen3tts.model.config import load_config
     from wyoming_qwen3tts.model.reference_codes import open_reference_encoder
     from wyoming_qwen3tts.model.speaker import open_speaker_encoder

@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from ..assembly import build_engine, build_studio, catalog_of
-from ..audio.reference import CLIP_BYTES_MAX
+from ..audio.reference.reader import CLIP_BYTES_MAX
 from ..settings import Settings
 from ..voices.folder import VoiceFolder
 from .download import fetched

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..audio.clip_check import SHORTEST_S, examine
 from ..audio.loudness import level
 from ..audio.pcm import Samples, trim
+from ..audio.reference.check import SHORTEST_S, examine
 from ..errors import BadRequest
 from ..model.config import load_config
 from ..model.reference_codes import open_reference_encoder

@@ -15,8 +15,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from wyoming_qwen3tts.audio import clip_decoder, reference
-from wyoming_qwen3tts.audio.reference import BadClip, decode_clip, read_clip
+from wyoming_qwen3tts.audio.reference import decoder, reader
+from wyoming_qwen3tts.audio.reference.reader import BadClip, decode_clip, read_clip
 
 RATE = 24000
 TONE = (0.3 * np.sin(2 * np.pi * 220 * np.arange(RATE) / RATE)).astype(np.float32)  # 1 s
@@ -116,17 +116,17 @@ HEADS = {name: case for name, case in REFUSED.items() if "neither" not in case[1
 
 @pytest.mark.parametrize(("hostile", "why"), HEADS.values(), ids=HEADS.keys())
 def test_the_decoder_says_itself_what_is_wrong(hostile: bytes, why: str) -> None:
-    with pytest.raises(clip_decoder.Refused, match=why):
-        clip_decoder.decode(hostile)
+    with pytest.raises(decoder.Refused, match=why):
+        decoder.decode(hostile)
 
 
 def test_a_clip_is_what_its_first_bytes_say_to_the_library_too() -> None:
-    with soundfile.SoundFile(io.BytesIO(clip(form="FLAC"))) as file, pytest.raises(clip_decoder.Refused, match="WAV"):
-        clip_decoder.check(file, b"RIFF")
+    with soundfile.SoundFile(io.BytesIO(clip(form="FLAC"))) as file, pytest.raises(decoder.Refused, match="WAV"):
+        decoder.check(file, b"RIFF")
 
 
 def test_the_decoder_takes_another_rate_to_24_khz() -> None:
-    assert abs(len(clip_decoder.decode(clip(rate=48000))) - RATE // 2) <= 1
+    assert abs(len(decoder.decode(clip(rate=48000))) - RATE // 2) <= 1
 
 
 @pytest.mark.parametrize("form", ["WAV", "FLAC"])
@@ -158,7 +158,7 @@ def child(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str) -> None
     """Let another program stand in for the decoder: one that a hostile clip has taken over."""
     script = tmp_path / "child.py"
     script.write_text(program)
-    monkeypatch.setattr(clip_decoder, "__file__", str(script))
+    monkeypatch.setattr(decoder, "__file__", str(script))
 
 
 def test_the_child_sees_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_whatever_the_child_does_the_clip_is_bad_and_we_live(
 
 
 def test_a_child_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(reference, "WALL_S", 0.2)
+    monkeypatch.setattr(reader, "WALL_S", 0.2)
     child(monkeypatch, tmp_path, "import signal; signal.pause()")
 
     with pytest.raises(BadClip, match="too long"):
@@ -213,7 +213,7 @@ WISHES = {
 
 @pytest.mark.parametrize("wish", WISHES.values(), ids=WISHES.keys())
 def test_the_child_gives_up_its_rights(wish: str, tmp_path: Path) -> None:
-    prepare = "import socket; from wyoming_qwen3tts.audio import clip_decoder\n"
+    prepare = "import socket; from wyoming_qwen3tts.audio import decoder\\n"
 
     def run(shut: str) -> int:
         with (tmp_path / "out").open("wb") as out:
@@ -224,7 +224,7 @@ def test_the_child_gives_up_its_rights(wish: str, tmp_path: Path) -> None:
             ).returncode
 
     allowed = run("")
-    refused = run("clip_decoder.give_up_rights()\n")
+    refused = run("decoder.give_up_rights()\n")
 
     assert refused != 0
     assert allowed == 0 or "setrlimit" in wish

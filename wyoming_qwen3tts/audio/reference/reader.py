@@ -1,6 +1,6 @@
 """A stranger's clip to samples that the model can hear: the one way in for audio.
 
-The clip is decoded in a child process with limits (``clip_decoder.py``) and an empty environment: no token, no password
+The clip is decoded in a child process with limits (``decoder.py``) and an empty environment: no token, no password
 is there to be found. What comes back is a bounded number of floats, or one line that says why not.
 """
 
@@ -15,8 +15,8 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from . import clip_decoder
-from .clip_decoder import ANSWER_BYTES_MAX, CLIP_S_MAX, FORMATS, RATE_HZ
+from . import decoder
+from .decoder import ANSWER_BYTES_MAX, CLIP_S_MAX, FORMATS, RATE_HZ
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,7 +67,7 @@ def decode_clip(clip: bytes) -> NDArray[np.float32]:
 
 def _run_child(given: IO[bytes], answer: IO[bytes]) -> None:
     """Files, not pipes: however much the child writes, its own limit ends it, and nothing piles up here."""
-    command = [sys.executable, "-P", clip_decoder.__file__]
+    command = [sys.executable, "-P", decoder.__file__]
     try:
         done = subprocess.run(
             command,

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .loudness import integrated_lufs
-from .pcm import Samples, trim
+from ..loudness import integrated_lufs
+from ..pcm import Samples, trim
 
 SHORTEST_S = 1.5  # three seconds and more sound like the person; less than this sounds like nobody
 BEST_S, LONGEST_BEST_S = 3.0, 15.0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.own_voices import RATE, speech
-from wyoming_qwen3tts.audio.clip_check import ClipReport, examine, unreadable
+from wyoming_qwen3tts.audio.reference.check import ClipReport, examine, unreadable
 
 Samples = np.ndarray
 

@@ -1,4 +1,4 @@
-"""Decode one clip from stdin to stdout, in a process that can do nothing else. Run as a script, see ``reference.py``.
+"""Decode one clip from stdin to stdout, in a process that can do nothing else. Run as a script, see ``reader.py``.
 
 Bytes of a stranger meet a C library here. Before the first of them is read, this process gives up memory, time, and the
 right to open any file or socket; a crash, a hang or worse stays inside it.
