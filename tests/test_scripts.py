@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import ROOT
 
 SCRIPTS = ROOT / "script"
-COMPILE = "-m wyoming_qwen3tts.model.native.build"
+COMPILE = "-m wyoming_qwen3tts.model.cpu.native.build"
 CPU = "torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 
 

@@ -18,8 +18,8 @@ from tests.own_voices import RATE, TRANSCRIPT, a_voice, clip, speech, wav
 from wyoming_qwen3tts import voice_studio
 from wyoming_qwen3tts.engine.checkpoints import Checkpoints
 from wyoming_qwen3tts.errors import BadRequest, Busy, EngineError, UnknownVoice
-from wyoming_qwen3tts.model.config import MODEL_TYPES, ModelType
-from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
+from wyoming_qwen3tts.model.checkpoint.config import MODEL_TYPES, ModelType
+from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.voice import Voice
 from wyoming_qwen3tts.voice_studio import VARIANTS_KEPT, VARIANTS_MAX, VoiceStudio

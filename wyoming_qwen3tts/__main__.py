@@ -14,7 +14,7 @@ from . import settings_sources
 from .app import EXIT_BAD_SETTINGS, serve
 from .cli import parser
 from .errors import BadRequest, SettingsError, SpeechError
-from .model.files import ModelFileError
+from .model.checkpoint.files import ModelFileError
 from .monitoring import logs
 from .service import Wish
 from .settings import Settings, walk

@@ -24,7 +24,7 @@ from .design_texts import DESIGN_TEXTS
 from .engine.checkpoints import Checkpoints
 from .engine.cloned import DESCRIBED
 from .errors import BadRequest, Busy, EngineError, UnknownVoice
-from .model.files import ModelFileError
+from .model.checkpoint.files import ModelFileError
 from .speech.audio_format import FORMAT
 from .speech.engine import Engine
 from .speech.languages import LANGUAGES, normalize_tag

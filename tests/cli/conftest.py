@@ -13,8 +13,8 @@ import torch
 
 from tests.parity import build
 from tests.parity.cases import CHECKPOINTS
-from wyoming_qwen3tts.model.config import MODEL_TYPES, ModelType
-from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
+from wyoming_qwen3tts.model.checkpoint.config import MODEL_TYPES, ModelType
+from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 
 torch.set_num_threads(1)
 

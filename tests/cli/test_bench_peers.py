@@ -16,8 +16,8 @@ from wyoming_qwen3tts.cli import bench_peers
 from wyoming_qwen3tts.cli.bench_peers import Side, compared, environments, started, table, take_turns
 from wyoming_qwen3tts.cli.peers import ours
 from wyoming_qwen3tts.errors import SpeechError
-from wyoming_qwen3tts.model.config import ModelConfig, load_config
-from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
+from wyoming_qwen3tts.model.checkpoint.config import ModelConfig, load_config
+from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 
 PEER = """
 import json, sys

@@ -13,7 +13,7 @@ from tests.cli.conftest import write_clip
 from tests.faults.test_process import COMMAND
 from tests.parity import build
 from wyoming_qwen3tts.__main__ import main
-from wyoming_qwen3tts.model.config import ModelType
+from wyoming_qwen3tts.model.checkpoint.config import ModelType
 from wyoming_qwen3tts.voices.folder import VoiceFolder
 
 Folders = dict[ModelType, Path]
@@ -73,7 +73,7 @@ def test_a_raw_clone_is_the_clip_as_it_is(
     import torch
 
     from wyoming_qwen3tts.audio.reference.reader import read_clip
-    from wyoming_qwen3tts.model.config import load_config
+    from wyoming_qwen3tts.model.checkpoint.config import load_config
     from wyoming_qwen3tts.model.reference_codes import open_reference_encoder
     from wyoming_qwen3tts.model.speaker import open_speaker_encoder
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.own_voices import a_voice
 from wyoming_qwen3tts.__main__ import main
-from wyoming_qwen3tts.model.config import ModelType
+from wyoming_qwen3tts.model.checkpoint.config import ModelType
 from wyoming_qwen3tts.voices.folder import VoiceFolder
 
 Folders = dict[ModelType, Path]

@@ -19,8 +19,8 @@ from tests.parity import ours
 from tests.parity.build import golden
 from tests.parity.cases import CHECKPOINTS, Case, all_cases
 from wyoming_qwen3tts.__main__ import main
-from wyoming_qwen3tts.model.config import ModelType, load_config
-from wyoming_qwen3tts.model.weights import load_checkpoint
+from wyoming_qwen3tts.model.checkpoint.config import ModelType, load_config
+from wyoming_qwen3tts.model.checkpoint.weights import load_checkpoint
 from wyoming_qwen3tts.speech.voice import VoiceName
 from wyoming_qwen3tts.voices.folder import ClonedVoice, VoiceFolder
 

@@ -17,7 +17,7 @@ from tests.harness import FakeEngine, until
 from wyoming_qwen3tts.engine.builtin import BuiltinEngine
 from wyoming_qwen3tts.engine.remote import RemoteEngine
 from wyoming_qwen3tts.errors import SpeechError
-from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
+from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.engine import Engine
 from wyoming_qwen3tts.speech.request import SpeechRequest

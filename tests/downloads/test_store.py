@@ -22,8 +22,8 @@ from wyoming_qwen3tts.downloads.hub import Hub
 from wyoming_qwen3tts.downloads.progress import Bar, Lines, Progress, size
 from wyoming_qwen3tts.downloads.store import LARGE, MANIFEST, SMALL, Store, default_model
 from wyoming_qwen3tts.errors import StoreError
-from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
-from wyoming_qwen3tts.model.weights import load_checkpoint
+from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
+from wyoming_qwen3tts.model.checkpoint.weights import load_checkpoint
 from wyoming_qwen3tts.settings_sources import load
 
 MODEL = "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_qwen3tts.model.config import MODEL_TYPES, ModelType
-from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
+from wyoming_qwen3tts.model.checkpoint.config import MODEL_TYPES, ModelType
+from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from wyoming_qwen3tts.engine.loading import Models
 from wyoming_qwen3tts.engine.local import LocalEngine, LocalOptions
 from wyoming_qwen3tts.engine.runner import Frame, Runner
 from wyoming_qwen3tts.engine.scheduler import Utterance
-from wyoming_qwen3tts.model.lean import lean
+from wyoming_qwen3tts.model.fused import lean
 from wyoming_qwen3tts.model.prompt import Voice as PromptVoice
 from wyoming_qwen3tts.speech.request import Feed, SpeechRequest
 from wyoming_qwen3tts.speech.segment import OpenSegment, Segment

@@ -21,13 +21,13 @@ from wyoming_qwen3tts.engine.frames import SlotTensors
 from wyoming_qwen3tts.engine.graphed import Before, step_and_remember
 from wyoming_qwen3tts.engine.kernels import KernelCount
 from wyoming_qwen3tts.engine.prompts import GraphedPrompts
+from wyoming_qwen3tts.model.checkpoint.config import load_config
+from wyoming_qwen3tts.model.checkpoint.published import published_config
+from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpoint
 from wyoming_qwen3tts.model.codec import CodecDecoder
-from wyoming_qwen3tts.model.config import load_config
+from wyoming_qwen3tts.model.fused import lean
 from wyoming_qwen3tts.model.language_model import LanguageModel
-from wyoming_qwen3tts.model.lean import lean
-from wyoming_qwen3tts.model.published import published_config
 from wyoming_qwen3tts.model.sampling import Draw, Sampling
-from wyoming_qwen3tts.model.tiny import TinyShape, write_tiny_checkpoint
 
 OFFICIAL = json.loads((ROOT / "tests/parity/golden/official-kernels.json").read_text())
 SIZES = (1, 2, 4, 8)

@@ -21,10 +21,10 @@ from wyoming_qwen3tts.engine.priming import Nowhere
 from wyoming_qwen3tts.engine.runner import Runner
 from wyoming_qwen3tts.engine.scheduler import Reply, Utterance
 from wyoming_qwen3tts.engine.traced import TracedGraphs, traced
-from wyoming_qwen3tts.model.lean import lean
+from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpoint
+from wyoming_qwen3tts.model.fused import lean
 from wyoming_qwen3tts.model.prompt import Voice as PromptVoice
 from wyoming_qwen3tts.model.sampling import Sampling
-from wyoming_qwen3tts.model.tiny import TinyShape, write_tiny_checkpoint
 
 from .studio import Codes, Studio, stream, studio, write
 

@@ -27,7 +27,7 @@ from wyoming_qwen3tts.engine.guards import GuardLimits
 from wyoming_qwen3tts.engine.local import LocalEngine
 from wyoming_qwen3tts.engine.scheduler import Utterance
 from wyoming_qwen3tts.errors import Busy, DeviceLost, EngineDown, EngineError, OutOfMemory, SpeechError, TextStalled
-from wyoming_qwen3tts.model.config import ModelType
+from wyoming_qwen3tts.model.checkpoint.config import ModelType
 from wyoming_qwen3tts.model.generate import generate_codes
 from wyoming_qwen3tts.model.prompt import Voice as PromptVoice
 from wyoming_qwen3tts.model.sampling import Sampling

@@ -13,7 +13,7 @@ from tests.engine.test_qwen3 import Shelf, qwen3
 from wyoming_qwen3tts.engine.builtin import BuiltinEngine
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.idle import IdleEngine
-from wyoming_qwen3tts.model.config import ModelType
+from wyoming_qwen3tts.model.checkpoint.config import ModelType
 from wyoming_qwen3tts.speech.engine import Origin
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.voices.folder import ClonedVoice, VoiceFolder

@@ -13,8 +13,8 @@ from wyoming.tts import Synthesize
 from tests.harness import until
 from tests.own_voices import TRANSCRIPT, a_voice, clip, home, settings_of
 from wyoming_qwen3tts.errors import UnknownVoice
-from wyoming_qwen3tts.model.config import ModelType
-from wyoming_qwen3tts.model.tiny import TinyShape, write_tiny_checkpoint
+from wyoming_qwen3tts.model.checkpoint.config import ModelType
+from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpoint
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.voices.folder import VoiceFolder
 

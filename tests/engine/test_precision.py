@@ -13,13 +13,13 @@ from wyoming_qwen3tts.engine.loading import build_runners, load_models, warm_up
 from wyoming_qwen3tts.engine.precision import Precision, load_language_model, random_models
 from wyoming_qwen3tts.engine.priming import Nowhere
 from wyoming_qwen3tts.engine.scheduler import Reply, Utterance
-from wyoming_qwen3tts.model.fast_language import FastTalker
-from wyoming_qwen3tts.model.int8_linear import Int8Linear
-from wyoming_qwen3tts.model.native.build import NoLibrary
-from wyoming_qwen3tts.model.native.library import native
+from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
+from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint
+from wyoming_qwen3tts.model.cpu.int8_linear import Int8Linear
+from wyoming_qwen3tts.model.cpu.language import FastTalker
+from wyoming_qwen3tts.model.cpu.native.build import NoLibrary
+from wyoming_qwen3tts.model.cpu.native.library import native
 from wyoming_qwen3tts.model.prompt import Voice
-from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
-from wyoming_qwen3tts.model.weights import Checkpoint
 
 
 @pytest.fixture(scope="module")

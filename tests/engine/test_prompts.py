@@ -10,10 +10,10 @@ import torch
 from wyoming_qwen3tts.engine.graphs import GraphsFailed
 from wyoming_qwen3tts.engine.prompts import GraphedPrompts, Prompts
 from wyoming_qwen3tts.engine.traced import TracedGraphs
+from wyoming_qwen3tts.model.checkpoint.weights import load_checkpoint
+from wyoming_qwen3tts.model.fused import lean
 from wyoming_qwen3tts.model.layers import KvCache
-from wyoming_qwen3tts.model.lean import lean
 from wyoming_qwen3tts.model.talker import Talker
-from wyoming_qwen3tts.model.weights import load_checkpoint
 
 POSITIONS = 192
 

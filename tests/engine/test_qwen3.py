@@ -17,7 +17,7 @@ from wyoming_qwen3tts.engine.local import LocalOptions
 from wyoming_qwen3tts.engine.machine import Machine, may_have_card
 from wyoming_qwen3tts.engine.qwen3 import Progress, Qwen3Engine
 from wyoming_qwen3tts.errors import EngineDown, StoreError
-from wyoming_qwen3tts.model.config import ModelType
+from wyoming_qwen3tts.model.checkpoint.config import ModelType
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.segment import Segment

@@ -15,7 +15,7 @@ from tests.own_voices import a_voice
 from wyoming_qwen3tts.engine.cloned import ClonedVoices
 from wyoming_qwen3tts.engine.local import LocalEngine, LocalOptions
 from wyoming_qwen3tts.engine.voice_cache import VoiceCache
-from wyoming_qwen3tts.model.config import ModelType
+from wyoming_qwen3tts.model.checkpoint.config import ModelType
 from wyoming_qwen3tts.model.layers import KvCache
 from wyoming_qwen3tts.model.prompt import Voice as PromptVoice
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName

@@ -13,8 +13,8 @@ from wyoming_qwen3tts.engine import vram
 from wyoming_qwen3tts.engine.prompts import GraphedPrompts
 from wyoming_qwen3tts.engine.sounds import _step
 from wyoming_qwen3tts.engine.traced import Recorder, _Made
+from wyoming_qwen3tts.model.checkpoint.published import published_config
 from wyoming_qwen3tts.model.codec import CodecDecoder
-from wyoming_qwen3tts.model.published import published_config
 from wyoming_qwen3tts.model.streaming import state_bytes
 
 from .test_frame_step import Size, published, step

@@ -25,7 +25,7 @@ from wyoming_qwen3tts.downloads import hub as store_hub
 from wyoming_qwen3tts.downloads import store as store_module
 from wyoming_qwen3tts.downloads.store import Store
 from wyoming_qwen3tts.errors import StoreError
-from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
+from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 
 MODEL = "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice"
 WEIGHTS = "model.safetensors"

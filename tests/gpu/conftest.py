@@ -12,8 +12,8 @@ import torch
 from wyoming_qwen3tts.engine.graphs import Graphs
 from wyoming_qwen3tts.engine.loading import Models, graphs_for, load_models
 from wyoming_qwen3tts.engine.traced import TracedGraphs
-from wyoming_qwen3tts.model.lean import lean
-from wyoming_qwen3tts.model.tiny import TinyShape, write_tiny_checkpoint
+from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpoint
+from wyoming_qwen3tts.model.fused import lean
 
 NO_CARD = "there is no CUDA card here; run tests/gpu on a machine with one"
 

@@ -17,7 +17,7 @@ from wyoming_qwen3tts.engine.graphs import GraphsFailed
 from wyoming_qwen3tts.engine.loading import bench_utterance
 from wyoming_qwen3tts.engine.runner import Runner
 from wyoming_qwen3tts.engine.traced import TracedGraphs
-from wyoming_qwen3tts.model.config import load_config
+from wyoming_qwen3tts.model.checkpoint.config import load_config
 
 from .conftest import Card
 

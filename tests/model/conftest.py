@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from wyoming_qwen3tts.model.config import MODEL_TYPES, ModelType
-from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
-from wyoming_qwen3tts.model.weights import Checkpoint, load_checkpoint
+from wyoming_qwen3tts.model.checkpoint.config import MODEL_TYPES, ModelType
+from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
+from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint, load_checkpoint
 
 torch.set_num_threads(1)
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from tests.parity import build
-from wyoming_qwen3tts.model.codec_weights import open_decoder
-from wyoming_qwen3tts.model.config import ModelConfig, load_config
-from wyoming_qwen3tts.model.files import ModelFileError
+from wyoming_qwen3tts.model.checkpoint.codec_weights import open_decoder
+from wyoming_qwen3tts.model.checkpoint.config import ModelConfig, load_config
+from wyoming_qwen3tts.model.checkpoint.files import ModelFileError
+from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.model.reference_codes import load_reference_encoder, open_reference_encoder
 from wyoming_qwen3tts.model.speaker import FFT, SAMPLES_MIN, mel_filters, open_speaker_encoder
-from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
 
 
 @pytest.fixture(scope="module")

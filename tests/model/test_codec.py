@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from tests.parity import build
+from wyoming_qwen3tts.model.checkpoint.codec_weights import load_decoder, random_decoder
+from wyoming_qwen3tts.model.checkpoint.published import published_config
+from wyoming_qwen3tts.model.checkpoint.shapes import codec_decoder_shapes
 from wyoming_qwen3tts.model.codec import CodecDecoder
-from wyoming_qwen3tts.model.codec_weights import load_decoder, random_decoder
-from wyoming_qwen3tts.model.published import published_config
 from wyoming_qwen3tts.model.streaming import restart_stream, restore_stream, snapshot_stream, state_bytes
-from wyoming_qwen3tts.model.tables import codec_decoder_shapes
 
 PUBLISHED = published_config("0.6B").codec
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint, build_on_meta, load_checkpoint
 from wyoming_qwen3tts.model.generate import generate_codes, official_frames, prefix_cache
 from wyoming_qwen3tts.model.language_model import FrameState
 from wyoming_qwen3tts.model.prompt import Prompt, Voice
 from wyoming_qwen3tts.model.sampling import Draw, Sampling
-from wyoming_qwen3tts.model.weights import Checkpoint, build_on_meta, load_checkpoint
 
 TEXTS = [
     "The light in the kitchen is on.",

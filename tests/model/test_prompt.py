@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
+from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint, load_checkpoint
 from wyoming_qwen3tts.model.prompt import Voice, language_id
-from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
-from wyoming_qwen3tts.model.weights import Checkpoint, load_checkpoint
 
 TEXT = "The light in the kitchen is on."
 

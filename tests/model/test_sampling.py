@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from wyoming_qwen3tts.model.published import published_config
+from wyoming_qwen3tts.model.checkpoint.published import published_config
+from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint
 from wyoming_qwen3tts.model.sampling import (
     Draw,
     Sampling,
@@ -18,7 +19,6 @@ from wyoming_qwen3tts.model.sampling import (
     rule_scores,
     suppressed_ids,
 )
-from wyoming_qwen3tts.model.weights import Checkpoint
 
 CONFIG = published_config("0.6B")
 EOS = CONFIG.talker.ids.eos

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wyoming_qwen3tts.model import tokenizer as tokenizer_module
-from wyoming_qwen3tts.model.config import load_config
-from wyoming_qwen3tts.model.files import ModelFileError
-from wyoming_qwen3tts.model.tiny import SPECIAL_TOKENS
+from wyoming_qwen3tts.model.checkpoint.config import load_config
+from wyoming_qwen3tts.model.checkpoint.files import ModelFileError
+from wyoming_qwen3tts.model.checkpoint.tiny import SPECIAL_TOKENS
+from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint
 from wyoming_qwen3tts.model.tokenizer import Tokenizer, TokenStream
-from wyoming_qwen3tts.model.weights import Checkpoint
 
 
 @pytest.mark.parametrize("special", [*SPECIAL_TOKENS, "<think>", "<|audio_start|>"])

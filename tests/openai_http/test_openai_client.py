@@ -21,7 +21,7 @@ from tests.engine.studio import by_text, studio
 from tests.harness import TONE, FakeEngine
 from tests.openai_http.studio import FakeStudio
 from tests.openai_http.web import Web, web
-from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
+from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.openai_http.names import VOICES
 from wyoming_qwen3tts.settings import Http, Settings, Voices
 

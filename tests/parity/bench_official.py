@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from wyoming_qwen3tts.model.tiny import TinyShape, write_tiny_checkpoint
+from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpoint
 
 TINY_FRAMES = 40
 DEFAULT_TINY = TinyShape(codebook_size=2048)  # the shape that the official code's 20 to 30 ms were measured with

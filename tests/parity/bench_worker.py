@@ -18,10 +18,10 @@ from typing import Any
 import torch
 
 from tests.parity.official import import_official, load_official
+from wyoming_qwen3tts.model.checkpoint.published import published_config, random_language_model
+from wyoming_qwen3tts.model.checkpoint.weights import load_checkpoint
 from wyoming_qwen3tts.model.language_model import LanguageModel
-from wyoming_qwen3tts.model.published import published_config, random_language_model
 from wyoming_qwen3tts.model.sampling import Sampling
-from wyoming_qwen3tts.model.weights import load_checkpoint
 
 PROMPT = 20
 Race = Callable[[int], float]

@@ -14,10 +14,15 @@ from torch import Tensor
 
 from tests.parity.random_weights import random_tensors
 from tests.parity.tiny_codec import OTHER_DECODER, SEED, TINY_DECODER, TINY_SPEAKER, codec_json
+from wyoming_qwen3tts.model.checkpoint.codec_weights import load_decoder
+from wyoming_qwen3tts.model.checkpoint.config import CodecConfig, SpeakerEncoderConfig, load_codec_config
+from wyoming_qwen3tts.model.checkpoint.shapes import (
+    Shapes,
+    codec_decoder_shapes,
+    codec_encoder_shapes,
+    speaker_encoder_shapes,
+)
 from wyoming_qwen3tts.model.codec import CodecDecoder
-from wyoming_qwen3tts.model.codec_weights import load_decoder
-from wyoming_qwen3tts.model.config import CodecConfig, SpeakerEncoderConfig, load_codec_config
-from wyoming_qwen3tts.model.tables import Shapes, codec_decoder_shapes, codec_encoder_shapes, speaker_encoder_shapes
 
 GOLDEN = Path(__file__).parent / "golden"
 DECODERS = {"tiny": TINY_DECODER, "other": OTHER_DECODER}

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from wyoming_qwen3tts.model.config import ModelType
+from wyoming_qwen3tts.model.checkpoint.config import ModelType
+from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpoint
 from wyoming_qwen3tts.model.prompt import Layout
-from wyoming_qwen3tts.model.tiny import TinyShape, write_tiny_checkpoint
 
 FRAMES = 20
 TEXT = "The light in the kitchen is on."

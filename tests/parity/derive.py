@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from tests.parity import official, ours
 from tests.parity.cases import CHECKPOINTS, TOKENIZER_TEXTS, Weights, all_cases
-from wyoming_qwen3tts.model.config import load_config
-from wyoming_qwen3tts.model.weights import load_checkpoint
+from wyoming_qwen3tts.model.checkpoint.config import load_config
+from wyoming_qwen3tts.model.checkpoint.weights import load_checkpoint
 
 Array = NDArray[Any]
 GOLDEN = Path(__file__).parent / "golden"

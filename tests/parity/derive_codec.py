@@ -20,8 +20,8 @@ import torch
 from tests.parity.official import import_official, load_official
 from tests.parity.random_weights import random_tensors
 from tests.parity.tiny_codec import OTHER_DECODER, SEED, TINY_DECODER, TINY_SPEAKER, codec_json
-from wyoming_qwen3tts.model.codec_weights import open_decoder
-from wyoming_qwen3tts.model.config import load_config
+from wyoming_qwen3tts.model.checkpoint.codec_weights import open_decoder
+from wyoming_qwen3tts.model.checkpoint.config import load_config
 from wyoming_qwen3tts.model.reference_codes import open_reference_encoder
 from wyoming_qwen3tts.model.speaker import open_speaker_encoder
 

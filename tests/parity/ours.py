@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from tests.parity.cases import FRAMES, Case
+from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint
 from wyoming_qwen3tts.model.generate import generate_codes
 from wyoming_qwen3tts.model.prompt import Prompt, Voice
 from wyoming_qwen3tts.model.sampling import Sampling
-from wyoming_qwen3tts.model.weights import Checkpoint
 
 
 class Spoken(NamedTuple):

@@ -12,9 +12,9 @@ import torch
 
 from tests.parity.cases import CHECKPOINTS, TOKENIZER_TEXTS, Case, all_cases
 from tests.parity.ours import speak
-from wyoming_qwen3tts.model.config import load_config
+from wyoming_qwen3tts.model.checkpoint.config import load_config
+from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint, load_checkpoint
 from wyoming_qwen3tts.model.tokenizer import MISTRAL_WORDS, QWEN_WORDS, Tokenizer
-from wyoming_qwen3tts.model.weights import Checkpoint, load_checkpoint
 
 GOLDEN = Path(__file__).parent / "golden"
 torch.set_num_threads(1)

@@ -25,13 +25,13 @@ from ..engine.loading import bench_utterance, load_models
 from ..engine.runner import Runner
 from ..engine.stages import stages
 from ..engine.traced import TracedGraphs
-from ..model.codec_weights import random_decoder
+from ..model.checkpoint.codec_weights import random_decoder
+from ..model.checkpoint.published import published_config, random_language_model
+from ..model.checkpoint.tiny import write_tiny_checkpoint
+from ..model.checkpoint.weights import Checkpoint
+from ..model.fused import lean
 from ..model.language_model import LanguageModel
-from ..model.lean import lean
 from ..model.prompt import Prompt
-from ..model.published import published_config, random_language_model
-from ..model.tiny import write_tiny_checkpoint
-from ..model.weights import Checkpoint
 from .bench_model import memory_mb
 
 FRAME_S = 0.08

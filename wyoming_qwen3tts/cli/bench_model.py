@@ -15,10 +15,10 @@ from torch import Tensor
 
 from ..engine.precision import Precision, load_codec, load_language_model, numbers, random_models
 from ..engine.threads import processor
+from ..model.checkpoint.published import published_config
 from ..model.codec import CodecDecoder
 from ..model.generate import prefix_cache
 from ..model.language_model import FrameState, LanguageModel
-from ..model.published import published_config
 from ..model.sampling import Sampling
 
 PROMPT_POSITIONS = 30  # a voice's nine, and a sentence of twenty tokens

@@ -16,7 +16,7 @@ from ..audio.wav import wav_header
 from ..engine.cloned import model_voice
 from ..engine.solo import Layout, Manner, Solo
 from ..errors import BadRequest, UnknownVoice
-from ..model.config import ModelConfig, load_config
+from ..model.checkpoint.config import ModelConfig, load_config
 from ..model.prompt import Voice
 from ..settings import Settings
 from ..speech.languages import LANGUAGES, normalize_tag

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 
 from ..errors import SpeechError
-from ..model.tiny import write_tiny_checkpoint
+from ..model.checkpoint.tiny import write_tiny_checkpoint
 from .graphs import Graphs, GraphsFailed
 from .loading import bench_utterance, load_models
 from .runner import Runner

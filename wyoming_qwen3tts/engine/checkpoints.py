@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import StoreError
-from ..model.config import ModelConfig, ModelType, load_config
-from ..model.files import ModelFileError
+from ..model.checkpoint.config import ModelConfig, ModelType, load_config
+from ..model.checkpoint.files import ModelFileError
 
 EXAMPLES: dict[ModelType, str] = {
     "base": "Qwen/Qwen3-TTS-12Hz-0.6B-Base",

@@ -11,7 +11,7 @@ from ..audio.loudness import level
 from ..audio.pcm import Samples, trim
 from ..audio.reference.check import SHORTEST_S, examine
 from ..errors import BadRequest
-from ..model.config import load_config
+from ..model.checkpoint.config import load_config
 from ..model.reference_codes import open_reference_encoder
 from ..model.speaker import SAMPLES_MIN, open_speaker_encoder
 from ..speech.voice import VoiceName

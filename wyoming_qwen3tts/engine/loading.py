@@ -11,11 +11,11 @@ from typing import NamedTuple
 import torch
 
 from ..errors import EngineError
+from ..model.checkpoint.files import ModelFileError
+from ..model.checkpoint.weights import WEIGHTS, Checkpoint
 from ..model.codec import CodecDecoder
-from ..model.files import ModelFileError
-from ..model.lean import lean
+from ..model.fused import lean
 from ..model.prompt import Voice as PromptVoice
-from ..model.weights import WEIGHTS, Checkpoint
 from ..speech.voice import Voice, VoiceName
 from .graphs import Graphs, GraphsFailed
 from .precision import Precision, load_codec, load_language_model, torch_dtype

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import EngineDown
-from ..model.config import ModelConfig, load_config
+from ..model.checkpoint.config import ModelConfig, load_config
 from ..speech.languages import LANGUAGES
 from ..speech.request import SpeechRequest
 from ..speech.voice import Voice, VoiceName

@@ -8,18 +8,18 @@ from typing import NamedTuple
 
 import torch
 
+from ..model.checkpoint.codec_weights import open_decoder, random_decoder
+from ..model.checkpoint.config import CodecConfig, ModelConfig
+from ..model.checkpoint.published import random_language_model, random_parameters
+from ..model.checkpoint.weights import Checkpoint, load_checkpoint
 from ..model.codec import CodecDecoder
-from ..model.codec_weights import open_decoder, random_decoder
-from ..model.config import CodecConfig, ModelConfig
-from ..model.fast_codec import use_bfloat16
-from ..model.fast_language import fast_language_model, rounded
-from ..model.fast_weights import load_fast_checkpoint
-from ..model.int8_linear import use_int8
+from ..model.cpu.codec import use_bfloat16
+from ..model.cpu.int8_linear import use_int8
+from ..model.cpu.language import fast_language_model, rounded
+from ..model.cpu.native.build import NoLibrary
+from ..model.cpu.native.library import Native, native
+from ..model.cpu.weights import load_fast_checkpoint
 from ..model.language_model import LanguageModel
-from ..model.native.build import NoLibrary
-from ..model.native.library import Native, native
-from ..model.published import random_language_model, random_parameters
-from ..model.weights import Checkpoint, load_checkpoint
 from .threads import best_threads
 
 log = logging.getLogger(__name__)

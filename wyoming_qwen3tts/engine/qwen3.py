@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import EngineDown, StoreError
-from ..model.config import ModelConfig
-from ..model.files import ModelFileError
+from ..model.checkpoint.config import ModelConfig
+from ..model.checkpoint.files import ModelFileError
 from ..monitoring.health import Obituary, Vitals
 from ..speech.engine import Origin
 from ..speech.languages import LANGUAGES

@@ -15,12 +15,12 @@ from torch import Tensor
 
 from ..audio.pcm import Samples
 from ..errors import DeviceLost, EngineError, OutOfMemory
+from ..model.checkpoint.weights import Checkpoint
 from ..model.codec import CodecDecoder
 from ..model.layers import KvCache
 from ..model.prompt import Prompt, Voice
 from ..model.sampling import Sampling
 from ..model.tokenizer import TokenStream
-from ..model.weights import Checkpoint
 from ..speech.languages import LANGUAGES
 from ..util.lru import Recent
 from .frames import FrameMaker, Frames, slot_of

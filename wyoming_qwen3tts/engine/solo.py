@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from ..audio.pcm import to_pcm
+from ..model.checkpoint.codec_weights import open_decoder
+from ..model.checkpoint.config import ModelConfig
+from ..model.checkpoint.weights import Checkpoint, load_checkpoint
 from ..model.codec import CodecDecoder
-from ..model.codec_weights import open_decoder
-from ..model.config import ModelConfig
 from ..model.generate import generate_codes, official_frames
 from ..model.prompt import Prompt, Voice
 from ..model.sampling import Sampling
-from ..model.weights import Checkpoint, load_checkpoint
 
 CACHE_BYTES_MAX = 256 << 20  # of keys and values: 29 s of a published model in float32; far more of a small one
 Layout = Literal["sentence", "live"]

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 
-from ..model.fast_language import held
-from ..model.native.library import Held, Native, open_native
-from ..model.quantized import pack_int8, to_int8
+from ..model.cpu.language import held
+from ..model.cpu.native.library import Held, Native, open_native
+from ..model.cpu.quantize import pack_int8, to_int8
 
 OUTPUTS, INPUTS = 16_384, 2_048  # 32 MB: as a model's matrices, not to be had from a cache
 ROWS = (1, 16)  # reading memory, as the language model does most of its time, and computing, as the codec does

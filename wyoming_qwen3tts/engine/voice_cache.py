@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 
 from .. import __version__
+from ..model.checkpoint.weights import WEIGHTS
 from ..model.layers import KvCache
 from ..model.prompt import Voice
 from ..model.streaming import State
-from ..model.weights import WEIGHTS
 
 log = logging.getLogger(__name__)
 

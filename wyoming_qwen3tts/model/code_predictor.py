@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from .config import TransformerConfig
+from .checkpoint.config import TransformerConfig
 from .layers import KvCache, Place, Stack
 from .sampling import Draw, SamplerState, choose, gumbel_noise
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .checkpoint.config import ModelConfig
 from .code_predictor import CodePredictor
-from .config import ModelConfig
 from .layers import KvCache, Place
 from .sampling import SamplerState, Sampling, choose, gumbel_noise, init_sampler, rule_scores, suppressed_ids
 from .talker import Talker

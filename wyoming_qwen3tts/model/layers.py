@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import TransformerConfig
+from .checkpoint.config import TransformerConfig
 
 Index = tuple[Tensor | slice, ...]
 

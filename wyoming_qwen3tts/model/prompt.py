@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .config import TalkerConfig
+from .checkpoint.config import TalkerConfig
 from .language_model import LanguageModel
 from .text_table import TextTable
 from .tokenizer import Tokenizer

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .config import CodecConfig
-from .files import ModelFileError
-from .tables import codec_encoder_shapes, codec_shapes
-from .weights import WEIGHTS, check_file, open_tensors
+from .checkpoint.config import CodecConfig
+from .checkpoint.files import ModelFileError
+from .checkpoint.shapes import codec_encoder_shapes, codec_shapes
+from .checkpoint.weights import WEIGHTS, check_file, open_tensors
 
 PREFIX = "encoder."
 OURS_NOT = ("decoder", "decoder_transformer", "upsample")  # the half of Mimi that this codec replaced

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .config import CONTROL_IDS, SamplingDefaults, TalkerConfig
-from .files import LAYERS_MAX
+from .checkpoint.config import CONTROL_IDS, SamplingDefaults, TalkerConfig
+from .checkpoint.files import LAYERS_MAX
 
 MIN_TOKENS = 2  # the official code's min_new_tokens: the end token is impossible before
 SEED_MAX = 2**63 - 1

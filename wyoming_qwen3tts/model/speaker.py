@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import ModelConfig, SpeakerEncoderConfig
-from .files import ModelFileError
-from .tables import model_shapes, speaker_encoder_shapes
-from .weights import WEIGHTS, check_file, open_tensors
+from .checkpoint.config import ModelConfig, SpeakerEncoderConfig
+from .checkpoint.files import ModelFileError
+from .checkpoint.shapes import model_shapes, speaker_encoder_shapes
+from .checkpoint.weights import WEIGHTS, check_file, open_tensors
 
 PREFIX = "speaker_encoder."
 FFT = 1024  # samples; also the window's length

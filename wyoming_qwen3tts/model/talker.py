@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import TalkerConfig
+from .checkpoint.config import TalkerConfig
 from .layers import KvCache, Stack
 
 

@@ -11,8 +11,8 @@ from tokenizers import Regex, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as Bpe
 from tokenizers.models import BPE
 
-from .config import ModelConfig
-from .files import JSON_BYTES_MAX, ModelFileError, read_json
+from .checkpoint.config import ModelConfig
+from .checkpoint.files import JSON_BYTES_MAX, ModelFileError, read_json
 
 # How Qwen2's tokenizer cuts text into words before merging (the pattern belongs to the trained vocabulary).
 QWEN_WORDS = (

@@ -13,10 +13,10 @@ from pathlib import Path
 import torch
 
 from ...engine.precision import Precision, random_models
+from ...model.checkpoint.published import published_config, random_parameters
+from ...model.checkpoint.shapes import codec_decoder_shapes
 from ...model.generate import prefix_cache
-from ...model.published import published_config, random_parameters
 from ...model.sampling import Sampling
-from ...model.tables import codec_decoder_shapes
 
 PROMPT, VOICE = 30, 9  # positions: a sentence of twenty tokens behind a known voice
 

@@ -12,16 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .code_predictor import CodePredictor
-from .config import ModelConfig, TransformerConfig
-from .files import LAYERS_MAX
-from .language_model import LanguageModel
-from .layers import KvCache, Place
+from ..checkpoint.config import ModelConfig, TransformerConfig
+from ..checkpoint.files import LAYERS_MAX
+from ..code_predictor import CodePredictor
+from ..language_model import LanguageModel
+from ..layers import KvCache, Place
+from ..sampling import Draw, SamplerState
+from ..talker import Talker, TextProjection
 from .native import library
 from .native.library import Held, Native, pointer
-from .quantized import PANEL, Int8, Packed, interleave, is_rounded, pack_int4, pack_int8, to_int8
-from .sampling import Draw, SamplerState
-from .talker import Talker, TextProjection
+from .quantize import PANEL, Int8, Packed, interleave, is_rounded, pack_int4, pack_int8, to_int8
 
 Pack = Callable[[Int8], Packed]
 

@@ -8,16 +8,16 @@ from math import prod
 import pytest
 import torch
 
-from wyoming_qwen3tts.model.published import Size, published_config, random_language_model
-from wyoming_qwen3tts.model.sampling import Sampling
-from wyoming_qwen3tts.model.tables import (
+from wyoming_qwen3tts.model.checkpoint.published import Size, published_config, random_language_model
+from wyoming_qwen3tts.model.checkpoint.shapes import (
     TEXT_TABLE,
     codec_decoder_shapes,
     codec_shapes,
     language_model_entries,
     model_shapes,
 )
-from wyoming_qwen3tts.model.weights import Checkpoint, build_on_meta
+from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint, build_on_meta
+from wyoming_qwen3tts.model.sampling import Sampling
 
 
 def elements(shapes: dict[str, tuple[int, ...]], *starts: str) -> int:

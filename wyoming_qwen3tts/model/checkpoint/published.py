@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..language_model import LanguageModel
 from .config import (
     CONTROL_IDS,
     CodecConfig,
@@ -22,7 +23,6 @@ from .config import (
     TalkerConfig,
     TransformerConfig,
 )
-from .language_model import LanguageModel
 
 Size = Literal["0.6B", "1.7B"]
 

@@ -1,4 +1,4 @@
-"""Checkpoints for `fast_language.py`: rounded while they are read, and kept rounded on disk for the next start."""
+"""Checkpoints for `language.py`: rounded while they are read, and kept rounded on disk for the next start."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .config import ModelConfig, load_config
-from .fast_language import fast_language_model
-from .files import ModelFileError
+from ..checkpoint.config import ModelConfig, load_config
+from ..checkpoint.files import ModelFileError
+from ..checkpoint.shapes import TEXT_TABLE, language_model_entries, model_shapes
+from ..checkpoint.weights import WEIGHTS, Checkpoint, check_codec_file, check_file, open_tensors
+from ..prompt import PromptBuilder
+from ..text_table import TextTable
+from ..tokenizer import Tokenizer
+from .language import fast_language_model
 from .native.library import Native
-from .prompt import PromptBuilder
-from .quantized import Int8, is_rounded, to_int8
-from .tables import TEXT_TABLE, language_model_entries, model_shapes
-from .text_table import TextTable
-from .tokenizer import Tokenizer
-from .weights import WEIGHTS, Checkpoint, check_codec_file, check_file, open_tensors
+from .quantize import Int8, is_rounded, to_int8
 
 FORMAT = "int8, groups of 32, 1"  # of the kept file; another number for another way to round
 SCALES = ".scales"

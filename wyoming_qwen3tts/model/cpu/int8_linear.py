@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .language_model import LanguageModel
-from .quantized import is_rounded
+from ..language_model import LanguageModel
+from .quantize import is_rounded
 
 
 class Int8Linear(nn.Module):

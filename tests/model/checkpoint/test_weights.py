@@ -13,11 +13,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from wyoming_qwen3tts.model import files
-from wyoming_qwen3tts.model.config import load_config
+from wyoming_qwen3tts.model.checkpoint import files
+from wyoming_qwen3tts.model.checkpoint.config import load_config
+from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
+from wyoming_qwen3tts.model.checkpoint.weights import HEADER_BYTES_MAX, ModelFileError, load_checkpoint
 from wyoming_qwen3tts.model.prompt import Voice
-from wyoming_qwen3tts.model.tiny import write_tiny_checkpoint
-from wyoming_qwen3tts.model.weights import HEADER_BYTES_MAX, ModelFileError, load_checkpoint
 
 NORM = "talker.model.norm.weight"
 

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..layers import KvCache
-from ..sampling import Draw
+from ...layers import KvCache
+from ...sampling import Draw
 from .build import library_path
 
 KERNELS = ("portable", "AVX2", "AVX-512 VNNI")

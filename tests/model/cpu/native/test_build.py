@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_qwen3tts.model.native import build
-from wyoming_qwen3tts.model.native.build import NoLibrary, compile_library, flavour, library_path
+from wyoming_qwen3tts.model.cpu.native import build
+from wyoming_qwen3tts.model.cpu.native.build import NoLibrary, compile_library, flavour, library_path
 
 
 @pytest.mark.parametrize(

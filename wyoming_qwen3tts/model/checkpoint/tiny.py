@@ -22,7 +22,7 @@ from torch import Tensor
 
 from .config import CONTROL_IDS, ModelType, load_config
 from .published import CONTROL_OFFSETS, DIALECTS, LANGUAGES, SPEAKER_DIALECTS, SPEAKERS
-from .tables import Shapes, codec_shapes, model_shapes
+from .shapes import Shapes, codec_shapes, model_shapes
 
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<tts_pad>", "<tts_text_bos>", "<tts_text_eod>")
 # Merged into single tokens, so that texts are about as many tokens as real ones; "assistant" must be one.

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 import torch
 from safetensors import SafetensorError, safe_open
 
+from ..language_model import LanguageModel
+from ..prompt import PromptBuilder
+from ..text_table import TextTable
+from ..tokenizer import Tokenizer
 from .config import ModelConfig, load_config
 from .files import ModelFileError
-from .language_model import LanguageModel
-from .prompt import PromptBuilder
-from .tables import TEXT_TABLE, Shapes, codec_shapes, language_model_entries, model_shapes
-from .text_table import TextTable
-from .tokenizer import Tokenizer
+from .shapes import TEXT_TABLE, Shapes, codec_shapes, language_model_entries, model_shapes
 
 HEADER_BYTES_MAX = 1 << 20  # the published files' headers are 61 and 65 kB
 DTYPE_BYTES = {"BF16": 2, "F16": 2, "F32": 4}

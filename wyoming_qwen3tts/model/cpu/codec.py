@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .codec import CodecDecoder, SnakeBeta
+from ..codec import CodecDecoder, SnakeBeta
+from ..streaming import CausalConv1d, CausalUpsample1d, Chain, Residual, State, Streaming
 from .native.library import Conv, Held, Native
-from .streaming import CausalConv1d, CausalUpsample1d, Chain, Residual, State, Streaming
 
 COLUMNS = 32  # of a panel, see ``native/codec.cpp``
 

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from tests.parity.build import codes, decoder
-from wyoming_qwen3tts.model.fast_codec import use_bfloat16
-from wyoming_qwen3tts.model.fast_language import fast_language_model, held, rounded
-from wyoming_qwen3tts.model.files import LAYERS_MAX
+from wyoming_qwen3tts.model.checkpoint.files import LAYERS_MAX
+from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint
+from wyoming_qwen3tts.model.cpu.codec import use_bfloat16
+from wyoming_qwen3tts.model.cpu.language import fast_language_model, held, rounded
+from wyoming_qwen3tts.model.cpu.native.build import NoLibrary
+from wyoming_qwen3tts.model.cpu.native.library import KERNELS, Native, native, open_native
+from wyoming_qwen3tts.model.cpu.quantize import Int8, is_rounded, pack_int4, pack_int8, to_int8
 from wyoming_qwen3tts.model.language_model import FrameState, LanguageModel
-from wyoming_qwen3tts.model.native.build import NoLibrary
-from wyoming_qwen3tts.model.native.library import KERNELS, Native, native, open_native
-from wyoming_qwen3tts.model.quantized import Int8, is_rounded, pack_int4, pack_int8, to_int8
 from wyoming_qwen3tts.model.sampling import Draw, Sampling, choose, gumbel_noise
-from wyoming_qwen3tts.model.weights import Checkpoint
 
 GREEDY = Draw(greedy=True)
 PROMPT = 11

@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .codec import DILATIONS, CodecDecoder
+from ..codec import DILATIONS, CodecDecoder
 from .config import CodecConfig
-from .tables import codec_decoder_shapes, codec_shapes
+from .shapes import codec_decoder_shapes, codec_shapes
 from .weights import WEIGHTS, check_file, open_tensors
 
 USAGE_MIN = 1e-5  # a codebook row that was never used would be divided by zero

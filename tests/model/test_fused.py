@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from wyoming_qwen3tts.model.checkpoint.published import published_config
+from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint, load_checkpoint
+from wyoming_qwen3tts.model.fused import LeanStack, lean
 from wyoming_qwen3tts.model.generate import generate_codes
 from wyoming_qwen3tts.model.layers import Stack
-from wyoming_qwen3tts.model.lean import LeanStack, lean
 from wyoming_qwen3tts.model.prompt import Voice
-from wyoming_qwen3tts.model.published import published_config
 from wyoming_qwen3tts.model.sampling import Draw, Sampling
-from wyoming_qwen3tts.model.weights import Checkpoint, load_checkpoint
 
 GREEDY = Sampling(Draw(greedy=True), Draw(greedy=True))
 

@@ -1,0 +1,1 @@
+"""A checkpoint on disk: configuration, names and shapes of weights, loading. Published sizes and tiny random ones."""

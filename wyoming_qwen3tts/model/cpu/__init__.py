@@ -1,0 +1,1 @@
+"""The networks on a CPU: rounded weights and the compiled library."""
