@@ -16,7 +16,7 @@ from safetensors.numpy import save
 from tests.harness import FakeEngine
 from tests.own_voices import RATE, TRANSCRIPT, a_voice, clip, speech, wav
 from wyoming_qwen3tts import voice_studio
-from wyoming_qwen3tts.engine.checkpoints import Checkpoints
+from wyoming_qwen3tts.engine.qwen3.checkpoints import Checkpoints
 from wyoming_qwen3tts.errors import BadRequest, Busy, EngineError, UnknownVoice
 from wyoming_qwen3tts.model.checkpoint.config import MODEL_TYPES, ModelType
 from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
@@ -299,7 +299,7 @@ async def test_a_damaged_voice_is_not_exported_but_can_be_removed(tiny: Folders,
         assert not path.exists()
 
 
-# -- descriptions; the real rendering is in tests/engine/test_own_voices.py
+# -- descriptions; the real rendering is in tests/engine/qwen3/test_own_voices.py
 
 
 async def rendered(here: Desk, **words: Any) -> list[voice_studio.Variant]:

@@ -7,16 +7,16 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from .downloads.store import LARGE, SMALL, Store
-from .engine.builtin import BuiltinEngine
-from .engine.checkpoints import Checkpoints
-from .engine.device import DeviceWish
+from .engine.builtin.engine import BuiltinEngine
 from .engine.failover import FailoverEngine
-from .engine.feed import FeedRules
 from .engine.idle import IdleEngine
-from .engine.local import LocalOptions
-from .engine.machine import may_have_card
-from .engine.qwen3 import Qwen3Engine
-from .engine.remote import RemoteEngine
+from .engine.qwen3.checkpoints import Checkpoints
+from .engine.qwen3.engine import Qwen3Engine
+from .engine.qwen3.feeder import FeedRules
+from .engine.qwen3.hardware.plan import DeviceWish
+from .engine.qwen3.hardware.probe import may_have_card
+from .engine.qwen3.runtime import LocalOptions
+from .engine.remote.engine import RemoteEngine
 from .errors import SettingsError
 from .monitoring.health import Vitals
 from .phrase_cache import PhraseCache

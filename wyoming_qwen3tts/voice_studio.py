@@ -21,8 +21,8 @@ from .audio.pcm import Samples, from_pcm, to_pcm
 from .audio.reference.check import SHORTEST_S, ClipReport, examine, unreadable
 from .audio.reference.reader import BadClip, decode_clip
 from .design_texts import DESIGN_TEXTS
-from .engine.checkpoints import Checkpoints
-from .engine.cloned import DESCRIBED
+from .engine.qwen3.checkpoints import Checkpoints
+from .engine.qwen3.voice_lookup import DESCRIBED
 from .errors import BadRequest, Busy, EngineError, UnknownVoice
 from .model.checkpoint.files import ModelFileError
 from .speech.audio_format import FORMAT
@@ -137,7 +137,7 @@ class VoiceStudio:
         note = _line(consent, "consent", NOTE_CHARS_MAX)
 
         def make() -> None:
-            from .engine import clone as cloning  # torch
+            from .engine.qwen3 import clone as cloning  # torch
 
             try:
                 samples = decode_clip(clip)
@@ -198,7 +198,7 @@ class VoiceStudio:
             raise BadRequest("This variant is not kept any more; design the voice again.", field="variant")
 
         def make() -> None:
-            from .engine import clone as cloning  # torch
+            from .engine.qwen3 import clone as cloning  # torch
 
             voice = cloning.encoded(base, fresh, cloning.prepared(rendering.samples), rendering.text)
             self._folder.add(replace(voice, kind="design", description=rendering.description))

@@ -10,7 +10,7 @@ import pytest
 
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.cli import bench_model
-from wyoming_qwen3tts.engine.precision import Precision
+from wyoming_qwen3tts.engine.qwen3.precision import Precision
 from wyoming_qwen3tts.model.checkpoint.config import ModelType
 
 Folders = dict[ModelType, Path]

@@ -129,7 +129,7 @@ def test_without_raw_each_sentence_is_an_utterance_of_its_own(
     tiny: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[tuple[str, str | None]] = []
-    from wyoming_qwen3tts.engine.solo import Solo
+    from wyoming_qwen3tts.engine.qwen3.single import Solo
 
     def remember(self: Solo, text: str, voice: object, manner: object) -> list[tuple[torch.Tensor, bytes]]:
         said.append((text, getattr(manner, "language", None)))
@@ -156,7 +156,7 @@ def test_an_instruction_goes_to_the_model_itself(
     tiny: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not to the built-in voice, which would ignore it."""
-    from wyoming_qwen3tts.engine.solo import Solo
+    from wyoming_qwen3tts.engine.qwen3.single import Solo
 
     frame = (torch.zeros(16, dtype=torch.int64), bytes(3840))
     monkeypatch.setattr(Solo, "speak", lambda *_: [frame] * 2)
@@ -317,7 +317,7 @@ def test_a_raw_text_of_nothing_is_refused(text: str, tiny: Folders, capsys: pyte
 def test_a_text_beyond_memory_is_refused_before_it_is_read(
     tiny: Folders, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wyoming_qwen3tts.engine.solo.CACHE_BYTES_MAX", 20_000)
+    monkeypatch.setattr("wyoming_qwen3tts.engine.qwen3.single.CACHE_BYTES_MAX", 20_000)
 
     flags = ["--raw", "--codes", "x.npy", *model_flags(tiny["custom_voice"])]
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.engine.speech_server import TONE, says, speech_server
+from tests.engine.remote.speech_server import TONE, says, speech_server
 from tests.engine.studio import StudioRunner, by_text, studio
 from tests.harness import FakeEngine, until
-from wyoming_qwen3tts.engine.builtin import BuiltinEngine
-from wyoming_qwen3tts.engine.remote import RemoteEngine
+from wyoming_qwen3tts.engine.builtin.engine import BuiltinEngine
+from wyoming_qwen3tts.engine.remote.engine import RemoteEngine
 from wyoming_qwen3tts.errors import SpeechError
 from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.speech.audio_format import FORMAT

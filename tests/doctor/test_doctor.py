@@ -19,14 +19,14 @@ from typing import Any
 
 import pytest
 
-from tests.engine.speech_server import speech_server
+from tests.engine.remote.speech_server import speech_server
 from tests.fake_supervisor import fake_supervisor
 from tests.harness import FakeEngine, free_port, serving
 from wyoming_qwen3tts import doctor
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.cli.doctor import report
 from wyoming_qwen3tts.doctor import Check, Place, card, disk, homeassistant, memory, models, mqtt, ports, remote, voice
-from wyoming_qwen3tts.engine.machine import Card, Machine
+from wyoming_qwen3tts.engine.qwen3.hardware.probe import Card, Machine
 from wyoming_qwen3tts.settings_sources import load
 
 RTX = Card(0, "NVIDIA GeForce RTX 5090", (12, 0), 32_607, 30_000)

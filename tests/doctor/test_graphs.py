@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from wyoming_qwen3tts.doctor import graphs
-from wyoming_qwen3tts.engine import card_check
-from wyoming_qwen3tts.engine.card_check import Found
+from wyoming_qwen3tts.engine.qwen3 import graph_check
+from wyoming_qwen3tts.engine.qwen3.graph_check import Found
 
 from .test_doctor import ABLE, by_name, place
 
@@ -18,7 +18,7 @@ def test_without_a_card_there_is_nothing_to_say() -> None:
 
 @pytest.mark.parametrize("ok", [True, False])
 def test_a_card_is_tried_and_its_memory_foretold(monkeypatch: pytest.MonkeyPatch, ok: bool) -> None:
-    monkeypatch.setattr(card_check, "check_graphs", lambda *_: Found(ok, "tried", "" if ok else "Update the driver"))
+    monkeypatch.setattr(graph_check, "check_graphs", lambda *_: Found(ok, "tried", "" if ok else "Update the driver"))
 
     found = by_name(graphs.check(place(ABLE)))
 

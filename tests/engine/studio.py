@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
-from wyoming_qwen3tts.engine.graphs import Graphs
-from wyoming_qwen3tts.engine.guards import GuardLimits
-from wyoming_qwen3tts.engine.loading import Models
-from wyoming_qwen3tts.engine.local import LocalEngine, LocalOptions
-from wyoming_qwen3tts.engine.runner import Frame, Runner
-from wyoming_qwen3tts.engine.scheduler import Utterance
+from wyoming_qwen3tts.engine.qwen3.guards import GuardLimits
+from wyoming_qwen3tts.engine.qwen3.loading import Models
+from wyoming_qwen3tts.engine.qwen3.runner.graphs import Graphs
+from wyoming_qwen3tts.engine.qwen3.runner.runner import Frame, Runner
+from wyoming_qwen3tts.engine.qwen3.runtime import LocalEngine, LocalOptions
+from wyoming_qwen3tts.engine.qwen3.scheduler import Utterance
 from wyoming_qwen3tts.model.fused import lean
 from wyoming_qwen3tts.model.prompt import Voice as PromptVoice
 from wyoming_qwen3tts.speech.request import Feed, SpeechRequest

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.engine.qwen3.test_engine import Shelf, qwen3
 from tests.engine.scripted import RYAN, STAND_INS, Scripted
-from tests.engine.test_qwen3 import Shelf, qwen3
-from wyoming_qwen3tts.engine.builtin import BuiltinEngine
+from wyoming_qwen3tts.engine.builtin.engine import BuiltinEngine
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.idle import IdleEngine
 from wyoming_qwen3tts.model.checkpoint.config import ModelType

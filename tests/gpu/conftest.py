@@ -9,9 +9,9 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from wyoming_qwen3tts.engine.graphs import Graphs
-from wyoming_qwen3tts.engine.loading import Models, graphs_for, load_models
-from wyoming_qwen3tts.engine.traced import TracedGraphs
+from wyoming_qwen3tts.engine.qwen3.loading import Models, graphs_for, load_models
+from wyoming_qwen3tts.engine.qwen3.runner.graphs import Graphs
+from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import TracedGraphs
 from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpoint
 from wyoming_qwen3tts.model.fused import lean
 

@@ -12,11 +12,11 @@ import torch
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.cli import bench_card as bench_card_module
 from wyoming_qwen3tts.cli.bench_card import bench_card, copy_bytes_s, table
-from wyoming_qwen3tts.engine.card_check import check_graphs
-from wyoming_qwen3tts.engine.graphs import GraphsFailed
-from wyoming_qwen3tts.engine.loading import bench_utterance
-from wyoming_qwen3tts.engine.runner import Runner
-from wyoming_qwen3tts.engine.traced import TracedGraphs
+from wyoming_qwen3tts.engine.qwen3.graph_check import check_graphs
+from wyoming_qwen3tts.engine.qwen3.loading import bench_utterance
+from wyoming_qwen3tts.engine.qwen3.runner.graphs import GraphsFailed
+from wyoming_qwen3tts.engine.qwen3.runner.runner import Runner
+from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import TracedGraphs
 from wyoming_qwen3tts.model.checkpoint.config import load_config
 
 from .conftest import Card

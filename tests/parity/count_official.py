@@ -1,4 +1,4 @@
-"""How many kernels the official loop dispatches per frame, by the rule of `engine/kernels.py`.
+"""How many kernels the official loop dispatches per frame, by the rule of `engine/qwen3/profiling/kernels.py`.
 
     script/count-official [write]
 
@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from tests.parity.official import import_official
-from wyoming_qwen3tts.engine.kernels import KernelCount
+from wyoming_qwen3tts.engine.qwen3.profiling.kernels import KernelCount
 
 GOLDEN = Path(__file__).parent / "golden" / "official-kernels.json"
 PROMPT, SHORT, LONG = 20, 4, 12

@@ -7,7 +7,7 @@ from playwright.async_api import Browser, expect
 from tests.harness import until
 from tests.web.browser import go, heard, some_sound, visiting
 from tests.web.home import FRAME_SAMPLES, Actor, home
-from wyoming_qwen3tts.engine.builtin import BuiltinEngine
+from wyoming_qwen3tts.engine.builtin.engine import BuiltinEngine
 
 
 async def test_a_typed_text_is_heard_while_it_is_still_being_made(chromium: Browser) -> None:

@@ -67,7 +67,7 @@ def _peers(settings: Settings, chosen: Namespace) -> dict[str, Any]:
 
 
 def _model(settings: Settings, size: str | None, streams: list[int], chosen: Namespace) -> dict[str, Any]:
-    from ..engine.precision import Precision
+    from ..engine.qwen3.precision import Precision
     from .bench_model import bench_model
     from .download import fetched
     from .say_model import model_device

@@ -19,12 +19,12 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from ..engine.cuda_graphs import CudaGraphs
-from ..engine.graphs import Graphs, GraphsFailed, NoGraphs
-from ..engine.loading import bench_utterance, load_models
-from ..engine.runner import Runner
-from ..engine.stages import stages
-from ..engine.traced import TracedGraphs
+from ..engine.qwen3.loading import bench_utterance, load_models
+from ..engine.qwen3.profiling.stages import stages
+from ..engine.qwen3.runner.cuda_graphs import CudaGraphs
+from ..engine.qwen3.runner.graphs import Graphs, GraphsFailed, NoGraphs
+from ..engine.qwen3.runner.runner import Runner
+from ..engine.qwen3.runner.simulated_graphs import TracedGraphs
 from ..model.checkpoint.codec_weights import random_decoder
 from ..model.checkpoint.published import published_config, random_language_model
 from ..model.checkpoint.tiny import write_tiny_checkpoint

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..engine.precision import Precision, load_codec, load_language_model, numbers, random_models
-from ..engine.threads import processor
+from ..engine.qwen3.hardware.threads import processor
+from ..engine.qwen3.precision import Precision, load_codec, load_language_model, numbers, random_models
 from ..model.checkpoint.published import published_config
 from ..model.codec import CodecDecoder
 from ..model.generate import prefix_cache

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from ..audio.wav import wav_header
-from ..engine.cloned import model_voice
-from ..engine.solo import Layout, Manner, Solo
+from ..engine.qwen3.single import Layout, Manner, Solo
+from ..engine.qwen3.voice_lookup import model_voice
 from ..errors import BadRequest, UnknownVoice
 from ..model.checkpoint.config import ModelConfig, load_config
 from ..model.prompt import Voice

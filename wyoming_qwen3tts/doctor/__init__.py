@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 
-from ..engine.machine import glance, may_have_card
+from ..engine.qwen3.hardware.probe import glance, may_have_card
 from ..settings import Settings
 from . import card, disk, graphs, homeassistant, memory, models, mqtt, ports, remote, voice
 from .checks import Check, Place

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..engine.machine import Machine, covers
+from ..engine.qwen3.hardware.probe import Machine, covers
 from .checks import Check, Place, fine, wrong
 
 _CONTAINER = (

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..engine.device import DevicePlan, DeviceWish, plan
-from ..engine.machine import Machine, Probe, look
+from ..engine.qwen3.hardware.plan import DevicePlan, DeviceWish, plan
+from ..engine.qwen3.hardware.probe import Machine, Probe, look
 from ..settings import Settings
 from ..supervisor import Supervisor
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..engine.vram import table
+from ..engine.qwen3.hardware.memory import table
 from .checks import Check, Place, fine, wrong
 
 
@@ -25,8 +25,8 @@ def _graphs(place: Place, device: str) -> Check:
         return fine("CUDA graphs", "off: engine.graphs")
     import torch
 
-    from ..engine.card_check import check_graphs
-    from ..engine.cuda_graphs import CudaGraphs
+    from ..engine.qwen3.graph_check import check_graphs
+    from ..engine.qwen3.runner.cuda_graphs import CudaGraphs
 
     found = check_graphs(device, lambda: CudaGraphs(torch.device(device)))
     return fine("CUDA graphs", found.detail) if found.ok else wrong("CUDA graphs", found.detail, found.fix)

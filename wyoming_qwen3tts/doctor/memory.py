@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..engine.vram import need
+from ..engine.qwen3.hardware.memory import need
 from .checks import Check, Place, fine, wrong
 
 BUILTIN_MB = 350  # of the server with the built-in voice and 16 listeners (tests/faults)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from ...engine.precision import Precision, random_models
+from ...engine.qwen3.precision import Precision, random_models
 from ...model.checkpoint.published import published_config, random_parameters
 from ...model.checkpoint.shapes import codec_decoder_shapes
 from ...model.generate import prefix_cache

@@ -1,0 +1,372 @@
+"""Any machine, from plain values: where the model runs there, why not better, and what to do about it."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from wyoming_qwen3tts.engine.qwen3.hardware import probe as probing
+from wyoming_qwen3tts.engine.qwen3.hardware.memory import need, smaller
+from wyoming_qwen3tts.engine.qwen3.hardware.plan import LARGE, SMALL, DevicePlan, DeviceWish, plan
+from wyoming_qwen3tts.engine.qwen3.hardware.probe import Card, Machine, Version, covers, look
+
+CU128 = ("sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120")
+CU126 = ("sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_90")
+FAIL = "script/run --engine.kind qwen3"
+
+
+def card(name: str, capability: Version, total_mb: int, free_mb: int | None = None, index: int = 0) -> Card:
+    return Card(index, name, capability, total_mb, total_mb - 500 if free_mb is None else free_mb)
+
+
+def box(*cards: Card, arch: tuple[str, ...] = CU128) -> Machine:
+    return Machine(
+        torch="2.11.0+cu128", wheel_cuda=(12, 8), arch_list=arch, driver="575.57.08", driver_cuda=(12, 9), cards=cards
+    )
+
+
+RTX_3060 = card("RTX 3060", (8, 6), 12_288)
+RTX_4060 = card("RTX 4060", (8, 9), 7_816)
+RTX_4090 = card("RTX 4090", (8, 9), 24_564)
+RTX_5090 = card("RTX 5090", (12, 0), 32_607)
+GTX_1080 = card("GTX 1080", (6, 1), 8_113)
+RTX_2060 = card("RTX 2060", (7, 5), 5_927)
+NO_GPU = Machine(torch="2.11.0+cpu")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A machine, a wish, and the plan as ``(device, dtype, graphs, model)`` with words that the reasons must have."""
+
+    name: str
+    machine: Machine
+    expected: tuple[str | None, str, bool, str]
+    says: tuple[str, ...] = ()
+    wish: DeviceWish = field(default_factory=DeviceWish)
+
+
+BUILTIN = (None, "float32", False, SMALL)
+CASES = [
+    Case("4090", box(RTX_4090), ("cuda:0", "bfloat16", True, LARGE)),
+    Case("an 8 GB card", box(RTX_4060), ("cuda:0", "bfloat16", True, LARGE)),
+    Case("5090, cu128", box(RTX_5090), ("cuda:0", "bfloat16", True, LARGE)),
+    Case("GB10 runs sm_120 code", box(card("GB10", (12, 1), 120_000)), ("cuda:0", "bfloat16", True, LARGE)),
+    Case("Orin runs sm_80 code", box(card("Orin", (8, 7), 62_000)), ("cuda:0", "bfloat16", True, LARGE)),
+    Case("a 4 GB card", box(card("RTX 3050", (8, 6), 3_900, 3_600)), ("cuda:0", "bfloat16", True, SMALL)),
+    Case(
+        "5090 with too old a torch", box(RTX_5090, arch=CU126), BUILTIN, ("no code for RTX 5090 (12.0)", "cu128", FAIL)
+    ),
+    Case("Pascal with too new a torch", box(GTX_1080), BUILTIN, ("no code for GTX 1080 (6.1)", "cu126", FAIL)),
+    Case(
+        "Pascal with cu126",
+        box(GTX_1080, arch=CU126),
+        ("cuda:0", "float32", True, SMALL),
+        ("does not compute with bfloat16", f"{LARGE} does not fit, {SMALL} instead", "7,613 of 8,113 MiB are free"),
+    ),
+    Case(
+        "Turing with 6 GB",
+        box(RTX_2060),
+        ("cuda:0", "float32", True, SMALL),
+        ("does not compute with bfloat16",),
+    ),
+    Case(
+        "no driver", replace(NO_GPU, torch="2.11.0+cu128", wheel_cuda=(12, 8)), BUILTIN, ("no NVIDIA driver", "--gpus")
+    ),
+    Case(
+        "a torch for CPUs beside a card",
+        replace(NO_GPU, driver="575.57.08", driver_cuda=(12, 9)),
+        BUILTIN,
+        ("is a build for CPUs", FAIL),
+    ),
+    Case(
+        "cu130 on an old driver",
+        Machine(torch="2.12.0+cu130", wheel_cuda=(13, 0), driver="550.54.14", driver_cuda=(12, 4)),
+        BUILTIN,
+        ("550.54.14 runs CUDA 12.4", "needs 13.0", "580 or later", "torch for CUDA 12", FAIL),
+    ),
+    Case(
+        "a card that is hidden",
+        replace(box(), cuda_error="No CUDA GPUs are available"),
+        BUILTIN,
+        ("No CUDA GPUs are available", "CUDA_VISIBLE_DEVICES"),
+    ),
+    Case("no torch", Machine(driver="575", driver_cuda=(12, 9)), BUILTIN, ("torch is not installed", FAIL)),
+    Case("a broken torch", Machine(torch_error="OSError: libcudart"), BUILTIN, ("OSError: libcudart", FAIL)),
+    Case("no card, qwen3 asked for", NO_GPU, ("cpu", "float32", False, SMALL), ("slower",), DeviceWish(kind="qwen3")),
+    Case(
+        "no card, cuda asked for", NO_GPU, BUILTIN, ("though device is cuda",), DeviceWish(kind="qwen3", device="cuda")
+    ),
+    Case("cpu asked for", box(RTX_4090), ("cpu", "float32", False, SMALL), (), DeviceWish(device="cpu")),
+    Case(
+        "a CPU with bfloat16",
+        replace(NO_GPU, cpu_bfloat16=True),
+        ("cpu", "bfloat16", False, SMALL),
+        (),
+        DeviceWish(device="cpu"),
+    ),
+    Case("float32 asked for", box(RTX_4090), ("cuda:0", "float32", True, LARGE), (), DeviceWish(dtype="float32")),
+    Case(
+        "the emptier card of two that fit",
+        box(
+            card("A", (8, 6), 24_000, 3_000),
+            card("B", (8, 9), 12_000, 11_000, 1),
+            card("C", (6, 1), 24_000, 24_000, 2),
+        ),
+        ("cuda:1", "bfloat16", True, LARGE),
+    ),
+    Case(
+        "others share the card",
+        box(replace(RTX_4090, free_mb=4_000)),
+        ("cuda:0", "bfloat16", True, SMALL),
+        (f"{LARGE} does not fit, {SMALL} instead", "4,769 MiB", "4,000 of 24,564 MiB are free on RTX 4090"),
+    ),
+    Case(
+        "only graphs do not fit",
+        box(replace(RTX_3060, free_mb=4_600)),
+        ("cuda:0", "bfloat16", False, LARGE),
+        ("No CUDA graphs", "4,600"),
+    ),
+    Case(
+        "a ceiling",
+        box(RTX_4090),
+        ("cuda:0", "bfloat16", True, SMALL),
+        (),
+        DeviceWish(vram_limit_mb=6_000),
+    ),
+    Case(
+        "a ceiling that is too low for anything",
+        box(RTX_4090),
+        BUILTIN,
+        ("2,833 MiB", "engine.vram_limit_mb allows 2,000", "engine.slots (4)", "it is not loaded"),
+        DeviceWish(vram_limit_mb=2_000),
+    ),
+    Case(
+        "a model asked for that does not fit",
+        box(replace(RTX_4060, free_mb=4_000)),
+        ("cuda:0", "bfloat16", True, "Qwen/Qwen3-TTS-12Hz-0.6B-Base"),
+        ("0.6B-Base instead",),
+        DeviceWish(models=("Qwen/Qwen3-TTS-12Hz-1.7B-Base",)),
+    ),
+    Case(
+        "a model without a smaller brother",
+        box(replace(RTX_4060, free_mb=4_000)),
+        (None, "float32", False, "Qwen/Qwen3-TTS-12Hz-1.7B-VoiceDesign"),
+        ("it is not loaded", "4,769"),
+        DeviceWish(models=("Qwen/Qwen3-TTS-12Hz-1.7B-VoiceDesign",)),
+    ),
+    Case(
+        "a model of unknown size",
+        box(RTX_4060),
+        ("cuda:0", "bfloat16", True, "someone/fine-tuned"),
+        ("someone/fine-tuned is not known",),
+        DeviceWish(models=("someone/fine-tuned",)),
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_each_machine_gets_the_best_it_can_run_and_the_reason_for_what_it_cannot(case: Case) -> None:
+    chosen = plan(case.wish, lambda: case.machine)
+
+    assert (chosen.device, chosen.dtype, chosen.graphs, chosen.model) == case.expected
+    assert bool(chosen.reasons) is bool(case.says), chosen.reasons
+    assert not [words for words in case.says if words not in " ".join(chosen.reasons)], chosen.reasons
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_start_says_it_in_five_lines_with_every_reason_once(case: Case) -> None:
+    chosen = plan(case.wish, lambda: case.machine)
+    said = "\n".join(chosen.lines)
+
+    assert [line.split(":")[0] for line in chosen.lines] == ["Card", "Torch", "Engine", "Model", "Steps down"]
+    assert len(said.splitlines()) == 5
+    assert all(said.count(reason) == 1 for reason in chosen.reasons)
+
+
+@pytest.mark.parametrize(
+    ("arch", "capability", "served"),
+    [
+        ("sm_86", (8, 9), True),
+        ("sm_80", (8, 7), True),
+        ("sm_86", (8, 0), False),
+        ("sm_90", (8, 9), False),
+        ("sm_120", (12, 0), True),
+        ("sm_120", (12, 1), True),
+        ("sm_100", (12, 0), False),
+        ("sm_120", (10, 0), False),
+        ("sm_90a", (9, 0), True),
+        ("sm_100a", (10, 3), False),
+        ("sm_100f", (10, 3), True),
+        ("compute_90", (12, 0), True),
+        ("compute_120", (9, 0), False),
+        ("gfx1100", (11, 0), False),
+    ],
+)
+def test_machine_code_serves_its_major_from_its_minor_on(arch: str, capability: Version, served: bool) -> None:
+    assert covers((arch,), capability) is served
+
+
+def test_a_wheel_with_no_code_serves_no_card() -> None:
+    assert not covers((), (8, 6))
+
+
+def test_a_step_down_later_on_is_said_like_the_others() -> None:
+    chosen: DevicePlan = plan(DeviceWish(), lambda: box(RTX_4090))
+    lower = chosen.without_graphs("capture failed")
+
+    assert (chosen.graphs, lower.graphs, lower.device) == (True, False, "cuda:0")
+    assert "capture failed" in lower.reasons[-1]
+
+
+@pytest.mark.parametrize(("model", "weights_mb"), [(SMALL, 1_600), (LARGE, 3_528)])
+def test_the_weights_are_those_that_were_counted(model: str, weights_mb: int) -> None:
+    """Without the text table, which stays on the host."""
+    needed = need(model, dtype="bfloat16", slots=1, positions=1)
+
+    assert needed is not None
+    assert needed.weights_mb == weights_mb
+
+
+def test_a_slot_takes_112_kib_a_position_and_double_in_float32() -> None:
+    def slots_mb(dtype: str, slots: int) -> int:
+        needed = need(SMALL, dtype=dtype, slots=slots, positions=1_024)
+        assert needed is not None
+        return needed.slots_mb
+
+    assert slots_mb("bfloat16", 8) - slots_mb("bfloat16", 4) == 4 * (112 + 6)
+    assert slots_mb("float32", 4) - slots_mb("bfloat16", 4) == 4 * 112
+
+
+def test_a_folder_is_as_large_as_its_weights(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(bytes(2 << 20))
+    needed = need(str(tmp_path), dtype="bfloat16", slots=1, positions=1)
+
+    assert needed is not None
+    assert needed.weights_mb == round(2 + 122_144_449 * 4 / (1 << 20))
+    assert smaller(str(tmp_path)) is None
+
+
+# -- the probe itself, on scripted foreign parts
+# -------------------------------------------------------------------------
+
+
+def fake_torch(*, cards: int, error: Exception | None = None) -> Any:
+    def init() -> None:
+        if error is not None:
+            raise error
+
+    cuda = SimpleNamespace(
+        init=init,
+        device_count=lambda: cards,
+        mem_get_info=lambda index: (7 << 30, 8 << 30),
+        get_device_capability=lambda index: (8, 6),
+        get_device_name=lambda index: f"Card {index}",
+        get_arch_list=lambda: list(CU128),
+    )
+    return SimpleNamespace(__version__="2.11.0+cu128", version=SimpleNamespace(cuda="12.8"), cuda=cuda)
+
+
+def test_the_probe_reads_torch_and_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", fake_torch(cards=2))
+    monkeypatch.setattr(probing, "_driver", lambda: ("575.57.08", (12, 9)))
+    found = look()
+
+    assert found.cards == (Card(0, "Card 0", (8, 6), 8_192, 7_168), Card(1, "Card 1", (8, 6), 8_192, 7_168))
+    assert (found.torch, found.wheel_cuda, found.arch_list) == ("2.11.0+cu128", (12, 8), CU128)
+
+
+def test_the_probe_keeps_what_torch_complains_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", fake_torch(cards=1, error=RuntimeError("CUDA unknown error\nmore")))
+    monkeypatch.setattr(probing, "_driver", lambda: ("575.57.08", (12, 9)))
+
+    assert (look().cards, look().cuda_error) == ((), "CUDA unknown error")
+
+
+def test_a_card_that_cannot_be_opened_does_not_hide_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = fake_torch(cards=2)
+
+    def taken(index: int) -> tuple[int, int]:
+        if index == 0:
+            raise RuntimeError("CUDA-capable device(s) is/are busy or unavailable")
+        return 7 << 30, 8 << 30
+
+    torch.cuda.mem_get_info = taken
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setattr(probing, "_driver", lambda: ("575.57.08", (12, 9)))
+    found = look()
+
+    assert [card.index for card in found.cards] == [1]
+    assert "busy" in found.cuda_error
+
+
+def test_without_a_driver_torch_is_not_asked_for_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", fake_torch(cards=1))
+    monkeypatch.setattr(probing, "_driver", lambda: (None, None))
+
+    assert look().cards == ()
+
+
+def fake_libcuda(number: int) -> Any:
+    def get_version(pointer: Any) -> int:
+        pointer._obj.value = number
+        return 0
+
+    return lambda name: SimpleNamespace(cuDriverGetVersion=get_version)
+
+
+@pytest.mark.parametrize(
+    ("proc", "version"),
+    [
+        ("NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.14  Thu Feb 22 01:44:30 UTC 2024", "550.54.14"),
+        ("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  575.57.08  Release Build", "575.57.08"),
+        (None, "unknown"),
+    ],
+    ids=["closed", "open", "WSL"],
+)
+def test_the_driver_is_asked_for_the_cuda_it_runs(
+    monkeypatch: pytest.MonkeyPatch, proc: str | None, version: str
+) -> None:
+    def read_text(path: Path) -> str:
+        if proc is None:
+            raise FileNotFoundError(path)
+        return proc
+
+    monkeypatch.setattr(ctypes, "CDLL", fake_libcuda(12_040))
+    monkeypatch.setattr(Path, "read_text", read_text)
+
+    assert probing._driver() == (version, (12, 4))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ModuleNotFoundError("No module named 'torch'", name="torch"), ""),
+        (ModuleNotFoundError("No module named 'sympy'", name="sympy"), "No module named 'sympy'"),
+        (OSError("libcudart.so.12: cannot open"), "OSError: libcudart.so.12: cannot open"),
+    ],
+)
+def test_a_torch_that_is_missing_or_broken_is_told_apart(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    def fails(name: str) -> None:
+        raise error
+
+    monkeypatch.setattr(importlib, "import_module", fails)
+
+    assert (look().torch, look().torch_error) == (None, words)
+
+
+def test_on_this_machine_the_plan_holds() -> None:
+    """Whatever it is: a plan comes out, and it agrees with torch about CUDA."""
+    torch = pytest.importorskip("torch")
+    chosen = plan(DeviceWish())
+
+    assert (chosen.device or "").startswith("cuda") <= torch.cuda.is_available()
+    assert chosen.device is not None or chosen.reasons

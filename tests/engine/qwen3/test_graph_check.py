@@ -1,0 +1,41 @@
+"""The doctor's look at CUDA graphs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from wyoming_qwen3tts.engine.qwen3.graph_check import check_graphs
+from wyoming_qwen3tts.engine.qwen3.runner.graphs import Graphs, GraphsFailed, Work
+from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import TracedGraphs
+
+
+def test_a_card_that_records_nothing_is_told_why_and_what_to_do() -> None:
+    class Broken(TracedGraphs):
+        def capture(self, work: Work, lane: Any) -> Work:
+            raise GraphsFailed("CUDA error: operation not permitted when stream is capturing\nmore")
+
+    found = check_graphs("cpu", Broken)
+
+    assert not found.ok
+    assert found.detail == "no CUDA graphs: CUDA error: operation not permitted when stream is capturing"
+    assert "Update driver" in found.fix
+
+
+def test_graphs_that_say_something_else_are_found_out() -> None:
+    class Frozen(TracedGraphs):
+        """Its sends are lost once everything has been checked."""
+
+        def send(self, values: Any, to: torch.Tensor) -> None:
+            if values == [False, True]:
+                values = [True, False]
+            super().send(values, to)
+
+    def graphs() -> Graphs:
+        return Frozen()
+
+    found = check_graphs("cpu", graphs)
+
+    assert not found.ok
+    assert "say something else" in found.detail

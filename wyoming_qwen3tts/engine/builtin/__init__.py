@@ -1,0 +1,1 @@
+"""The built-in voice: hibari for English, espeak-ng for the rest. Needs no download."""

@@ -1,0 +1,159 @@
+"""The voice that is always there: no GPU, no model, no network. hibari speaks English, espeak-ng everything else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+import numpy as np
+
+from ...audio.loudness import TARGET_LUFS, integrated_lufs, level, limit
+from ...audio.pcm import Samples, packets, to_pcm, trim
+from ...errors import EngineDown, EngineError
+from ...speech.audio_format import FORMAT
+from ...speech.engine import Origin
+from ...speech.languages import LANGUAGES
+from ...speech.request import SpeechRequest
+from ...speech.segment import Segment
+from ...speech.voice import Voice, VoiceName
+from ...text.language.detect import script_language
+from .espeak import Espeak
+from .hibari import HibariVoice
+
+log = logging.getLogger(__name__)
+
+_CALIBRATION = "The washing machine is done, and tomorrow will be a sunny day with a light breeze from the west."
+_GLIMPSE = FORMAT.rate * 3 // 10  # samples
+_TAIL_S = 0.15  # players cut the end of what they play (home-assistant/core#150397)
+
+
+class BuiltinEngine:
+    """Speaks a segment at a time, in worker threads and child processes; an abandoned reply costs at most the segment
+    in work."""
+
+    name = "builtin"
+
+    def __init__(self, *, sentence_pause_s: float = 0.25) -> None:
+        workers = max(2, min(4, os.cpu_count() or 2))
+        self._hibari = HibariVoice(workers)
+        self._espeak = Espeak(workers)
+        self._pause_s = sentence_pause_s
+        self._usual_gain_db: dict[str, float] = {}  # what each speaker's last sentences needed
+        self._english_gain_db = 9.0
+        self._started = asyncio.Event()
+        self._failed: str | None = None
+        self._versions = ""
+
+    @property
+    def state(self) -> str:
+        if self._failed:
+            return f"failed: {self._failed}"
+        return "ready" if self._started.is_set() else "loading"
+
+    def voices(self) -> tuple[Voice, ...]:
+        return tuple(
+            Voice(VoiceName(f"builtin-{code}"), f"Built-in ({code})", (code,), self.name, "builtin", "builtin")
+            for code in LANGUAGES
+        )
+
+    def origin(self, voice: Voice) -> Origin | None:
+        if not self._started.is_set() or self._failed:
+            return None
+        return Origin(self.name, f"{self._versions} {self._pause_s:g}")
+
+    async def start(self) -> None:
+        try:
+            await self._hibari.load()
+            await self._hibari.speak(_CALIBRATION, None, self._calibrate)
+        except Exception as error:  # noqa: BLE001  a foreign package on an unknown machine; espeak-ng takes over
+            log.warning("The English voice hibari cannot be loaded (%s); espeak-ng speaks English instead", error)
+        if not self._espeak.is_installed:
+            if not self._hibari.is_loaded:
+                self._failed = "neither hibari-tts nor espeak-ng works here; install espeak-ng"
+                log.error("No voice: %s", self._failed)
+            else:
+                log.warning("espeak-ng is not installed: only English can be spoken. Install it: apt install espeak-ng")
+        self._versions = f"hibari {self._hibari.version} espeak {self._espeak.version}"
+        self._started.set()
+
+    async def close(self) -> None:
+        self._hibari.close()
+
+    @asynccontextmanager
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+        async with aclosing(self._speak(request)) as audio:
+            yield audio
+
+    async def _speak(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
+        pause = b""
+        async for segment in request.whole_segments():
+            async with aclosing(self._render(segment, request)) as parts:
+                async for pcm in parts:
+                    for packet in packets(pause + pcm if pause else pcm, FORMAT.frame_bytes):
+                        yield packet
+                    pause = b""
+            pause_s = self._pause_s if segment.text[-1:] not in ",;:、，；：" else self._pause_s / 2
+            pause = FORMAT.silence(segment.pause_s or pause_s)
+        yield FORMAT.silence(_TAIL_S)
+
+    async def _render(self, segment: Segment, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
+        """One segment, levelled, as soon as there is some of it. Never empty: what nobody can read is an error."""
+        language = segment.language
+        if language == "en":
+            # An English voice may have been named for a text that is not Latin: hibari answers that with nothing.
+            language = script_language(segment.text) or "en"
+        if language == "en" or not self._espeak.is_installed:
+            await self._started.wait()
+        if self._failed:
+            raise EngineDown(f"There is no voice: {self._failed}")
+        if self._hibari.is_loaded and (language == "en" or self._must_do(segment)):
+            speech = await self._english(segment.text, request.seed)
+            if len(speech):
+                # The limiter looks 10 ms around a peak: the first frame is the same whether it sees 0.3 s or all of it.
+                yield to_pcm(limit(speech[:_GLIMPSE], FORMAT.rate))[: FORMAT.frame_bytes]
+                if rest := await asyncio.to_thread(lambda: to_pcm(limit(speech, FORMAT.rate))[FORMAT.frame_bytes :]):
+                    yield rest
+                return
+        pcm = await self._other(segment.text, language)
+        if not pcm:
+            raise EngineError(f"The built-in voice has no sound for {segment.text[:40]!r} in {segment.language!r}.")
+        yield pcm
+
+    def _must_do(self, segment: Segment) -> bool:
+        """Whether hibari speaks another language, with an accent, but heard."""
+        return not self._espeak.is_installed and script_language(segment.text) is None
+
+    async def _english(self, text: str, seed: int | None) -> Samples:
+        try:
+            return await self._hibari.speak(text, seed, self._loud)
+        except Exception:  # a foreign package and a stranger's text; espeak-ng speaks what breaks it
+            if not self._espeak.is_installed:
+                raise
+            log.exception("hibari cannot speak a text of %d characters; espeak-ng takes over", len(text))
+            return np.zeros(0, np.float32)
+
+    def _loud(self, samples: Samples) -> Samples:
+        """hibari's speech at the loudness of all voices, peaks not limited yet; its level is measured at the start."""
+        return trim(samples, FORMAT.rate) * np.float32(10 ** (self._english_gain_db / 20))
+
+    def _calibrate(self, samples: Samples) -> None:
+        speech = trim(samples, FORMAT.rate)
+        loud, _ = level(speech, FORMAT.rate)
+        self._english_gain_db = TARGET_LUFS - integrated_lufs(speech, FORMAT.rate)
+        self._english_gain_db += max(0.0, TARGET_LUFS - integrated_lufs(loud, FORMAT.rate))  # what the limiter takes
+
+    async def _other(self, text: str, language: str) -> bytes:
+        samples = trim(await self._espeak.speak(text, language, FORMAT.rate), FORMAT.rate)
+        if not len(samples) and language != "en":  # such as signs that only its English rules name
+            samples = trim(await self._espeak.speak(text, "en", FORMAT.rate), FORMAT.rate)
+        return await asyncio.to_thread(self._levelled, samples, language) if len(samples) else b""
+
+    def _levelled(self, samples: Samples, language: str) -> bytes:
+        usual = self._usual_gain_db.get(language)
+        loud, gain_db = level(samples, FORMAT.rate, usual_gain_db=usual)
+        if len(samples) > FORMAT.rate:  # a word or two say little about a voice
+            self._usual_gain_db[language] = gain_db if usual is None else 0.8 * usual + 0.2 * gain_db
+        return to_pcm(loud)

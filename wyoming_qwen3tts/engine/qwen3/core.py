@@ -1,0 +1,392 @@
+"""The engine without its thread: plan, read a prompt, make a frame, decode what is due, hand it over.
+
+The file a newcomer reads first. No torch: networks and tensors are the runners'.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...audio.pcm import Samples, to_pcm
+from ...errors import Busy, DeviceLost, EngineError, OutOfMemory, SpeechError, UnknownVoice
+from ...speech.audio_format import FORMAT
+from ...speech.voice import Voice
+from .chunking import ChunkPolicy
+from .guards import Guard, GuardLimits
+from .priming import Priming
+from .scheduler import Reply, Scheduler, Utterance
+
+if TYPE_CHECKING:
+    from ...model.prompt import Voice as PromptVoice
+    from ...model.tokenizer import TokenStream
+    from .runner.runner import Frame, Runner
+
+log = logging.getLogger(__name__)
+
+JOINT_FADE_S = 0.005  # between sentences, so that nothing clicks
+STOP_FADE_S = 0.02  # where speech is cut off
+TAIL_S = 0.15  # players cut the end of what they play (home-assistant/core#150397)
+ATTEMPTS = 2
+_NEW_SEED = 0x9E3779B9  # what the second attempt adds to the seed
+_NEVER = float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Command: speak an utterance, now or when it is its turn."""
+
+    utterance: Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """Command: more of an utterance's text, to its end if ``is_last``."""
+
+    utterance: Utterance
+    text: str
+    is_last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Command: no further utterance will come."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Command: somebody may soon speak with this voice."""
+
+    voice: Voice
+
+
+Command = Say | More | End | Prepare
+
+
+@dataclass(slots=True)
+class _Work:
+    """What the engine remembers of an utterance besides the utterance."""
+
+    runner: Runner
+    voice: PromptVoice
+    guard: Guard
+    tokens: TokenStream | None  # live layout only
+    codes: list[list[int]] = field(default_factory=list)  # frames made, not yet decoded
+    chunk: int = 1  # how many of them to gather
+    sent: bool = False  # something of this utterance was
+    is_ended: bool = False  # by the model
+    why_stopped: str | None = None  # by a guard
+    is_broken: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        return self.is_ended or self.is_broken or self.why_stopped is not None
+
+
+@dataclass(slots=True)
+class Counters:
+    """What has happened so far. Written by the engine thread, read by anybody."""
+
+    frames: int = 0  # of utterances: two that speak in one batch make two
+    utterances: int = 0
+    stopped: int = 0  # by a guard, with sound already sent
+    retried: int = 0
+    broken: int = 0  # not a number, or a code that is none
+    out_of_memory: int = 0
+
+
+class EngineCore:
+    """All that speak, and who could. One thread at a time; every call returns soon."""
+
+    def __init__(
+        self,
+        runners: Sequence[Runner],
+        resolve: Callable[[Voice], PromptVoice],
+        scheduler: Scheduler,
+        now: Callable[[], float],
+        *,
+        chunks: ChunkPolicy | None = None,
+        limits: GuardLimits | None = None,
+        counters: Counters | None = None,
+    ) -> None:
+        self._runners, self._resolve, self._scheduler, self._now = runners, resolve, scheduler, now
+        self._chunks, self._limits = chunks or ChunkPolicy(), limits or GuardLimits()
+        self.counters = counters or Counters()
+        self._work: dict[Utterance, _Work] = {}
+        self._replies: set[Reply] = set()
+        self._frame_cost_s = 0.0
+        self.priming = Priming()
+
+    @property
+    def busy_slots(self) -> int:
+        return len(self._scheduler.speaking)
+
+    # -- commands
+
+    def obey(self, command: Command) -> None:
+        """Take note of what the event loop says."""
+        if isinstance(command, End):
+            command.reply.is_complete = True
+            self._replies.add(command.reply)
+            self._end_if_done(command.reply)
+        elif isinstance(command, Prepare):
+            self.priming.add(command.voice)
+        elif command.utterance.reply.is_over:
+            return
+        elif isinstance(command, Say):
+            self._admit(command.utterance)
+        elif command.utterance in self._work:
+            self._hear(command.utterance, command.text, is_last=command.is_last)
+
+    def _admit(self, utterance: Utterance) -> None:
+        reply = utterance.reply
+        self._replies.add(reply)
+        try:
+            voice = self._resolve(utterance.voice)
+            runner = next((runner for runner in self._runners if runner.speaks(voice)), None)
+            if runner is None:
+                raise UnknownVoice(f"No loaded model speaks as {utterance.voice.name}; add one to engine.model.")
+        except SpeechError as error:
+            self._fail(reply, error)
+            return
+        except Exception:  # a voice's files are not the engine's to know; what is wrong with them ends this reply only
+            log.exception("The voice %s cannot be used", utterance.voice.name)
+            self._fail(reply, EngineError(f"The voice {utterance.voice.name} cannot be used; see the log."))
+            return
+        if voice.ref_codes is not None:  # such a clone takes up to ten words of the text before its first frame
+            utterance.layout = "sentence"
+        if not self._scheduler.admit(utterance):
+            self._fail(reply, Busy("Every slot and every place in the queue is taken. Try again in a moment."))
+            return
+        tokens = runner.tokens() if utterance.layout == "live" else None
+        self._work[utterance] = _Work(runner, voice, Guard(self._limits), tokens)
+        text, is_over = utterance.text, utterance.is_text_over
+        utterance.text, utterance.is_text_over = "", False
+        self._hear(utterance, text, is_last=is_over)
+
+    def _hear(self, utterance: Utterance, text: str, *, is_last: bool) -> None:
+        utterance.text += text
+        if (tokens := self._work[utterance].tokens) is not None:
+            utterance.ids += tokens.add(text)
+            if is_last:
+                utterance.ids += tokens.close()
+        utterance.is_text_over = is_last
+
+    # -- the turn
+
+    def turn(self) -> bool:
+        """One turn: at most one prompt, one frame for everybody who can, and the sound that is due. False: nothing to
+        do until a command comes."""
+        began = self._now()
+        self._let_go()
+        plan = self._scheduler.plan()
+        self._forget_who_left()
+        if plan.prefill is not None and not self._begin(plan.prefill):
+            plan.decode.remove(plan.prefill)
+        self._make_frames(plan.decode)
+        self._make_sound()
+        for utterance in [u for u, work in self._work.items() if work.is_over]:
+            self._conclude(utterance, self._work[utterance])
+        if plan.decode:
+            cost_s = self._now() - began
+            self._frame_cost_s = 0.8 * self._frame_cost_s + 0.2 * cost_s if self._frame_cost_s else cost_s
+        is_busy = bool(plan.decode) or plan.prefill is not None
+        return is_busy or (not self._work and self.priming.step(self._runners, self._resolve))
+
+    def _let_go(self) -> None:
+        for reply in [reply for reply in self._replies if reply.outlet.abandoned]:
+            reply.is_over = True
+            self._replies.discard(reply)
+
+    def _forget_who_left(self) -> None:
+        for utterance in [u for u in self._work if u.reply.is_over]:
+            self._drop(utterance)
+
+    def _begin(self, utterance: Utterance) -> bool:
+        """Read its prompt. What goes wrong here is the newcomer's own trouble."""
+        work = self._work[utterance]
+        try:
+            room = work.runner.prefill(utterance, work.voice)
+        except OutOfMemory as error:
+            self._fail(utterance.reply, error)
+            self._out_of_memory()
+        except SpeechError as error:
+            if isinstance(error, DeviceLost):
+                raise
+            self._fail(utterance.reply, error)
+        else:
+            work.guard = Guard(replace(self._limits, frames_most=min(self._limits.frames_most, room)))
+            return True
+        return False
+
+    def _out_of_memory(self) -> None:
+        self.counters.out_of_memory += 1
+        log.warning("Out of memory; from now on at most %d replies at once", self._scheduler.lower_ceiling())
+
+    def _make_frames(self, utterances: list[Utterance]) -> None:
+        for runner in self._runners:
+            mine = [u for u in utterances if self._work[u].runner is runner]
+            if not mine:
+                continue
+            try:
+                frames = runner.frame(mine, [self._eos_bias(u) for u in mine])
+            except OutOfMemory as error:  # blame the newcomer; the others go on with the next turn
+                self._fail(max(mine, key=self._scheduler.speaking.index).reply, error)
+                self._out_of_memory()
+                continue
+            for utterance, frame in zip(mine, frames, strict=True):
+                self._take(utterance, self._work[utterance], frame)
+
+    def _eos_bias(self, utterance: Utterance) -> float:
+        return self._work[utterance].guard.eos_bias(len(utterance.ids)) if utterance.may_end else _NEVER
+
+    def _take(self, utterance: Utterance, work: _Work, frame: Frame) -> None:
+        if frame.is_end or frame.is_broken:
+            work.is_ended, work.is_broken = frame.is_end, frame.is_broken
+            return
+        work.codes.append(frame.codes)
+        utterance.frames += 1
+        self.counters.frames += 1
+        work.why_stopped = work.guard.made(frame.codes[0], len(utterance.ids) if utterance.is_text_over else None)
+
+    # -- sound
+
+    def _make_sound(self) -> None:
+        """Decode what is due: a full chunk, the end of an utterance, or what was made before its text ran dry."""
+        due = [u for u, w in self._work.items() if w.codes and (len(w.codes) >= w.chunk or w.is_over or not u.has_text)]
+        due.sort(key=lambda u: (id(self._work[u].runner), len(self._work[u].codes), u.slot))
+        for _, group in groupby(due, key=lambda u: (id(self._work[u].runner), len(self._work[u].codes))):
+            together = list(group)
+            chunks = [(u, self._work[u].codes) for u in together]
+            try:
+                sounds = self._work[together[0]].runner.sound(chunks)
+            except OutOfMemory as error:  # the codec's rows may have moved half a step: nothing to go on from
+                for utterance in together:
+                    self._fail(utterance.reply, error)
+                self._out_of_memory()
+                continue
+            for utterance, samples in zip(together, sounds, strict=True):
+                self._deliver(utterance, self._work[utterance], samples)
+
+    def _deliver(self, utterance: Utterance, work: _Work, samples: Samples) -> None:
+        frames = samples.reshape(len(work.codes), -1)
+        work.codes = []
+        if not np.isfinite(samples).all():
+            work.is_broken = True
+            return
+        kept, why = work.guard.heard(frames, text_is_over=utterance.may_end)
+        work.why_stopped = work.why_stopped or why
+        frames = frames[:kept]
+        if not work.sent:
+            peaks = np.abs(frames).max(axis=1, initial=0.0)
+            loud = np.flatnonzero(peaks >= self._limits.lead_in_peak)
+            frames = frames[loud[0] :] if len(loud) else frames[:0]
+        if not len(frames):
+            return
+        sound = frames.reshape(-1).copy()
+        reply = utterance.reply
+        if not work.sent:
+            sound *= _ramp(len(sound), JOINT_FADE_S)
+            self._put(reply, FORMAT.silence(utterance.pause_s))
+        if work.why_stopped:
+            sound *= _ramp(len(sound), STOP_FADE_S)[::-1]
+        pcm = to_pcm(sound)
+        work.sent = True
+        self._put(reply, pcm)
+        work.chunk = self._chunks.frames(len(frames), reply.lead_s(self._now()), self._frame_cost_s)
+
+    def _put(self, reply: Reply, pcm: bytes) -> None:
+        if not pcm:
+            return
+        if reply.first_at is None:
+            reply.first_at = self._now()
+        reply.sent_s += FORMAT.seconds(len(pcm))
+        reply.last_sample = int.from_bytes(pcm[-2:], "little", signed=True)
+        reply.outlet.put(pcm)
+
+    def _fade(self, reply: Reply, seconds: float) -> None:
+        """From the last sample down to nothing: whatever was said last, nothing clicks."""
+        if reply.last_sample:
+            count = round(FORMAT.rate * seconds)
+            self._put(reply, np.linspace(reply.last_sample, 0, count + 1)[1:].astype("<i2").tobytes())
+
+    # -- ends
+
+    def _conclude(self, utterance: Utterance, work: _Work) -> None:
+        """The utterance is at its end, good or bad."""
+        reply = utterance.reply
+        if work.is_broken:
+            self.counters.broken += 1
+            log.error("The model computed what is no number for %s; this reply ends here", utterance.voice.name)
+            self._fade(reply, STOP_FADE_S)
+            self._fail(reply, EngineError("The model's numbers went wrong. Try again; if it stays, see the log."))
+        elif not work.sent:
+            self._try_again(utterance, work)
+        else:
+            if work.why_stopped:
+                self._confess(utterance, work.why_stopped)
+            self._fade(reply, JOINT_FADE_S)
+            self.counters.utterances += 1
+            self._drop(utterance)
+            reply.spoken()
+            self._end_if_done(reply)
+
+    def _try_again(self, utterance: Utterance, work: _Work) -> None:
+        """Nothing was heard yet, so another throw of the dice costs nobody anything. Once."""
+        why = work.why_stopped or "an end before any sound"
+        if utterance.attempts >= ATTEMPTS:
+            self._fail(utterance.reply, EngineError(f"The model made no speech of this text ({why}), twice."))
+            return
+        self.counters.retried += 1
+        log.warning("%s: %s; trying again with another seed", utterance.voice.name, why)
+        utterance.seed += _NEW_SEED
+        self._scheduler.again(utterance)
+        self._work[utterance] = _Work(work.runner, work.voice, Guard(self._limits), work.tokens)
+
+    def _confess(self, utterance: Utterance, why: str) -> None:
+        self.counters.stopped += 1
+        utterance.reply.notes.append(f"a sentence was cut off: {why}")
+        log.warning("%s did not end by itself and was cut off: %s", utterance.voice.name, why)
+
+    def _drop(self, utterance: Utterance) -> None:
+        del self._work[utterance]
+        self._scheduler.finish(utterance)
+
+    def _end_if_done(self, reply: Reply) -> None:
+        if reply.is_complete and not reply.is_over and not reply.waiting and reply.speaking is None:
+            if reply.sent_s:
+                self._put(reply, FORMAT.silence(TAIL_S))
+            reply.is_over = True
+            self._replies.discard(reply)
+            reply.outlet.end()
+
+    def _fail(self, reply: Reply, error: SpeechError) -> None:
+        """This reply ends here; nobody else is touched."""
+        for utterance in [u for u in self._work if u.reply is reply]:
+            self._drop(utterance)
+        self._scheduler.waiting = [u for u in self._scheduler.waiting if u.reply is not reply]
+        reply.is_over = True
+        self._replies.discard(reply)
+        reply.outlet.fail(error)
+
+    def fail_all(self, error: SpeechError) -> None:
+        """Everybody who was taken ends here. The core is of no use afterwards."""
+        for reply in self._replies:
+            reply.is_over = True
+            reply.outlet.fail(error)
+        self._replies.clear()
+
+
+def _ramp(length: int, seconds: float) -> Samples:
+    """Ones, but for a rise over the first ``seconds``."""
+    ramp = np.ones(length, dtype=np.float32)
+    rise = min(length, round(FORMAT.rate * seconds))
+    ramp[:rise] = np.linspace(0, 1, rise, endpoint=False, dtype=np.float32)
+    return ramp

@@ -1,0 +1,280 @@
+"""Qwen3-TTS as the server knows it: picks the device, fetches the models, loads, unloads and watches one
+`LocalEngine`."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from ...errors import EngineDown, StoreError
+from ...model.checkpoint.config import ModelConfig
+from ...model.checkpoint.files import ModelFileError
+from ...monitoring.health import Obituary, Vitals
+from ...speech.engine import Origin
+from ...speech.languages import LANGUAGES
+from ...speech.request import SpeechRequest
+from ...speech.voice import Voice, VoiceName
+from ...util.backoff import Backoff
+from ...voices.folder import VoiceCard, VoiceFolder
+from ...voices.speakers import NAMES, QWEN_SPEAKERS
+from .checkpoints import Checkpoints
+from .hardware.plan import DevicePlan, DeviceWish, plan
+from .hardware.probe import Probe, look
+from .runtime import LocalEngine, LocalOptions, speakers
+from .voice_lookup import CLONE, ClonedVoices
+
+log = logging.getLogger(__name__)
+
+
+class Progress(Protocol):
+    """How far a download is."""
+
+    @property
+    def fraction(self) -> float: ...
+
+
+class Fetch(Protocol):
+    """The folder of a model, downloaded if need be. Blocks; setting ``stop`` ends it soon."""
+
+    def __call__(
+        self, model: str, *, report: Callable[[Progress], None] | None = None, stop: threading.Event | None = None
+    ) -> Path: ...
+
+
+class Qwen3Engine:
+    """Everything slow happens in ``start``, off the event loop: torch, the network, the weights. Event loop only."""
+
+    name = LocalEngine.name
+
+    def __init__(
+        self,
+        wish: DeviceWish,
+        options: LocalOptions,
+        *,
+        find: Callable[[str], Path | None],
+        fetch: Fetch,
+        clones: VoiceFolder,
+        language: str = "en",
+        probe: Probe = look,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._wish, self._options, self._probe = wish, options, probe
+        self._fetch, self._folder, self._language = fetch, clones, language
+        self.checkpoints = Checkpoints(wish.models, find)
+        self._voices: tuple[object, tuple[Voice, ...]] = (None, ())
+        self._clones: tuple[object, tuple[Voice, ...]] = (None, ())
+        self._backoff = backoff or Backoff(5.0, 300.0)
+        self._only: str | None = None  # of the configured models, the one that is to be loaded; None: all of them
+        self._obituary = Obituary()
+        self._stop_fetching = threading.Event()
+        self._local: LocalEngine | None = None
+        self._state = "loading"
+        self._sound: str | None = None  # changes with everything that decides how voices sound
+
+    @property
+    def state(self) -> str:
+        """``downloading 43 %``, ``waiting for the network``, and then that of the `LocalEngine`."""
+        return self._local.state if self._local else self._state
+
+    def vitals(self) -> Vitals:
+        return self._obituary.vitals()
+
+    @property
+    def only(self) -> str | None:
+        """The one model that `use` chose; None: all that are configured."""
+        return self._only
+
+    def use(self, model: str | None) -> None:
+        """Load only ``model`` from the next `start` on; None: all that are configured."""
+        self._only = model
+
+    def voices(self) -> tuple[Voice, ...]:
+        """The configured checkpoints' speakers; while one is still to be fetched, the nine that are published too."""
+        known = self.checkpoints.all()
+        if known != self._voices[0] or len(known) < len(self._wish.models):
+            self._voices = (known, self._speakers(known))
+        return self._voices[1]
+
+    def _speakers(self, known: Sequence[tuple[Path, ModelConfig]]) -> tuple[Voice, ...]:
+        found: dict[str, Voice] = {}
+        for voice in (voice for _, config in known for voice in speakers(config)):
+            found.setdefault(voice.name.casefold(), voice)  # of two checkpoints the first one speaks
+        pending = [model for model in self.checkpoints.pending() if not model.endswith(("-Base", "-VoiceDesign"))]
+        if pending or not self._wish.models:
+            takes_instruct = any("1.7B" in model for model in pending)
+            for who, code in itertools.product(QWEN_SPEAKERS, LANGUAGES):
+                name = VoiceName(f"{who}-{code}")
+                found.setdefault(name, Voice(name, who, (code,), self.name, who, takes_instruct=takes_instruct))
+        return tuple(found.values())
+
+    def clones(self) -> tuple[Voice, ...]:
+        """Who was cloned or designed here, if a Base checkpoint of its size is there to speak as them."""
+        sizes = self._sizes()
+        cards = self._folder.cards() if sizes else ()
+        seen = (sizes, cards)
+        if seen != self._clones[0]:
+            before = set(self._clones[1])
+            self._clones = (seen, tuple(_own_voice(card) for card in cards if card.size in sizes))
+            if self._local is not None:
+                self._local.prepare(self._at_home(voice for voice in self._clones[1] if voice not in before))
+        return self._clones[1]
+
+    def why_mute(self, name: str) -> str | None:
+        """Why a voice of the home's own is not among `clones`; None if there is none of that name."""
+        own = self._folder.find(name)
+        if own is None:
+            return None
+        card = next((card for card in self._folder.cards() if card.name == own), None)
+        if card is None:
+            return f"The file of the voice {own!r} is damaged, or no voice; clone it again, or remove it."
+        if card.size in self._sizes():
+            return None
+        return (
+            f"The voice {own!r} was made with another model, and only that one speaks it: add {card.published} to "
+            "engine.model."
+        )
+
+    def origin(self, voice: Voice) -> Origin | None:
+        """Known once it was loaded, and still while it is out of memory."""
+        if self._sound is None:
+            return None
+        stamp = self._folder.stamp(voice.speaker.removeprefix(CLONE)) if voice.speaker.startswith(CLONE) else 0
+        return Origin(self.name, f"{self._sound} {stamp}")
+
+    async def start(self) -> None:
+        """Load, and return when it can speak.
+
+        Raises:
+            EngineDown: with the reason and what to do, if this machine cannot.
+        """
+        if self._local is not None:
+            return
+        wish = replace(self._wish, models=(self._only,)) if self._only else self._wish
+        chosen = await asyncio.to_thread(plan, wish, self._probe)
+        for line in chosen.lines:
+            log.info("%s", line)
+        if chosen.device is None:
+            self._state = f"failed: {' '.join(chosen.reasons)}"
+            raise EngineDown(" ".join(chosen.reasons))
+        folders = await self._fetched(chosen.models)
+        own = self.clones()  # while there is no engine yet: from then on it is told of new ones there
+        try:
+            self._local = self._build(folders, chosen, chosen.device)
+        except ModelFileError as error:
+            self._state = f"failed: {error}"
+            raise EngineDown(f"{error}.") from error
+        await self._local.start()
+        self._local.prepare(self._at_home(own))
+        wish = replace(self._wish, slots=0, vram_limit_mb=0)  # those two are not heard
+        self._sound = await asyncio.to_thread(
+            _sound_of, folders, f"{chosen.device} {chosen.dtype} {wish} {self._options.feed}"
+        )
+
+    async def unload(self) -> None:
+        """Give the memory back; `start` loads again."""
+        local, self._local, self._state = self._local, None, "unloaded"
+        if local is not None:
+            await local.close()
+            await asyncio.to_thread(_empty_caches)
+
+    async def close(self) -> None:
+        self._stop_fetching.set()
+        if self._local is not None:
+            await self._local.close()
+
+    @asynccontextmanager
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+        """See `speech.Engine`.
+
+        Raises:
+            EngineDown: while it is not loaded.
+        """
+        if self._local is None:
+            raise EngineDown(f"The Qwen3-TTS engine is {self.state}.")
+        async with self._local.speak(request) as audio:
+            yield audio
+
+    def _build(self, folders: Sequence[Path], chosen: DevicePlan, device: str) -> LocalEngine:
+        graphs = chosen.graphs and self._options.graphs
+        options = replace(self._options, device=device, dtype=chosen.dtype, graphs=graphs)
+        return LocalEngine(folders, options, resolve=ClonedVoices(self._folder), on_fatal=self._obituary.write)
+
+    def _at_home(self, voices: Iterable[Voice]) -> Iterator[Voice]:
+        """In the language that is most likely to be spoken."""
+        return (replace(voice, languages=(self._language,)) for voice in voices)
+
+    def _sizes(self) -> frozenset[int]:
+        """Of the vectors that the Base checkpoints here understand."""
+        bases = (config for _, config in self.checkpoints.all() if config.type == "base")
+        return frozenset(config.talker.stack.hidden_size for config in bases)
+
+    async def _fetched(self, models: Sequence[str]) -> list[Path]:
+        """All folders. A network that is away is waited for: the built-in voice speaks meanwhile."""
+        folders = []
+        for model in models:
+            while True:
+                try:
+                    folders.append(await self._in_daemon(model))
+                    break
+                except StoreError as error:
+                    self._state = f"waiting for {model}"
+                    pause_s = self._backoff.next_s()
+                    log.warning("%s. Trying again in %.0f s", error, pause_s)
+                    await asyncio.sleep(pause_s)
+        self._state = "loading"
+        return folders
+
+    async def _in_daemon(self, model: str) -> Path:
+        """Fetch in a daemon thread: the process must be able to end while the network hangs."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Path] = loop.create_future()
+
+        def tell(settle: Callable[[], object]) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(lambda: None if done.done() else settle())
+
+        def report(progress: Progress) -> None:
+            self._state = f"downloading {progress.fraction * 100:.0f} %"
+
+        def work() -> None:
+            try:
+                folder = self._fetch(model, report=report, stop=self._stop_fetching)
+            except Exception as error:  # noqa: BLE001  handed to whoever waits
+                failure = error
+                tell(lambda: done.set_exception(failure))
+            else:
+                tell(lambda: done.set_result(folder))
+
+        threading.Thread(target=work, name=f"fetch {model}", daemon=True).start()
+        return await done
+
+
+def _own_voice(card: VoiceCard) -> Voice:
+    return Voice(
+        card.name, f"{card.name} ({', '.join(NAMES)})", tuple(LANGUAGES), Qwen3Engine.name, f"{CLONE}{card.name}",
+        kind=card.kind,
+    )  # fmt: skip
+
+
+def _sound_of(folders: Sequence[Path], how: str) -> str:
+    """The files of the models by size and time, and how they are computed with."""
+    files = sorted(file for folder in folders for file in folder.rglob("*.safetensors"))
+    stamps = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return f"{stamps} {how}"
+
+
+def _empty_caches() -> None:
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,110 @@
+"""From a request's segments to the engine's utterances: the three feeds.
+
+``sentence``: each segment when it is complete, its whole text before its first frame. ``live``: each segment as it is
+written, one token a frame. ``hybrid``: the first one live, so that sound starts with the first words; later ones, which
+are written while it plays, by the sentence. What is spoken depends on text and feed, never on cuts or timing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from zlib import crc32
+
+from ...errors import EngineError, SpeechError
+from ...speech.request import Feed, SpeechRequest
+from ...speech.segment import OpenSegment, Segment
+from .audio_queue import Mailbox
+from .core import Command, End, More, Say
+from .scheduler import Layout, Reply, Utterance
+
+log = logging.getLogger(__name__)
+
+AHEAD = 2  # utterances of one reply that the engine holds: the one being spoken and the next
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRules:
+    """The part of the settings that decides how text is spoken."""
+
+    feed: Feed = "hybrid"  # hybrid applies to texts that come in pieces; whole ones are spoken by the sentence
+    sentence_pause_s: float = 0.25
+
+    def feed_of(self, request: SpeechRequest) -> Feed:
+        if request.feed is not None:
+            return request.feed
+        return "sentence" if self.feed == "hybrid" and not request.is_stream else self.feed
+
+    def pause_after(self, segment: Segment) -> float:
+        """Silence behind a segment that another one follows."""
+        if segment.pause_s:
+            return segment.pause_s
+        return self.sentence_pause_s / 2 if segment.text[-1:] in ",;:、，；：" else self.sentence_pause_s
+
+
+def voice_seed(request: SpeechRequest) -> int:
+    """The same for every sentence of a voice, today and tomorrow: its timbre must not change from one to the next."""
+    return crc32(request.voice.name.casefold().encode()) if request.seed is None else request.seed
+
+
+class Feeder:
+    """Reads one request's segments and posts commands. Event loop only; run it as a task of whoever listens."""
+
+    def __init__(
+        self, request: SpeechRequest, mailbox: Mailbox, post: Callable[[Command], None], rules: FeedRules
+    ) -> None:
+        self._request, self._mailbox, self._post, self._rules = request, mailbox, post, rules
+        self._ahead = asyncio.Semaphore(AHEAD)
+        loop = asyncio.get_running_loop()
+
+        def spoken() -> None:
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(self._ahead.release)
+
+        self._reply = Reply(mailbox, spoken, request.notes)
+
+    async def run(self) -> None:
+        """Feed the engine to the text's end. An error of the text ends the reply."""
+        try:
+            await self._run()
+        except SpeechError as error:
+            self._mailbox.fail(error)
+        except Exception:  # a task has nobody else to tell
+            log.exception("The text of a reply could not be read to its end")
+            self._mailbox.fail(EngineError("The text could not be read to its end."))
+
+    async def _run(self) -> None:
+        feed, pause_s, is_first = self._rules.feed_of(self._request), 0.0, True
+        async for segment in self._request.segments:
+            is_live = feed == "live" or (feed == "hybrid" and is_first)
+            whole = await (self._live(segment, pause_s) if is_live else self._sentence(segment, pause_s))
+            pause_s, is_first = self._rules.pause_after(whole), False
+        self._post(End(self._reply))
+
+    async def _sentence(self, segment: Segment | OpenSegment, pause_s: float) -> Segment:
+        whole = segment if isinstance(segment, Segment) else await segment.whole()
+        utterance = await self._utterance(whole.language, "sentence", pause_s)
+        utterance.text, utterance.is_text_over = whole.text, True
+        self._post(Say(utterance))
+        return whole
+
+    async def _live(self, segment: Segment | OpenSegment, pause_s: float) -> Segment:
+        utterance = await self._utterance(segment.language, "live", pause_s)
+        if isinstance(segment, Segment):
+            utterance.text, utterance.is_text_over = segment.text, True
+            self._post(Say(utterance))
+            return segment
+        self._post(Say(utterance))
+        async for piece in segment:
+            self._post(More(utterance, piece))
+        self._post(More(utterance, "", is_last=True))
+        return await segment.whole()
+
+    async def _utterance(self, language: str, layout: Layout, pause_s: float) -> Utterance:
+        """The next utterance, as soon as the engine wants one more."""
+        await self._ahead.acquire()
+        request = self._request
+        return Utterance(self._reply, request.voice, language, layout, voice_seed(request), request.instruct, pause_s)

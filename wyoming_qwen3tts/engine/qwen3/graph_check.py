@@ -1,0 +1,58 @@
+"""Whether this card does what the engine counts on: a tiny model, recorded, replayed and compared on it."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from ...errors import SpeechError
+from ...model.checkpoint.tiny import write_tiny_checkpoint
+from .loading import bench_utterance, load_models
+from .runner.graphs import Graphs, GraphsFailed
+from .runner.runner import Runner
+
+FRAMES = 8
+FIX = "Speech goes on without graphs, and starts later. Update driver and torch; if it stays, report it with this line"
+
+
+class Found(NamedTuple):
+    ok: bool
+    detail: str
+    fix: str = ""
+
+
+def check_graphs(device: str, graphs: Callable[[], Graphs]) -> Found:
+    """Speak `FRAMES` frames with ``graphs`` and without: the same codes, or what went wrong. Some seconds."""
+    began = time.perf_counter()
+    try:
+        with tempfile.TemporaryDirectory() as root:
+            models = load_models([write_tiny_checkpoint(Path(root) / "tiny")], device, "float32", lambda _: None)
+            recorded = graphs()
+            spoken = []
+            for kind in (recorded, None):
+                runner = Runner(models.checkpoints[0], models.codecs[0], slots=2, positions=128, graphs=kind)
+                spoken.append(_speak(runner))
+    except (GraphsFailed, SpeechError, RuntimeError) as error:
+        return Found(False, f"no CUDA graphs: {str(error).splitlines()[0]}", FIX)
+    if spoken[0] != spoken[1]:
+        return Found(False, "CUDA graphs say something else than single steps", FIX)
+    where = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+    took_s = time.perf_counter() - began
+    return Found(True, f"{recorded.name} graphs on {where}: recorded, replayed, equal to single steps ({took_s:.1f} s)")
+
+
+def _speak(runner: Runner) -> list[list[int]]:
+    utterance, voice = bench_utterance(runner, 1)
+    runner.prefill(utterance, voice)
+    codes = []
+    for _ in range(FRAMES):
+        (frame,) = runner.frame([utterance], [float("-inf")])
+        codes.append(frame.codes)
+        utterance.frames += 1
+    runner.sound([(utterance, codes)])
+    return codes

@@ -1,0 +1,1 @@
+"""What the machine has, and the plan that is made from it."""

@@ -1,0 +1,146 @@
+"""Model folders to runners. Imported late, on the engine thread: this is where torch comes in."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from ...errors import EngineError
+from ...model.checkpoint.files import ModelFileError
+from ...model.checkpoint.weights import WEIGHTS, Checkpoint
+from ...model.codec import CodecDecoder
+from ...model.fused import lean
+from ...model.prompt import Voice as PromptVoice
+from ...speech.voice import Voice, VoiceName
+from .precision import Precision, load_codec, load_language_model, torch_dtype
+from .priming import Nowhere
+from .runner.graphs import Graphs, GraphsFailed
+from .runner.runner import Runner
+from .runner.voice_cache import VoiceCache, checkpoint_identity
+from .scheduler import Reply, Utterance
+from .thread import Progress
+
+log = logging.getLogger(__name__)
+
+CODEC = "speech_tokenizer"
+
+
+class Models(NamedTuple):
+    """Everything read from disk. It stays as it is; what changes is the runners'."""
+
+    checkpoints: tuple[Checkpoint, ...]
+    codecs: tuple[CodecDecoder, ...]
+
+
+def load_models(folders: Sequence[Path], device: str, precision: Precision | str, progress: Progress) -> Models:
+    """Read every checkpoint and its codec. A mere name of a type as ``precision`` means: not rounded.
+
+    Raises:
+        EngineError: one line that says which file is wrong, and what to do.
+    """
+    if isinstance(precision, str):
+        precision = Precision(precision)
+    files = [(folder, folder / part / WEIGHTS) for folder in folders for part in ("", CODEC)]
+    sizes = [path.stat().st_size if path.exists() else 0 for _, path in files]
+    checkpoints: list[Checkpoint] = []
+    codecs: list[CodecDecoder] = []
+    try:
+        for at, (folder, path) in enumerate(files):
+            progress(sum(sizes[:at]) / max(1, sum(sizes)))
+            if path.parent.name == CODEC:
+                codecs.append(load_codec(path.parent, checkpoints[-1].config.codec, device, precision))
+            else:
+                # The text table, 0.6 GB, stays a mapped file: a sentence needs twenty of its 150,000 rows.
+                checkpoints.append(load_language_model(folder, device, precision))
+                if device != "cpu":
+                    lean(checkpoints[-1].model)
+    except ModelFileError as error:
+        raise EngineError(str(error)) from error
+    progress(1.0)
+    return Models(tuple(checkpoints), tuple(codecs))
+
+
+def build_runners(models: Models, *, slots: int, positions: int, graphs: Callable[[], Graphs | None]) -> list[Runner]:
+    """Runners with fresh state for every checkpoint, over what ``graphs`` makes for each; None: none."""
+    runners = []
+    for checkpoint, codec in zip(models.checkpoints, models.codecs, strict=True):
+        build = partial(Runner, checkpoint, codec, slots=slots, positions=positions)
+        try:
+            runners.append(build(graphs=graphs()))
+            continue
+        except (GraphsFailed, torch.OutOfMemoryError) as error:
+            why = str(error).splitlines()[0]  # the error itself would keep half a runner in memory
+        log.warning("No CUDA graphs: %s. Speech goes on without them, and starts later.", why)
+        runners.append(build())
+    return runners
+
+
+def graphs_for(device: str, *, wanted: bool) -> Graphs | None:
+    """What records on ``device``, if anything is to be recorded.
+
+    Raises:
+        GraphsFailed: if the card has no streams to record on.
+    """
+    if not wanted or not device.startswith("cuda"):
+        return None
+    from .runner.cuda_graphs import CudaGraphs
+
+    try:
+        return CudaGraphs(torch.device(device))
+    except RuntimeError as error:
+        raise GraphsFailed(str(error).splitlines()[0]) from error
+
+
+def keep_voices(runners: Sequence[Runner], folders: Sequence[Path], cache: Path, limit_bytes: int) -> None:
+    """Have what is computed for the home's own voices kept in the folder ``cache``."""
+    for runner, folder in zip(runners, folders, strict=False):
+        model = runner.model
+        identity = checkpoint_identity(folder, model, model.device, model.dtype)
+        runner.keep_in(VoiceCache(cache, identity, model.device, limit_bytes))
+
+
+def warm_up(runner: Runner) -> None:
+    """Speak one hidden frame, so that the first listener does not wait for what is made at first use.
+
+    Raises:
+        EngineError: if what comes out is no number.
+    """
+    utterance, voice = bench_utterance(runner, 0)
+    runner.prefill(utterance, voice)
+    frame = runner.frame([utterance], [0.0])[0]
+    if frame.is_broken:
+        raise EngineError("This model computes what is no number on this machine; try engine.dtype float32.")
+    if not frame.is_end:
+        runner.sound([(utterance, [frame.codes])])
+
+
+def bench_utterance(runner: Runner, slot: int) -> tuple[Utterance, PromptVoice]:
+    """A sentence that nobody hears, in a slot."""
+    reply = Reply(Nowhere())
+    said = Utterance(reply, _NOBODY, "en", "sentence", slot, text="Hello.", is_text_over=True, slot=slot)
+    return said, _some_voice(runner)
+
+
+def _some_voice(runner: Runner) -> PromptVoice:
+    if runner.kind == "custom_voice":
+        return PromptVoice(speaker=min(runner.model.config.talker.speakers))
+    return PromptVoice(vector=torch.zeros(runner.hidden_size)) if runner.kind == "base" else PromptVoice()
+
+
+_NOBODY = Voice(VoiceName("warm-up"), "", ("en",), "qwen3", "")
+
+
+Resolve = Callable[[Voice], PromptVoice]
+
+
+def speaker_voice(voice: Voice) -> PromptVoice:
+    """The default look-up: voices of the checkpoint by name."""
+    return PromptVoice(speaker=voice.speaker)
+
+
+__all__ = ["Models", "Precision", "Resolve", "build_runners", "load_models", "speaker_voice", "torch_dtype", "warm_up"]

@@ -1,0 +1,220 @@
+"""One loaded checkpoint at work: owns every tensor that changes. Engine thread only.
+
+The only file of the engine that computes. It knows utterances, not replies, threads or time.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple, ParamSpec, TypeVar
+
+import torch
+from torch import Tensor
+
+from ....audio.pcm import Samples
+from ....errors import DeviceLost, EngineError, OutOfMemory
+from ....model.checkpoint.weights import Checkpoint
+from ....model.codec import CodecDecoder
+from ....model.layers import KvCache
+from ....model.prompt import Prompt, Voice
+from ....model.sampling import Sampling
+from ....model.tokenizer import TokenStream
+from ....speech.languages import LANGUAGES
+from ....util.lru import Recent
+from ..scheduler import Utterance
+from .codec import GraphedSounds, SoundMaker, Sounds
+from .frames import FrameMaker, Frames, slot_of
+from .graphed_frames import GraphedFrames, sizes
+from .graphs import Graphs, NoGraphs
+from .prefill import GraphedPrompts, PromptReader, Prompts
+from .voice_cache import VoiceCache
+
+POSITIONS = 1024  # of a slot: a long instruction, a 10 s reference and 60 s of speech
+ROOM_SHARE = 8  # of a slot, what a prompt has to leave for frames
+PREFIXES_KEPT = 64  # about 1 MB each in bfloat16 without a reference clip
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Frame(NamedTuple):
+    """What one frame of one utterance came to. ``codes`` mean nothing if it ended or broke."""
+
+    codes: list[int]
+    is_end: bool
+    is_broken: bool  # not a number, or a code that is none
+
+
+def device_errors(method: Callable[P, R]) -> Callable[P, R]:
+    """Torch's errors as ours: memory is this request's trouble, a lost device everybody's."""
+
+    @functools.wraps(method)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            with torch.inference_mode():
+                return method(*args, **kwargs)
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemory("There is not enough GPU memory for this text at the moment.") from error
+        except RuntimeError as error:
+            if "DefaultCPUAllocator" in str(error):
+                raise OutOfMemory("There is not enough memory for this text at the moment.") from error
+            if "CUDA error" in str(error) or "device-side assert" in str(error):
+                raise DeviceLost(f"The GPU failed: {str(error).splitlines()[0]}") from error
+            raise
+
+    return guarded
+
+
+class Runner:
+    """``slots`` utterances of one checkpoint, each in its own row of every state tensor.
+
+    With ``graphs``, frames and sound are recorded here, once, and replayed (`GraphsFailed` if they cannot be).
+    ``prefills``, ``frames``, ``codec_steps`` count calls of the networks (a frame is one call for all its rows).
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        codec: CodecDecoder,
+        *,
+        slots: int,
+        positions: int = POSITIONS,
+        sampling: Sampling | None = None,
+        graphs: Graphs | None = None,
+    ) -> None:
+        self.model, self.prompts = checkpoint
+        self.codec = codec
+        config = checkpoint.config
+        self.kind = config.type
+        self.hidden_size = config.talker.stack.hidden_size
+        self._eos, self._codebook = config.talker.ids.eos, config.predictor.vocab_size
+        self._sampling = sampling or Sampling.from_defaults(config.sampling)
+        self._positions = positions
+        self._graphs = graphs or NoGraphs()
+        with torch.inference_mode():
+            made = (self.model, self._sampling, slots, positions, self.prompts.pad)
+            if graphs is None:
+                self._frames: FrameMaker = Frames(*made)
+                self._sound: SoundMaker = Sounds(codec, slots)
+                self._reader: PromptReader = Prompts(self.model.talker)
+            else:
+                self._frames = GraphedFrames(*made, graphs)
+                self._sound = GraphedSounds(codec, slots, graphs, sizes(slots))
+                self._reader = GraphedPrompts(self.model.talker, positions, graphs)
+        self._state, self._sounds = self._frames.state, self._sound.state
+        self._spoiled: set[int] = set()
+        self._prefixes = Recent[KvCache](PREFIXES_KEPT)
+        self.prefills = self.frames = self.codec_steps = 0
+
+    def speaks(self, voice: Voice) -> bool:
+        """Whether this checkpoint is the one for such a voice."""
+        if voice.speaker is not None:
+            return self.kind == "custom_voice" and voice.speaker.lower() in self.model.config.talker.speakers
+        if voice.vector is not None:
+            return self.kind == "base" and voice.vector.shape == (self.hidden_size,)
+        return self.kind == "voice_design"
+
+    def forget_voices(self) -> None:
+        """Compute anew what each voice needs, as at its first word."""
+        self._prefixes.clear()
+        self._sound.primed.clear()
+
+    def keep_in(self, cache: VoiceCache) -> None:
+        """Look there for what a voice needs before computing it."""
+        self._prefixes.behind, self._sound.primed.behind = cache.prefix, cache.primed
+
+    def tokens(self) -> TokenStream:
+        """Ids of a text that comes in pieces."""
+        return TokenStream(self.prompts.tokenizer)
+
+    @device_errors
+    def prefill(self, utterance: Utterance, voice: Voice) -> int:
+        """Read an utterance's prompt into its slot; how many frames there is room for comes back.
+
+        All but the prompt's last position, that is: this one is the first frame's input. A voice's prefix is read once
+        and then copied, so a live utterance, whose own part is one position, costs no pass of the talker at all.
+
+        Raises:
+            EngineError: if the voice, the language or the text does not fit this checkpoint.
+        """
+        with self._graphs.lane("frames"):
+            return self._read(utterance, voice)
+
+    def _read(self, utterance: Utterance, voice: Voice) -> int:
+        slot = slot_of(utterance)
+        try:
+            prompt = self._prompt(utterance, voice)
+        except ValueError as error:
+            raise EngineError(str(error)) from error
+        room = self._positions - prompt.length
+        if room < self._positions // ROOM_SHARE:
+            raise EngineError("The sentence, its instruction and its reference clip are too long together.")
+        self._clean(slot)
+        self.prefills += prompt.own.shape[0] > 1
+        prefix = self._prefix(utterance, voice, prompt.prefix)
+        self._reader.read(prompt.own[:-1], prefix, self._state.cache.rows(slot))
+        self._frames.begin(slot, prompt.length - 1, utterance.seed, chain((prompt.own[-1],), prompt.feed))
+        self._sound.begin(slot, voice)
+        return room
+
+    def _prompt(self, utterance: Utterance, voice: Voice) -> Prompt:
+        language = LANGUAGES[utterance.language].model_name
+        if utterance.layout == "live":
+            return self.prompts.live(_as_they_come(utterance), voice, language, utterance.instruct)
+        utterance.ids = self.prompts.tokenizer.speech(utterance.text)
+        return self.prompts.sentence(utterance.text, voice, language, utterance.instruct)
+
+    def _prefix(self, utterance: Utterance, voice: Voice, prefix: Tensor) -> KvCache:
+        def read() -> KvCache:
+            self.prefills += 1
+            cache = self.model.talker.init_cache(1, prefix.shape[0])
+            self._reader.read(prefix, None, cache)
+            return cache
+
+        # A voice is its object (speakers: their name), so that one that was replaced is read anew.
+        who: Hashable = voice.speaker if voice.speaker is not None and voice.vector is None else voice
+        return self._prefixes.of((who, utterance.language, utterance.instruct, utterance.layout), read)
+
+    @device_errors
+    def frame(self, utterances: Sequence[Utterance], biases: Sequence[float]) -> list[Frame]:
+        """One frame for each of ``utterances``, in one batch; nothing of any other row moves.
+
+        ``biases`` are added to their scores of EOS. How it is made is the `FrameMaker`'s.
+        """
+        with self._graphs.lane("frames"):
+            found = self._frames.make(utterances, biases)
+        self.frames += 1
+        return [self._judged(slot_of(u), row) for u, row in zip(utterances, found, strict=True)]
+
+    def _judged(self, slot: int, found: list[int]) -> Frame:
+        *codes, is_finite = found
+        is_end = bool(is_finite) and codes[0] == self._eos
+        is_broken = not is_finite or not (is_end or all(0 <= code < self._codebook for code in codes))
+        if is_broken:
+            self._spoiled.add(slot)
+        return Frame(codes, is_end, is_broken)
+
+    @device_errors
+    def sound(self, chunks: Sequence[tuple[Utterance, list[list[int]]]]) -> list[Samples]:
+        """The next frames of some utterances, as many of each, decoded: float32 samples, which may not be finite."""
+        self.codec_steps += 1
+        return self._sound.decode([slot_of(utterance) for utterance, _ in chunks], [frames for _, frames in chunks])
+
+    def _clean(self, slot: int) -> None:
+        """Wipe a row in which numbers went wrong: what is hidden weighs nothing, but 0 x NaN is NaN."""
+        if not self._frames.leave(slot):
+            self._spoiled.add(slot)
+        if slot in self._spoiled:
+            self._state.cache.rows(slot).blank()
+            self._state.predictor_cache.rows(slot).blank()
+            self._spoiled.discard(slot)
+
+
+def _as_they_come(utterance: Utterance) -> Iterator[int]:
+    """An utterance's ids, some of them not known yet. Asked only when `Utterance.has_text`: an end is the end."""
+    at = 0
+    while at < len(utterance.ids):
+        yield utterance.ids[at]
+        at += 1

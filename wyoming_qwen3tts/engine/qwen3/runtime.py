@@ -1,0 +1,226 @@
+"""The Qwen3-TTS engine: models on this machine, one engine thread, live text. Importable without torch."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import EngineDown
+from ...model.checkpoint.config import ModelConfig, load_config
+from ...speech.languages import LANGUAGES
+from ...speech.request import SpeechRequest
+from ...speech.voice import Voice, VoiceName
+from .audio_queue import Mailbox
+from .chunking import ChunkPolicy
+from .core import Counters, EngineCore, Prepare
+from .feeder import Feeder, FeedRules
+from .guards import GuardLimits
+from .scheduler import Scheduler
+from .thread import Progress, Worker
+
+if TYPE_CHECKING:
+    from .loading import Models, Resolve
+    from .runner.runner import Runner
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalOptions:
+    """What the settings say about the engine."""
+
+    device: str = "cpu"
+    dtype: str = "auto"  # float32, bfloat16, float16
+    quantize: str = "none"  # int8, int4, or auto: int8 on a CPU
+    rounded_dir: Path | None = None  # where rounded weights are kept for the next start
+    graphs: bool = True  # where the device has them
+    slots: int = 4
+    positions: int = 1024  # of a slot: prompt and frames
+    queue: int = 32  # replies that may wait for a slot
+    mailbox_frames: int = 25  # 2 s: how far ahead of a listener a reply may get
+    chunk_frames: int = 4  # the most frames of one packet, 4 to 12
+    cache_dir: Path | None = None  # where what was computed for cloned voices is kept; None: nowhere
+    cache_bytes: int = 512 << 20  # of it
+    turn_s: float | None = None  # a turn that takes longer hangs: 20 s, on a CPU 120 s
+    feed: FeedRules = field(default_factory=FeedRules)
+    guard: GuardLimits = field(default_factory=GuardLimits)
+
+
+class LocalEngine:
+    """Speaks for any number of listeners through ``slots`` places. Event loop only; the work is the engine thread's.
+
+    ``resolve`` tells how a voice sounds, on the engine thread: a speaker of the checkpoint by default, a clone or a
+    described voice where the voice store knows one. It should return the same object for the same voice, since what was
+    computed for it is kept by that. ``on_fatal`` is told once, on the event loop, that only a new process can help
+    (exit 70).
+    """
+
+    name = "qwen3"
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        options: LocalOptions | None = None,
+        *,
+        resolve: Resolve | None = None,
+        on_fatal: Callable[[BaseException], None] = lambda _: None,
+        build_runners: Callable[[Models], Sequence[Runner]] | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folders, self._options = tuple(folders), options or LocalOptions()
+        self._configs = [load_config(folder) for folder in self._folders]
+        self._resolve, self._on_fatal, self._build_runners, self._now = resolve, on_fatal, build_runners, now
+        self._worker = Worker(self._load, self._build, changed=self._tell_loop, fatal=self._tell_fatal, now=now)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._settled = asyncio.Event()  # ready, or failed
+        self._watch: asyncio.Task[None] | None = None
+        self._open: set[Mailbox] = set()
+        self._hung: str | None = None
+
+    @property
+    def state(self) -> str:
+        return self._hung or self._worker.state
+
+    @property
+    def counters(self) -> Counters:
+        return self._worker.counters
+
+    @property
+    def busy_slots(self) -> int:
+        return self._worker.busy_slots
+
+    def voices(self) -> tuple[Voice, ...]:
+        """The checkpoints' own speakers, each in all ten languages."""
+        return tuple(voice for config in self._configs for voice in speakers(config))
+
+    async def start(self) -> None:
+        """Load and warm up in the engine thread; returns when that is done.
+
+        Raises:
+            EngineDown: with the reason, if it cannot be.
+        """
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._watch = asyncio.create_task(self._watch_turns())
+            self._worker.start()
+        await self._settled.wait()
+        if self.state.startswith("failed"):
+            raise EngineDown(f"The engine is {self.state}.")
+
+    @asynccontextmanager
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+        """See `speech.Engine`. Requests made while it loads wait for it.
+
+        Raises:
+            EngineDown: at once, if it has failed or was closed.
+        """
+        if self.state.startswith("failed") or self.state == "closed":
+            raise EngineDown(f"The engine is {self.state}.")
+        async with Mailbox(asyncio.get_running_loop(), self._options.mailbox_frames, self._worker.wake) as mailbox:
+            self._open.add(mailbox)
+            feeding = asyncio.create_task(Feeder(request, mailbox, self._worker.post, self._options.feed).run())
+            try:
+                async with aclosing(aiter(mailbox)) as audio:  # type: ignore[type-var]  # it is a generator
+                    yield audio
+            finally:
+                self._open.discard(mailbox)
+                feeding.cancel()
+                await asyncio.gather(feeding, return_exceptions=True)
+
+    def prepare(self, voices: Iterable[Voice]) -> None:
+        """Have these voices made ready while nobody is spoken to, so that their first reply starts as soon as any."""
+        for voice in voices:
+            self._worker.post(Prepare(voice))
+
+    async def close(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+            self._watch = None
+        if not await asyncio.to_thread(self._worker.stop, 10.0):
+            log.warning("The engine thread is still at work and is left behind")
+
+    async def _watch_turns(self) -> None:
+        """A call that hangs in the driver cannot be ended: tell everybody, and have the process replaced (F25)."""
+        limit_s = self._options.turn_s or (120.0 if self._options.device == "cpu" else 20.0)
+        while True:
+            await asyncio.sleep(min(1.0, limit_s / 4))
+            if self._worker.turn_s > limit_s:
+                self._hung = f"failed: no frame for {limit_s:g} s, the device hangs"
+                log.error("The engine has %s", self._hung)
+                error = EngineDown("The engine hangs and is being replaced.")
+                for mailbox in self._open:
+                    mailbox.fail(error)
+                self._settled.set()
+                self._on_fatal(error)
+                return
+
+    # -- engine thread
+
+    def _load(self, progress: Progress) -> Models:
+        from .loading import Precision, load_models
+
+        options = self._options
+        precision = Precision(options.dtype, options.quantize, options.rounded_dir)
+        return load_models(self._folders, options.device, precision, progress)
+
+    def _build(self, models: Models, counters: Counters) -> EngineCore:
+        from . import loading
+
+        options = self._options
+        if self._build_runners is not None:
+            runners = self._build_runners(models)
+        else:
+            graphs = partial(loading.graphs_for, options.device, wanted=options.graphs)
+            runners = loading.build_runners(models, slots=options.slots, positions=options.positions, graphs=graphs)
+        if options.cache_dir is not None and options.cache_bytes:
+            loading.keep_voices(runners, self._folders, options.cache_dir, options.cache_bytes)
+        for runner in runners:
+            loading.warm_up(runner)
+        return EngineCore(
+            runners,
+            self._resolve or loading.speaker_voice,
+            Scheduler(options.slots, options.queue, self._now),
+            self._now,
+            chunks=ChunkPolicy(options.chunk_frames),
+            limits=options.guard,
+            counters=counters,
+        )
+
+    def _tell_loop(self) -> None:
+        self._call(self._settled.set)
+
+    def _tell_fatal(self, error: BaseException) -> None:
+        self._call(lambda: self._on_fatal(error))
+
+    def _call(self, function: Callable[[], None]) -> None:
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+                self._loop.call_soon_threadsafe(function)
+
+
+def speakers(config: ModelConfig) -> tuple[Voice, ...]:
+    """A checkpoint's speakers as voices: ``ryan-en`` and so on, in the languages that it knows.
+
+    A fine-tuned checkpoint may have speakers of its own: what cannot be in a voice's name becomes ``_`` in it.
+    """
+    known = [(code, language) for code, language in LANGUAGES.items() if language.model_name in config.talker.languages]
+    return tuple(
+        Voice(
+            VoiceName(f"{''.join(c if c.isalnum() or c in ' _' else '_' for c in speaker)[:60]}-{code}"),
+            f"{speaker.replace('_', ' ').title()} ({language.model_name.title()})",
+            (code,),
+            LocalEngine.name,
+            speaker,
+            takes_instruct=config.takes_instruct,
+        )
+        for speaker in sorted(config.talker.speakers)
+        for code, language in known
+    )

@@ -1,0 +1,197 @@
+"""Who speaks the next frame. Plain Python: no torch, no threads, no clock of its own."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from ...speech.voice import Voice
+
+Layout = Literal["sentence", "live"]  # the whole text before the first frame | one text id per frame
+
+
+class Outlet(Protocol):
+    """Where a reply's audio goes: a `Mailbox`."""
+
+    abandoned: bool
+
+    @property
+    def wants_audio(self) -> bool: ...
+    def put(self, pcm: bytes) -> None: ...
+    def end(self) -> None: ...
+    def fail(self, error: BaseException) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class Reply:
+    """One request: utterances that follow each other in one slot. Written by the engine thread only.
+
+    ``spoken`` is told after each utterance, on the engine thread; ``notes`` is the request's own list.
+    """
+
+    outlet: Outlet
+    spoken: Callable[[], None] = lambda: None
+    notes: list[str] = field(default_factory=list)
+    sent_s: float = 0.0  # audio handed over, pauses included
+    first_at: float | None = None  # when its first audio was
+    speaking: Utterance | None = None  # the one that has a slot
+    waiting: int = 0  # utterances admitted and not begun
+    has_begun: bool = False  # an utterance of it has had a slot
+    is_complete: bool = False  # no further utterance will come
+    is_over: bool = False  # ended, failed or abandoned
+    last_sample: int = 0  # of what was handed over: where a fade has to start
+
+    def lead_s(self, now: float) -> float:
+        """How long until the listener hears silence; 0 for who has heard nothing yet."""
+        return 0.0 if self.first_at is None else self.sent_s - (now - self.first_at)
+
+
+@dataclass(slots=True, eq=False)
+class Utterance:
+    """One segment of a reply, on its way through one slot. Made by the event loop, then the engine thread's own.
+
+    ``text`` grows until ``is_text_over``. In the live layout ``ids`` are the tokens of it that no later text can
+    change; frame n eats id n, and one that is not known yet makes the utterance wait, whatever its slot could do.
+    """
+
+    reply: Reply
+    voice: Voice
+    language: str  # ISO 639-1
+    layout: Layout
+    seed: int
+    instruct: str | None = None
+    pause_s: float = 0.0  # silence before it
+    text: str = ""
+    is_text_over: bool = False
+    ids: list[int] = field(default_factory=list)
+    slot: int | None = None
+    frames: int = 0  # made in this attempt
+    attempts: int = 0
+
+    @property
+    def has_text(self) -> bool:
+        """Whether the text that the next frame needs is known."""
+        return self.has_text_for(self.frames)
+
+    @property
+    def may_end(self) -> bool:
+        """Whether the next frame may be the end of speech: the whole text has been eaten.
+
+        Not "is known": that would depend on when the text came, and so would the codes.
+        """
+        return self.may_end_at(self.frames)
+
+    def has_text_for(self, frame: int) -> bool:
+        """`has_text` of any frame, counted from 0."""
+        return self.is_text_over or (self.layout == "live" and len(self.ids) > frame)
+
+    def may_end_at(self, frame: int) -> bool:
+        """`may_end` of any frame whose text is known."""
+        return self.layout == "sentence" or (self.is_text_over and frame >= len(self.ids))
+
+    @property
+    def is_ready(self) -> bool:
+        return self.has_text and self.reply.outlet.wants_audio
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to do next: at most one prompt to read, then one frame for each of ``decode``, the neediest first."""
+
+    prefill: Utterance | None = None
+    decode: list[Utterance] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.decode)
+
+
+class Scheduler:
+    """Continuous batching over a fixed number of slots: whoever is nearest to silence goes first.
+
+    ``batch`` is the most utterances of one frame (all slots by default), ``queue`` how many replies may wait.
+    """
+
+    def __init__(self, slots: int, queue: int, now: Callable[[], float], batch: int | None = None) -> None:
+        self._now, self._queue, self._batch = now, queue, batch or slots
+        self._free = list(range(slots))  # a heap: the lowest first, so that those who speak lie side by side
+        self.waiting: list[Utterance] = []
+        self.speaking: list[Utterance] = []
+
+    @property
+    def slots(self) -> int:
+        return len(self._free) + len(self.speaking)
+
+    def admit(self, utterance: Utterance) -> bool:
+        """Take it, or say no at once; an unbounded queue only turns overload into time-outs.
+
+        A reply that has been taken goes on: its later utterances are never refused.
+        """
+        reply = utterance.reply
+        if not reply.has_begun and not reply.waiting:
+            newcomers = {id(u.reply) for u in self.waiting if not u.reply.has_begun and not u.reply.outlet.abandoned}
+            if len(newcomers) >= self._queue + len(self._free):
+                return False
+        reply.waiting += 1
+        self.waiting.append(utterance)
+        return True
+
+    def plan(self) -> Plan:
+        """Who does what now. Those who left lose their slot here, and a free one goes to who waits."""
+        for utterance in [u for u in self.speaking if u.reply.outlet.abandoned]:
+            self.finish(utterance)
+        self.waiting = [u for u in self.waiting if not u.reply.outlet.abandoned]
+        prefill = self._next_to_begin() if self._free else None
+        if prefill is not None:
+            self._begin(prefill)
+        now = self._now()
+        ready = sorted((u for u in self.speaking if u.is_ready), key=lambda u: u.reply.lead_s(now))
+        decode = ready[: self._batch]
+        if prefill is not None and prefill not in decode:
+            decode[-1] = prefill
+        return Plan(prefill, decode)
+
+    def finish(self, utterance: Utterance) -> None:
+        """Its slot is free, for the next of its reply first of all. Is idempotent."""
+        if utterance.slot is None:
+            return
+        heapq.heappush(self._free, utterance.slot)
+        utterance.slot = None
+        utterance.reply.speaking = None
+        self.speaking.remove(utterance)
+
+    def again(self, utterance: Utterance) -> None:
+        """Give its slot back and begin it anew, before anybody else."""
+        self.finish(utterance)
+        utterance.frames = 0
+        utterance.reply.waiting += 1
+        self.waiting.insert(0, utterance)
+
+    def lower_ceiling(self) -> int:
+        """Do with one slot less from now on, if there is more than one free or left; returns how many there are."""
+        if self._free and self.slots > 1:
+            self._free.remove(max(self._free))
+            heapq.heapify(self._free)
+        return self.slots
+
+    def _next_to_begin(self) -> Utterance | None:
+        """A reply that goes on before one that has not begun: silence inside a reply is worse than a later start.
+
+        Each reply has its utterances one after the other; among replies that go on the nearest to silence is first.
+        """
+        now = self._now()
+        can = [u for u in self.waiting if u.reply.speaking is None and u.is_ready]
+        going_on = [u for u in can if u.reply.has_begun]
+        if going_on:
+            return min(going_on, key=lambda u: u.reply.lead_s(now))  # the first of each reply comes first among equals
+        return can[0] if can else None
+
+    def _begin(self, utterance: Utterance) -> None:
+        self.waiting.remove(utterance)
+        utterance.slot = heapq.heappop(self._free)
+        utterance.attempts += 1
+        reply = utterance.reply
+        reply.waiting -= 1
+        reply.speaking, reply.has_begun = utterance, True
+        self.speaking.append(utterance)

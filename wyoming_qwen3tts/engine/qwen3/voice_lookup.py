@@ -1,0 +1,69 @@
+"""How a voice sounds to the model: a speaker of the checkpoint, or a clone from the voice folder. Engine thread
+only."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from ...speech.voice import Voice
+from ...voices.folder import ClonedVoice, VoiceFolder
+
+if TYPE_CHECKING:
+    from ...model.prompt import Voice as PromptVoice
+
+CLONE = "clone:"  # before the name, in `Voice.speaker`: no speaker's name has a colon
+DESCRIBED = "describe:"  # instead of a speaker: nobody yet but the request's instruction
+_KEPT = 32  # a primed codec is 5 MB
+
+
+class ClonedVoices:
+    """The look-up that `LocalEngine` asks. The same clone is the same object, as what is computed for it is kept by
+    that."""
+
+    def __init__(self, folder: VoiceFolder) -> None:
+        self._folder = folder
+        self._kept: OrderedDict[tuple[str, int], PromptVoice] = OrderedDict()
+        self._described: PromptVoice | None = None
+
+    def __call__(self, voice: Voice) -> PromptVoice:
+        """The model's voice.
+
+        Raises:
+            SpeechError: for a clone whose file is gone or damaged.
+        """
+        from ...model.prompt import Voice as PromptVoice
+
+        if voice.speaker == DESCRIBED:
+            self._described = self._described or PromptVoice()
+            return self._described
+        if not voice.speaker.startswith(CLONE):
+            return PromptVoice(speaker=voice.speaker)
+        name = voice.speaker.removeprefix(CLONE)
+        key = (name, self._folder.stamp(name))
+        if key not in self._kept:
+            self._kept[key] = model_voice(self._folder.read(name))
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+
+def model_voice(cloned: ClonedVoice) -> PromptVoice:
+    """A voice from the voice folder as the model takes it."""
+    import torch
+
+    from ...model.prompt import Voice as PromptVoice
+
+    codes = None if cloned.codes is None else torch.from_numpy(cloned.codes.copy())
+    vector = torch.from_numpy(cloned.vector.copy())  # a file's bytes may not be written to
+    return PromptVoice(None, vector, codes, cloned.text, _content_key(cloned))
+
+
+def _content_key(cloned: ClonedVoice) -> str:
+    digest = hashlib.sha256(cloned.vector.tobytes())
+    if cloned.codes is not None:
+        digest.update(cloned.codes.tobytes())
+    digest.update((cloned.text or "").encode())
+    return digest.hexdigest()

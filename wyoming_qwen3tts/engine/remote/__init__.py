@@ -1,0 +1,1 @@
+"""Speech from vLLM-Omni servers. Torch is not needed."""

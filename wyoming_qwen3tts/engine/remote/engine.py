@@ -1,0 +1,320 @@
+"""Qwen3-TTS on other machines: servers of OpenAI's speech API, such as vLLM-Omni, one or several."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ...errors import Busy, EngineDown, EngineError, UnknownVoice
+from ...speech.audio_format import FORMAT
+from ...speech.languages import LANGUAGES
+from ...speech.request import SpeechRequest
+from ...speech.segment import Segment
+from ...speech.voice import Voice, VoiceName
+from ...util.backoff import Backoff
+from ...voices.speakers import NAMES, QWEN_SPEAKERS
+from .response import Refused, pcm_of, refusal
+
+if TYPE_CHECKING:
+    import httpx
+
+log = logging.getLogger(__name__)
+
+_OPEN_S = 30.0  # how long a server that failed is left alone
+_CONNECT_S, _STALL_S, _ASK_S = 3.0, 10.0, 5.0
+_AHEAD_PACKETS = 64  # of a sentence that is fetched while another one plays: 20 s
+_TAIL_S = 0.15  # players cut the end of what they play (home-assistant/core#150397)
+
+
+@dataclass(slots=True)
+class _Server:
+    """One of the URLs, and what became of it."""
+
+    url: str
+    trouble: str = "not asked yet"  # "": none
+    open_until: float = 0.0  # the circuit is open: it is not asked before
+    busy: int = 0
+    voices: tuple[str, ...] = ()  # those that the nine published ones do not include
+    backoff: Backoff = field(default_factory=Backoff)
+
+
+class RemoteEngine:
+    """Speaks a sentence a request, the next one fetched while this one plays. Event loop only.
+
+    A server that fails before its first sound is left alone for 30 s, and the next one is asked; after its first sound
+    the reply ends with an error. With nobody left it is ``EngineDown`` at once, so that somebody else may speak. Those
+    who are away are asked again by a task of ours until they are back.
+    """
+
+    name = "remote"
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        key: str = "",
+        sentence_pause_s: float = 0.25,
+        open_s: float = _OPEN_S,
+        stall_s: float = _STALL_S,
+        backoff: Callable[[], Backoff] = Backoff,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._servers = [_Server(url.rstrip("/"), backoff=backoff()) for url in urls]
+        self._key, self._pause_s, self._open_s, self._stall_s = key, sentence_pause_s, open_s, stall_s
+        self._clock = clock
+        self._client: httpx.AsyncClient | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> str:
+        """``ready``, ``degraded: ...`` while some are away, ``failed: ...`` while all are."""
+        if self._client is None:
+            return "loading"
+        away = [f"{server.url}: {server.trouble}" for server in self._servers if server.trouble]
+        if not away:
+            return "ready"
+        return f"{'failed' if len(away) == len(self._servers) else 'degraded'}: {'; '.join(away)}"
+
+    def voices(self) -> tuple[Voice, ...]:
+        """The nine published speakers; what else the servers know is among the clones."""
+        return tuple(
+            Voice(VoiceName(f"{speaker}-{code}"), speaker, (code,), self.name, speaker)
+            for speaker in QWEN_SPEAKERS
+            for code in LANGUAGES
+        )
+
+    def clones(self) -> tuple[Voice, ...]:
+        """Voices that were uploaded to a server that is there."""
+        names = dict.fromkeys(name for server in self._servers if not server.trouble for name in server.voices)
+        return tuple(
+            Voice(VoiceName(name), f"{name} ({', '.join(NAMES)})", tuple(LANGUAGES), self.name, name, "clone")
+            for name in names
+        )
+
+    async def start(self) -> None:
+        """Ask every server once, at the same time, and from then on those who are away."""
+        import httpx
+
+        if self._client is not None:
+            return
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        timeout = httpx.Timeout(self._stall_s, connect=_CONNECT_S)
+        self._client = httpx.AsyncClient(headers=headers, timeout=timeout, trust_env=False)
+        await asyncio.gather(*(self._ask(server) for server in self._servers))
+        self._watch = asyncio.get_running_loop().create_task(self._ask_again())
+
+    async def close(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        if self._client is not None:
+            await self._client.aclose()
+
+    @asynccontextmanager
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+        async with aclosing(self._speak(request)) as audio:
+            yield audio
+
+    # -- one reply
+
+    async def _speak(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
+        takes: asyncio.Queue[_Take | Exception | None] = asyncio.Queue(maxsize=1)
+        tasks: list[asyncio.Task[None]] = []
+        tasks.append(asyncio.create_task(self._fetch_all(request, takes, tasks)))
+        frame, pause = FORMAT.frame_bytes, b""
+        size = frame  # of the next packet: one frame first, then up to four
+        try:
+            while (take := await takes.get()) is not None:
+                if isinstance(take, Exception):
+                    raise take
+                buffer = bytearray(pause)
+                async for pcm in take:
+                    buffer += pcm
+                    while len(buffer) >= size:
+                        yield bytes(buffer[:size])
+                        del buffer[:size]
+                        size = 4 * frame
+                if buffer:
+                    yield bytes(buffer)
+                pause = FORMAT.silence(take.segment.pause_s or self._pause_s)
+            yield FORMAT.silence(_TAIL_S)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _fetch_all(
+        self, request: SpeechRequest, takes: asyncio.Queue[Any], tasks: list[asyncio.Task[None]]
+    ) -> None:
+        """Begin each sentence as soon as the one before it begins to play."""
+        try:
+            async with aclosing(request.whole_segments()) as segments:
+                async for segment in segments:
+                    take = _Take(segment)
+                    tasks.append(asyncio.create_task(self._fetch(request, take)))
+                    await takes.put(take)
+        except Exception as error:  # noqa: BLE001  handed to the listener
+            await takes.put(error)
+        else:
+            await takes.put(None)
+
+    async def _fetch(self, request: SpeechRequest, take: _Take) -> None:
+        try:
+            await self._from_somebody(request, take)
+        except Exception as error:  # noqa: BLE001  handed to the listener
+            await take.queue.put(error)
+        else:
+            await take.queue.put(None)
+
+    async def _from_somebody(self, request: SpeechRequest, take: _Take) -> None:
+        """One sentence, from the first server that speaks it."""
+        asked: list[_Server] = []
+        why: EngineError | Busy | None = None
+        while (server := self._least_busy(asked)) is not None:
+            asked.append(server)
+            server.busy += 1
+            try:
+                async with aclosing(self._from(server, request, take.segment)) as audio:
+                    async for pcm in audio:
+                        take.heard = True
+                        await take.queue.put(pcm)
+                return
+            except (EngineError, Busy) as error:
+                if not isinstance(error, Refused | Busy):
+                    self._leave_alone(server, str(error))
+                why = error
+                if take.heard:  # never another beginning of the same sentence
+                    break
+            finally:
+                server.busy -= 1
+        if why is None:
+            raise EngineDown(f"No remote engine is there: {self.state.partition(': ')[2]}.")
+        raise type(why)(f"{asked[-1].url}: {why}.") from why
+
+    def _least_busy(self, asked: Sequence[_Server]) -> _Server | None:
+        now = self._clock()
+        able = [server for server in self._servers if server not in asked and server.open_until <= now]
+        return min(able, key=lambda server: (bool(server.trouble), server.busy), default=None)
+
+    async def _from(self, server: _Server, request: SpeechRequest, segment: Segment) -> AsyncGenerator[bytes, None]:
+        """Leaving it closes the connection, which is how the server is told to stop."""
+        import httpx
+
+        if self._client is None:
+            raise EngineDown("The remote engine was not started.")
+        body = _body(request, segment)
+        try:
+            async with self._client.stream("POST", f"{server.url}/v1/audio/speech", json=body) as response:
+                if response.status_code != httpx.codes.OK:
+                    raise refusal(response.status_code, (await response.aread())[:65_536])
+                kind = response.headers.get("content-type", "")
+                async with aclosing(pcm_of(kind, response.aiter_bytes())) as audio:
+                    async for pcm in audio:
+                        yield pcm
+        except httpx.HTTPError as error:
+            raise EngineError(_in_words(error, self._stall_s)) from error
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise EngineError(f"no address: {error}") from error
+
+    # -- who is there
+
+    def _leave_alone(self, server: _Server, why: str) -> None:
+        if not server.trouble:
+            log.warning("The remote engine %s: %s. Leaving it alone for %g s", server.url, why, self._open_s)
+        server.trouble, server.open_until = why, self._clock() + self._open_s
+
+    async def _ask_again(self) -> None:
+        """Those who are away, each less and less often."""
+        await asyncio.gather(*(self._keep_asking(server) for server in self._servers))
+
+    async def _keep_asking(self, server: _Server) -> None:
+        while True:
+            await asyncio.sleep(server.backoff.next_s())
+            if not server.trouble:
+                server.backoff.reset()
+            elif server.open_until <= self._clock():
+                await self._ask(server)
+
+    async def _ask(self, server: _Server) -> None:
+        """Whether it is well, and whom it knows."""
+        import httpx
+
+        client = self._client
+        if client is None:
+            return
+        try:
+            health = await client.get(f"{server.url}/health", timeout=_ASK_S)
+            if health.status_code != httpx.codes.OK:
+                raise EngineError(f"its health is {health.status_code}")
+            voices = (await client.get(f"{server.url}/v1/audio/voices", timeout=_ASK_S)).json()
+            server.voices = _others(voices)
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, EngineError, ValueError) as error:
+            why = _in_words(error, _ASK_S) if isinstance(error, httpx.HTTPError) else str(error)
+            if not server.trouble or server.trouble == _Server("").trouble:
+                log.warning("The remote engine %s is away: %s", server.url, why)
+            server.trouble = why or type(error).__name__
+        else:
+            if server.trouble:
+                log.info("The remote engine %s is there", server.url)
+            server.trouble, server.open_until = "", 0.0
+            server.backoff.reset()
+
+
+class _Take:
+    """One sentence on its way: fetched on one side, played on the other."""
+
+    def __init__(self, segment: Segment) -> None:
+        self.segment, self.heard = segment, False
+        self.queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(_AHEAD_PACKETS)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while (item := await self.queue.get()) is not None:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+
+def _body(request: SpeechRequest, segment: Segment) -> dict[str, Any]:
+    """What vLLM-Omni understands; it ignores unknown fields without a word, so these are spelt with care."""
+    body: dict[str, Any] = {
+        "input": segment.text,
+        "voice": request.voice.speaker,
+        "language": LANGUAGES[segment.language].model_name.title(),
+        "task_type": "Base" if request.voice.kind == "clone" else "CustomVoice",
+        "response_format": "pcm",
+        "stream": True,
+        "stream_format": "audio",
+    }
+    if request.seed is not None:
+        body["seed"] = request.seed
+    if request.instruct and request.voice.kind != "clone":
+        body["instructions"] = request.instruct
+    return body
+
+
+def _others(answer: Any) -> tuple[str, ...]:
+    """Names of uploaded voices that can be names here, from ``GET /v1/audio/voices``."""
+    listed = answer.get("uploaded_voices") if isinstance(answer, dict) else None
+    names = []
+    for entry in listed if isinstance(listed, list) else []:
+        name = entry.get("name") if isinstance(entry, dict) else None
+        with suppress(UnknownVoice):  # one that can be no name here
+            names += [VoiceName.parse(name)] if isinstance(name, str) else []
+    return tuple(name for name in names if name.casefold() not in QWEN_SPEAKERS)
+
+
+def _in_words(error: httpx.HTTPError, stall_s: float) -> str:
+    import httpx
+
+    if isinstance(error, httpx.ConnectTimeout):
+        return f"it cannot be reached within {_CONNECT_S:g} s"
+    if isinstance(error, httpx.TimeoutException):
+        return f"nothing came for {stall_s:g} s"
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
+        return f"the connection broke ({error or type(error).__name__})"
+    return f"it cannot be reached ({error or type(error).__name__})"
