@@ -15,7 +15,7 @@ from typing import Any, Self
 from wyoming.event import Event
 
 from wyoming_qwen3tts.errors import EngineError
-from wyoming_qwen3tts.service import SpeechService
+from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Limits
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.languages import LANGUAGES

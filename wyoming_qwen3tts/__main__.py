@@ -16,7 +16,7 @@ from .cli import parser
 from .errors import BadRequest, SettingsError, SpeechError
 from .model.checkpoint.files import ModelFileError
 from .monitoring import logs
-from .service import Wish
+from .service.service import Wish
 from .settings import Settings, walk
 from .unprivileged import give_up_root
 

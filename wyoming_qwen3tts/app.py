@@ -21,9 +21,9 @@ from .errors import SettingsError
 from .monitoring.health import STUCK_S, Living, StateLog, Vitals, health
 from .mqtt_bridge.start import MqttStart
 from .openai_http.server import HttpDoor
-from .phrase_cache import PhraseCache
-from .prerender import prerendering
-from .service import SpeechService
+from .service.phrase_cache import PhraseCache
+from .service.prerender import prerendering
+from .service.service import SpeechService
 from .settings import Address, Settings
 from .speech.engine import Engine
 from .supervisor import Supervisor, discovered, own_uri

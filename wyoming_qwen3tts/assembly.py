@@ -19,13 +19,13 @@ from .engine.qwen3.runtime import LocalOptions
 from .engine.remote.engine import RemoteEngine
 from .errors import SettingsError
 from .monitoring.health import Vitals
-from .phrase_cache import PhraseCache
-from .service import SpeechService
+from .service.phrase_cache import PhraseCache
+from .service.postprocess import Shaping
+from .service.service import SpeechService
 from .settings import Settings
-from .shaping import Shaping
 from .speech.engine import Cloning, Engine, Unloadable
+from .studio.studio import VoiceStudio
 from .text.lexicon import LexiconFolder
-from .voice_studio import VoiceStudio
 from .voices.catalog import VoiceCatalog
 from .voices.folder import VoiceFolder
 from .voices.levels import VoiceLevels

@@ -11,9 +11,9 @@ from .assembly import DEFAULT_MODELS
 from .engine.control import control_of
 from .mqtt_bridge.start import MqttStart
 from .openai_http.server import HttpDoor, bind
-from .service import SpeechService
+from .service.service import SpeechService
 from .settings import Address, Settings
-from .voice_studio import VoiceStudio
+from .studio.studio import VoiceStudio
 from .wyoming_server.client import local
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.own_voices import a_voice
+from tests.studio.own_voices import a_voice
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.model.checkpoint.config import ModelType
 from wyoming_qwen3tts.voices.folder import VoiceFolder

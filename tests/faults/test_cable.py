@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.harness import FakeEngine, until
-from wyoming_qwen3tts.service import SpeechService
+from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Limits
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 from wyoming_qwen3tts.wyoming_server.server import WyomingServer

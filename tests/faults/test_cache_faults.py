@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.phrases import caching
-from wyoming_qwen3tts import phrase_cache
-from wyoming_qwen3tts.phrase_cache import OFF_S
+from tests.service.phrases import caching
+from wyoming_qwen3tts.service import phrase_cache
+from wyoming_qwen3tts.service.phrase_cache import OFF_S
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO, errno.EACCES])

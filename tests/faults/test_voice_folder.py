@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.harness import STOP, FakeEngine, Wire, chunk, pcm, serving, start, until
-from tests.own_voices import a_voice
+from tests.studio.own_voices import a_voice
 from wyoming_qwen3tts.errors import UnknownVoice
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.voice import Voice

@@ -15,7 +15,7 @@ from fastapi import APIRouter, FastAPI
 from tests.harness import FakeEngine, until
 from tests.mosquitto import Listener, Mosquitto, listening
 from wyoming_qwen3tts.mqtt_bridge.door import MqttDoor
-from wyoming_qwen3tts.service import SpeechService
+from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Settings
 from wyoming_qwen3tts.util.backoff import Backoff
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog

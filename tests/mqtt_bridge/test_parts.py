@@ -17,7 +17,7 @@ from wyoming_qwen3tts.mqtt_bridge.reasons import why
 from wyoming_qwen3tts.mqtt_bridge.start import MqttStart
 from wyoming_qwen3tts.mqtt_bridge.trust import tls_context
 from wyoming_qwen3tts.mqtt_bridge.voice_choice import VoiceChoice
-from wyoming_qwen3tts.service import SpeechService
+from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Limits, Mqtt, Settings
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 

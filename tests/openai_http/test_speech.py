@@ -10,7 +10,7 @@ from tests.harness import TONE, FakeEngine
 from tests.openai_http.web import SPEECH, request, web
 from wyoming_qwen3tts.audio.wav import UNKNOWN_LENGTH, wav_header
 from wyoming_qwen3tts.openai_http.names import VOICES, stands_for
-from wyoming_qwen3tts.service import Speech, Wish
+from wyoming_qwen3tts.service.service import Speech, Wish
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.text_stream import TextStream
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName

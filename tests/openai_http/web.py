@@ -14,7 +14,7 @@ import httpx
 from tests.harness import FakeEngine, Wire, until
 from wyoming_qwen3tts.openai_http.app import build_app
 from wyoming_qwen3tts.openai_http.server import HttpDoor
-from wyoming_qwen3tts.service import SpeechService
+from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Settings
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 

@@ -18,7 +18,7 @@ from tests.openai_http.web import web as plain_web
 from wyoming_qwen3tts import web_door
 from wyoming_qwen3tts.assembly import build_studio
 from wyoming_qwen3tts.openai_http import page
-from wyoming_qwen3tts.service import SpeechService
+from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Settings
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog

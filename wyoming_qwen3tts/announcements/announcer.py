@@ -12,7 +12,7 @@ from typing import Self
 
 from ..errors import BadRequest, EngineError, Refused, SpeechError
 from ..monitoring.logs import quoted
-from ..service import SpeechService, Wish
+from ..service.service import SpeechService, Wish
 from ..settings import Announce
 from .announcement import HIGH, Announcement, Listener, Sound, Speaker, Started
 from .clips import Clip, ClipShelf

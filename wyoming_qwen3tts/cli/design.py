@@ -9,7 +9,7 @@ from pathlib import Path
 from ..assembly import build_qwen3, build_studio, catalog_of
 from ..errors import BadRequest
 from ..settings import Settings
-from ..voice_studio import VoiceStudio
+from ..studio.studio import VoiceStudio
 from .download import fetched
 
 

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from ..assembly import speech_service
 from ..audio.wav import UNKNOWN_LENGTH, wav_header
 from ..errors import SpeechError
-from ..service import SpeechService, Wish
+from ..service.service import SpeechService, Wish
 from ..settings import Settings
 from ..speech.text_stream import TextStream
 

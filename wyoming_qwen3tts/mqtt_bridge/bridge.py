@@ -17,7 +17,7 @@ from ..announcements.clips import Clip
 from ..announcements.ledger import Ledger
 from ..errors import Busy, DeliveryFailed, SpeechError
 from ..monitoring.logs import quoted
-from ..service import SpeechService
+from ..service.service import SpeechService
 from ..settings import Settings
 from . import discovery
 from .client import Incoming

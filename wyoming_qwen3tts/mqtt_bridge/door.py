@@ -15,7 +15,7 @@ from ..announcements.announcement import Speaker
 from ..announcements.announcer import Announcer
 from ..announcements.clips import Clip, ClipShelf
 from ..announcements.routes import PREFIX, shelf_routes
-from ..service import SpeechService
+from ..service.service import SpeechService
 from ..settings import Address, Settings
 from .bridge import Bridge
 from .connection import Broker, Connection, NoBroker

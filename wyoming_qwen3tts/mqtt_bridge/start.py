@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ..service import SpeechService
+from ..service.service import SpeechService
 from ..settings import Address, Settings
 from .trust import tls_context
 

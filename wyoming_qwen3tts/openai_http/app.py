@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
 
 from .. import __version__
-from ..service import SpeechService
+from ..service.service import SpeechService
 from ..settings import Settings
 from . import consents, docs, engine, errors, live, live_text, metrics, models, speech, spoken, status, voices
 from .access import SUPERVISOR, Gate, OpenRouter

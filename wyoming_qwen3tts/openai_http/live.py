@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from ..monitoring import metrics
-from ..service import Report, SpeechService
+from ..service.service import Report, SpeechService
 from .engine import EngineControl, engine_json
 from .speech import event
 from .streaming import Outlet, StreamedResponse

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from ..audio.encode import Format, encoder
 from ..errors import BadRequest, Busy, SpeechError
-from ..service import SpeechService, Wish
+from ..service.service import SpeechService, Wish
 from ..settings import Limits
 from ..speech.audio_format import FORMAT
 from ..speech.text_stream import TextStream

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from ..monitoring.health import Living, Vitals, health
 from ..monitoring.metrics import CONTENT_TYPE, Metrics, memory
-from ..service import Report, SpeechService
+from ..service.service import Report, SpeechService
 from ..speech.audio_format import FORMAT
 
 

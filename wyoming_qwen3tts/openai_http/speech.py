@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from ..audio.encode import MEDIA_TYPES, Encoder, encoder
 from ..audio.wav import wav_header
 from ..errors import SpeechError
-from ..service import Report, Speech, SpeechService
+from ..service.service import Report, Speech, SpeechService
 from ..speech.audio_format import FORMAT
 from ..speech.text_stream import TextStream
 from .engine import EngineControl, keep

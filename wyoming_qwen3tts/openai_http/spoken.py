@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from ..errors import BadRequest
-from ..service import SpeechService
+from ..service.service import SpeechService
 from ..settings import Settings
 from ..speech.languages import LANGUAGES, normalize_tag
 from ..text.lexicon import LexiconFolder

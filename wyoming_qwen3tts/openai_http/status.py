@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from .. import __version__
 from ..monitoring.health import Living, Vitals, health
-from ..service import SpeechService
+from ..service.service import SpeechService
 from ..settings import Settings
 from ..speech.languages import LANGUAGES
 from .access import Gate, OpenRouter

@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import SpeechError
-from ..service import SpeechService
+from ..service.service import SpeechService
 from ..settings import Settings
 from ..speech.languages import LANGUAGES, normalize_tag
 from ..speech.voice import Voice

@@ -15,7 +15,7 @@ from wyoming.error import Error
 from wyoming.event import Event
 
 from ..errors import Busy
-from ..service import SpeechService
+from ..service.service import SpeechService
 from ..settings import Address, Limits
 from ..speech.voice import Voice
 from .framing import encode_event

@@ -16,7 +16,7 @@ from wyoming.tts import SynthesizeStopped
 
 from ..errors import BadRequest, Busy, SpeechError, Stalled
 from ..monitoring.logs import quoted
-from ..service import SpeechService, Wish
+from ..service.service import SpeechService, Wish
 from ..settings import Limits
 from ..speech.audio_format import FORMAT
 from ..speech.text_stream import TextStream

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.own_voices import RATE, speech
+from tests.studio.own_voices import RATE, speech
 from wyoming_qwen3tts.audio.reference.check import ClipReport, examine, unreadable
 
 Samples = np.ndarray

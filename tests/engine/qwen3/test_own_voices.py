@@ -11,7 +11,7 @@ from wyoming.client import AsyncTcpClient
 from wyoming.tts import Synthesize
 
 from tests.harness import until
-from tests.own_voices import TRANSCRIPT, a_voice, clip, home, settings_of
+from tests.studio.own_voices import TRANSCRIPT, a_voice, clip, home, settings_of
 from wyoming_qwen3tts.errors import UnknownVoice
 from wyoming_qwen3tts.model.checkpoint.config import ModelType
 from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpoint

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.engine.studio import Codes, Studio, by_text, never, studio
 from tests.harness import STOP, Server, Wire, chunk, kinds, pcm, start, until
-from wyoming_qwen3tts.service import SpeechService
+from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Limits
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog

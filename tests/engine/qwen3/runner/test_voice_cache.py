@@ -12,7 +12,7 @@ import torch
 
 from tests.engine.studio import StudioRunner, segments
 from tests.harness import until
-from tests.own_voices import a_voice
+from tests.studio.own_voices import a_voice
 from wyoming_qwen3tts.engine.qwen3.runner.voice_cache import VoiceCache
 from wyoming_qwen3tts.engine.qwen3.runtime import LocalEngine, LocalOptions
 from wyoming_qwen3tts.engine.qwen3.voice_lookup import ClonedVoices

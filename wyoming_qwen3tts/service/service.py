@@ -11,26 +11,26 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Self
 
+from ..audio.pcm import packets
+from ..errors import EngineError, SpeechError
+from ..monitoring.logs import quoted
+from ..settings import Limits
+from ..speech.audio_format import FORMAT
+from ..speech.engine import Attributed, Engine
+from ..speech.request import Feed, SpeechRequest
+from ..speech.text_stream import TextStream
+from ..speech.voice import Voice
+from ..text.front_end import FrontEnd
+from ..text.language import detect
+from ..text.lexicon import EMPTY, Lexicon, LexiconFolder
+from ..text.reader import SegmentReader
+from ..voices.catalog import VoiceCatalog
 from .admission import Admission, Place
-from .audio.pcm import packets
-from .errors import EngineError, SpeechError
-from .manner import check
-from .manner import manner as manner_of
-from .monitoring.logs import quoted
-from .opening import Opening
+from .lookup import Opening
+from .options import check
+from .options import manner as manner_of
 from .phrase_cache import AUDIO_BYTES, PhraseCache
-from .settings import Limits
-from .shaping import Shaping
-from .speech.audio_format import FORMAT
-from .speech.engine import Attributed, Engine
-from .speech.request import Feed, SpeechRequest
-from .speech.text_stream import TextStream
-from .speech.voice import Voice
-from .text.front_end import FrontEnd
-from .text.language import detect
-from .text.lexicon import EMPTY, Lexicon, LexiconFolder
-from .text.reader import SegmentReader
-from .voices.catalog import VoiceCatalog
+from .postprocess import Shaping
 
 log = logging.getLogger(__name__)
 

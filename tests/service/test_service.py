@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.harness import FakeEngine
 from wyoming_qwen3tts.errors import Busy, UnknownVoice
-from wyoming_qwen3tts.service import Report, SpeechService, Wish
+from wyoming_qwen3tts.service.service import Report, SpeechService, Wish
 from wyoming_qwen3tts.settings import Limits
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
-
-from .harness import FakeEngine
 
 
 def service_of(**limits: int) -> tuple[SpeechService, list[Report]]:

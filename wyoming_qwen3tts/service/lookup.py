@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .manner import Manner
+from ..speech.engine import Engine, Origin, Traceable
+from ..speech.request import SpeechRequest
+from ..speech.text_stream import TextStream
+from ..text.reader import SegmentReader
+from .options import Manner
 from .phrase_cache import TEXT_CHARS, Phrase, PhraseCache, key_of
-from .speech.engine import Engine, Origin, Traceable
-from .speech.request import SpeechRequest
-from .speech.text_stream import TextStream
-from .text.reader import SegmentReader
 
 _END_OF_PHRASE_S = 0.02  # how long a stream that begins like a phrase that is kept may take to end
 

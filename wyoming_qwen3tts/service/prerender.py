@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import SpeechError
+from ..errors import SpeechError
+from ..settings import Cache
+from ..speech.engine import Origin, Traceable
+from ..speech.languages import LANGUAGES
+from ..speech.voice import Voice
 from .phrase_cache import TEXT_CHARS
 from .service import SpeechService, Wish
-from .settings import Cache
-from .speech.engine import Origin, Traceable
-from .speech.languages import LANGUAGES
-from .speech.voice import Voice
 
 log = logging.getLogger(__name__)
 

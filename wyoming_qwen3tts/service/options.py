@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from .errors import BadRequest
-from .settings import Audio
-from .speech.voice import Style
+from ..errors import BadRequest
+from ..settings import Audio
+from ..speech.voice import Style
 
 SLOWEST, FASTEST = 0.5, 2.0
 _ASKED_SLOWEST, _ASKED_FASTEST = 0.25, 4.0  # what OpenAI's clients may send; it is spoken as near as we can

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tests.harness import TONE, until
-from tests.phrases import Traced, caching
+from tests.service.phrases import Traced, caching
 from wyoming_qwen3tts.errors import Busy, EngineError
-from wyoming_qwen3tts.phrase_cache import TEXT_CHARS
-from wyoming_qwen3tts.service import Wish
+from wyoming_qwen3tts.service.phrase_cache import TEXT_CHARS
+from wyoming_qwen3tts.service.service import Wish
 from wyoming_qwen3tts.settings import Address, Limits
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.wyoming_server.client import connect
@@ -177,7 +177,7 @@ async def test_a_stream_that_begins_like_a_phrase_is_given_a_moment_to_end(tmp_p
 async def test_a_stream_that_begins_otherwise_is_not_kept_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wyoming_qwen3tts.opening._END_OF_PHRASE_S", 60)
+    monkeypatch.setattr("wyoming_qwen3tts.service.lookup._END_OF_PHRASE_S", 60)
     async with caching(tmp_path) as it:
         await it.say("The washing machine is done and the dryer as well.")
         text = it.service.open_text()

@@ -16,9 +16,9 @@ from tests.harness import TONE, FakeEngine
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.audio.pcm import Samples, from_pcm, to_pcm
 from wyoming_qwen3tts.errors import BadRequest, EngineError
-from wyoming_qwen3tts.service import SpeechService, Wish
+from wyoming_qwen3tts.service.postprocess import Shaping
+from wyoming_qwen3tts.service.service import SpeechService, Wish
 from wyoming_qwen3tts.settings import Audio, Limits
-from wyoming_qwen3tts.shaping import Shaping
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
@@ -240,7 +240,7 @@ def test_the_settings_take_no_number_that_is_none(capsys: pytest.CaptureFixture[
 def test_at_the_voices_own_speed_the_code_for_others_is_not_even_run() -> None:
     """The chain of the built-in voice has no step at all, so its bytes are handed on untouched."""
     script = (
-        "from wyoming_qwen3tts.shaping import Shaping; from wyoming_qwen3tts.manner import Manner;"
+        "from wyoming_qwen3tts.service.postprocess import Shaping; from wyoming_qwen3tts.service.options import Manner;"
         "from wyoming_qwen3tts.voices.levels import VoiceLevels; from wyoming_qwen3tts.settings import Audio;"
         "chain = Shaping(Audio(), VoiceLevels()).begin(None, 'builtin', Manner());"
         "pcm = b'ab' * 100; assert next(chain.add(pcm)) is not None and b''.join(chain.add(pcm)) == pcm;"

@@ -20,12 +20,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import __version__
-from .speech.audio_format import FORMAT
-from .speech.engine import Origin
-from .speech.request import SpeechRequest
-from .speech.segment import Segment
-from .util.files import write_whole
+from .. import __version__
+from ..speech.audio_format import FORMAT
+from ..speech.engine import Origin
+from ..speech.request import SpeechRequest
+from ..speech.segment import Segment
+from ..util.files import write_whole
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import Busy
+from ..errors import Busy
 
 
 class Admission:

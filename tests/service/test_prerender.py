@@ -12,9 +12,9 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.harness import until
-from tests.phrases import Caching, Traced, caching
-from wyoming_qwen3tts.phrase_cache import TEXT_CHARS
-from wyoming_qwen3tts.prerender import Line, Prerender, parse, prerendering
+from tests.service.phrases import Caching, Traced, caching
+from wyoming_qwen3tts.service.phrase_cache import TEXT_CHARS
+from wyoming_qwen3tts.service.prerender import Line, Prerender, parse, prerendering
 from wyoming_qwen3tts.settings import Cache
 
 LIST = "Dinner is ready.\n[de] Das Essen ist fertig.\nbuiltin-fr|Bonjour à tous.\n"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from .audio.chain import Chain, Step
-from .audio.earcon import gong
-from .audio.leveller import Leveller, VoiceLevel
-from .audio.limiter import Limiter
-from .audio.loudness import TARGET_LUFS
-from .audio.speed import SpeedChange
-from .manner import Manner
-from .settings import Audio
-from .speech.audio_format import FORMAT
-from .speech.voice import Voice
-from .voices.levels import VoiceLevels
+from ..audio.chain import Chain, Step
+from ..audio.earcon import gong
+from ..audio.leveller import Leveller, VoiceLevel
+from ..audio.limiter import Limiter
+from ..audio.loudness import TARGET_LUFS
+from ..audio.speed import SpeedChange
+from ..settings import Audio
+from ..speech.audio_format import FORMAT
+from ..speech.voice import Voice
+from ..voices.levels import VoiceLevels
+from .options import Manner
 
 _LEVELLED = frozenset({"builtin"})  # engines that come at TARGET_LUFS already
 _AT_TARGET = VoiceLevel(TARGET_LUFS, seconds=30)

@@ -14,15 +14,15 @@ import pytest
 from safetensors.numpy import save
 
 from tests.harness import FakeEngine
-from tests.own_voices import RATE, TRANSCRIPT, a_voice, clip, speech, wav
-from wyoming_qwen3tts import voice_studio
+from tests.studio.own_voices import RATE, TRANSCRIPT, a_voice, clip, speech, wav
 from wyoming_qwen3tts.engine.qwen3.checkpoints import Checkpoints
 from wyoming_qwen3tts.errors import BadRequest, Busy, EngineError, UnknownVoice
 from wyoming_qwen3tts.model.checkpoint.config import MODEL_TYPES, ModelType
 from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.voice import Voice
-from wyoming_qwen3tts.voice_studio import VARIANTS_KEPT, VARIANTS_MAX, VoiceStudio
+from wyoming_qwen3tts.studio import studio
+from wyoming_qwen3tts.studio.studio import VARIANTS_KEPT, VARIANTS_MAX, VoiceStudio
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 from wyoming_qwen3tts.voices.file_format import FILE_BYTES_MAX, decode, encode
 from wyoming_qwen3tts.voices.folder import VoiceFolder
@@ -214,7 +214,7 @@ async def test_a_damaged_checkpoint_is_an_error_in_its_own_words(tiny: Folders, 
 
 
 async def test_only_so_many_may_wait(tiny: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voice_studio, "WAITING_MAX", 2)
+    monkeypatch.setattr(studio, "WAITING_MAX", 2)
     async with desk(tmp_path, tiny["base"]) as here:
         answers = await asyncio.gather(*(here.studio.check(clip()) for _ in range(3)), return_exceptions=True)
 
@@ -302,7 +302,7 @@ async def test_a_damaged_voice_is_not_exported_but_can_be_removed(tiny: Folders,
 # -- descriptions; the real rendering is in tests/engine/qwen3/test_own_voices.py
 
 
-async def rendered(here: Desk, **words: Any) -> list[voice_studio.Variant]:
+async def rendered(here: Desk, **words: Any) -> list[studio.Variant]:
     return [variant async for variant in here.studio.design("A calm old man.", **words)]
 
 

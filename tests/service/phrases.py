@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness import FakeEngine
-from wyoming_qwen3tts.phrase_cache import PhraseCache
-from wyoming_qwen3tts.service import Report, SpeechService, Wish
+from wyoming_qwen3tts.service.phrase_cache import PhraseCache
+from wyoming_qwen3tts.service.service import Report, SpeechService, Wish
 from wyoming_qwen3tts.settings import Limits
 from wyoming_qwen3tts.speech.engine import Origin
 from wyoming_qwen3tts.speech.request import SpeechRequest

@@ -17,27 +17,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from .audio.pcm import Samples, from_pcm, to_pcm
-from .audio.reference.check import SHORTEST_S, ClipReport, examine, unreadable
-from .audio.reference.reader import BadClip, decode_clip
-from .design_texts import DESIGN_TEXTS
-from .engine.qwen3.checkpoints import Checkpoints
-from .engine.qwen3.voice_lookup import DESCRIBED
-from .errors import BadRequest, Busy, EngineError, UnknownVoice
-from .model.checkpoint.files import ModelFileError
-from .speech.audio_format import FORMAT
-from .speech.engine import Engine
-from .speech.languages import LANGUAGES, normalize_tag
-from .speech.request import SpeechRequest
-from .speech.segment import Segment
-from .speech.voice import Voice, VoiceName
-from .text.front_end import FrontEnd
-from .voices import file_format
-from .voices.file_format import FILE_BYTES_MAX, NOTE_CHARS_MAX, ClonedVoice
-from .voices.folder import VoiceFolder, new_name
+from ..audio.pcm import Samples, from_pcm, to_pcm
+from ..audio.reference.check import SHORTEST_S, ClipReport, examine, unreadable
+from ..audio.reference.reader import BadClip, decode_clip
+from ..engine.qwen3.checkpoints import Checkpoints
+from ..engine.qwen3.voice_lookup import DESCRIBED
+from ..errors import BadRequest, Busy, EngineError, UnknownVoice
+from ..model.checkpoint.files import ModelFileError
+from ..speech.audio_format import FORMAT
+from ..speech.engine import Engine
+from ..speech.languages import LANGUAGES, normalize_tag
+from ..speech.request import SpeechRequest
+from ..speech.segment import Segment
+from ..speech.voice import Voice, VoiceName
+from ..text.front_end import FrontEnd
+from ..voices import file_format
+from ..voices.file_format import FILE_BYTES_MAX, NOTE_CHARS_MAX, ClonedVoice
+from ..voices.folder import VoiceFolder, new_name
+from .sample_texts import DESIGN_TEXTS
 
 if TYPE_CHECKING:
-    from .voices.catalog import VoiceCatalog
+    from ..voices.catalog import VoiceCatalog
 
 DESIGN_CHARS_MAX = 300  # a reference of 5 to 15 s
 VARIANTS_MAX, VARIANTS_KEPT = 8, 16
@@ -137,7 +137,7 @@ class VoiceStudio:
         note = _line(consent, "consent", NOTE_CHARS_MAX)
 
         def make() -> None:
-            from .engine.qwen3 import clone as cloning  # torch
+            from ..engine.qwen3 import clone as cloning  # torch
 
             try:
                 samples = decode_clip(clip)
@@ -198,7 +198,7 @@ class VoiceStudio:
             raise BadRequest("This variant is not kept any more; design the voice again.", field="variant")
 
         def make() -> None:
-            from .engine.qwen3 import clone as cloning  # torch
+            from ..engine.qwen3 import clone as cloning  # torch
 
             voice = cloning.encoded(base, fresh, cloning.prepared(rendering.samples), rendering.text)
             self._folder.add(replace(voice, kind="design", description=rendering.description))

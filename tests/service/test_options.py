@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from wyoming_qwen3tts.errors import BadRequest
-from wyoming_qwen3tts.manner import Manner, check, manner
-from wyoming_qwen3tts.service import Wish
+from wyoming_qwen3tts.service.options import Manner, check, manner
+from wyoming_qwen3tts.service.service import Wish
 from wyoming_qwen3tts.settings import Audio
 from wyoming_qwen3tts.speech.voice import PLAIN, Style
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import FakeEngine
-from wyoming_qwen3tts.service import SpeechService, Wish
+from wyoming_qwen3tts.service.service import SpeechService, Wish
 from wyoming_qwen3tts.settings import Limits
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.request import SpeechRequest

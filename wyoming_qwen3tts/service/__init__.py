@@ -1,0 +1,1 @@
+"""One reply, from its text to its log line: options, voice, permit, engine, sound."""

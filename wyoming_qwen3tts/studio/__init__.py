@@ -1,0 +1,1 @@
+"""Own voices: cloned, designed, kept and tried."""
