@@ -15,6 +15,8 @@ from typing import Any, Self
 from wyoming.event import Event
 
 from wyoming_qwen3tts.errors import EngineError
+from wyoming_qwen3tts.servers.wyoming.framing import FrameLimits, encode_event, read_event
+from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Limits
 from wyoming_qwen3tts.speech.audio_format import FORMAT
@@ -22,8 +24,6 @@ from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
-from wyoming_qwen3tts.wyoming_server.framing import FrameLimits, encode_event, read_event
-from wyoming_qwen3tts.wyoming_server.server import WyomingServer
 
 TONE = b"".join(struct.pack("<h", round(8000 * math.sin(i / 8))) for i in range(FORMAT.frame_bytes // 2))
 

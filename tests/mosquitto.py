@@ -16,7 +16,7 @@ from typing import Any
 import aiomqtt
 import pytest
 
-from wyoming_qwen3tts.mqtt_bridge.client import SteadyClient
+from wyoming_qwen3tts.servers.mqtt.client import SteadyClient
 
 from .harness import free_port
 

@@ -19,8 +19,11 @@ from . import __version__, settings_sources
 from .assembly import build_engine, build_studio, speech_service
 from .errors import SettingsError
 from .monitoring.health import STUCK_S, Living, StateLog, Vitals, health
-from .mqtt_bridge.start import MqttStart
-from .openai_http.server import HttpDoor
+from .servers.http.server import HttpDoor
+from .servers.mqtt.start import MqttStart
+from .servers.wyoming.client import connect, local
+from .servers.wyoming.discovery import announced, usable_addresses
+from .servers.wyoming.server import WyomingServer
 from .service.phrase_cache import PhraseCache
 from .service.prerender import prerendering
 from .service.service import SpeechService
@@ -28,12 +31,9 @@ from .settings import Address, Settings
 from .speech.engine import Engine
 from .supervisor import Supervisor, discovered, own_uri
 from .web_door import web_address, web_door, web_door_socket
-from .wyoming_server.client import connect, local
-from .wyoming_server.discovery import announced, usable_addresses
-from .wyoming_server.server import WyomingServer
 
 if TYPE_CHECKING:
-    from .mqtt_bridge.door import MqttDoor
+    from .servers.mqtt.server import MqttDoor
 
 log = logging.getLogger(__name__)
 

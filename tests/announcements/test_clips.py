@@ -17,7 +17,7 @@ import soundfile
 from fastapi import APIRouter
 
 from tests.harness import TONE, until
-from tests.mqtt_bridge.house import web
+from tests.servers.mqtt.house import web
 from wyoming_qwen3tts.announcements.clips import Clip, ClipShelf
 from wyoming_qwen3tts.announcements.encoding import FileFormat, writer
 from wyoming_qwen3tts.announcements.routes import shelf_routes

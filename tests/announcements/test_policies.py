@@ -10,7 +10,7 @@ import pytest
 
 from tests.harness import FakeEngine, free_port
 from tests.mosquitto import needs_mosquitto
-from tests.mqtt_bridge.house import house, web
+from tests.servers.mqtt.house import house, web
 from wyoming_qwen3tts.announcements.address import base_url, tell_reachability, why_unreachable
 from wyoming_qwen3tts.announcements.clips import ClipShelf
 from wyoming_qwen3tts.announcements.routes import shelf_routes

@@ -22,8 +22,8 @@ from wyoming_qwen3tts import app
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.errors import OutOfMemory
 from wyoming_qwen3tts.monitoring.health import Vitals
+from wyoming_qwen3tts.servers.wyoming.client import connect
 from wyoming_qwen3tts.settings import Address, Audio, Http, Settings, Wyoming
-from wyoming_qwen3tts.wyoming_server.client import connect
 
 POISONED = Vitals(broken="CUDA error: an illegal memory access was encountered")
 

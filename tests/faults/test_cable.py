@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.harness import FakeEngine, until
+from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Limits
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
-from wyoming_qwen3tts.wyoming_server.server import WyomingServer
 
 OURS, THEIRS, NAMESPACE, LINK = "10.213.77.1", "10.213.77.2", "qwen3tts-test", "q3t-veth"
 LISTENER = """

@@ -18,7 +18,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from tests.harness import FakeEngine, until
-from tests.openai_http.web import LONG, SPEECH, answer, request, web
+from tests.servers.http.web import LONG, SPEECH, answer, request, web
 from wyoming_qwen3tts.settings import Http, Settings
 from wyoming_qwen3tts.speech.request import SpeechRequest
 
@@ -86,7 +86,7 @@ async def test_keys_are_compared_in_constant_time_all_of_them(monkeypatch: pytes
         compared.append(a)
         return a == b
 
-    monkeypatch.setattr("wyoming_qwen3tts.openai_http.access.hmac.compare_digest", compare)
+    monkeypatch.setattr("wyoming_qwen3tts.servers.http.auth.hmac.compare_digest", compare)
     async with web(settings=KEYED) as it:
         compared.clear()
         await it.client.get("/v1/models")
@@ -293,7 +293,9 @@ async def test_a_thousand_quick_visits_leave_nothing(caplog: pytest.LogCaptureFi
             else:
                 await wire.close()
         await until(lambda: it.door.connections == 0)
-    assert not [record for record in caplog.records if record.name.startswith(("uvicorn", "wyoming_qwen3tts.openai"))]
+    assert not [
+        record for record in caplog.records if record.name.startswith(("uvicorn", "wyoming_qwen3tts.servers.http"))
+    ]
 
 
 # -- F52: listeners who leave, or stop reading

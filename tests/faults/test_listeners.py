@@ -206,7 +206,7 @@ async def test_a_thousand_quick_visits_leave_nothing(caplog: pytest.LogCaptureFi
             else:
                 await wire.close()
         await until(lambda: not server.door.connections)
-    assert not [record for record in caplog.records if ".wyoming_server." in record.name or record.name == "asyncio"]
+    assert not [record for record in caplog.records if ".servers.wyoming." in record.name or record.name == "asyncio"]
 
 
 @pytest.mark.parametrize("chars", [8_000, 8_001])

@@ -16,8 +16,8 @@ import pytest
 
 from tests.harness import FakeEngine, free_port, until
 from tests.mosquitto import Listener, Mosquitto, certificates, listening, needs_mosquitto
-from tests.mqtt_bridge.house import House, house, serving
-from wyoming_qwen3tts.mqtt_bridge.client import SteadyClient
+from tests.servers.mqtt.house import House, house, serving
+from wyoming_qwen3tts.servers.mqtt.client import SteadyClient
 
 pytestmark = needs_mosquitto
 PAHO_LEAVES_SOCKETS = pytest.mark.filterwarnings(  # to the garbage collector, where a TLS handshake fails

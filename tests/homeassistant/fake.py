@@ -16,7 +16,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from tests.mqtt_bridge.house import web
+from tests.servers.mqtt.house import web
 
 TOKEN = "a-long-lived-token"
 _Check = Callable[[Any], bool]

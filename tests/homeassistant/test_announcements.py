@@ -13,7 +13,7 @@ import pytest
 
 from tests.harness import FakeEngine, until
 from tests.mosquitto import Listener, needs_mosquitto
-from tests.mqtt_bridge.house import House, house
+from tests.servers.mqtt.house import House, house
 from wyoming_qwen3tts.errors import DeliveryFailed
 from wyoming_qwen3tts.homeassistant.client import HomeAssistant
 

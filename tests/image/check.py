@@ -19,9 +19,9 @@ from tests.conftest import ROOT
 from tests.fake_supervisor import FakeSupervisor, fake_supervisor
 from tests.harness import free_port
 from tests.image.build import CUDA_BASE, PYTHON_BASE, base_image, build, buildah, config, mounted, size_mb
+from wyoming_qwen3tts.servers.wyoming.client import connect
+from wyoming_qwen3tts.servers.wyoming.info import PROGRAM
 from wyoming_qwen3tts.settings import Address
-from wyoming_qwen3tts.wyoming_server.client import connect
-from wyoming_qwen3tts.wyoming_server.info import PROGRAM
 
 UID = 10001
 # A container in short: the image read-only, /tmp in memory, /data and a few devices from outside, no capability.

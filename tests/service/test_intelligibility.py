@@ -13,7 +13,7 @@ import samplerate
 
 from tests.faults.test_process import running
 from wyoming_qwen3tts.audio.pcm import from_pcm
-from wyoming_qwen3tts.wyoming_server.client import connect
+from wyoming_qwen3tts.servers.wyoming.client import connect
 
 LINES = (
     "The washing machine is done.",

@@ -14,12 +14,12 @@ import pytest
 from tests.harness import TONE, until
 from tests.service.phrases import Traced, caching
 from wyoming_qwen3tts.errors import Busy, EngineError
+from wyoming_qwen3tts.servers.wyoming.client import connect
+from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
 from wyoming_qwen3tts.service.phrase_cache import TEXT_CHARS
 from wyoming_qwen3tts.service.service import Wish
 from wyoming_qwen3tts.settings import Address, Limits
 from wyoming_qwen3tts.speech.request import SpeechRequest
-from wyoming_qwen3tts.wyoming_server.client import connect
-from wyoming_qwen3tts.wyoming_server.server import WyomingServer
 
 
 async def test_a_phrase_is_spoken_by_the_engine_once_and_from_then_on_from_its_recording(tmp_path: Path) -> None:

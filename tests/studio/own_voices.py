@@ -19,12 +19,12 @@ from tests.parity import build
 from wyoming_qwen3tts.assembly import build_qwen3, build_studio, speech_service, with_stand_in
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.qwen3.core import EngineCore
+from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
 from wyoming_qwen3tts.service.service import Report
 from wyoming_qwen3tts.settings import Address, Settings
 from wyoming_qwen3tts.speech.voice import VoiceName
 from wyoming_qwen3tts.studio.studio import VoiceStudio
 from wyoming_qwen3tts.voices.file_format import ClonedVoice
-from wyoming_qwen3tts.wyoming_server.server import WyomingServer
 
 torch.set_num_threads(1)
 

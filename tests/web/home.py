@@ -17,9 +17,9 @@ from pydantic import SecretStr
 
 from tests.harness import FakeEngine, until
 from wyoming_qwen3tts.errors import BadRequest, EngineError, UnknownVoice
-from wyoming_qwen3tts.openai_http import lexicon, page
-from wyoming_qwen3tts.openai_http.app import build_app
-from wyoming_qwen3tts.openai_http.server import HttpDoor
+from wyoming_qwen3tts.servers.http.app import build_app
+from wyoming_qwen3tts.servers.http.routers import lexicon, page
+from wyoming_qwen3tts.servers.http.server import HttpDoor
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Http, Settings
 from wyoming_qwen3tts.speech.audio_format import FORMAT

@@ -13,11 +13,11 @@ import pytest
 
 import wyoming_qwen3tts
 from tests.harness import FakeEngine
-from tests.openai_http.web import Web
-from tests.openai_http.web import web as plain_web
+from tests.servers.http.web import Web
+from tests.servers.http.web import web as plain_web
 from wyoming_qwen3tts import web_door
 from wyoming_qwen3tts.assembly import build_studio
-from wyoming_qwen3tts.openai_http import page
+from wyoming_qwen3tts.servers.http.routers import page
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Settings
 from wyoming_qwen3tts.speech.languages import LANGUAGES

@@ -11,8 +11,8 @@ from statistics import median, quantiles
 from typing import Any
 
 from ..errors import BadRequest
+from ..servers.wyoming.client import Spoken, connect
 from ..settings import Address, parse_address
-from ..wyoming_server.client import Spoken, connect
 
 #: 24, 85 and 235 characters: a confirmation, one sentence, and what an assistant answers.
 TEXTS = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from ..servers.wyoming.client import connect, local
+from ..servers.wyoming.info import PROGRAM
 from ..settings import Settings
-from ..wyoming_server.client import connect, local
-from ..wyoming_server.info import PROGRAM
 
 _TIMEOUT_S = 5.0
 

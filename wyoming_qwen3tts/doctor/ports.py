@@ -8,9 +8,9 @@ import socket
 from collections.abc import Callable
 
 from ..errors import ProtocolError
+from ..servers.wyoming.client import connect, local
+from ..servers.wyoming.info import PROGRAM
 from ..settings import Address
-from ..wyoming_server.client import connect, local
-from ..wyoming_server.info import PROGRAM
 from .checks import Check, Place, fine, wrong
 
 _ANSWER_S = 8.0

@@ -10,11 +10,11 @@ from typing import Any
 
 from tests.engine.studio import Codes, Studio, by_text, never, studio
 from tests.harness import STOP, Server, Wire, chunk, kinds, pcm, start, until
+from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Limits
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
-from wyoming_qwen3tts.wyoming_server.server import WyomingServer
 
 REPLY = (
     "The light in the kitchen is on and the front door is locked for the night. It will rain tonight, and it is "

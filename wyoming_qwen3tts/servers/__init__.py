@@ -1,0 +1,4 @@
+"""Bytes to requests and back: Wyoming, HTTP, MQTT. The three know nothing of each other.
+
+MQTT is a client of its broker, and serves requests all the same.
+"""

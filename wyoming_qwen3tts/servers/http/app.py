@@ -1,0 +1,88 @@
+"""The web door's app: every route, behind one gate."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+
+from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
+
+from ... import __version__
+from ...service.service import SpeechService
+from ...settings import Settings
+from . import errors, openapi
+from .auth import SUPERVISOR, Gate, OpenRouter
+from .middleware import Guard
+from .routers import consents, engine, live, metrics, models, speech, spoken, status, voices, websocket
+from .routers.engine import EngineControl
+from .studio import Studio
+
+_ABOUT = (
+    "OpenAI's speech API, sent while it is made; fields of our own stand beside OpenAI's. Live text: WebSocket "
+    "/v1/audio/speech/stream. Where the server has keys, send one as `Authorization: Bearer KEY`."
+)
+
+
+def build_app(
+    service: SpeechService,
+    settings: Settings,
+    *,
+    studio: Studio | None = None,
+    control: EngineControl | None = None,
+    routers: Sequence[APIRouter] = (),
+    supervisor: str | None = None,
+) -> FastAPI:
+    """Everything that is spoken over HTTP. ``routers`` are guarded like our own, but for an `OpenRouter`.
+
+    ``supervisor`` is the address from which ingress comes; by default the Supervisor's own where there is one.
+    """
+    if supervisor is None and "SUPERVISOR_TOKEN" in os.environ:
+        supervisor = SUPERVISOR
+    gate = Gate(settings.http, supervisor)
+    app = _empty_app()
+    app.state.routes = []
+    app.state.closing = closing = asyncio.Event()
+    open_routes: list[BaseRoute] = []
+    app.add_middleware(Guard, gate=gate, limits=settings.limits, open_routes=open_routes)
+    app.state.metrics = metrics.of_service(service)
+    recorder = live.Recorder()
+    service.observe(recorder.observe)
+    kept = consents.Consents(settings.data_dir / "voice_consents")
+    ours = (
+        speech.routes(service, control),
+        websocket.routes(service, settings.limits, closing),
+        models.routes(),
+        voices.routes(service),
+        voices.making(service, settings, studio, kept),
+        consents.routes(kept, voices.Permission(settings, studio)),
+        spoken.routes(service, settings),
+        engine.routes(service, control),
+        status.liveness(),
+        status.routes(service, settings, studio, gate),
+        live.routes(service, control, recorder, closing),
+        metrics.routes(app.state.metrics),
+        openapi.routes(app),
+    )
+    for router in (*ours, *routers):
+        app.include_router(router)
+        app.state.routes += router.routes
+        if isinstance(router, OpenRouter):
+            open_routes += router.routes
+    return app
+
+
+def _empty_app() -> FastAPI:
+    app = FastAPI(
+        title="wyoming-qwen3tts",
+        version=__version__,
+        description=_ABOUT,
+        docs_url=None,  # FastAPI's pages load scripts from elsewhere; ours is in `docs`
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    errors.install(app)
+    openapi.install(app)
+    return app

@@ -1,0 +1,139 @@
+"""Who may ask: keys, names of this host, pages of other sites, and Home Assistant's ingress."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter
+from starlette.requests import HTTPConnection
+
+from ...settings import Http
+from .errors import HttpError
+
+SUPERVISOR = "172.30.32.2"  # ingress comes from this address and no other; everybody can send its headers
+KEY_PROTOCOL = "openai-insecure-api-key."  # how browsers, which cannot set a header, hand a key to a WebSocket
+_PRIVATE = (".local", ".localhost", ".lan", ".internal", ".home.arpa", ".hass.io")  # nobody outside can own these
+_KEY_IN_URL = frozenset({"api_key", "apikey", "api-key", "key", "token", "access_token"})
+
+
+class OpenRouter(APIRouter):
+    """Routes that need no key: the page's files, and clips whose addresses cannot be guessed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asks."""
+
+    name: str  # of the key, or the address
+    is_known: bool  # by a key, or through Home Assistant
+    by_ingress: bool = False
+
+
+class Gate:
+    """Lets in, or says why not. ``supervisor`` is the address that ingress comes from; None outside the add-on."""
+
+    def __init__(self, http: Http, supervisor: str | None = None) -> None:
+        self._supervisor = supervisor
+        self._keys = [_named(secret.get_secret_value(), number) for number, secret in enumerate(http.api_keys, 1)]
+        own = {urlsplit(http.base_url).hostname} if http.base_url else set()
+        self._hosts = frozenset(host.lower() for host in (*http.hosts, *own) if host)
+
+    @property
+    def needs_key(self) -> bool:
+        return bool(self._keys)
+
+    def by_ingress(self, host: str | None, headers: Mapping[str, str]) -> bool:
+        """Whether Home Assistant vouches for the request.
+
+        Raises:
+            HttpError: if somebody only says so.
+        """
+        if "x-ingress-path" not in headers:
+            return False
+        if self._supervisor is None or host != self._supervisor:
+            raise HttpError(403, "Only Home Assistant itself may come through ingress.")
+        return True
+
+    def check_origin(self, client: str | None, headers: Mapping[str, str]) -> None:
+        """Keep pages of other sites out, also those whose name has just become an address of this house.
+
+        Raises:
+            HttpError: saying what to set.
+        """
+        if self.by_ingress(client, headers):
+            return
+        host = headers.get("host", "")
+        name = _hostname(host)
+        if host and not self._is_ours(name):
+            raise HttpError(403, f"This server is not called {name[:80]!r}. If it is, add it to http.hosts.")
+        origin = headers.get("origin")
+        if origin is not None and not self._is_same(origin, host):
+            raise HttpError(403, "Pages of other sites may not use this server.")
+
+    def _is_ours(self, name: str) -> bool:
+        if name in self._hosts or "." not in name or name.endswith(_PRIVATE):
+            return True
+        return _is_address(name)
+
+    def _is_same(self, origin: str, host: str) -> bool:
+        parts = urlsplit(origin)
+        return bool(parts.netloc) and (parts.netloc.lower() == host.lower() or parts.hostname in self._hosts)
+
+    def admit(self, connection: HTTPConnection) -> Client:
+        """Who asks, if they may.
+
+        Raises:
+            HttpError: 401 without a right key.
+        """
+        address = connection.client.host if connection.client else "?"
+        if self.by_ingress(address, connection.headers):
+            return Client("home-assistant", is_known=True, by_ingress=True)
+        if not self._keys:
+            return Client(address, is_known=False)
+        if _KEY_IN_URL.intersection(name.lower() for name in connection.query_params):
+            raise HttpError(
+                401, "A key in an address ends up in logs. Send it in the header: Authorization: Bearer KEY."
+            )
+        sent = _sent_key(connection.headers)
+        if sent is None:
+            raise HttpError(401, "A key is needed: Authorization: Bearer KEY.")
+        found = [
+            name for name, key in self._keys if hmac.compare_digest(key, sent)
+        ]  # all of them, so that time is silent
+        if not found:
+            raise HttpError(401, "This key is not one of http.api_keys.")
+        return Client(found[0], is_known=True)
+
+
+def _named(text: str, number: int) -> tuple[str, bytes]:
+    name, colon, key = text.partition(":")
+    return (name, key.encode()) if colon else (f"key-{number}", text.encode())
+
+
+def _sent_key(headers: Mapping[str, str]) -> bytes | None:
+    kind, _, key = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer" and key.strip():
+        return key.strip().encode()
+    for protocol in headers.get("sec-websocket-protocol", "").split(","):
+        if protocol.strip().startswith(KEY_PROTOCOL):
+            return protocol.strip().removeprefix(KEY_PROTOCOL).encode()
+    return None
+
+
+def _hostname(host: str) -> str:
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".").lower()
+    except ValueError:
+        return host.lower() if "." in host else f"{host.lower()}."
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,62 @@
+"""OpenAI's names for models and voices, and what they mean here."""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+from ...speech.languages import LANGUAGES
+from ...speech.voice import Voice
+from ...voices.catalog import VoiceCatalog
+from ...voices.speakers import MAPPED
+from .errors import HttpError
+
+MODELS = ("qwen3-tts", "tts-1", "tts-1-hd", "gpt-4o-mini-tts")
+#: Who speaks when one of OpenAI's thirteen is asked for: a voice of the same kind. `alloy` is the voice of the
+#: language: a native for Chinese, Japanese and Korean, else Ryan.
+VOICES = {
+    "alloy": None,
+    "ash": "aiden", "ballad": "eric", "cedar": "uncle_fu", "echo": "ryan", "fable": "dylan", "onyx": "uncle_fu",
+    "verse": "aiden",  # men
+    "coral": "vivian", "marin": "serena", "nova": "vivian", "sage": "sohee", "shimmer": "ono_anna",  # women
+}  # fmt: skip
+_DATED = re.compile(r"-20\d\d-\d\d-\d\d$")
+
+
+def all_models() -> list[str]:
+    """Every name that is listed: clients that cannot send a language choose it by the model."""
+    return [*MODELS, *(f"{model}-{code}" for model in MODELS for code in LANGUAGES)]
+
+
+def language_of(model: str) -> str | None:
+    """The language that a model's name ends in, if it does.
+
+    Raises:
+        HttpError: 404 if no model has that name.
+    """
+    name, suffix = _DATED.sub("", model.strip().lower()), None
+    if name not in MODELS:
+        name, _, suffix = name.rpartition("-")
+    if name not in MODELS or (suffix is not None and suffix not in LANGUAGES):
+        near = difflib.get_close_matches(model[:64].lower(), all_models(), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else f" There are {', '.join(MODELS)}."
+        message = f"There is no model called {model[:64]!r}.{hint}"
+        raise HttpError(404, message, field="model", code="model_not_found")
+    return suffix
+
+
+def speaker_for(name: str | None, catalog: VoiceCatalog) -> str | None:
+    """What to look up for ``name``: a voice of this house called like that, else who stands for OpenAI's; None for no
+    choice."""
+    if name is None or not name.strip() or name.strip().lower() == "default":
+        return None
+    wanted = name.strip().casefold()
+    if wanted not in VOICES or any(voice.name.casefold() == wanted for voice in catalog.all()):
+        return name
+    return VOICES[wanted]
+
+
+def stands_for(voice: Voice) -> list[str]:
+    """OpenAI's names for ``voice``."""
+    code = voice.language
+    return [name for name, speaker in VOICES.items() if voice.name == f"{speaker or MAPPED[code]}-{code}"]

@@ -1,0 +1,191 @@
+"""uvicorn's protocols, with the limits that it does not have: time for the headers, idle connections, and listeners who
+read nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+import sys
+from typing import Any
+
+import h11
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+
+from ...errors import SpeechError
+from ...settings import Limits
+from .errors import HttpError, error_body, error_headers
+
+log = logging.getLogger(__name__)
+
+_GRACE_S = 0.25  # a connection this young may still be sending its first request, and is not pushed out
+
+
+class _ReadsOn:
+    """Drops a listener who reads nothing for ``write_stall_s``; what is unsent was computed for nobody."""
+
+    _limits: Limits
+    transport: asyncio.Transport
+    loop: asyncio.AbstractEventLoop
+    _stall: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()  # type: ignore[misc]  # uvicorn's
+        self._watch(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        super().resume_writing()  # type: ignore[misc]
+        self._forget()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)  # type: ignore[misc]
+        self._forget()
+
+    def _watch(self, unsent: int) -> None:
+        self._stall = self.loop.call_later(self._limits.write_stall_s, self._stalled, unsent)
+
+    def _stalled(self, unsent: int) -> None:
+        left = self.transport.get_write_buffer_size()
+        if left < unsent:  # slow, but alive
+            self._watch(left)
+            return
+        log.info("http: listener-stalled: the listener read nothing for %g s", self._limits.write_stall_s)
+        self.transport.abort()
+
+    def _forget(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+
+class WebSocketConnection(_ReadsOn, WebSocketsSansIOProtocol):
+    """A connection that was upgraded."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._limits: Limits = app_state["limits"]
+
+
+class HttpConnection(_ReadsOn, H11Protocol):
+    """A connection. ``app_state`` holds the ``limits``; requests find the connection in their state."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state | {"connection": self}, _loop)
+        self._limits: Limits = app_state["limits"]
+        self._headers_timer: asyncio.TimerHandle | None = None
+        self.since = self.loop.time()  # it says nothing: since it was opened, or the last response ended
+
+    @property
+    def host(self) -> str:
+        return self.client[0] if self.client else "?"
+
+    @property
+    def is_silent(self) -> bool:
+        """No request is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        _tune(transport)
+        self._await_headers()
+        if not _has_room(self):
+            self.refuse(HttpError(503, "Too many connections. Try again soon."))
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.transport.get_protocol() is not self or self.conn.their_state is not h11.IDLE:
+            self._got_headers()
+        elif self._headers_timer is None and not self.transport.is_closing():
+            self._await_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._got_headers()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        self.since = self.loop.time()
+        super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Bytes that are no request; h11 tells in its exception whether they were only too many."""
+        error = sys.exception()
+        status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400
+        if status == 431:
+            msg = f"The headers have more than {self._limits.http_header_bytes:,} bytes."
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self.refuse(HttpError(status, msg))
+        else:
+            self.hang_up()
+
+    def refuse(self, error: SpeechError) -> None:
+        """Answer by ourselves, as no request has got through, and close."""
+        body = json.dumps(error_body(error)).encode()
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
+        lines = [f"{name}: {value}\r\n" for name, value in (headers | error_headers(error)).items()]
+        status = error.http_status
+        head = f"HTTP/1.1 {status} {STATUS_PHRASES[status].decode()}\r\n{''.join(lines)}\r\n"
+        self.transport.write(head.encode() + body)
+        self.transport.close()
+
+    def hang_up(self) -> None:
+        """End it in the middle of a response, once what was made of that is sent."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+        self.transport.close()
+
+    def _await_headers(self) -> None:
+        self._headers_timer = self.loop.call_later(self._limits.http_header_s, self._headers_late)
+
+    def _got_headers(self) -> None:
+        if self._headers_timer is not None:
+            self._headers_timer.cancel()
+            self._headers_timer = None
+
+    def _headers_late(self) -> None:
+        if self.conn.our_state is h11.IDLE and not self.transport.is_closing():
+            self.refuse(HttpError(408, f"No request came within {self._limits.http_header_s:g} s."))
+
+
+def _has_room(new: HttpConnection) -> bool:
+    """Whether ``new`` may stay. A busy house opens dozens of connections at once, but each soon says what it wants;
+    those that do not are counted, and the oldest of them makes room."""
+    limits, now = new._limits, new.loop.time()
+    silent = [c for c in new.connections if isinstance(c, HttpConnection) and c is not new and c.is_silent]
+    idle = [c for c in silent if c.host == new.host and now - c.since >= limits.hello_s]
+    if len(idle) >= limits.host_connections:
+        _oldest(idle).transport.close()
+    if len(new.connections) <= 2 * limits.connections:
+        return True
+    pushed_out = [c for c in silent if now - c.since >= _GRACE_S]
+    if pushed_out:
+        _oldest([c for c in pushed_out if c.host == new.host] or pushed_out).transport.close()
+    return bool(pushed_out)
+
+
+def _oldest(connections: list[HttpConnection]) -> HttpConnection:
+    return min(connections, key=lambda connection: connection.since)
+
+
+def _tune(transport: asyncio.Transport) -> None:
+    """Keep little in buffers: what lies there was computed, perhaps for nobody. 128 KiB are 2.7 s of PCM."""
+    transport.set_write_buffer_limits(high=32 * 1024)
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 128 * 1024)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,0 +1,122 @@
+"""The body of a request for speech, and the wish it becomes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from ...audio.encode import Format
+from ...errors import BadRequest
+from ...service.service import Wish
+from ...speech.languages import LANGUAGES, normalize_tag
+from ...speech.request import Feed
+from ...voices.catalog import VoiceCatalog
+from .auth import Client
+from .names import language_of, speaker_for
+from .routers.engine import KeepAlive
+
+
+def whole(value: Any) -> Any:
+    """JSON can write half a character, which nobody can speak.
+
+    Raises:
+        ValueError: if there is one.
+    """
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError("it holds half of a character (a lone surrogate)") from None
+    return value
+
+
+def _absent(value: Any) -> Any:
+    """Home Assistant's own client sends an unset prompt as the word None (`str(None)`)."""
+    return None if isinstance(value, str) and value.strip() in ("", "None") else whole(value)
+
+
+class VoiceId(BaseModel):
+    """OpenAI's form for a voice of one's own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+VoiceChoice = Annotated[str, Field(max_length=200)] | VoiceId | None
+
+
+class Manner(BaseModel):
+    """Who speaks, and how: what a request for speech and the configuration of a live text share."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    model: Annotated[str, Field(max_length=200)] = "qwen3-tts"
+    """`qwen3-tts`, or one of OpenAI's names, which mean the same; each also with `-<language>`: `tts-1-de`."""
+    voice: VoiceChoice = None
+    """A voice of this server, one of OpenAI's thirteen names, or `{"id": ...}`. None: the voice of the language."""
+    instructions: Annotated[Annotated[str, Field(max_length=2_000)] | None, BeforeValidator(_absent)] = None
+    """How to speak, in words. Only CustomVoice and VoiceDesign models of 1.7B follow it."""
+    speed: Annotated[float, Field(ge=0.25, le=4.0, allow_inf_nan=False)] = 1.0
+    """1 is the voice's own pace."""
+    language: Annotated[Annotated[str, Field(max_length=40)] | None, BeforeValidator(_absent)] = None
+    """`de`, `de-AT`, `german`; None or `auto`: told from the text. The model's suffix wins."""
+    seed: Annotated[int | None, Field(ge=0, lt=1 << 63)] = None
+    """The same seed and text give the same speech."""
+    feed: Feed | None = None
+    """How the text reaches the model; None: as the server is set."""
+    normalize: bool = True
+    """Numbers, units, dates and so on as words."""
+    ssml: bool = False
+    """The text is SSML."""
+    volume: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False)] = None
+    """0 to 1 of the voice's own."""
+    chime: bool | None = None
+    """A sound before the speech."""
+
+    def wish(self, catalog: VoiceCatalog, client: Client, door: str) -> Wish:
+        """What the service is asked for.
+
+        Raises:
+            BadRequest: if there is no such model or language.
+        """
+        language = language_of(self.model) or self.language
+        if language and language.lower() != "auto" and normalize_tag(language) is None:
+            raise BadRequest(f"The language {language!r} is not one of ours: {', '.join(LANGUAGES)}.", field="language")
+        name = self.voice.id if isinstance(self.voice, VoiceId) else self.voice
+        return Wish(
+            speaker_for(name, catalog),
+            language,
+            ssml=self.ssml,
+            seed=self.seed,
+            feed=self.feed,
+            instruct=self.instructions,
+            speed=None if self.speed == 1.0 else self.speed,
+            volume=self.volume,
+            chime=self.chime,
+            normalize=self.normalize,
+            door=door,
+            client=client.name,
+        )
+
+
+def _spoken(value: Any) -> Any:
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("there is nothing to speak in it")
+    return whole(value)
+
+
+class SpeechBody(Manner):
+    """OpenAI's fields, and ours beside them."""
+
+    input: Annotated[str, BeforeValidator(_spoken)]
+    """The text."""
+    response_format: Format = "mp3"
+    """All of them are sent while they are made. `pcm` is s16le, mono, 24 kHz; `aac` needs ffmpeg on the server."""
+    stream_format: Literal["audio", "sse"] = "audio"
+    """`sse`: events with base64 audio, the last one with `usage`."""
+    keep_alive: KeepAlive = None
+    """As in Ollama: idle seconds or "5m" until the model is unloaded, 0 at once after this, -1 never."""
+    stream: bool | None = None
+    """Other servers want to be asked; here audio is always streamed."""

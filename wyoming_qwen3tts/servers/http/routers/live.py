@@ -1,0 +1,112 @@
+"""``GET /v1/live``: what the server is doing, as it changes."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import time
+from collections import deque
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from ....monitoring import metrics
+from ....service.service import Report, SpeechService
+from ..streaming import Outlet, StreamedResponse
+from .engine import EngineControl, engine_json
+from .speech import event
+
+_EVERY_S = 0.25
+_SIGN_OF_LIFE_S = 15.0  # proxies cut connections that are silent for a minute
+_ERRORS = 20
+_FIXES = {
+    "busy": "Raise limits.queue or engine.slots, or send less at once.",
+    "text-too-long": "Send the text in parts, or raise limits.text_chars.",
+    "unknown-voice": "See the list of voices; a voice whose model is not configured cannot speak.",
+    "listener-stalled": "The listener stopped reading: look at the player, or the network to it.",
+    "out-of-memory": "Lower engine.slots, choose a smaller model, or free memory of the card.",
+    "engine-down": "See the state of the engine, and the log.",
+    "model-missing": "Check the network and engine.model; `wyoming-qwen3tts download` fetches ahead of time.",
+}
+
+
+class Recorder:
+    """The last errors of replies, for whoever looks later. ``observe`` is for the service."""
+
+    def __init__(self) -> None:
+        self._errors: deque[dict[str, Any]] = deque(maxlen=_ERRORS)
+
+    def observe(self, report: Report) -> None:
+        if report.error is None:
+            return
+        at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        code = report.error.code
+        fix = _FIXES.get(code, "See the log of the server.")
+        self._errors.appendleft({"at": at, "code": code, "message": str(report.error), "fix": fix})
+
+    def errors(self) -> list[dict[str, Any]]:
+        """The newest first."""
+        return list(self._errors)
+
+
+def routes(
+    service: SpeechService, control: EngineControl | None, recorder: Recorder, closing: asyncio.Event
+) -> APIRouter:
+    router = APIRouter(tags=["server"])
+
+    @router.get(
+        "/v1/live",
+        summary="What the server is doing, as events",
+        response_class=StreamedResponse,
+        responses={200: {"content": {"text/event-stream": {}}, "description": "A snapshot now and at each change."}},
+    )
+    async def live() -> Response:
+        async def produce(outlet: Outlet) -> None:
+            await outlet.open("text/event-stream")
+            said, said_at = b"", 0.0
+            while not closing.is_set():
+                now = event(snapshot(service, control, recorder))
+                if now != said:
+                    said, said_at = now, time.monotonic()
+                    await outlet.write(now)
+                elif time.monotonic() - said_at > _SIGN_OF_LIFE_S:
+                    said_at = time.monotonic()
+                    await outlet.write(b": still here\n\n")
+                try:
+                    async with asyncio.timeout(_EVERY_S):
+                        await closing.wait()
+                except TimeoutError:
+                    continue
+
+        return StreamedResponse(produce)
+
+    return router
+
+
+def snapshot(service: SpeechService, control: EngineControl | None, recorder: Recorder) -> dict[str, Any]:
+    """Everything that the page shows at a glance."""
+    now = time.monotonic()
+    streams = [_stream(report, now) for report in service.replies]
+    speaking = sum(stream["state"] == "speaking" for stream in streams)
+    return {
+        "streams": streams,
+        "queue": {"speaking": speaking, "waiting": service.active - speaking},
+        "engine": engine_json(service, control),
+        "memory": metrics.memory(),
+        "errors": recorder.errors(),
+    }
+
+
+def _stream(report: Report, now: float) -> dict[str, Any]:
+    return {
+        "door": report.door,
+        "client": report.client,
+        "voice": report.voice,
+        "engine": report.engine,
+        "chars": report.chars,
+        "ttfa_ms": None if report.ttfa_s is None else round(report.ttfa_s * 1000),
+        "lead_s": round(report.lead_s(now), 1),
+        "seconds": round(now - report.started, 1),
+        "state": "waiting" if report.ttfa_s is None else "speaking",
+    }

@@ -1,0 +1,80 @@
+"""``/metrics``: what the service and its engine did, for Prometheus."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from ....monitoring.health import Living, Vitals, health
+from ....monitoring.metrics import CONTENT_TYPE, Metrics, memory
+from ....service.service import Report, SpeechService
+from ....speech.audio_format import FORMAT
+
+
+def of_service(service: SpeechService) -> Metrics:
+    """Metrics that watch ``service`` from now on."""
+    metrics = Metrics()
+    service.observe(lambda report: _count(metrics, report))
+
+    def speaking() -> int:
+        return sum(report.ttfa_s is not None for report in service.replies)
+
+    def ready() -> bool:
+        engine = service.engine
+        vitals = engine.vitals() if isinstance(engine, Living) else Vitals()
+        return health(engine.name, engine.state, vitals, time.monotonic()).ready
+
+    metrics.watch("qwen3tts_streams", "Replies that can be heard now.", speaking)
+    metrics.watch("qwen3tts_queue", "Replies that wait for their first sound.", lambda: service.active - speaking())
+    metrics.watch("qwen3tts_engine_ready", "1 if a request made now is spoken.", ready, {"engine": service.engine.name})
+    metrics.watch("qwen3tts_memory_bytes", "Memory, without mapped files.", lambda: (memory()["rss_mb"] or 0) << 20)
+    metrics.watch("qwen3tts_gpu_memory_bytes", "Memory of the card.", lambda: (memory()["gpu_mb"] or 0) << 20)
+    takeovers = getattr(service.engine, "takeovers", None)
+    if isinstance(takeovers, Counter):
+        words = "Replies that the built-in voice spoke for the model, by reason."
+        metrics.count("qwen3tts_takeovers", words, "reason", lambda: dict(takeovers))
+    if (phrases := service.phrases) is not None:
+        words = "Texts that were looked for among the recordings."
+        metrics.count("qwen3tts_cache", words, "outcome", lambda: {"hit": phrases.hits, "miss": phrases.misses})
+    metrics.state("qwen3tts_engine_state", "1 for the state that the engine is in.", lambda: _state(service))
+    return metrics
+
+
+def routes(metrics: Metrics) -> APIRouter:
+    router = APIRouter(tags=["server"])
+
+    @router.get(
+        "/metrics",
+        summary="Numbers for Prometheus",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {}}, "description": "In Prometheus's text format."}},
+    )
+    async def numbers() -> Response:
+        return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+
+    return router
+
+
+def _count(metrics: Metrics, report: Report) -> None:
+    if report.error is not None:
+        outcome = report.error.code
+    else:
+        outcome = "done" if report.outcome.startswith("done") else "cancelled"
+    metrics.reply(
+        report.engine,
+        report.door,
+        ttfa_s=report.ttfa_s,
+        working_s=report.working_s,
+        speech_s=FORMAT.seconds(report.audio_bytes),
+        chars=report.chars,
+        outcome=outcome,
+        was_cut_off="cut off" in report.outcome,
+    )
+
+
+def _state(service: SpeechService) -> str:
+    """The first word of it; progress would make a new series each second."""
+    return service.engine.state.split(" ")[0].rstrip(":") or "unknown"

@@ -1,0 +1,68 @@
+"""Health, and what this server is."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from .... import __version__
+from ....monitoring.health import Living, Vitals, health
+from ....service.service import SpeechService
+from ....settings import Settings
+from ....speech.languages import LANGUAGES
+from ..auth import Gate, OpenRouter
+from ..studio import Studio
+
+
+def liveness() -> OpenRouter:
+    """The one route of ours that needs no key."""
+    router = OpenRouter(tags=["server"])
+
+    @router.get("/health/live", summary="Whether the process is of use")
+    async def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    return router
+
+
+def routes(service: SpeechService, settings: Settings, studio: Studio | None, gate: Gate) -> APIRouter:
+    router = APIRouter(tags=["server"])
+
+    @router.get("/health/ready", summary="Whether a request made now is spoken", responses={503: {}})
+    async def ready() -> JSONResponse:
+        engine = service.engine
+        vitals = engine.vitals() if isinstance(engine, Living) else Vitals()
+        now = health(engine.name, engine.state, vitals, time.monotonic())
+        content = {"status": "ready" if now.ready else "not ready", "engine": now.engine, "state": now.engine_state}
+        return JSONResponse(content, 200 if now.ready else 503, None if now.ready else {"Retry-After": "5"})
+
+    @router.get("/v1/about", summary="What this server is, and what it can do")
+    async def about() -> dict[str, Any]:
+        design = why_not(settings, studio, "can_design")
+        clone = why_not(settings, studio, "can_clone")
+        return {
+            "version": __version__,
+            "wyoming": settings.wyoming.uri,
+            "cloning": {"on": clone is None, "why_not": clone},
+            "design": {"on": design is None, "why_not": design},
+            "needs_key": gate.needs_key,
+            "base_url": settings.http.base_url or None,
+            "languages": list(LANGUAGES),
+            "engine": service.engine.name,
+        }
+
+    return router
+
+
+def why_not(
+    settings: Settings, studio: Studio | None, ability: Literal["can_clone", "can_design"] | None
+) -> str | None:
+    """What stands in the way of making voices through this door; None if nothing does."""
+    if not settings.voices.cloning:
+        return "Making voices through the web door is off. Turn it on: --voices.cloning on"
+    if studio is None:
+        return "The engine of this server speaks with fixed voices only; making voices needs Qwen3-TTS."
+    return None if ability is None or getattr(studio, ability) else studio.why_not

@@ -1,0 +1,265 @@
+"""``WS /v1/audio/speech/stream``: text in as a language model writes it, speech out while it is written.
+
+The messages are vLLM-Omni's, and `input.cancel`. Text is spoken as it comes, not sentence by sentence; a socket serves
+several utterances, one after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import MutableMapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from pydantic import ValidationError
+
+from ....audio.encode import Format, encoder
+from ....errors import BadRequest, Busy, SpeechError
+from ....service.service import SpeechService, Wish
+from ....settings import Limits
+from ....speech.audio_format import FORMAT
+from ....speech.text_stream import TextStream
+from ..auth import KEY_PROTOCOL, Client
+from ..errors import HttpError, error_body
+from ..request import Manner, whole
+
+_ERRORS_MAX = 16  # of one socket; a client that is wrong each time is broken
+_NORMAL, _GOING_AWAY, _POLICY = 1000, 1001, 1008  # RFC 6455
+
+
+class Config(Manner):
+    """``session.config``: how the utterances from now on are spoken."""
+
+    type: Literal["session.config"] = "session.config"
+    response_format: Format = "pcm"
+    """Of the binary messages. `pcm` is s16le, mono, 24 kHz."""
+    stream_audio: bool = True
+    """vLLM-Omni's; audio is always streamed."""
+    split_granularity: str | None = None
+    """vLLM-Omni's; text is not waited for."""
+    task_type: str | None = None
+    """vLLM-Omni's; the voice decides."""
+
+
+@dataclass(slots=True, eq=False)
+class _Utterance:
+    """A text that is being written, or waits to be spoken."""
+
+    index: int
+    text: TextStream
+    wish: Wish
+    form: Format
+
+
+def routes(service: SpeechService, limits: Limits, closing: asyncio.Event) -> APIRouter:
+    router = APIRouter()
+
+    @router.websocket("/v1/audio/speech/stream")
+    async def stream(websocket: WebSocket) -> None:
+        offered = websocket.scope.get("subprotocols", [])
+        await websocket.accept(min(offered, key=lambda name: name.startswith(KEY_PROTOCOL), default=None))
+        await _Session(websocket, service, limits, closing).run()
+
+    return router
+
+
+class _Session:
+    """One socket, until its client closes it, breaks a rule, or falls silent."""
+
+    def __init__(self, socket: WebSocket, service: SpeechService, limits: Limits, closing: asyncio.Event) -> None:
+        self._socket, self._service, self._limits, self._closing = socket, service, limits, closing
+        self._client: Client = socket.state.client
+        self._config = Config()
+        self._open: TextStream | None = None  # between the first input.text and input.done
+        self._orders: asyncio.Queue[_Utterance | None] = asyncio.Queue()
+        self._unfinished: set[_Utterance] = set()
+        self._speaking: asyncio.Task[None] | None = None
+        self._count = self._errors = 0
+        self._is_over = False  # nothing more is taken
+
+    async def run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                others = [tasks.create_task(self._read_all()), tasks.create_task(self._until_closing())]
+                await self._speak_all()
+                for task in others:
+                    task.cancel()
+        except* WebSocketDisconnect:
+            pass  # a client that leaves is no news
+        else:
+            await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        try:
+            code = _GOING_AWAY if self._closing.is_set() else _POLICY if self._errors >= _ERRORS_MAX else _NORMAL
+            await self._socket.close(code)
+        except (WebSocketDisconnect, RuntimeError):
+            return  # it was faster
+
+    async def _until_closing(self) -> None:
+        await self._closing.wait()
+        self._finish()
+
+    def _finish(self) -> None:
+        """Take nothing more, and end when what was sent so far is spoken."""
+        self._is_over = True
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+        self._orders.put_nowait(None)
+
+    # -- in
+
+    async def _read_all(self) -> None:
+        while not self._is_over:
+            try:
+                async with asyncio.timeout(self._limits.idle_s):
+                    message = await self._socket.receive()
+            except TimeoutError:
+                if self._unfinished:
+                    continue
+                return self._finish()
+            if message["type"] == "websocket.disconnect":
+                raise WebSocketDisconnect(message.get("code", 1005))
+            try:
+                await self._take(_parsed(message))
+            except SpeechError as error:
+                await self._say(error)
+        return None
+
+    async def _take(self, message: dict[str, Any]) -> None:
+        match message.get("type"):
+            case "session.config":
+                config = _config(message)
+                config.wish(self._service.catalog, self._client, "websocket")  # what is wrong is told now
+                self._config = config
+            case "input.text":
+                if text := _text(message):
+                    (self._open or self._begin()).add(text)
+            case "input.done":
+                if self._open is not None:
+                    self._open.close()
+                    self._open = None
+            case "input.cancel":
+                if not self._cancel():
+                    await self._socket.send_text(json.dumps({"type": "session.done", "cancelled": True}))
+            case "session.close":
+                self._finish()
+            case other:
+                raise BadRequest(f"The message type {str(other)[:64]!r} is not known.", field="type")
+
+    def _begin(self) -> TextStream:
+        if len(self._unfinished) >= self._limits.utterances:
+            raise Busy(f"{self._limits.utterances} utterances of this socket wait already.")
+        wish = self._config.wish(self._service.catalog, self._client, "websocket")
+        self._open = self._service.open_text()
+        utterance = _Utterance(self._count, self._open, wish, self._config.response_format)
+        self._count += 1
+        self._unfinished.add(utterance)
+        self._orders.put_nowait(utterance)
+        return self._open
+
+    def _cancel(self) -> bool:
+        """Nothing of what was sent so far is spoken any further. Whether something was being spoken."""
+        self._open = None
+        while not self._orders.empty():
+            self._orders.get_nowait()
+        self._unfinished.clear()
+        if self._is_over:
+            self._orders.put_nowait(None)
+        return self._speaking is not None and self._speaking.cancel()
+
+    # -- out
+
+    async def _speak_all(self) -> None:
+        while (utterance := await self._orders.get()) is not None:
+            self._speaking = asyncio.ensure_future(self._speak(utterance))
+            try:
+                await asyncio.wait({self._speaking})
+            finally:
+                self._speaking.cancel()
+                await asyncio.gather(self._speaking, return_exceptions=True)
+            self._unfinished.discard(utterance)
+            done, self._speaking = self._speaking, None
+            if done.cancelled():
+                await self._tell("session.done", utterance, cancelled=True, total_sentences=0)
+                continue
+            error = done.exception()
+            if isinstance(error, SpeechError):
+                if self._open is utterance.text:
+                    self._open = None
+                await self._say(error, utterance)
+            elif error is not None:
+                raise error
+            await self._tell("session.done", utterance, cancelled=False, total_sentences=int(error is None))
+
+    async def _speak(self, utterance: _Utterance) -> None:
+        sent = 0
+        async with (
+            aclosing(encoder(utterance.form)) as encoding,
+            self._service.speak(utterance.text, utterance.wish) as speech,
+        ):
+            has_begun = False
+            async for pcm in speech:
+                encoded = await encoding.add(pcm)
+                if not has_begun:
+                    has_begun, report = True, speech.report
+                    who = {"voice": report.voice, "engine": report.engine, "language": report.language}
+                    form = {"format": utterance.form, "sample_rate": FORMAT.rate}
+                    await self._tell("audio.start", utterance, sentence_index=0, sentence_text="", **form, **who)
+                sent += await self._send(encoded)
+            sent += await self._send(await encoding.finish())
+        await self._tell("audio.done", utterance, sentence_index=0, total_bytes=sent, error=False)
+
+    async def _send(self, encoded: bytes) -> int:
+        if encoded:
+            await self._socket.send_bytes(encoded)
+        return len(encoded)
+
+    async def _tell(self, kind: str, utterance: _Utterance, **what: Any) -> None:
+        await self._socket.send_text(json.dumps({"type": kind, "utterance_index": utterance.index, **what}))
+
+    async def _say(self, error: SpeechError, utterance: _Utterance | None = None) -> None:
+        index = {} if utterance is None else {"utterance_index": utterance.index}
+        message = {"type": "error", "message": str(error), **index, **error_body(error)}
+        await self._socket.send_text(json.dumps(message))
+        self._errors += 1
+        if self._errors >= _ERRORS_MAX:
+            self._cancel()
+            self._finish()
+
+
+def _parsed(message: MutableMapping[str, Any]) -> dict[str, Any]:
+    text = message.get("text")
+    if text is None:
+        raise BadRequest("Messages are JSON in text frames; binary ones are for audio, which comes from here.")
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadRequest("The message is not JSON.") from None
+    if not isinstance(parsed, dict):
+        raise BadRequest('The message must be an object such as {"type": "input.text", "text": "Hello."}.')
+    return parsed
+
+
+def _text(message: dict[str, Any]) -> str:
+    text = message.get("text")
+    if not isinstance(text, str):
+        raise BadRequest("input.text needs a 'text' that is a string.", field="text")
+    try:
+        whole(text)
+    except ValueError as error:
+        raise BadRequest(f"text: {error}", field="text") from None
+    return text
+
+
+def _config(message: dict[str, Any]) -> Config:
+    try:
+        return Config.model_validate(message)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = str(first["loc"][0]) if first["loc"] else None
+        raise HttpError(400, f"{field}: {first['msg']}", field=field, code="invalid-value") from None

@@ -1,0 +1,161 @@
+"""Listens, and hangs up in an orderly way: uvicorn in our process and event loop, without its signal handlers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from ...settings import Address, Limits
+
+if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
+
+log = logging.getLogger(__name__)
+
+_KEEP_ALIVE_S = 30  # clients that speak now and then should not have to connect each time
+_MESSAGE_BYTES = 128 * 1024  # of a WebSocket
+
+
+def bind(address: Address) -> socket.socket:
+    """The socket of a door that will open later.
+
+    Raises:
+        OSError: if the address cannot be had.
+    """
+    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, where = found[0]
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(where)
+        sock.listen(512)
+        sock.setblocking(False)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+class HttpDoor:
+    """``async with`` = listening. Leaving it lets responses in progress end, for ``drain_s`` at the most.
+
+    ``build`` makes the app; it runs in a thread, as it imports a lot. Where ``sock`` is given it is bound already, and
+    the door closes it.
+    """
+
+    def __init__(
+        self, build: Callable[[], FastAPI], address: Address, limits: Limits, sock: socket.socket | None = None
+    ) -> None:
+        self._build, self._address, self._limits, self._socket = build, address, limits, sock
+        self.drain_s = limits.drain_s  # may be lowered by whoever is in a hurry
+
+    @property
+    def port(self) -> int:
+        """The real port, also where 0 was asked for."""
+        assert self._socket is not None  # noqa: S101  it is listening
+        return int(self._socket.getsockname()[1])
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected now."""
+        return len(self._server.server_state.connections)
+
+    async def __aenter__(self) -> Self:
+        """Listen.
+
+        Raises:
+            OSError: if the address cannot be had.
+        """
+        if self._socket is None:
+            self._socket = bind(self._address)
+        try:
+            await _in_daemon(self._prepare)
+            await self._server.startup(sockets=[self._socket])
+            self._app.state.metrics.start()
+        except BaseException:
+            self._socket.close()
+            raise
+        return self
+
+    def _prepare(self) -> None:
+        self._app = self._build()
+        self._server = self._uvicorn()
+
+    def _uvicorn(self) -> uvicorn.Server:
+        import uvicorn
+
+        from .protocol import HttpConnection, WebSocketConnection
+
+        logging.getLogger("uvicorn").setLevel(logging.ERROR)  # who connects is no news; bugs are
+        config = uvicorn.Config(
+            self._app,
+            http=HttpConnection,
+            ws=WebSocketConnection,
+            ws_max_size=_MESSAGE_BYTES,
+            ws_per_message_deflate=False,
+            loop="asyncio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,  # uvicorn's needs its main loop; ours comes with each response
+            proxy_headers=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            h11_max_incomplete_event_size=self._limits.http_header_bytes,
+        )
+        config.load()
+        server = uvicorn.Server(config)
+        server.lifespan = config.lifespan_class(config)
+        server.lifespan.state = {"limits": self._limits}
+        return server
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for listener in self._server.servers:
+            listener.close()
+        self._app.state.metrics.stop()
+        self._app.state.closing.set()  # live texts and event streams end by themselves
+        state = self._server.server_state
+        for connection in list(state.connections):
+            if hasattr(connection, "is_silent"):
+                connection.shutdown()
+        if state.tasks:
+            _, cut_off = await asyncio.wait(set(state.tasks), timeout=self.drain_s)
+            if cut_off:
+                log.warning("http: stopped in the middle of %d responses", len(cut_off))
+            for task in cut_off:
+                task.cancel()
+            await asyncio.gather(*cut_off, return_exceptions=True)
+        for connection in list(state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
+
+
+async def _in_daemon(work: Callable[[], None]) -> None:
+    """Do ``work`` in a daemon thread: the process must be able to end while it goes on."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def tell(error: BaseException | None) -> None:
+        if not done.done():
+            done.set_result(None) if error is None else done.set_exception(error)
+
+    def run() -> None:
+        failure: BaseException | None = None
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001  handed to whoever waits
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(tell, failure)
+
+    threading.Thread(target=run, name="web door", daemon=True).start()
+    await done

@@ -1,0 +1,249 @@
+"""What messages mean: announcements in, results, events and states out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from ...announcements.announcement import Announcement, Started
+from ...announcements.announcer import Announcer
+from ...announcements.clips import Clip
+from ...announcements.ledger import Ledger
+from ...errors import Busy, DeliveryFailed, SpeechError
+from ...monitoring.logs import quoted
+from ...service.service import SpeechService
+from ...settings import Settings
+from . import discovery
+from .client import Incoming
+from .connection import Connection
+from .hermes import Hermes
+from .outbox import Outgoing
+from .payload import Unreadable, parse_say
+from .topics import Topics
+from .voice_choice import VoiceChoice
+
+log = logging.getLogger(__name__)
+
+_IDS, _IDS_S = 4096, 3600.0  # how many ids are remembered, and how long
+_LOOK_S = 0.25  # how often our state is looked at
+_BIRTH_DELAY_S = 2.0  # at most, at random: everybody answers Home Assistant's birth at once
+_AUDIO_BYTES = 8 << 20  # of one WAV on a topic, almost three minutes; brokers are not made for files
+
+
+class Bridge:
+    """Between the broker and the announcer. Event loop only. Hand it its ``connection`` before it runs."""
+
+    connection: Connection
+    hermes: Hermes | None = None
+
+    def __init__(
+        self,
+        service: SpeechService,
+        announcer: Announcer,
+        settings: Settings,
+        choice: VoiceChoice,
+        *,
+        page_url: str | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._service, self._announcer, self._choice = service, announcer, choice
+        self._mqtt, self._page_url, self._chance = settings.mqtt, page_url, chance
+        self._payload_bytes = settings.limits.mqtt_payload_bytes
+        self.topics = Topics(settings.mqtt.base_topic, settings.mqtt.discovery_prefix)
+        self._ledger: Ledger[tuple[int, str]] = Ledger(_IDS, _IDS_S, time.monotonic)
+        self._sounds: dict[str, Clip] = {}  # of announcements whose sound goes to a topic
+        self._state = ""
+        self._voices: tuple[str, ...] = ()
+        self._born = asyncio.Event()  # Home Assistant has started
+
+    @property
+    def subscriptions(self) -> list[str]:
+        """The most important one first: without it we are of no use."""
+        topics = [self.topics.say, self.topics.stop, self.topics.voice_set]
+        if self.topics.discovery_prefix:
+            topics.append(self.topics.birth)
+        if self.hermes is not None:
+            topics += self.hermes.subscriptions
+        return topics
+
+    @property
+    def will(self) -> Outgoing:
+        return Outgoing(self.topics.status, "offline", retain=True)
+
+    # -- in
+
+    def receive(self, message: Incoming) -> None:
+        """What the broker brought. Retained commands are old, and would be obeyed after every reconnection."""
+        if message.retained:
+            log.debug("mqtt: ignored a retained message on %s", quoted(message.topic))
+        elif message.topic == self.topics.say:
+            self._say(parse_say(message.payload, self._payload_bytes, audio=self._mqtt.audio))
+        elif message.topic == self.topics.stop:
+            self._stop(message.payload)
+        elif message.topic == self.topics.voice_set:
+            self._set_voice(message.payload)
+        elif message.topic == self.topics.birth:
+            if message.payload == b"online":
+                self._born.set()
+        elif self.hermes is not None:
+            self.hermes.receive(message)
+
+    def _say(self, wanted: Announcement | Unreadable) -> None:
+        if isinstance(wanted, Unreadable):
+            log.info("mqtt: %s: %s", wanted.error.code, wanted.error)
+            self._result(wanted.id, error=wanted.error)
+            return
+        if not self._ledger.begin(wanted.id):
+            self._again(wanted.id)
+            return
+        if wanted.take_sound or any(target.startswith("hermes/") for target in wanted.targets):
+            wanted = replace(wanted, format=wanted.format or "wav")
+        self._announcer.submit(wanted, self)
+
+    def _again(self, announcement_id: str) -> None:
+        """The id is known: nothing is spoken. If its answer went out over another connection, the broker may have died
+        with it, and whoever asks again is told again."""
+        answer = self._ledger.answer(announcement_id)
+        log.debug("mqtt: the announcement %s came again", quoted(announcement_id))
+        if answer is not None and answer[0] != self.connection.count:
+            self._ledger.answered(announcement_id, (self.connection.count, answer[1]))
+            self.connection.publish(self.topics.result, answer[1])
+
+    def _stop(self, payload: bytes) -> None:
+        which = payload[:256].decode(errors="replace").strip()
+        if which.startswith("{"):
+            try:
+                data = json.loads(which)
+            except ValueError:
+                data = {}
+            which = str(data.get("id") or data.get("target") or "")
+        if which in ("PRESS", "all"):  # Home Assistant's button says PRESS
+            which = ""
+        log.info("mqtt: stopped %d announcements", self._announcer.stop(which))
+
+    def _set_voice(self, payload: bytes) -> None:
+        name = payload[:256].decode(errors="replace").strip()
+        name = "" if name.lower() == discovery.AUTO else name
+        try:
+            self._service.catalog.find(name or None)
+        except SpeechError as error:
+            log.warning("mqtt: the voice was not changed: %s", error)
+        else:
+            self._choice.keep(name)
+            self._announcer.voice = name
+        self._publish_voice()  # also where it was wrong, so that a selector shows what is in use
+
+    # -- out: what became of announcements (`announcements.Listener`)
+
+    def started(self, announcement: Announcement, how: Started, clip: Clip | None) -> None:
+        if announcement.take_sound and clip is not None:
+            self._sounds[announcement.id] = clip
+        self._result(announcement.id, how=how, error=how.error)
+        self._event("started", announcement, voice=how.voice, url=how.url)
+
+    def refused(self, announcement: Announcement, error: SpeechError) -> None:
+        self._result(announcement.id, error=error)
+        self._ledger.forget(announcement.id)  # nothing was spoken, so it may be tried again
+        if not isinstance(error, Busy):  # a flood is answered, and not told about as well
+            self._event("failed", announcement, error=_error(error))
+
+    def done(self, announcement: Announcement, duration_s: float | None) -> None:
+        clip = self._sounds.pop(announcement.id, None)
+        if clip is not None and len(clip.data) > _AUDIO_BYTES:
+            too_large = DeliveryFailed(
+                f"The sound has more than {_AUDIO_BYTES >> 20} MiB; fetch it by its URL instead."
+            )
+            self._event("failed", announcement, error=_error(too_large))
+            return
+        if clip is not None:
+            self.connection.publish(self.topics.audio(announcement.id), bytes(clip.data))
+        self._event("done", announcement, duration=None if duration_s is None else round(duration_s, 3))
+
+    def failed(self, announcement: Announcement, error: SpeechError) -> None:
+        self._sounds.pop(announcement.id, None)
+        self._event("failed", announcement, error=_error(error))
+
+    def _result(self, announcement_id: str, *, how: Started | None = None, error: SpeechError | None) -> None:
+        seconds = how.duration_s if how else None
+        answer = {
+            "id": announcement_id,
+            "ok": how is not None,
+            "url": how.url if how else None,
+            "duration": None if seconds is None else round(seconds, 3),
+            "voice": how.voice if how else None,
+            "error": _error(error) if error else None,
+        }
+        payload = _json(answer)
+        self._ledger.answered(announcement_id, (self.connection.count, payload))
+        self.connection.publish(self.topics.result, payload)
+
+    def _event(self, kind: str, announcement: Announcement, **facts: object) -> None:
+        told = {"event_type": kind, "id": announcement.id, "target": list(announcement.targets), **facts}
+        self.connection.publish(self.topics.event, _json(told))
+
+    # -- out: how we are
+
+    def hello(self) -> Iterable[Outgoing]:
+        """What a new connection begins with; all of it retained."""
+        yield from self._discovery()
+        yield Outgoing(self.topics.status, "online", retain=True)
+        yield Outgoing(self.topics.state, self._state_now(), retain=True)
+        yield Outgoing(self.topics.voice, self._announcer.voice or discovery.AUTO, retain=True)
+
+    async def watch(self) -> None:
+        """Publish states and voices when they change, and everything when Home Assistant was started anew."""
+        while True:
+            try:
+                async with asyncio.timeout(_LOOK_S):
+                    await self._born.wait()
+            except TimeoutError:
+                self._publish_changes()
+                continue
+            self._born.clear()
+            log.info("mqtt: Home Assistant has started; telling it about us")
+            await asyncio.sleep(_BIRTH_DELAY_S * self._chance())
+            for message in self.hello():
+                self.connection.publish(message.topic, message.payload, retain=True)
+
+    def _publish_changes(self) -> None:
+        state, voices = self._state_now(), self._voice_names()
+        if state != self._state:
+            self._state = state
+            self.connection.publish(self.topics.state, state, retain=True)
+        if voices != self._voices:
+            for message in self._discovery():
+                self.connection.publish(message.topic, message.payload, retain=True)
+
+    def _discovery(self) -> Iterable[Outgoing]:
+        self._voices = self._voice_names()
+        if self.topics.discovery_prefix:
+            message = discovery.device(self.topics, self._voices, self._page_url)
+            yield Outgoing(self.topics.discovery, _json(message), retain=True)
+
+    def _voice_names(self) -> tuple[str, ...]:
+        return tuple(str(voice.name) for voice in self._service.catalog.all())
+
+    def _publish_voice(self) -> None:
+        self.connection.publish(self.topics.voice, self._announcer.voice or discovery.AUTO, retain=True)
+
+    def _state_now(self) -> str:
+        state = self._service.engine.state
+        if self._service.active:
+            return "speaking"
+        if state.startswith(("ready", "degraded")):
+            return "idle"
+        return "error" if state.startswith("failed") and not state.endswith("speaks)") else "loading"
+
+
+def _error(error: SpeechError) -> dict[str, Any]:
+    return {"code": error.code, "message": str(error)}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,132 @@
+"""Hermes, the protocol of Rhasspy's satellites: ``hermes/tts/say`` in, ``playBytes`` out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from ...announcements.announcement import Announcement, Sound, Started
+from ...announcements.clips import Clip
+from ...errors import BadRequest, DeliveryFailed, SpeechError
+from ...monitoring.logs import quoted
+from .client import Incoming
+from .payload import new_id
+
+log = logging.getLogger(__name__)
+
+SAY = "hermes/tts/say"
+_FINISHED = "hermes/audioServer/+/playFinished"
+_LATE_S = 2.0  # after the end of the sound a satellite that says nothing is taken to be done
+
+Publish = Callable[[str, str | bytes], None]
+
+
+class HermesSpeaker:
+    """Targets such as ``hermes/kitchen``: the sound goes to the satellite as one WAV."""
+
+    has_own_voice = False
+
+    def __init__(self, publish: Publish) -> None:
+        self._publish = publish
+        self._playing: dict[str, asyncio.Event] = {}  # by the id of the playing
+
+    def plays_on(self, target: str) -> bool:
+        site = target.removeprefix("hermes/")
+        return site != target and 0 < len(site) <= 64 and not set(site) & set("+#/\0")
+
+    def has_volume(self, target: str) -> bool:
+        return False
+
+    async def check(self, announcement: Announcement, target: str) -> None:
+        """A satellite cannot be asked whether it is there."""
+
+    async def play(self, announcement: Announcement, target: str, sound: Sound | None) -> None:
+        if sound is None:
+            raise DeliveryFailed("A Hermes satellite needs the sound.")
+        await sound.clip.whole()
+        playing, over = new_id(), asyncio.Event()
+        self._playing[playing] = over
+        site = target.removeprefix("hermes/")
+        try:
+            self._publish(f"hermes/audioServer/{site}/playBytes/{playing}", bytes(sound.clip.data))
+            async with asyncio.timeout(sound.clip.seconds + _LATE_S):
+                await over.wait()
+        except TimeoutError:
+            log.debug("hermes: %s did not say that it has played", quoted(site))
+        finally:
+            del self._playing[playing]
+
+    def finished(self, playing: str) -> None:
+        """A satellite has played it."""
+        if over := self._playing.get(playing):
+            over.set()
+
+
+class Hermes:
+    """The door: hands requests to ``submit``, and tells the dialogue manager when they are spoken."""
+
+    subscriptions = (SAY, _FINISHED)
+
+    def __init__(
+        self, submit: Callable[[Announcement, Hermes], None], publish: Publish, speaker: HermesSpeaker, limit_bytes: int
+    ) -> None:
+        self._submit, self._publish, self._speaker, self._limit_bytes = submit, publish, speaker, limit_bytes
+        self._asked: dict[str, dict[str, Any]] = {}  # what each request has to be answered with
+
+    def receive(self, message: Incoming) -> None:
+        try:
+            if len(message.payload) > self._limit_bytes:
+                raise ValueError("it is too long")
+            data = json.loads(message.payload)
+        except (ValueError, RecursionError) as error:
+            log.warning("hermes: ignored a message on %s: %s", quoted(message.topic), error)
+            return
+        if not isinstance(data, dict):
+            log.warning("hermes: ignored a message on %s: it is not an object", quoted(message.topic))
+        elif message.topic == SAY:
+            self._say(data)
+        else:
+            self._speaker.finished(str(data.get("id")))
+
+    def _say(self, data: dict[str, Any]) -> None:
+        site, text, volume = data.get("siteId") or "default", data.get("text"), data.get("volume")
+        answer = {"siteId": site, "id": data.get("id"), "sessionId": data.get("sessionId")}
+        announcement = Announcement(
+            id=new_id(),
+            text=text if isinstance(text, str) else "",
+            language=data.get("lang") if isinstance(data.get("lang"), str) else None,
+            targets=(f"hermes/{site}",),
+            volume=float(volume) if isinstance(volume, int | float) and 0 <= volume < 1 else None,
+            format="wav",
+            door="hermes",
+        )
+        self._asked[announcement.id] = answer
+        if not isinstance(text, str):
+            self.refused(announcement, BadRequest('"text" must be a string.'))
+            return
+        self._submit(announcement, self)
+
+    # -- what became of it (`announcements.Listener`)
+
+    def started(self, announcement: Announcement, how: Started, clip: Clip | None) -> None:
+        """The satellite hears it; there is nobody else to tell."""
+
+    def done(self, announcement: Announcement, duration_s: float | None) -> None:
+        self._finished(announcement)
+
+    def refused(self, announcement: Announcement, error: SpeechError) -> None:
+        answer = self._asked.get(announcement.id, {})
+        told = {"error": str(error), "siteId": answer.get("siteId"), "context": announcement.text[:80]}
+        self._publish("hermes/error/tts", json.dumps({**told, "sessionId": answer.get("sessionId")}))
+        self._finished(announcement)  # a dialogue that waits for it would hang
+
+    def failed(self, announcement: Announcement, error: SpeechError) -> None:
+        self.refused(announcement, error)
+
+    def _finished(self, announcement: Announcement) -> None:
+        answer = self._asked.pop(announcement.id, None)
+        if answer is not None:
+            self._publish("hermes/tts/sayFinished", json.dumps(answer))

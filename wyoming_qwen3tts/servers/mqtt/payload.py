@@ -1,0 +1,144 @@
+"""What a publisher sent, as an announcement. Every byte read here comes from a stranger."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictStr, ValidationError
+
+from ...announcements.announcement import Announcement
+from ...errors import BadRequest, SpeechError, TextTooLong
+
+_PRIORITIES = {"low": -5, "normal": 0, "high": 5, "critical": 10}
+_ID_PATTERN = re.compile(r'"id"\s*:\s*"([^"\\\x00-\x1f]{1,128})"')
+_ENDS_BYTES = 4096
+
+
+def _priority(value: object) -> object:
+    return _PRIORITIES.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+
+def _targets(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _number(value: object) -> object:
+    """Numbers only: neither ``true`` nor ``"0.5"``, which pydantic would take."""
+    if type(value) not in (int, float) and value is not None:
+        raise ValueError("must be a number")
+    return value
+
+
+Text = Annotated[StrictStr, Field(max_length=200)]
+
+
+class SayPayload(BaseModel):
+    """The JSON form of ``<base>/say``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: StrictStr
+    voice: Text | None = None
+    language: Text | None = None
+    instruct: Annotated[StrictStr, Field(max_length=2_000)] | None = None
+    target: Annotated[list[Text], BeforeValidator(_targets), Field(max_length=32)] | None = None
+    volume: Annotated[float, BeforeValidator(_number), Field(ge=0, le=1)] | None = None
+    announce: StrictBool | None = None
+    id: Annotated[StrictStr, Field(min_length=1, max_length=128)] | None = None
+    priority: Annotated[int, BeforeValidator(_priority), Field(ge=-10, le=10)] | None = None
+    format: Literal["wav", "mp3", "flac"] | None = None
+    chime: StrictBool | None = None
+    speed: Annotated[float, BeforeValidator(_number), Field(ge=0.5, le=2)] | None = None
+    seed: Annotated[int, BeforeValidator(_number), Field(ge=0, lt=1 << 63)] | None = None
+    ssml: StrictBool | None = None
+    expires: Annotated[float, BeforeValidator(_number), Field(gt=0, le=86_400)] | None = None
+    audio: StrictBool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A payload that is no announcement. ``id`` is the publisher's, where it could be found."""
+
+    id: str
+    error: SpeechError
+
+
+def new_id() -> str:
+    """An id for those who gave none."""
+    return secrets.token_hex(8)
+
+
+def parse_say(payload: bytes, limit_bytes: int, *, audio: bool = False) -> Announcement | Unreadable:
+    """Plain text, or an object of JSON. ``audio``: whether the sound is published for those who do not say."""
+    if len(payload) > limit_bytes:
+        why = f"The payload has more than {limit_bytes:,} bytes. Send it in parts, or raise limits.mqtt_payload_bytes."
+        return Unreadable(_id_in(payload) or new_id(), TextTooLong(why))
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError:
+        return Unreadable(_id_in(payload) or new_id(), BadRequest("The payload is not UTF-8 text."))
+    if not text.lstrip().startswith("{"):
+        return Announcement(new_id(), text, take_sound=audio)
+    try:
+        data = json.loads(text)
+        json.dumps(data, ensure_ascii=False).encode()  # half of a surrogate pair can be spelt, but not be put out again
+    except (ValueError, RecursionError) as error:
+        why = f"{error.msg}, character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else "cannot be read"
+        wrong = BadRequest(f"The payload begins like JSON, but is none: {why}.")
+        return Unreadable(_id_in(payload) or new_id(), wrong)
+    return _announcement(data, audio)
+
+
+def _announcement(data: dict[str, Any], audio: bool) -> Announcement | Unreadable:
+    given = data.get("id")
+    if type(given) is int:  # a time stamp of Node-RED's
+        data["id"] = given = str(given)
+    try:
+        said = SayPayload.model_validate(data)
+    except ValidationError as error:
+        known = given if isinstance(given, str) and 1 <= len(given) <= 128 else None
+        return Unreadable(known or new_id(), BadRequest(_explained(error)))
+    return Announcement(
+        id=said.id or new_id(),
+        text=said.text,
+        voice=said.voice or None,
+        language=said.language or None,
+        instruct=said.instruct or None,
+        seed=said.seed,
+        speed=said.speed,
+        ssml=bool(said.ssml),
+        targets=tuple(said.target or ()),
+        volume=said.volume,
+        announce=said.announce is not False,
+        priority=said.priority or 0,
+        format=said.format,
+        chime=said.chime,
+        expires_s=said.expires,
+        take_sound=audio if said.audio is None else said.audio,
+    )
+
+
+def _explained(error: ValidationError) -> str:
+    """The first thing that is wrong, in words for whoever wrote the payload."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    name = str(first["loc"][0])
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, SayPayload.model_fields, n=1)
+        hint = f'Did you mean "{near[0]}"?' if near else f"Known are {', '.join(SayPayload.model_fields)}."
+        return f"There is no field {name[:40]!r}. {hint}"
+    if first["type"] == "missing":
+        return f'The field "{name}" is missing.'
+    message = first["msg"].removeprefix("Value error, ")
+    return f'"{name}": {message[0].lower()}{message[1:]}.'
+
+
+def _id_in(payload: bytes) -> str | None:
+    """The id in a payload that cannot be read, if it is where people put it."""
+    ends = payload[:_ENDS_BYTES] + b"\n" + payload[-_ENDS_BYTES:]
+    found = _ID_PATTERN.search(ends.decode(errors="replace"))
+    return found[1] if found else None
