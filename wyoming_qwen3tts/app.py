@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from . import __version__, settings_sources
 from .assembly import build_engine, build_studio, speech_service
 from .errors import SettingsError
+from .homeassistant.supervisor import Supervisor, discovered, own_uri
 from .monitoring.health import STUCK_S, Living, StateLog, Vitals, health
 from .servers.http.server import HttpDoor
 from .servers.mqtt.start import MqttStart
@@ -29,7 +30,6 @@ from .service.prerender import prerendering
 from .service.service import SpeechService
 from .settings import Address, Settings
 from .speech.engine import Engine
-from .supervisor import Supervisor, discovered, own_uri
 from .web_door import web_address, web_door, web_door_socket
 
 if TYPE_CHECKING:

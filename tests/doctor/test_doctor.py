@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 
 from tests.engine.remote.speech_server import speech_server
-from tests.fake_supervisor import fake_supervisor
 from tests.harness import FakeEngine, free_port, serving
+from tests.homeassistant.fake_supervisor import fake_supervisor
 from wyoming_qwen3tts import doctor
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.cli.doctor import report

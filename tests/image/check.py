@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT
-from tests.fake_supervisor import FakeSupervisor, fake_supervisor
 from tests.harness import free_port
+from tests.homeassistant.fake_supervisor import FakeSupervisor, fake_supervisor
 from tests.image.build import CUDA_BASE, PYTHON_BASE, base_image, build, buildah, config, mounted, size_mb
 from wyoming_qwen3tts.servers.wyoming.client import connect
 from wyoming_qwen3tts.servers.wyoming.info import PROGRAM

@@ -8,8 +8,8 @@ from functools import cached_property
 
 from ..engine.qwen3.hardware.plan import DevicePlan, DeviceWish, plan
 from ..engine.qwen3.hardware.probe import Machine, Probe, look
+from ..homeassistant.supervisor import Supervisor
 from ..settings import Settings
-from ..supervisor import Supervisor
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from ..supervisor import Supervisor, SupervisorError
+from ..homeassistant.supervisor import Supervisor, SupervisorError
 from .checks import Check, Place, fine, wrong
 
 _ANSWER_S = 5.0

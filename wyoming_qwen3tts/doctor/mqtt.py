@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 
+from ..homeassistant.supervisor import MqttService, Supervisor, SupervisorError
 from ..settings import Mqtt
-from ..supervisor import MqttService, Supervisor, SupervisorError
 from .checks import Check, Place, fine, wrong
 
 _NAME = "MQTT"

@@ -16,7 +16,7 @@ from tests.harness import until
 from tests.homeassistant.fake import TOKEN, FakeHome
 from tests.mosquitto import Mosquitto, listening, needs_mosquitto
 from tests.servers.mqtt.house import serving, web
-from wyoming_qwen3tts.supervisor import Supervisor
+from wyoming_qwen3tts.homeassistant.supervisor import Supervisor
 
 pytestmark = needs_mosquitto
 

@@ -11,7 +11,7 @@ import pytest
 from zeroconf import IPVersion, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
-from tests.fake_supervisor import FakeSupervisor, fake_supervisor
+from tests.homeassistant.fake_supervisor import FakeSupervisor, fake_supervisor
 from wyoming_qwen3tts import app
 from wyoming_qwen3tts.servers.wyoming.discovery import SERVICE_TYPE, announced, usable_addresses
 from wyoming_qwen3tts.settings import Address

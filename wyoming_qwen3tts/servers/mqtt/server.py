@@ -147,7 +147,7 @@ class MqttDoor:
         wanted = self._settings.homeassistant
         api, token = f"{wanted.url}/api", wanted.token.get_secret_value()
         if not wanted.url:
-            from ...supervisor import Supervisor
+            from ...homeassistant.supervisor import Supervisor
 
             supervisor = Supervisor.from_environ(self._environ)
             if supervisor is None:
@@ -171,7 +171,7 @@ class MqttDoor:
         if wanted.host:
             port = wanted.port or (_TLS_PORT if wanted.tls else _PORT)
             return Broker(wanted.host, port, wanted.username, wanted.password.get_secret_value(), wanted.tls)
-        from ...supervisor import Supervisor
+        from ...homeassistant.supervisor import Supervisor
 
         supervisor = Supervisor.from_environ(self._environ)
         found = await supervisor.mqtt_service() if supervisor else None

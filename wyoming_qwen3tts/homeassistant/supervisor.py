@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import SpeechError
-from .util.backoff import Backoff
+from ..errors import SpeechError
+from ..util.backoff import Backoff
 
 log = logging.getLogger(__name__)
 

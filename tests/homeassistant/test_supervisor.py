@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.fake_supervisor import OK, TOKEN, fake_supervisor
 from tests.harness import free_port, until
-from wyoming_qwen3tts.supervisor import Supervisor, SupervisorError, discovered, own_uri
+from tests.homeassistant.fake_supervisor import OK, TOKEN, fake_supervisor
+from wyoming_qwen3tts.homeassistant.supervisor import Supervisor, SupervisorError, discovered, own_uri
 from wyoming_qwen3tts.util.backoff import Backoff
 
 MQTT = {"host": "core-mosquitto", "port": "1883", "username": "addons", "password": "secret", "ssl": False}

@@ -1,6 +1,6 @@
 """A Supervisor on loopback that writes down what it is asked. For the tests, and as a program for script/image-test:
 
-python tests/fake_supervisor.py PORT LOG      each request becomes a line of JSON in LOG
+python tests/homeassistant/fake_supervisor.py PORT LOG      each request becomes a line of JSON in LOG
 """
 
 from __future__ import annotations
