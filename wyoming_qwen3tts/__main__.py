@@ -11,14 +11,14 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
 from . import settings_sources
-from .app import EXIT_BAD_SETTINGS, serve
+from .app.privileges import give_up_root
+from .app.serve import EXIT_BAD_SETTINGS, serve
 from .cli import parser
 from .errors import BadRequest, SettingsError, SpeechError
 from .model.checkpoint.files import ModelFileError
 from .monitoring import logs
 from .service.service import Wish
 from .settings import Settings, walk
-from .unprivileged import give_up_root
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.engine.scripted import RYAN, SOHEE, STAND_INS, Scripted, heard, reply, text
 from tests.harness import until
-from wyoming_qwen3tts.assembly import with_stand_in
+from wyoming_qwen3tts.app.build import with_stand_in
 from wyoming_qwen3tts.audio.earcon import chime
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.tee import Tee

@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 from tests.engine.scripted import STAND_INS, Scripted, heard
 from tests.faults.test_process import answering
 from tests.harness import free_port, until
-from wyoming_qwen3tts import app
+from wyoming_qwen3tts.app import serve
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.errors import OutOfMemory
 from wyoming_qwen3tts.monitoring.health import Vitals
@@ -38,15 +38,15 @@ class Serving:
 async def served(monkeypatch: pytest.MonkeyPatch, stuck_s: float = 20.0) -> AsyncIterator[Serving]:
     """The whole server in this process; asked to stop at the end, if it has not by then."""
     stops: list[asyncio.Event] = []
-    monkeypatch.setattr(app, "_on_signals", stops.append)
-    monkeypatch.setattr(app, "_LOOK_S", 0.02)
+    monkeypatch.setattr(serve, "_on_signals", stops.append)
+    monkeypatch.setattr(serve, "_LOOK_S", 0.02)
     address, model = Address("127.0.0.1", free_port()), Scripted()
     engine = FailoverEngine(model, Scripted("builtin", STAND_INS), patience_s=30)
     settings = Settings(
         wyoming=Wyoming(uri=str(address)), http=Http(uri="off"), audio=Audio(level=False), zeroconf=False
     )
     hard_exits: list[int] = []
-    task = asyncio.create_task(app.serve(settings, engine, stuck_s=stuck_s, hard_exit=hard_exits.append))
+    task = asyncio.create_task(serve.serve(settings, engine, stuck_s=stuck_s, hard_exit=hard_exits.append))
     server = Serving(model, address, task, lambda: stops[0].set())
     server.hard_exits = hard_exits
     await answering(address)

@@ -19,9 +19,9 @@ import httpx
 import pytest
 from wyoming.event import Event
 
+from wyoming_qwen3tts.app.web import web_door_socket
 from wyoming_qwen3tts.servers.wyoming.client import Client, connect
 from wyoming_qwen3tts.settings import Address, Http, Settings
-from wyoming_qwen3tts.web_door import web_door_socket
 
 COMMAND = [sys.executable, "-m", "wyoming_qwen3tts"]
 

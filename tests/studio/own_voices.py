@@ -16,7 +16,7 @@ import torch
 
 from tests.harness import STOP, FakeEngine, Server, chunk, start, until
 from tests.parity import build
-from wyoming_qwen3tts.assembly import build_qwen3, build_studio, speech_service, with_stand_in
+from wyoming_qwen3tts.app.build import build_qwen3, build_studio, speech_service, with_stand_in
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.qwen3.core import EngineCore
 from wyoming_qwen3tts.servers.wyoming.server import WyomingServer

@@ -15,8 +15,8 @@ import wyoming_qwen3tts
 from tests.harness import FakeEngine
 from tests.servers.http.web import Web
 from tests.servers.http.web import web as plain_web
-from wyoming_qwen3tts import web_door
-from wyoming_qwen3tts.assembly import build_studio
+from wyoming_qwen3tts.app import web as app_web
+from wyoming_qwen3tts.app.build import build_studio
 from wyoming_qwen3tts.servers.http.routers import page
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Settings
@@ -170,10 +170,10 @@ async def test_the_server_has_the_page_at_its_door(tmp_path: Path) -> None:
     engine = FakeEngine()
     service = SpeechService(engine, VoiceCatalog(engine.voices()), settings.limits, slots=1)
     studio = build_studio(settings, engine, service.catalog)
-    socket = web_door.web_door_socket(settings)
+    socket = app_web.web_door_socket(settings)
     assert socket is not None
     address = f"http://127.0.0.1:{socket.getsockname()[1]}"
-    async with web_door.web_door(settings, service, socket, studio), httpx.AsyncClient(base_url=address) as client:
+    async with app_web.web_door(settings, service, socket, studio), httpx.AsyncClient(base_url=address) as client:
         found = [(await client.get(path)).status_code for path in ("/", "/v1/lexicon/all", "/v1/about")]
     await service.close()
     studio.close()

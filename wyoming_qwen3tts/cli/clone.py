@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from ..assembly import build_engine, build_studio, catalog_of
+from ..app.build import build_engine, build_studio, catalog_of
 from ..audio.reference.reader import CLIP_BYTES_MAX
 from ..settings import Settings
 from ..voices.folder import VoiceFolder

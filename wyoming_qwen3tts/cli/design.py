@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from ..assembly import build_qwen3, build_studio, catalog_of
+from ..app.build import build_qwen3, build_studio, catalog_of
 from ..errors import BadRequest
 from ..settings import Settings
 from ..studio.studio import VoiceStudio

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..assembly import build_store
+from ..app.build import build_store
 from ..downloads.progress import Bar, Lines
 from ..downloads.store import default_model
 from ..settings import Settings

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn, get_args
 
 from .. import __version__
-from ..app import EXIT_BAD_SETTINGS
+from ..app.serve import EXIT_BAD_SETTINGS
 from ..settings import is_secret, walk
 from ..settings_sources import flag
 

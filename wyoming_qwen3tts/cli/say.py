@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from ..assembly import speech_service
+from ..app.build import speech_service
 from ..audio.wav import UNKNOWN_LENGTH, wav_header
 from ..errors import SpeechError
 from ..service.service import SpeechService, Wish

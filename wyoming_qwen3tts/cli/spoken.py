@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from ..assembly import build_engine, catalog_of
+from ..app.build import build_engine, catalog_of
 from ..errors import BadRequest, SpeechError
 from ..settings import Settings
 from ..text.lexicon import LexiconFolder

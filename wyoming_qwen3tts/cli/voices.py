@@ -8,7 +8,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from ..assembly import build_engine, build_studio, catalog_of
+from ..app.build import build_engine, build_studio, catalog_of
 from ..errors import BadRequest
 from ..settings import Settings
 from ..speech.voice import Voice

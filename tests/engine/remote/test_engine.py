@@ -16,7 +16,7 @@ import pytest
 from tests.engine.remote.speech_server import TONE, Answer, SpeechServer, hangs, refuses, says, speech_server
 from tests.engine.scripted import Scripted
 from tests.harness import free_port, until
-from wyoming_qwen3tts.assembly import build_engine
+from wyoming_qwen3tts.app.build import build_engine
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.remote.engine import RemoteEngine
 from wyoming_qwen3tts.errors import Busy, EngineDown, EngineError, SettingsError

@@ -12,7 +12,7 @@ from zeroconf import IPVersion, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 from tests.homeassistant.fake_supervisor import FakeSupervisor, fake_supervisor
-from wyoming_qwen3tts import app
+from wyoming_qwen3tts.app import serve
 from wyoming_qwen3tts.servers.wyoming.discovery import SERVICE_TYPE, announced, usable_addresses
 from wyoming_qwen3tts.settings import Address
 from wyoming_qwen3tts.settings_sources import load
@@ -111,9 +111,9 @@ async def test_the_server_is_announced_once_it_answers_but_not_inside_the_add_on
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
     stop = asyncio.Event()
-    monkeypatch.setattr(app, "_on_signals", lambda event: _when(stop, event))
+    monkeypatch.setattr(serve, "_on_signals", lambda event: _when(stop, event))
     settings = load({"wyoming.uri": f"tcp://127.0.0.1:{port}", "http.uri": "off", "zeroconf_name": "tester"}, {})
-    serving = asyncio.create_task(app.serve(settings))
+    serving = asyncio.create_task(serve.serve(settings))
 
     async with AsyncZeroconf(interfaces=["127.0.0.1"], ip_version=IPVersion.V4Only) as home_assistant:
         info = AsyncServiceInfo(SERVICE_TYPE, f"tester.{SERVICE_TYPE}")

@@ -1,4 +1,4 @@
-"""From settings to parts: engines, voices, the service. What they do together is `app.py`'s."""
+"""From settings to parts: engines, voices, the service. What they do together is `serve`'s."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from .downloads.store import LARGE, SMALL, Store
-from .engine.builtin.engine import BuiltinEngine
-from .engine.failover import FailoverEngine
-from .engine.idle import IdleEngine
-from .engine.qwen3.checkpoints import Checkpoints
-from .engine.qwen3.engine import Qwen3Engine
-from .engine.qwen3.feeder import FeedRules
-from .engine.qwen3.hardware.plan import DeviceWish
-from .engine.qwen3.hardware.probe import may_have_card
-from .engine.qwen3.runtime import LocalOptions
-from .engine.remote.engine import RemoteEngine
-from .errors import SettingsError
-from .monitoring.health import Vitals
-from .service.phrase_cache import PhraseCache
-from .service.postprocess import Shaping
-from .service.service import SpeechService
-from .settings import Settings
-from .speech.engine import Cloning, Engine, Unloadable
-from .studio.studio import VoiceStudio
-from .text.lexicon import LexiconFolder
-from .voices.catalog import VoiceCatalog
-from .voices.folder import VoiceFolder
-from .voices.levels import VoiceLevels
-from .voices.mapping import MappingFile
+from ..downloads.store import LARGE, SMALL, Store
+from ..engine.builtin.engine import BuiltinEngine
+from ..engine.failover import FailoverEngine
+from ..engine.idle import IdleEngine
+from ..engine.qwen3.checkpoints import Checkpoints
+from ..engine.qwen3.engine import Qwen3Engine
+from ..engine.qwen3.feeder import FeedRules
+from ..engine.qwen3.hardware.plan import DeviceWish
+from ..engine.qwen3.hardware.probe import may_have_card
+from ..engine.qwen3.runtime import LocalOptions
+from ..engine.remote.engine import RemoteEngine
+from ..errors import SettingsError
+from ..monitoring.health import Vitals
+from ..service.phrase_cache import PhraseCache
+from ..service.postprocess import Shaping
+from ..service.service import SpeechService
+from ..settings import Settings
+from ..speech.engine import Cloning, Engine, Unloadable
+from ..studio.studio import VoiceStudio
+from ..text.lexicon import LexiconFolder
+from ..voices.catalog import VoiceCatalog
+from ..voices.folder import VoiceFolder
+from ..voices.levels import VoiceLevels
+from ..voices.mapping import MappingFile
 
 log = logging.getLogger(__name__)
 

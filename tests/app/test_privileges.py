@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from wyoming_qwen3tts.unprivileged import give_up_root
+from wyoming_qwen3tts.app.privileges import give_up_root
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 SCRIPT = """

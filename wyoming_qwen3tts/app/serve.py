@@ -15,25 +15,25 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, TypeAlias
 
-from . import __version__, settings_sources
-from .assembly import build_engine, build_studio, speech_service
-from .errors import SettingsError
-from .homeassistant.supervisor import Supervisor, discovered, own_uri
-from .monitoring.health import STUCK_S, Living, StateLog, Vitals, health
-from .servers.http.server import HttpDoor
-from .servers.mqtt.start import MqttStart
-from .servers.wyoming.client import connect, local
-from .servers.wyoming.discovery import announced, usable_addresses
-from .servers.wyoming.server import WyomingServer
-from .service.phrase_cache import PhraseCache
-from .service.prerender import prerendering
-from .service.service import SpeechService
-from .settings import Address, Settings
-from .speech.engine import Engine
-from .web_door import web_address, web_door, web_door_socket
+from .. import __version__, settings_sources
+from ..errors import SettingsError
+from ..homeassistant.supervisor import Supervisor, discovered, own_uri
+from ..monitoring.health import STUCK_S, Living, StateLog, Vitals, health
+from ..servers.http.server import HttpDoor
+from ..servers.mqtt.start import MqttStart
+from ..servers.wyoming.client import connect, local
+from ..servers.wyoming.discovery import announced, usable_addresses
+from ..servers.wyoming.server import WyomingServer
+from ..service.phrase_cache import PhraseCache
+from ..service.prerender import prerendering
+from ..service.service import SpeechService
+from ..settings import Address, Settings
+from ..speech.engine import Engine
+from .build import build_engine, build_studio, speech_service
+from .web import web_address, web_door, web_door_socket
 
 if TYPE_CHECKING:
-    from .servers.mqtt.server import MqttDoor
+    from ..servers.mqtt.server import MqttDoor
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ def _hurry(doors: Sequence[Door], hard_exit: Callable[[int], object]) -> None:
 
 
 def _say_how_it_is(settings: Settings) -> None:
-    from .doctor import say_at_start  # only now: the port answers already
+    from ..doctor import say_at_start  # only now: the port answers already
 
     say_at_start(settings, os.environ)
 

@@ -7,14 +7,14 @@ import logging
 import socket
 from typing import TYPE_CHECKING
 
-from .assembly import DEFAULT_MODELS
-from .engine.control import control_of
-from .servers.http.server import HttpDoor, bind
-from .servers.mqtt.start import MqttStart
-from .servers.wyoming.client import local
-from .service.service import SpeechService
-from .settings import Address, Settings
-from .studio.studio import VoiceStudio
+from ..engine.control import control_of
+from ..servers.http.server import HttpDoor, bind
+from ..servers.mqtt.start import MqttStart
+from ..servers.wyoming.client import local
+from ..service.service import SpeechService
+from ..settings import Address, Settings
+from ..studio.studio import VoiceStudio
+from .build import DEFAULT_MODELS
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -53,9 +53,9 @@ def web_door(
     """The web door, to be opened. The sound of announcements that come over ``mqtt`` is fetched there."""
 
     def build() -> FastAPI:
-        from .servers.http.app import build_app
-        from .servers.http.auth import OpenRouter
-        from .servers.http.routers import lexicon, page
+        from ..servers.http.app import build_app
+        from ..servers.http.auth import OpenRouter
+        from ..servers.http.routers import lexicon, page
 
         routers = [page.routes(), lexicon.routes(settings), *([mqtt.routes(OpenRouter())] if mqtt else [])]
         return build_app(service, settings, studio=studio, control=control, routers=routers)
