@@ -97,7 +97,7 @@ def _look(chosen: Namespace, settings: Settings) -> int:
 
             return _async(healthcheck(settings))
         case _:
-            from .cli.bench import bench
+            from .cli.bench.command import bench
 
             return bench(settings, chosen)
 

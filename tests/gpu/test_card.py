@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from wyoming_qwen3tts.__main__ import main
-from wyoming_qwen3tts.cli import bench_card as bench_card_module
-from wyoming_qwen3tts.cli.bench_card import bench_card, copy_bytes_s, table
+from wyoming_qwen3tts.cli.bench import card as bench_card_module
+from wyoming_qwen3tts.cli.bench.card import bench_card, copy_bytes_s, table
 from wyoming_qwen3tts.engine.qwen3.graph_check import check_graphs
 from wyoming_qwen3tts.engine.qwen3.loading import bench_utterance
 from wyoming_qwen3tts.engine.qwen3.runner.graphs import GraphsFailed

@@ -17,11 +17,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ..errors import SpeechError
-from .bench_model import machine
-from .peers.ours import write_weights
+from ....errors import SpeechError
+from ..model import machine
+from .ours import write_weights
 
-SOURCES = Path(__file__).parent / "peers"
+SOURCES = Path(__file__).parent
 NATIVE = ("realtimetts-qwen-native-cpu==0.4.2", "gguf==0.19.0", "matplotlib==3.10.7")
 OFFICIAL = (
     ("torch==2.13.0",),
@@ -106,7 +106,7 @@ def bench_peers(folder: Path, *, frames: int, rounds: int, threads: int) -> dict
 
 
 def _sides(folder: Path, official: Path, native: Path, weights: Path, threads: int) -> list[Side]:
-    ours = [sys.executable, "-m", "wyoming_qwen3tts.cli.peers.ours", "4"]
+    ours = [sys.executable, "-m", "wyoming_qwen3tts.cli.bench.peers.ours", "4"]
     peer = [str(native), str(SOURCES / "native.py"), str(weights), str(folder), str(threads)]
     return [
         Side("wyoming-qwen3tts int8", [*ours, "int8", str(folder / "cache")]),

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any
 
-from ..errors import BadRequest
-from ..servers.wyoming.client import Spoken, connect
-from ..settings import Address, parse_address
+from ...errors import BadRequest
+from ...servers.wyoming.client import Spoken, connect
+from ...settings import Address, parse_address
 
 #: 24, 85 and 235 characters: a confirmation, one sentence, and what an assistant answers.
 TEXTS = (

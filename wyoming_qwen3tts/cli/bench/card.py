@@ -19,20 +19,20 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from ..engine.qwen3.loading import bench_utterance, load_models
-from ..engine.qwen3.profiling.stages import stages
-from ..engine.qwen3.runner.cuda_graphs import CudaGraphs
-from ..engine.qwen3.runner.graphs import Graphs, GraphsFailed, NoGraphs
-from ..engine.qwen3.runner.runner import Runner
-from ..engine.qwen3.runner.simulated_graphs import TracedGraphs
-from ..model.checkpoint.codec_weights import random_decoder
-from ..model.checkpoint.published import published_config, random_language_model
-from ..model.checkpoint.tiny import write_tiny_checkpoint
-from ..model.checkpoint.weights import Checkpoint
-from ..model.fused import lean
-from ..model.language_model import LanguageModel
-from ..model.prompt import Prompt
-from .bench_model import memory_mb
+from ...engine.qwen3.loading import bench_utterance, load_models
+from ...engine.qwen3.profiling.stages import stages
+from ...engine.qwen3.runner.cuda_graphs import CudaGraphs
+from ...engine.qwen3.runner.graphs import Graphs, GraphsFailed, NoGraphs
+from ...engine.qwen3.runner.runner import Runner
+from ...engine.qwen3.runner.simulated_graphs import TracedGraphs
+from ...model.checkpoint.codec_weights import random_decoder
+from ...model.checkpoint.published import published_config, random_language_model
+from ...model.checkpoint.tiny import write_tiny_checkpoint
+from ...model.checkpoint.weights import Checkpoint
+from ...model.fused import lean
+from ...model.language_model import LanguageModel
+from ...model.prompt import Prompt
+from .model import memory_mb
 
 FRAME_S = 0.08
 PREFIX, OWN = 9, 21  # positions of a voice, and of a sentence of twenty tokens

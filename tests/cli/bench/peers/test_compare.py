@@ -12,9 +12,8 @@ import torch
 from safetensors import safe_open
 
 from wyoming_qwen3tts.__main__ import main
-from wyoming_qwen3tts.cli import bench_peers
-from wyoming_qwen3tts.cli.bench_peers import Side, compared, environments, started, table, take_turns
-from wyoming_qwen3tts.cli.peers import ours
+from wyoming_qwen3tts.cli.bench.peers import compare, ours
+from wyoming_qwen3tts.cli.bench.peers.compare import Side, compared, environments, started, table, take_turns
 from wyoming_qwen3tts.errors import SpeechError
 from wyoming_qwen3tts.model.checkpoint.config import ModelConfig, load_config
 from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
@@ -59,7 +58,7 @@ def test_an_environment_that_is_there_is_used(tmp_path: Path, monkeypatch: pytes
     python = tmp_path / "bin" / "python"
     python.parent.mkdir()
     python.symlink_to(sys.executable)
-    monkeypatch.setattr(bench_peers, "_environment", lambda folder, *_: folder / "bin" / "python")
+    monkeypatch.setattr(compare, "_environment", lambda folder, *_: folder / "bin" / "python")
     monkeypatch.setenv("PARITY_VENV", str(tmp_path))
     monkeypatch.setenv("PEER_VENV", str(tmp_path))
 
@@ -72,7 +71,7 @@ def test_what_pip_says_last_is_the_reason(tmp_path: Path) -> None:
     python.chmod(0o755)
 
     with pytest.raises(SpeechError, match="pip could not install a b: no network"):
-        bench_peers._install(python, [["a", "b"]])
+        compare._install(python, [["a", "b"]])
 
 
 def test_the_whole_run_prints_the_contracts_rows(
@@ -81,9 +80,9 @@ def test_the_whole_run_prints_the_contracts_rows(
     plot = tmp_path / "python"
     plot.write_text('#!/bin/sh\ncat > "$2"\n')
     plot.chmod(0o755)
-    monkeypatch.setattr(bench_peers, "environments", lambda _: (plot, plot))
-    monkeypatch.setattr(bench_peers, "write_weights", lambda path: path.parent.mkdir(parents=True))
-    monkeypatch.setattr(bench_peers, "_sides", lambda *_: [side("wyoming-qwen3tts", 100, 1), side("peer", 300, 3)])
+    monkeypatch.setattr(compare, "environments", lambda _: (plot, plot))
+    monkeypatch.setattr(compare, "write_weights", lambda path: path.parent.mkdir(parents=True))
+    monkeypatch.setattr(compare, "_sides", lambda *_: [side("wyoming-qwen3tts", 100, 1), side("peer", 300, 3)])
 
     assert main(["bench", "--peers", "--json", "--frames", "3", "--rounds", "1", "--data-dir", str(tmp_path)]) == 0
 
@@ -94,7 +93,7 @@ def test_the_whole_run_prints_the_contracts_rows(
 
 
 def test_every_setting_of_every_engine_is_a_side(tmp_path: Path) -> None:
-    sides = bench_peers._sides(tmp_path, Path("official"), Path("native"), tmp_path / "weights", 2)
+    sides = compare._sides(tmp_path, Path("official"), Path("native"), tmp_path / "weights", 2)
 
     assert [each.name.split()[0] for each in sides] == ["wyoming-qwen3tts"] * 2 + ["qwentts.cpp"] * 2 + ["qwen-tts"]
     assert all(Path(each.command[1 if each.name.startswith("qwentts") else 3]).exists() for each in sides[2:])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from wyoming_qwen3tts.__main__ import main
-from wyoming_qwen3tts.cli import bench_model
+from wyoming_qwen3tts.cli.bench import model
 from wyoming_qwen3tts.engine.qwen3.precision import Precision
 from wyoming_qwen3tts.model.checkpoint.config import ModelType
 
@@ -71,8 +71,8 @@ def test_random_weights_go_before_a_configured_model(
         asked.append(source)
         return real(tiny["custom_voice"], device, precision)
 
-    real = bench_model._load
-    monkeypatch.setattr(bench_model, "_load", load)
+    real = model._load
+    monkeypatch.setattr(model, "_load", load)
 
     assert measured(tiny["base"], capsys, "--random-weights", "1.7B")["model"] == "1.7B random weights"
     assert asked == ["1.7B"]

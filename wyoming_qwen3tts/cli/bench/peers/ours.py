@@ -1,6 +1,6 @@
 """Our side of ``bench --peers``, and the random weights that all sides can have.
 
-python -m wyoming_qwen3tts.cli.peers.ours FRAMES_A_PACKET CACHE_DIR
+python -m wyoming_qwen3tts.cli.bench.peers.ours FRAMES_A_PACKET CACHE_DIR
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 
-from ...engine.qwen3.precision import Precision, random_models
-from ...model.checkpoint.published import published_config, random_parameters
-from ...model.checkpoint.shapes import codec_decoder_shapes
-from ...model.generate import prefix_cache
-from ...model.sampling import Sampling
+from ....engine.qwen3.precision import Precision, random_models
+from ....model.checkpoint.published import published_config, random_parameters
+from ....model.checkpoint.shapes import codec_decoder_shapes
+from ....model.generate import prefix_cache
+from ....model.sampling import Sampling
 
 PROMPT, VOICE = 30, 9  # positions: a sentence of twenty tokens behind a known voice
 

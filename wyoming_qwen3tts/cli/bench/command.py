@@ -10,9 +10,9 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadRequest, SpeechError
-from ..settings import Settings
-from . import bench_wyoming
+from ...errors import BadRequest, SpeechError
+from ...settings import Settings
+from . import wyoming
 
 
 def bench(settings: Settings, chosen: Namespace) -> int:
@@ -28,21 +28,21 @@ def bench(settings: Settings, chosen: Namespace) -> int:
     if chosen.rounds < 1 or min(streams) < 1:
         raise BadRequest("--rounds and --streams start at 1.")
     if chosen.wyoming:
-        result, table = _servers(chosen.wyoming, streams, chosen.rounds), bench_wyoming.table
+        result, table = _servers(chosen.wyoming, streams, chosen.rounds), wyoming.table
     elif chosen.peers:
-        from . import bench_peers
+        from .peers import compare
 
         result = _peers(settings, chosen)
-        table = bench_peers.table
+        table = compare.table
     elif chosen.simulate or ((chosen.random_weights or settings.engine.model) and _on_card(settings)):
-        from . import bench_card
+        from . import card
 
-        result, table = _card(settings, streams, chosen), bench_card.table
+        result, table = _card(settings, streams, chosen), card.table
     elif chosen.random_weights or settings.engine.model:
-        from . import bench_model
+        from . import model
 
         result = _model(settings, chosen.random_weights, streams, chosen)
-        table = bench_model.table
+        table = model.table
     else:
         raise BadRequest("Say what to measure: --wyoming tcp://127.0.0.1:10200, or --random-weights 0.6B")
     sys.stdout.write((json.dumps(result, indent=2) if chosen.json else table(result)) + "\n")
@@ -51,7 +51,7 @@ def bench(settings: Settings, chosen: Namespace) -> int:
 
 def _servers(uris: str, streams: list[int], rounds: int) -> dict[str, Any]:
     try:
-        return asyncio.run(bench_wyoming.bench_wyoming(uris, streams=streams, rounds=rounds))
+        return asyncio.run(wyoming.bench_wyoming(uris, streams=streams, rounds=rounds))
     except OSError as error:
         raise SpeechError(f"A server could not be reached: {error.strerror or error}") from None
 
@@ -59,7 +59,7 @@ def _servers(uris: str, streams: list[int], rounds: int) -> dict[str, Any]:
 def _peers(settings: Settings, chosen: Namespace) -> dict[str, Any]:
     import os
 
-    from .bench_peers import bench_peers
+    from .peers.compare import bench_peers
 
     threads = len(os.sched_getaffinity(0))
     folder = settings.data_dir / "peers"
@@ -67,10 +67,10 @@ def _peers(settings: Settings, chosen: Namespace) -> dict[str, Any]:
 
 
 def _model(settings: Settings, size: str | None, streams: list[int], chosen: Namespace) -> dict[str, Any]:
-    from ..engine.qwen3.precision import Precision
-    from .bench_model import bench_model
-    from .download import fetched
-    from .say_model import model_device
+    from ...engine.qwen3.precision import Precision
+    from ..download import fetched
+    from ..say_model import model_device
+    from .model import bench_model
 
     if chosen.frames < 2:
         raise BadRequest("--frames starts at 2: the first frame is the time to first audio, the others the speed.")
@@ -82,7 +82,7 @@ def _model(settings: Settings, size: str | None, streams: list[int], chosen: Nam
 
 
 def _on_card(settings: Settings) -> bool:
-    from .say_model import model_device
+    from ..say_model import model_device
 
     return model_device(settings).startswith("cuda")
 
@@ -91,9 +91,9 @@ def _card(settings: Settings, streams: list[int], chosen: Namespace) -> dict[str
     """On a card, or with ``--simulate`` on its stand-in: a tiny model where none is named."""
     import torch
 
-    from .bench_card import bench_card, tiny_folder
-    from .download import fetched
-    from .say_model import model_device
+    from ..download import fetched
+    from ..say_model import model_device
+    from .card import bench_card, tiny_folder
 
     if chosen.frames < 2:
         raise BadRequest("--frames starts at 2: the first frame is the time to first audio, the others the speed.")

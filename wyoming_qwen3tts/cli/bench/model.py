@@ -13,13 +13,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..engine.qwen3.hardware.threads import processor
-from ..engine.qwen3.precision import Precision, load_codec, load_language_model, numbers, random_models
-from ..model.checkpoint.published import published_config
-from ..model.codec import CodecDecoder
-from ..model.generate import prefix_cache
-from ..model.language_model import FrameState, LanguageModel
-from ..model.sampling import Sampling
+from ...engine.qwen3.hardware.threads import processor
+from ...engine.qwen3.precision import Precision, load_codec, load_language_model, numbers, random_models
+from ...model.checkpoint.published import published_config
+from ...model.codec import CodecDecoder
+from ...model.generate import prefix_cache
+from ...model.language_model import FrameState, LanguageModel
+from ...model.sampling import Sampling
 
 PROMPT_POSITIONS = 30  # a voice's nine, and a sentence of twenty tokens
 VOICE_POSITIONS = 9  # read before: a known voice's
