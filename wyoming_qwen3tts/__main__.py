@@ -10,7 +10,6 @@ from argparse import Namespace
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
-from . import settings_sources
 from .app.privileges import give_up_root
 from .app.serve import EXIT_BAD_SETTINGS, serve
 from .cli import parser
@@ -18,7 +17,7 @@ from .errors import BadRequest, SettingsError, SpeechError
 from .model.checkpoint.files import ModelFileError
 from .monitoring import logs
 from .service.service import Wish
-from .settings import Settings, walk
+from .settings import Settings, sources, walk
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = {name for name, _ in walk()}
     flags = {name: value for name, value in vars(chosen).items() if name in names}
     try:
-        settings = settings_sources.load(flags, os.environ, Path(chosen.config) if "config" in chosen else None)
+        settings = sources.load(flags, os.environ, Path(chosen.config) if "config" in chosen else None)
         give_up_root(settings.data_dir, os.environ)
         serving = chosen.command in (None, "serve")
         if serving or "log_level" in flags:

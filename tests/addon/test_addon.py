@@ -28,9 +28,8 @@ from tests.addon.generate import (
     undecided,
 )  # fmt: skip
 from tests.conftest import ROOT
-from wyoming_qwen3tts import settings_sources
-from wyoming_qwen3tts.settings import walk
-from wyoming_qwen3tts.settings_sources import load
+from wyoming_qwen3tts.settings import sources, walk
+from wyoming_qwen3tts.settings.sources import load
 
 ADDONS = (CPU, CUDA)
 #: What the Supervisor and the community linter know; an unknown key would be dropped without a word.
@@ -120,7 +119,7 @@ def test_what_the_form_begins_with_is_what_the_program_takes_for_granted(
 ) -> None:
     file = tmp_path / "options.json"
     file.write_text(json.dumps(config(addon)["options"]))
-    monkeypatch.setattr(settings_sources, "ADDON_OPTIONS", file)
+    monkeypatch.setattr(sources, "ADDON_OPTIONS", file)
 
     assert load({}, {"SUPERVISOR_TOKEN": "x"}) == load({}, {})
     assert not caplog.text

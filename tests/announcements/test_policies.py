@@ -15,7 +15,7 @@ from wyoming_qwen3tts.announcements.address import base_url, tell_reachability, 
 from wyoming_qwen3tts.announcements.clips import ClipShelf
 from wyoming_qwen3tts.announcements.routes import shelf_routes
 from wyoming_qwen3tts.errors import SettingsError
-from wyoming_qwen3tts.settings_sources import load
+from wyoming_qwen3tts.settings.sources import load
 
 
 @needs_mosquitto

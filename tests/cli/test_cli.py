@@ -16,7 +16,7 @@ from tests.faults.test_process import COMMAND, running
 from wyoming_qwen3tts import __version__
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.settings import walk
-from wyoming_qwen3tts.settings_sources import flag
+from wyoming_qwen3tts.settings.sources import flag
 
 
 def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:

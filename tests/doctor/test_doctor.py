@@ -27,7 +27,7 @@ from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.cli.doctor import report
 from wyoming_qwen3tts.doctor import Check, Place, card, disk, homeassistant, memory, models, mqtt, ports, remote, voice
 from wyoming_qwen3tts.engine.qwen3.hardware.probe import Card, Machine
-from wyoming_qwen3tts.settings_sources import load
+from wyoming_qwen3tts.settings.sources import load
 
 RTX = Card(0, "NVIDIA GeForce RTX 5090", (12, 0), 32_607, 30_000)
 ABLE = Machine(

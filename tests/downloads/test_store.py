@@ -24,7 +24,7 @@ from wyoming_qwen3tts.downloads.store import LARGE, MANIFEST, SMALL, Store, defa
 from wyoming_qwen3tts.errors import StoreError
 from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.model.checkpoint.weights import load_checkpoint
-from wyoming_qwen3tts.settings_sources import load
+from wyoming_qwen3tts.settings.sources import load
 
 MODEL = "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice"
 

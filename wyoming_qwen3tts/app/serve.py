@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, TypeAlias
 
-from .. import __version__, settings_sources
+from .. import __version__
 from ..errors import SettingsError
 from ..homeassistant.supervisor import Supervisor, discovered, own_uri
 from ..monitoring.health import STUCK_S, Living, StateLog, Vitals, health
@@ -27,7 +27,7 @@ from ..servers.wyoming.server import WyomingServer
 from ..service.phrase_cache import PhraseCache
 from ..service.prerender import prerendering
 from ..service.service import SpeechService
-from ..settings import Address, Settings
+from ..settings import Address, Settings, sources
 from ..speech.engine import Engine
 from .build import build_engine, build_studio, speech_service
 from .web import web_address, web_door, web_door_socket
@@ -63,7 +63,7 @@ async def serve(
     own_engine, engine = engine is None, engine or build_engine(settings)
     stop = asyncio.Event()
     _on_signals(stop)
-    log.info("wyoming-qwen3tts %s, settings: %s", __version__, settings_sources.describe(settings))
+    log.info("wyoming-qwen3tts %s, settings: %s", __version__, sources.describe(settings))
     address = settings.wyoming.address
     async with AsyncExitStack() as stack:
         phrases = PhraseCache(settings.phrases_dir, settings.cache.size_mb * 1_000_000)

@@ -12,7 +12,7 @@ from typing import NoReturn, get_args
 from .. import __version__
 from ..app.serve import EXIT_BAD_SETTINGS
 from ..settings import is_secret, walk
-from ..settings_sources import flag
+from ..settings.sources import flag
 
 _EPILOG = """settings can also come from the environment (QWEN3TTS_ENGINE__SLOTS=8) and from an options file (--config
 FILE, YAML or JSON); config/wyoming-qwen3tts.yaml lists them all. Flags win over the environment, that over the file.

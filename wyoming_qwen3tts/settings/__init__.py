@@ -1,6 +1,6 @@
 """Every knob, once. Flags, environment and the options file are three spellings of the same names.
 
-``--engine.slots 8`` = ``QWEN3TTS_ENGINE__SLOTS=8`` = ``engine: {slots: 8}`` in the options file; ``settings_sources``
+``--engine.slots 8`` = ``QWEN3TTS_ENGINE__SLOTS=8`` = ``engine: {slots: 8}`` in the options file; ``sources``
 reads them.
 """
 
@@ -15,9 +15,9 @@ from pydantic.fields import FieldInfo
 
 from .announce import Announce
 from .audio import Audio, Cache
-from .doors import HomeAssistant, Http, Mqtt, Wyoming
 from .engine import Engine, Models
 from .limits import Limits
+from .servers import HomeAssistant, Http, Mqtt, Wyoming
 from .values import Address, Section, lower, parse_address
 from .voices import Voices
 

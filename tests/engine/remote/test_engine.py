@@ -20,7 +20,7 @@ from wyoming_qwen3tts.app.build import build_engine
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.remote.engine import RemoteEngine
 from wyoming_qwen3tts.errors import Busy, EngineDown, EngineError, SettingsError
-from wyoming_qwen3tts.settings_sources import load
+from wyoming_qwen3tts.settings.sources import load
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.segment import Segment

@@ -15,7 +15,7 @@ from tests.homeassistant.fake_supervisor import FakeSupervisor, fake_supervisor
 from wyoming_qwen3tts.app import serve
 from wyoming_qwen3tts.servers.wyoming.discovery import SERVICE_TYPE, announced, usable_addresses
 from wyoming_qwen3tts.settings import Address
-from wyoming_qwen3tts.settings_sources import load
+from wyoming_qwen3tts.settings.sources import load
 
 LOOPBACK = Address("127.0.0.1", 10200)
 

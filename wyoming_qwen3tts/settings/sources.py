@@ -17,8 +17,8 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from .errors import SettingsError
-from .settings import Settings, is_secret, walk
+from ..errors import SettingsError
+from . import Settings, is_secret, walk
 
 log = logging.getLogger(__name__)
 

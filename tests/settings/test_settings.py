@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from wyoming_qwen3tts import settings_sources
 from wyoming_qwen3tts.errors import SettingsError
-from wyoming_qwen3tts.settings import Address, Limits, is_secret, parse_address, walk
-from wyoming_qwen3tts.settings_sources import load
+from wyoming_qwen3tts.settings import Address, Limits, is_secret, parse_address, sources, walk
+from wyoming_qwen3tts.settings.sources import load
 
 
 def test_flags_win_over_the_environment_which_wins_over_the_file(tmp_path: Path) -> None:
@@ -85,7 +84,7 @@ def test_an_unknown_option_of_the_add_on_is_only_a_warning(
 ) -> None:
     options = tmp_path / "options.json"
     options.write_text('{"engine": {"slots": 2, "turbo": true}}')
-    monkeypatch.setattr(settings_sources, "ADDON_OPTIONS", options)
+    monkeypatch.setattr(sources, "ADDON_OPTIONS", options)
 
     settings = load({}, {"SUPERVISOR_TOKEN": "x"})
 
@@ -101,7 +100,7 @@ def test_an_empty_field_of_the_add_ons_form_sets_nothing(
         '{"engine": {"slots": null, "model": "", "dtype": null}, "voices": {}, "mqtt": {"port": null, "host": ""}, '
         '"http": {"api_keys": []}, "gone": null, "zeroconf_name": ""}'
     )
-    monkeypatch.setattr(settings_sources, "ADDON_OPTIONS", options)
+    monkeypatch.setattr(sources, "ADDON_OPTIONS", options)
 
     assert load({}, {"SUPERVISOR_TOKEN": "x"}) == load({}, {})
     assert not caplog.text
@@ -112,7 +111,7 @@ def test_an_error_in_the_add_ons_options_is_said_in_plain_words(
 ) -> None:
     options = tmp_path / "options.json"
     options.write_text('{"engine": {"slots": 0}, "mqtt": {"port": 99999}}')
-    monkeypatch.setattr(settings_sources, "ADDON_OPTIONS", options)
+    monkeypatch.setattr(sources, "ADDON_OPTIONS", options)
 
     with pytest.raises(SettingsError) as caught:
         load({}, {"SUPERVISOR_TOKEN": "x"})
@@ -126,7 +125,7 @@ def test_an_error_in_the_add_ons_options_is_said_in_plain_words(
 def test_flags_and_environment_win_over_the_add_ons_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = tmp_path / "options.json"
     options.write_text('{"engine": {"slots": 2}, "voices": {"language": "de"}, "limits": {"queue": 5}}')
-    monkeypatch.setattr(settings_sources, "ADDON_OPTIONS", options)
+    monkeypatch.setattr(sources, "ADDON_OPTIONS", options)
 
     settings = load({"limits.queue": "7"}, {"SUPERVISOR_TOKEN": "x", "QWEN3TTS_ENGINE__SLOTS": "3"})
 
@@ -136,7 +135,7 @@ def test_flags_and_environment_win_over_the_add_ons_options(tmp_path: Path, monk
 def test_outside_the_add_on_its_options_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = tmp_path / "options.json"
     options.write_text('{"engine": {"slots": 2}}')
-    monkeypatch.setattr(settings_sources, "ADDON_OPTIONS", options)
+    monkeypatch.setattr(sources, "ADDON_OPTIONS", options)
 
     assert load({}, {}) == load({}, {"PATH": "/bin"})
     assert load({}, {}).engine.slots == 4
@@ -153,7 +152,7 @@ def test_a_line_without_a_value_sets_nothing_but_must_be_a_setting(tmp_path: Pat
 
 
 def test_only_what_differs_from_the_defaults_is_logged() -> None:
-    assert settings_sources.describe(load({"engine.slots": "8"}, {})) == "engine.slots=8"
+    assert sources.describe(load({"engine.slots": "8"}, {})) == "engine.slots=8"
 
 
 def test_secrets_are_never_in_an_error() -> None:
@@ -181,7 +180,7 @@ def test_every_limit_is_finite_and_has_a_reason() -> None:
 
 def test_the_reference_file_is_current() -> None:
     """``script/reference-config`` writes it."""
-    from wyoming_qwen3tts.settings_reference import reference
+    from wyoming_qwen3tts.settings.reference import reference
 
     file = ROOT / "config" / "wyoming-qwen3tts.yaml"
     assert file.read_text(encoding="utf-8") == reference(), "run script/reference-config"
