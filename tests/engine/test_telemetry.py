@@ -10,7 +10,8 @@ from pathlib import Path
 
 def test_the_built_in_voice_leaves_no_trace_in_the_home_directory(tmp_path: Path) -> None:
     """onnxruntime 1.29 and later keep a device id and reports there, unless told not to before they are loaded."""
-    script = "import asyncio; from wyoming_qwen3tts.engine.builtin.hibari import HibariVoice as H; v = H(1); asyncio.run(v.load())"
+    where = "wyoming_qwen3tts.engine.builtin.hibari"
+    script = f"import asyncio; from {where} import HibariVoice as H; v = H(1); asyncio.run(v.load())"
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("ORT_", "XDG_", "CI", "PYTEST"))}
 
     subprocess.run([sys.executable, "-c", script], env=environment | {"HOME": str(tmp_path)}, check=True, timeout=60)
