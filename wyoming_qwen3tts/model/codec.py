@@ -4,8 +4,8 @@
           -> conv -> 4 x (SnakeBeta, upsample, 3 residual units) -> SnakeBeta -> conv -> clamp
 
 The whole decoder is one `Chain` of layers that can run whole or frame by frame, with equal results; see `streaming.py`.
-`checkpoint/codec_weights` builds it from a checkpoint, with everything constant folded: codebooks divided and projected,
-layer scales multiplied into the matrices before them, exponentials taken.
+`checkpoint/codec_weights` builds it from a checkpoint, with all constants folded: codebooks divided and projected, layer
+scales multiplied into the matrices before them, exponentials taken.
 """
 
 from __future__ import annotations
