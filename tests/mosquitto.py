@@ -16,7 +16,7 @@ from typing import Any
 import aiomqtt
 import pytest
 
-from wyoming_qwen3tts.servers.mqtt.client import SteadyClient
+from wyoming_qwen3tts.servers.mqtt.client import PatchedClient
 
 from .harness import free_port
 
@@ -164,7 +164,7 @@ class Listener:
 @asynccontextmanager
 async def listening(port: int, *topics: str, **options: Any) -> AsyncIterator[Listener]:
     """A client that hears ``topics``, by default everything."""
-    async with SteadyClient("127.0.0.1", port, **options) as client:
+    async with PatchedClient("127.0.0.1", port, **options) as client:
         client.pending_calls_threshold = 1_000_000
         listener = Listener(client)
         await client.subscribe([(topic, 1) for topic in topics or ("#",)])

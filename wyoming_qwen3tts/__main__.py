@@ -10,13 +10,13 @@ from argparse import Namespace
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
-from .app.privileges import give_up_root
+from .app.privileges import drop_privileges
 from .app.serve import EXIT_BAD_SETTINGS, serve
 from .cli import parser
 from .errors import BadRequest, SettingsError, SpeechError
 from .model.checkpoint.files import ModelFileError
 from .monitoring import logs
-from .service.service import Wish
+from .service.service import SpeechOptions
 from .settings import Settings, sources, walk
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags = {name: value for name, value in vars(chosen).items() if name in names}
     try:
         settings = sources.load(flags, os.environ, Path(chosen.config) if "config" in chosen else None)
-        give_up_root(settings.data_dir, os.environ)
+        drop_privileges(settings.data_dir, os.environ)
         serving = chosen.command in (None, "serve")
         if serving or "log_level" in flags:
             logs.set_up(settings.log_level)
@@ -110,8 +110,8 @@ def _say_model(settings: Settings, chosen: Namespace) -> int:
     return say_model(settings, chosen.text, chosen.output, ModelWish(**flags))
 
 
-def _wish(chosen: Namespace) -> Wish:
-    return Wish(
+def _wish(chosen: Namespace) -> SpeechOptions:
+    return SpeechOptions(
         chosen.voice,
         chosen.language,
         seed=chosen.seed,
@@ -119,7 +119,7 @@ def _wish(chosen: Namespace) -> Wish:
         speed=chosen.speed,
         volume=chosen.volume,
         chime=chosen.chime,
-        door="say",
+        server="say",
     )
 
 

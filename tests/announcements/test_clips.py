@@ -18,7 +18,7 @@ from fastapi import APIRouter
 
 from tests.harness import TONE, until
 from tests.servers.mqtt.house import web
-from wyoming_qwen3tts.announcements.clips import Clip, ClipShelf
+from wyoming_qwen3tts.announcements.clips import Clip, ClipStore
 from wyoming_qwen3tts.announcements.encoding import FileFormat, writer
 from wyoming_qwen3tts.announcements.routes import shelf_routes
 from wyoming_qwen3tts.errors import Busy, TextTooLong
@@ -53,9 +53,9 @@ def test_a_growing_wav_can_be_read_by_what_reads_pipes() -> None:
 @asynccontextmanager
 async def shelf(
     *, limit_bytes: int = 1 << 20, lifetime_s: float = 60
-) -> AsyncIterator[tuple[ClipShelf, httpx.AsyncClient]]:
+) -> AsyncIterator[tuple[ClipStore, httpx.AsyncClient]]:
     async with (
-        ClipShelf(limit_bytes=limit_bytes, lifetime_s=lifetime_s) as clips,
+        ClipStore(limit_bytes=limit_bytes, lifetime_s=lifetime_s) as clips,
         web(shelf_routes(clips, APIRouter())) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/announce/") as client,
     ):
@@ -63,7 +63,7 @@ async def shelf(
     assert len(clips) == 0
 
 
-def finished(clips: ClipShelf, frames: int = 3) -> Clip:
+def finished(clips: ClipStore, frames: int = 3) -> Clip:
     clip = clips.open("wav")
     for _ in range(frames):
         clip.add(TONE)

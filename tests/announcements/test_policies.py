@@ -12,7 +12,7 @@ from tests.harness import FakeEngine, free_port
 from tests.mosquitto import needs_mosquitto
 from tests.servers.mqtt.house import house, web
 from wyoming_qwen3tts.announcements.address import base_url, tell_reachability, why_unreachable
-from wyoming_qwen3tts.announcements.clips import ClipShelf
+from wyoming_qwen3tts.announcements.clips import ClipStore
 from wyoming_qwen3tts.announcements.routes import shelf_routes
 from wyoming_qwen3tts.errors import SettingsError
 from wyoming_qwen3tts.settings.sources import load
@@ -45,7 +45,7 @@ async def test_quiet_hours_can_be_softer_instead(tmp_path: Path, volume: float |
         server.door.announcer._wall_clock = lambda: datetime(2026, 11, 26, 12, 0)
         wishes = []
         original = server.service.speak
-        server.service.speak = lambda text, wish: (wishes.append(wish), original(text, wish))[1]  # type: ignore[method-assign,func-returns-value]
+        server.service.speak = lambda text, options: (wishes.append(options), original(text, options))[1]  # type: ignore[method-assign,func-returns-value]
         await listener.publish("qwen3tts/say", {"text": "Hello.", "volume": volume})
         await listener.event("done")
 
@@ -113,7 +113,7 @@ async def test_at_the_start_the_log_says_whether_announcements_can_be_fetched(
     from fastapi import APIRouter
 
     caplog.set_level(logging.INFO)
-    async with ClipShelf(limit_bytes=1 << 20, lifetime_s=60) as clips:
+    async with ClipStore(limit_bytes=1 << 20, lifetime_s=60) as clips:
         assert not await tell_reachability("http://127.0.0.1:1", clips, contained=False)
         assert "Open the web door to the house: http.uri tcp://0.0.0.0:8880" in caplog.text
         assert not await tell_reachability("http://172.17.0.2:8880", clips, contained=True)

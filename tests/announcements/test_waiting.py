@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wyoming_qwen3tts.announcements.ledger import Ledger
+from wyoming_qwen3tts.announcements.ledger import IdempotencyCache
 from wyoming_qwen3tts.announcements.quiet import QuietHours
-from wyoming_qwen3tts.announcements.waiting import Turn, WaitingLine
+from wyoming_qwen3tts.announcements.waiting import Ticket, WaitingLine
 from wyoming_qwen3tts.errors import Busy
 
 
-def line_with(*turns: Turn, size: int = 100, nowhere: int = 2) -> WaitingLine:
+def line_with(*turns: Ticket, size: int = 100, nowhere: int = 2) -> WaitingLine:
     line = WaitingLine(size, nowhere=nowhere)
     for turn in turns:
         line.join(turn)
@@ -22,7 +22,7 @@ def line_with(*turns: Turn, size: int = 100, nowhere: int = 2) -> WaitingLine:
 
 
 def test_one_at_a_time_at_a_speaker() -> None:
-    first, second, elsewhere = Turn(("a",), 0), Turn(("a",), 0), Turn(("b",), 0)
+    first, second, elsewhere = Ticket(("a",), 0), Ticket(("a",), 0), Ticket(("b",), 0)
     line = line_with(first, second, elsewhere)
 
     assert line.next() == [first, elsewhere]
@@ -32,7 +32,7 @@ def test_one_at_a_time_at_a_speaker() -> None:
 
 
 def test_the_important_ones_first_then_the_older_ones() -> None:
-    turns = [Turn(("a",), priority) for priority in (0, -5, 5, 0)]
+    turns = [Ticket(("a",), priority) for priority in (0, -5, 5, 0)]
     line, order = line_with(*turns), []
     while ready := line.next():
         order += ready
@@ -42,7 +42,7 @@ def test_the_important_ones_first_then_the_older_ones() -> None:
 
 
 def test_one_for_several_speakers_waits_for_all_of_them_and_is_not_overtaken() -> None:
-    playing, both, later = Turn(("a",), 0), Turn(("a", "b"), 0), Turn(("b",), 0)
+    playing, both, later = Ticket(("a",), 0), Ticket(("a", "b"), 0), Ticket(("b",), 0)
     line = line_with(playing, both, later)
 
     assert line.next() == [playing]
@@ -53,7 +53,7 @@ def test_one_for_several_speakers_waits_for_all_of_them_and_is_not_overtaken() -
 
 
 def test_those_for_nobody_in_particular_do_not_wait_for_each_other() -> None:
-    turns = [Turn((), 0) for _ in range(3)]
+    turns = [Ticket((), 0) for _ in range(3)]
     line = line_with(*turns, nowhere=2)
 
     assert line.next() == turns[:2]
@@ -62,19 +62,19 @@ def test_those_for_nobody_in_particular_do_not_wait_for_each_other() -> None:
 
 
 def test_one_more_than_can_wait_is_busy() -> None:
-    line = line_with(Turn(("a",), 0), Turn(("a",), 0), size=2)
+    line = line_with(Ticket(("a",), 0), Ticket(("a",), 0), size=2)
 
     with pytest.raises(Busy, match=r"announce\.queue"):
-        line.join(Turn(("a",), 0))
+        line.join(Ticket(("a",), 0))
 
 
 Targets = st.lists(st.sampled_from("abc"), unique=True, max_size=3).map(tuple)
-Turns = st.lists(st.builds(Turn, Targets, st.integers(-2, 2)), max_size=20)
+Turns = st.lists(st.builds(Ticket, Targets, st.integers(-2, 2)), max_size=20)
 
 
 @given(Turns, st.data())
-def test_everybody_has_a_turn_and_no_speaker_two_at_once(turns: list[Turn], data: st.DataObject) -> None:
-    line, playing, over = line_with(*turns, nowhere=2), list[Turn](), list[Turn]()
+def test_everybody_has_a_turn_and_no_speaker_two_at_once(turns: list[Ticket], data: st.DataObject) -> None:
+    line, playing, over = line_with(*turns, nowhere=2), list[Ticket](), list[Ticket]()
     while len(over) < len(turns):
         playing += line.next()
         assert playing, "somebody waits for nothing"
@@ -106,7 +106,7 @@ def test_quiet_hours_may_go_over_midnight(hours: str, quiet: tuple[str, ...], lo
 
 def test_the_ledger_forgets_what_is_old_or_too_much() -> None:
     now = [0.0]
-    ledger: Ledger[str] = Ledger(3, 10.0, lambda: now[0])
+    ledger: IdempotencyCache[str] = IdempotencyCache(3, 10.0, lambda: now[0])
 
     assert ledger.begin("a")
     assert not ledger.begin("a")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from wyoming_qwen3tts.app.privileges import give_up_root
+from wyoming_qwen3tts.app.privileges import drop_privileges
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 SCRIPT = """
@@ -84,7 +84,7 @@ def test_whoever_is_not_root_stays_what_it_is(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(os, "setuid", lambda _: pytest.fail("became somebody else"))
 
-    give_up_root(tmp_path / "missing", {"IMAGE_USER": "10001"})
+    drop_privileges(tmp_path / "missing", {"IMAGE_USER": "10001"})
 
     assert not (tmp_path / "missing").exists()
 
@@ -98,7 +98,7 @@ def test_groups_go_first_and_the_user_last(data: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "chown", lambda path, *ids, **_: done.append((Path(path).name, ids)))
     environ = {"IMAGE_USER": "10001"}
 
-    give_up_root(data, environ)
+    drop_privileges(data, environ)
 
     assert done[-3:] == [("setgroups", []), ("setgid", 10_001), ("setuid", 10_001)]
     assert ("options.json", (0, 10_001)) in done

@@ -129,13 +129,13 @@ def test_without_raw_each_sentence_is_an_utterance_of_its_own(
     tiny: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[tuple[str, str | None]] = []
-    from wyoming_qwen3tts.engine.qwen3.single import Solo
+    from wyoming_qwen3tts.engine.qwen3.single import SingleStream
 
-    def remember(self: Solo, text: str, voice: object, manner: object) -> list[tuple[torch.Tensor, bytes]]:
+    def remember(self: SingleStream, text: str, voice: object, manner: object) -> list[tuple[torch.Tensor, bytes]]:
         said.append((text, getattr(manner, "language", None)))
         return [(torch.zeros(16, dtype=torch.int64), bytes(3840))] * 3
 
-    monkeypatch.setattr(Solo, "speak", remember)
+    monkeypatch.setattr(SingleStream, "speak", remember)
 
     text = "It is twelve degrees outside. The front door is locked."
     codes = codes_of(tmp_path, tiny["custom_voice"], "--language", "en", text=text)
@@ -156,10 +156,10 @@ def test_an_instruction_goes_to_the_model_itself(
     tiny: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not to the built-in voice, which would ignore it."""
-    from wyoming_qwen3tts.engine.qwen3.single import Solo
+    from wyoming_qwen3tts.engine.qwen3.single import SingleStream
 
     frame = (torch.zeros(16, dtype=torch.int64), bytes(3840))
-    monkeypatch.setattr(Solo, "speak", lambda *_: [frame] * 2)
+    monkeypatch.setattr(SingleStream, "speak", lambda *_: [frame] * 2)
     file = tmp_path / "said.wav"
 
     assert main(["say", TEXT, "-o", str(file), *model_flags(tiny["custom_voice"]), "--instruct", "warmly"]) == 0

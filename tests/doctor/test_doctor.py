@@ -25,21 +25,33 @@ from tests.homeassistant.fake_supervisor import fake_supervisor
 from wyoming_qwen3tts import doctor
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.cli.doctor import report
-from wyoming_qwen3tts.doctor import Check, Place, card, disk, homeassistant, memory, models, mqtt, ports, remote, voice
-from wyoming_qwen3tts.engine.qwen3.hardware.probe import Card, Machine
+from wyoming_qwen3tts.doctor import (
+    Check,
+    CheckContext,
+    card,
+    disk,
+    homeassistant,
+    memory,
+    models,
+    mqtt,
+    ports,
+    remote,
+    voice,
+)
+from wyoming_qwen3tts.engine.qwen3.hardware.probe import Card, Hardware
 from wyoming_qwen3tts.settings.sources import load
 
 RTX = Card(0, "NVIDIA GeForce RTX 5090", (12, 0), 32_607, 30_000)
-ABLE = Machine(
+ABLE = Hardware(
     torch="2.11.0+cu128", wheel_cuda=(12, 8), arch_list=("sm_75", "sm_86", "sm_120"), driver="580.95.05",
     driver_cuda=(13, 0), cards=(RTX,),
 )  # fmt: skip
 SMALL = "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice"
 
 
-def place(machine: Machine | None = None, environ: dict[str, str] | None = None, **settings: str) -> Place:
+def place(hardware: Hardware | None = None, environ: dict[str, str] | None = None, **settings: str) -> CheckContext:
     chosen = {name.replace("__", "."): value for name, value in settings.items()}
-    return Place(load(chosen, {}), environ or {}, probe=lambda: machine or Machine())
+    return CheckContext(load(chosen, {}), environ or {}, probe=lambda: hardware or Hardware())
 
 
 def by_name(checks: list[Check]) -> dict[str, Check]:
@@ -91,15 +103,15 @@ def test_a_card_that_torch_has_code_for_is_fine() -> None:
 @pytest.mark.parametrize(
     ("machine", "check", "fix"),
     [
-        (Machine(driver="580.1", driver_cuda=(13, 0)), "code for the card", "cu126, cu128 or cu130 image"),
-        (Machine(torch="2.13.0+cpu", driver="580.1", driver_cuda=(13, 0)), "code for the card", "cu126, cu128"),
+        (Hardware(driver="580.1", driver_cuda=(13, 0)), "code for the card", "cu126, cu128 or cu130 image"),
+        (Hardware(torch="2.13.0+cpu", driver="580.1", driver_cuda=(13, 0)), "code for the card", "cu126, cu128"),
         (
-            Machine(torch="2.11.0+cu128", wheel_cuda=(12, 8), driver="580.1", driver_cuda=(13, 0), cuda_error="busy"),
+            Hardware(torch="2.11.0+cu128", wheel_cuda=(12, 8), driver="580.1", driver_cuda=(13, 0), cuda_error="busy"),
             "card",
             "nvidia-smi",
         ),
         (
-            Machine(
+            Hardware(
                 torch="2.9.0+cu126", wheel_cuda=(12, 6), arch_list=("sm_50", "sm_90"), driver="580.1",
                 driver_cuda=(13, 0), cards=(RTX,),
             ),
@@ -107,14 +119,14 @@ def test_a_card_that_torch_has_code_for_is_fine() -> None:
             "Install a newer one, cu128 or cu130",
         ),
         (
-            Machine(torch="2.12.0+cu130", wheel_cuda=(13, 0), driver="550.1", driver_cuda=(12, 4)),
+            Hardware(torch="2.12.0+cu130", wheel_cuda=(13, 0), driver="550.1", driver_cuda=(12, 4)),
             "engine",
             "Update the driver to 580",
         ),
     ],
 )  # fmt: skip
-def test_what_is_between_a_driver_and_speech_is_said(machine: Machine, check: str, fix: str) -> None:
-    found = by_name(card.check(place(machine)))
+def test_what_is_between_a_driver_and_speech_is_said(hardware: Hardware, check: str, fix: str) -> None:
+    found = by_name(card.check(place(hardware)))
 
     assert not found[check].ok
     assert fix in found[check].fix
@@ -122,16 +134,16 @@ def test_what_is_between_a_driver_and_speech_is_said(machine: Machine, check: st
 
 
 def test_the_cpu_is_called_slow_where_it_was_not_chosen() -> None:
-    machine = Machine(torch="2.13.0+cpu", cpu_bfloat16=True)
+    hardware = Hardware(torch="2.13.0+cpu", cpu_bfloat16=True)
 
-    assert "slower than speech" in by_name(card.check(place(machine, engine__kind="qwen3")))["engine"].detail
+    assert "slower than speech" in by_name(card.check(place(hardware, engine__kind="qwen3")))["engine"].detail
 
 
 def test_the_built_in_voice_needs_no_card() -> None:
-    def nobody_asks() -> Machine:
+    def nobody_asks() -> Hardware:
         raise AssertionError("torch was imported")
 
-    checks = card.check(Place(load({"engine.kind": "builtin"}, {}), {}, probe=nobody_asks))
+    checks = card.check(CheckContext(load({"engine.kind": "builtin"}, {}), {}, probe=nobody_asks))
 
     assert [check.ok for check in checks] == [True]
 
@@ -152,7 +164,7 @@ def test_memory_is_that_of_the_container(tmp_path: Path) -> None:
 
 
 def test_a_model_on_the_cpu_needs_more_memory_than_one_on_a_card() -> None:
-    on_cpu = memory.needed(place(Machine(torch="2.13.0+cpu", cpu_bfloat16=True), engine__kind="qwen3"))
+    on_cpu = memory.needed(place(Hardware(torch="2.13.0+cpu", cpu_bfloat16=True), engine__kind="qwen3"))
 
     assert memory.needed(place()) < memory.needed(place(ABLE)) < on_cpu
     assert 2_500 < on_cpu < 5_000
@@ -162,7 +174,7 @@ def test_too_little_memory_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "available_mb", lambda: 900)
 
     assert memory.check(place())[0].ok
-    [found] = memory.check(place(Machine(torch="2.13.0+cpu"), engine__kind="qwen3"))
+    [found] = memory.check(place(Hardware(torch="2.13.0+cpu"), engine__kind="qwen3"))
     assert not found.ok
     assert "0.6B" in found.fix
 
@@ -446,7 +458,7 @@ def test_the_exit_code_is_1_if_anything_is_wrong(capsys: pytest.CaptureFixture[s
 
 
 def test_the_command_prints_one_json_list(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wyoming_qwen3tts.doctor.checks.look", Machine)
+    monkeypatch.setattr("wyoming_qwen3tts.doctor.checks.look", Hardware)
     port = free_port()
 
     code = main(["doctor", "--json", "--engine.kind", "builtin", "--wyoming.uri", f"tcp://127.0.0.1:{port}"])
@@ -461,7 +473,7 @@ def test_the_log_of_a_start_says_the_same_in_five_lines(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level("INFO")
-    monkeypatch.setattr(doctor, "glance", Machine)
+    monkeypatch.setattr(doctor, "glance", Hardware)
     monkeypatch.setattr(memory, "available_mb", lambda: 20)
 
     doctor.say_at_start(load({"engine.kind": "builtin"}, {}), {})

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
-from wyoming_qwen3tts.monitoring.health import Vitals
+from wyoming_qwen3tts.monitoring.health import Liveness
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.engine import Engine
 from wyoming_qwen3tts.speech.request import SpeechRequest
@@ -50,13 +50,13 @@ class Scripted:
         self.may_start = asyncio.Event()
         self.may_start.set()
         self.closed = False
-        self.signs = Vitals()
+        self.signs = Liveness()
         self._voices = voices
 
     def voices(self) -> tuple[Voice, ...]:
         return self._voices
 
-    def vitals(self) -> Vitals:
+    def liveness(self) -> Liveness:
         return self.signs
 
     async def start(self) -> None:

@@ -13,11 +13,11 @@ import torch
 from wyoming_qwen3tts.engine.qwen3.guards import GuardLimits
 from wyoming_qwen3tts.engine.qwen3.loading import Models
 from wyoming_qwen3tts.engine.qwen3.runner.graphs import Graphs
-from wyoming_qwen3tts.engine.qwen3.runner.runner import Frame, Runner
-from wyoming_qwen3tts.engine.qwen3.runtime import LocalEngine, LocalOptions
+from wyoming_qwen3tts.engine.qwen3.runner.runner import Frame, ModelRunner
+from wyoming_qwen3tts.engine.qwen3.runtime import LocalOptions, Runtime
 from wyoming_qwen3tts.engine.qwen3.scheduler import Utterance
 from wyoming_qwen3tts.model.fused import lean
-from wyoming_qwen3tts.model.prompt import Voice as PromptVoice
+from wyoming_qwen3tts.model.prompt import PromptVoice as PromptVoice
 from wyoming_qwen3tts.speech.request import Feed, SpeechRequest
 from wyoming_qwen3tts.speech.segment import OpenSegment, Segment
 from wyoming_qwen3tts.speech.text_stream import TextStream
@@ -47,7 +47,7 @@ def never(_: Utterance) -> bool:
     return False
 
 
-class StudioRunner(Runner):
+class StudioRunner(ModelRunner):
     """A runner that keeps every code it made, ends where it is told, and fails on demand."""
 
     ends: Callable[[Utterance], bool] = staticmethod(by_text)
@@ -88,7 +88,7 @@ class StudioRunner(Runner):
 class Studio:
     """An engine on the tiny checkpoint, and its runner; a new one after each restart."""
 
-    def __init__(self, engine: LocalEngine, runners: list[StudioRunner]) -> None:
+    def __init__(self, engine: Runtime, runners: list[StudioRunner]) -> None:
         self.engine, self.runners = engine, runners
 
     @property
@@ -136,7 +136,7 @@ async def studio(
 ) -> AsyncIterator[Studio]:
     runners: list[StudioRunner] = []
 
-    def build(models: Models) -> list[Runner]:
+    def build(models: Models) -> list[ModelRunner]:
         recorded = graphs()
         if recorded is not None:  # as on a card
             lean(models.checkpoints[0].model)
@@ -146,7 +146,7 @@ async def studio(
         return [runner]
 
     chosen = LocalOptions(dtype="float32", slots=slots, guard=guard or GuardLimits(), **options)
-    engine = LocalEngine([folder], chosen, build_runners=build, resolve=resolve, on_fatal=on_fatal)
+    engine = Runtime([folder], chosen, build_runners=build, resolve=resolve, on_fatal=on_fatal)
     await engine.start()
     try:
         yield Studio(engine, runners)

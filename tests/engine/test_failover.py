@@ -16,8 +16,8 @@ from wyoming_qwen3tts.audio.earcon import chime
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.tee import Tee
 from wyoming_qwen3tts.errors import Busy, EngineDown, EngineError, OutOfMemory, TextStalled, UnknownVoice
-from wyoming_qwen3tts.monitoring.health import Obituary
-from wyoming_qwen3tts.settings import Engine as EngineSettings
+from wyoming_qwen3tts.monitoring.health import FatalErrorRecorder
+from wyoming_qwen3tts.settings import EngineSettings as EngineSettings
 from wyoming_qwen3tts.settings import Settings
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.request import SpeechRequest
@@ -390,11 +390,11 @@ async def test_the_settings_reach_the_engine() -> None:
 
 async def test_an_engine_that_cannot_be_unloaded_is_joined_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
     settings = Settings(engine=EngineSettings(unload_after=60))
-    obituary = Obituary()
+    fatal_errors = FatalErrorRecorder()
     stays = Scripted("builtin", STAND_INS)
-    engine = with_stand_in(settings, FailoverEngine(Scripted(), stays), stays, obituary.vitals)
-    obituary.write(RuntimeError("device lost"))
+    engine = with_stand_in(settings, FailoverEngine(Scripted(), stays), stays, fatal_errors.liveness)
+    fatal_errors.write(RuntimeError("device lost"))
 
     assert await reply(engine, *LINES) == BY_FIRST
-    assert engine.vitals().broken == "device lost"
+    assert engine.liveness().broken == "device lost"
     assert "engine.unload_after has no effect" in caplog.text

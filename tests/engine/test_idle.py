@@ -13,7 +13,7 @@ from tests.harness import until
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.idle import IdleEngine
 from wyoming_qwen3tts.errors import EngineDown
-from wyoming_qwen3tts.monitoring.health import Vitals
+from wyoming_qwen3tts.monitoring.health import Liveness
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.util.backoff import Backoff
 
@@ -141,6 +141,6 @@ async def test_while_it_comes_back_the_built_in_voice_speaks() -> None:
 
 async def test_its_signs_of_life_are_those_of_the_engine_inside() -> None:
     async with idle() as (engine, model):
-        model.signs = Vitals("sticky error")
+        model.signs = Liveness("sticky error")
 
-        assert FailoverEngine(engine, Scripted("builtin", STAND_INS)).vitals().broken == "sticky error"
+        assert FailoverEngine(engine, Scripted("builtin", STAND_INS)).liveness().broken == "sticky error"

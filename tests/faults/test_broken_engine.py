@@ -21,11 +21,11 @@ from tests.harness import free_port, until
 from wyoming_qwen3tts.app import serve
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.errors import OutOfMemory
-from wyoming_qwen3tts.monitoring.health import Vitals
+from wyoming_qwen3tts.monitoring.health import Liveness
 from wyoming_qwen3tts.servers.wyoming.client import connect
 from wyoming_qwen3tts.settings import Address, Audio, Http, Settings, Wyoming
 
-POISONED = Vitals(broken="CUDA error: an illegal memory access was encountered")
+POISONED = Liveness(broken="CUDA error: an illegal memory access was encountered")
 
 
 class Serving:
@@ -92,7 +92,7 @@ async def test_an_engine_that_hangs_ends_it_and_describe_is_answered_until_then(
 ) -> None:
     """F25."""
     async with served(monkeypatch, stuck_s=0.3) as server, connect(server.address) as client:
-        server.model.signs = Vitals(working=True, progressed_at=time.monotonic())
+        server.model.signs = Liveness(working=True, progressed_at=time.monotonic())
         await asyncio.sleep(0.1)
         await client.describe()
         alive = not server.task.done()
@@ -104,7 +104,7 @@ async def test_an_engine_that_hangs_ends_it_and_describe_is_answered_until_then(
 async def test_an_engine_that_gets_on_with_its_work_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     async with served(monkeypatch, stuck_s=0.3) as server:
         for _ in range(10):
-            server.model.signs = Vitals(working=True, progressed_at=time.monotonic())
+            server.model.signs = Liveness(working=True, progressed_at=time.monotonic())
             await asyncio.sleep(0.05)
         server.stop()
 

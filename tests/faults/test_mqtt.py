@@ -17,7 +17,7 @@ import pytest
 from tests.harness import FakeEngine, free_port, until
 from tests.mosquitto import Listener, Mosquitto, certificates, listening, needs_mosquitto
 from tests.servers.mqtt.house import House, house, serving
-from wyoming_qwen3tts.servers.mqtt.client import SteadyClient
+from wyoming_qwen3tts.servers.mqtt.client import PatchedClient
 
 pytestmark = needs_mosquitto
 PAHO_LEAVES_SOCKETS = pytest.mark.filterwarnings(  # to the garbage collector, where a TLS handshake fails
@@ -59,7 +59,7 @@ class Publisher:
     async def run(self) -> None:
         while self.unanswered:
             try:
-                async with SteadyClient("127.0.0.1", self.port, timeout=2) as client, asyncio.TaskGroup() as tasks:
+                async with PatchedClient("127.0.0.1", self.port, timeout=2) as client, asyncio.TaskGroup() as tasks:
                     client.pending_calls_threshold = 1_000_000
                     await client.subscribe("qwen3tts/result", qos=1)
                     reading = tasks.create_task(self._read(client))

@@ -19,8 +19,8 @@ import httpx
 import pytest
 from wyoming.event import Event
 
-from wyoming_qwen3tts.app.web import web_door_socket
-from wyoming_qwen3tts.servers.wyoming.client import Client, connect
+from wyoming_qwen3tts.app.web import web_listener
+from wyoming_qwen3tts.servers.wyoming.client import WyomingClient, connect
 from wyoming_qwen3tts.settings import Address, Http, Settings
 
 COMMAND = [sys.executable, "-m", "wyoming_qwen3tts"]
@@ -110,7 +110,7 @@ async def test_a_listener_who_takes_for_ever_is_cut_off_within_eight_seconds(tmp
     async with running(log=log) as (process, address):
         reader, writer = await asyncio.open_connection(*address, limit=1024)
         writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await Client(reader, writer).send(Event("synthesize", {"text": "A sentence that nobody hears. " * 250}))
+        await WyomingClient(reader, writer).send(Event("synthesize", {"text": "A sentence that nobody hears. " * 250}))
         await asyncio.sleep(0.5)
         process.terminate()
 
@@ -127,7 +127,7 @@ async def test_a_second_signal_ends_it_now(tmp_path: Path) -> None:
     async with running(log=tmp_path / "log") as (process, address):
         reader, writer = await asyncio.open_connection(*address, limit=1024)
         writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await Client(reader, writer).send(Event("synthesize", {"text": "A sentence that nobody hears. " * 250}))
+        await WyomingClient(reader, writer).send(Event("synthesize", {"text": "A sentence that nobody hears. " * 250}))
         await asyncio.sleep(0.5)
         process.terminate()
         await asyncio.sleep(0.2)
@@ -286,10 +286,10 @@ def test_a_default_web_port_that_is_taken_silences_nobody(caplog: pytest.LogCapt
             sock.bind(("127.0.0.1", 8880))
             sock.listen()
 
-        assert web_door_socket(Settings()) is None
+        assert web_listener(Settings()) is None
     assert "The web door stays closed" in caplog.text
     assert "--http.uri off" in caplog.text
 
 
 def test_the_web_door_can_be_switched_off() -> None:
-    assert web_door_socket(Settings(http=Http(uri="off"))) is None
+    assert web_listener(Settings(http=Http(uri="off"))) is None

@@ -11,7 +11,7 @@ import torch
 
 from wyoming_qwen3tts.engine.qwen3.loading import Models, graphs_for, load_models
 from wyoming_qwen3tts.engine.qwen3.runner.graphs import Graphs
-from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import TracedGraphs
+from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import SimulatedGraphs
 from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpoint
 from wyoming_qwen3tts.model.fused import lean
 
@@ -43,7 +43,7 @@ def shallow(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", params=["stand-in", "card"])
 def card(request: pytest.FixtureRequest, shallow: Path) -> Card:
     if request.param == "stand-in":
-        device, graphs = "cpu", TracedGraphs
+        device, graphs = "cpu", SimulatedGraphs
     elif torch.cuda.is_available():
         device, graphs = "cuda:0", _real  # type: ignore[assignment]
     else:

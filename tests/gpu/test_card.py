@@ -15,8 +15,8 @@ from wyoming_qwen3tts.cli.bench.card import bench_card, copy_bytes_s, table
 from wyoming_qwen3tts.engine.qwen3.graph_check import check_graphs
 from wyoming_qwen3tts.engine.qwen3.loading import bench_utterance
 from wyoming_qwen3tts.engine.qwen3.runner.graphs import GraphsFailed
-from wyoming_qwen3tts.engine.qwen3.runner.runner import Runner
-from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import TracedGraphs
+from wyoming_qwen3tts.engine.qwen3.runner.runner import ModelRunner
+from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import SimulatedGraphs
 from wyoming_qwen3tts.model.checkpoint.config import load_config
 
 from .conftest import Card
@@ -24,12 +24,12 @@ from .conftest import Card
 NEVER = float("-inf")
 
 
-def runner(card: Card, *, graphs: bool = True, slots: int = 2) -> Runner:
+def runner(card: Card, *, graphs: bool = True, slots: int = 2) -> ModelRunner:
     checkpoint, codec = card.models.checkpoints[0], card.models.codecs[0]
-    return Runner(checkpoint, codec, slots=slots, positions=96, graphs=card.graphs() if graphs else None)
+    return ModelRunner(checkpoint, codec, slots=slots, positions=96, graphs=card.graphs() if graphs else None)
 
 
-def speak(spoken_by: Runner, slots: list[int], frames: int) -> tuple[list[list[list[int]]], torch.Tensor]:
+def speak(spoken_by: ModelRunner, slots: list[int], frames: int) -> tuple[list[list[list[int]]], torch.Tensor]:
     utterances = [bench_utterance(spoken_by, slot) for slot in slots]
     for utterance, voice in utterances:
         spoken_by.prefill(utterance, voice)
@@ -135,7 +135,7 @@ def test_bench_says_why_there_are_no_graphs_and_measures_without(
     def capture(*_: object) -> None:
         raise GraphsFailed("the driver is too old")
 
-    monkeypatch.setattr(TracedGraphs, "capture", capture)
+    monkeypatch.setattr(SimulatedGraphs, "capture", capture)
     flags = {"streams": [1], "frames": 3, "rounds": 1, "device": "cpu", "dtype": torch.float32}
 
     result = bench_card(shallow, **flags, simulate=True)  # type: ignore[arg-type]

@@ -9,20 +9,20 @@ import torch
 
 from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint, load_checkpoint
-from wyoming_qwen3tts.model.prompt import Voice, language_id
+from wyoming_qwen3tts.model.prompt import PromptVoice, language_id
 
 TEXT = "The light in the kitchen is on."
 
 
 def test_a_live_prompt_of_a_speaker_is_ten_positions_of_which_nine_are_the_voices(tiny: Checkpoint) -> None:
-    prompt = tiny.prompts.live(tiny.prompts.tokenizer.speech(TEXT), Voice("ryan"), "english")
+    prompt = tiny.prompts.live(tiny.prompts.tokenizer.speech(TEXT), PromptVoice("ryan"), "english")
 
     assert (prompt.prefix.shape[0], prompt.own.shape[0]) == (9, 1)
 
 
 def test_the_prefix_does_not_depend_on_the_text(tiny_folders: dict[str, Path]) -> None:
     base = load_checkpoint(tiny_folders["base"])
-    voice = Voice(None, torch.ones(64), torch.ones(5, 16, dtype=torch.int64), "Your timer is done.")
+    voice = PromptVoice(None, torch.ones(64), torch.ones(5, 16, dtype=torch.int64), "Your timer is done.")
 
     for layout in ("sentence", "live"):
         prefixes = []
@@ -62,18 +62,22 @@ def test_an_unknown_language_is_refused_by_name_except_none(tiny: Checkpoint, la
         assert language_id(tiny.config.talker, language, None) is None
         return
     with pytest.raises(ValueError, match=f"{language}.*english"):
-        tiny.prompts.sentence(TEXT, Voice("ryan"), language)
+        tiny.prompts.sentence(TEXT, PromptVoice("ryan"), language)
 
 
 def test_an_unknown_speaker_is_refused_by_name(tiny: Checkpoint) -> None:
     with pytest.raises(ValueError, match=r"'bob'.*ryan"):
-        tiny.prompts.sentence(TEXT, Voice("bob"))
+        tiny.prompts.sentence(TEXT, PromptVoice("bob"))
 
 
 @pytest.mark.parametrize("kind", ["custom_voice", "voice_design", "base"])
 def test_a_voice_of_another_kind_than_the_checkpoints_is_refused(tiny_folders: dict[str, Path], kind: str) -> None:
     checkpoint = load_checkpoint(tiny_folders[kind])
-    voices = {"custom_voice": Voice("ryan"), "voice_design": Voice(), "base": Voice(vector=torch.zeros(64))}
+    voices = {
+        "custom_voice": PromptVoice("ryan"),
+        "voice_design": PromptVoice(),
+        "base": PromptVoice(vector=torch.zeros(64)),
+    }
 
     for of, voice in voices.items():
         if of == kind:
@@ -87,7 +91,7 @@ def test_an_instruction_reaches_large_models_only(tiny: Checkpoint, tmp_path: Pa
     large = load_checkpoint(write_tiny_checkpoint(tmp_path, size="1b7"))
 
     def grown(checkpoint: Checkpoint) -> int:
-        plain, told = (checkpoint.prompts.prefix(Voice("ryan"), None, i, "sentence") for i in (None, "warm"))
+        plain, told = (checkpoint.prompts.prefix(PromptVoice("ryan"), None, i, "sentence") for i in (None, "warm"))
         return told.shape[0] - plain.shape[0]
 
     assert grown(tiny) == 0
@@ -96,7 +100,7 @@ def test_an_instruction_reaches_large_models_only(tiny: Checkpoint, tmp_path: Pa
 
 def test_codes_and_transcript_of_a_reference_come_together() -> None:
     with pytest.raises(ValueError, match="come together"):
-        Voice(vector=torch.zeros(4), ref_text="Hello")
+        PromptVoice(vector=torch.zeros(4), ref_text="Hello")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +118,7 @@ def test_a_clone_that_does_not_fit_the_model_is_refused(
     tiny_folders: dict[str, Path], vector: torch.Tensor, codes: torch.Tensor | None, message: str
 ) -> None:
     base = load_checkpoint(tiny_folders["base"])
-    voice = Voice(None, vector, None if codes is None else codes.long(), None if codes is None else "Hello")
+    voice = PromptVoice(None, vector, None if codes is None else codes.long(), None if codes is None else "Hello")
 
     with pytest.raises(ValueError, match=message):
         base.prompts.sentence(TEXT, voice)
@@ -122,14 +126,14 @@ def test_a_clone_that_does_not_fit_the_model_is_refused(
 
 def test_nothing_to_speak_is_refused_in_the_live_layout(tiny: Checkpoint) -> None:
     with pytest.raises(ValueError, match="no text"):
-        tiny.prompts.live([], Voice("ryan"))
+        tiny.prompts.live([], PromptVoice("ryan"))
 
 
 def test_the_projected_table_equals_rows_on_demand(tiny: Checkpoint, tiny_folders: dict[str, Path]) -> None:
     projected = load_checkpoint(tiny_folders["custom_voice"], text_table_on_device=True)
 
     for text in (TEXT, "Hello Hello, world! " * 3):
-        lazy, whole = (c.prompts.sentence(text, Voice("ryan")).own for c in (tiny, projected))
+        lazy, whole = (c.prompts.sentence(text, PromptVoice("ryan")).own for c in (tiny, projected))
         torch.testing.assert_close(lazy, whole, atol=1e-6, rtol=1e-6)
 
 

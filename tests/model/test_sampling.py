@@ -10,13 +10,13 @@ import torch
 from wyoming_qwen3tts.model.checkpoint.published import published_config
 from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint
 from wyoming_qwen3tts.model.sampling import (
-    Draw,
-    Sampling,
+    FrameSampling,
+    SamplingParams,
     choose,
     filter_scores,
     gumbel_noise,
     init_sampler,
-    rule_scores,
+    process_logits,
     suppressed_ids,
 )
 
@@ -32,7 +32,7 @@ def rules(
     for code in said or []:
         state.advance(torch.tensor([code]), torch.tensor([True]))
     state.frames.fill_(frames)
-    return rule_scores(scores[None], state, suppressed_ids(CONFIG.talker, CPU), EOS, penalty)[0]
+    return process_logits(scores[None], state, suppressed_ids(CONFIG.talker, CPU), EOS, penalty)[0]
 
 
 def scores_of(values: dict[int, float], rest: float = -9.0) -> torch.Tensor:
@@ -62,8 +62,8 @@ def test_a_waiting_row_neither_learns_nor_forgets_what_it_said() -> None:
 def test_a_greedy_choice_obeys_the_penalty() -> None:
     scores = scores_of({3: 2.1, 5: 2.05})
 
-    assert choose(rules(scores)[None], Draw(greedy=True), None).tolist() == [3]
-    assert choose(rules(scores, said=[3])[None], Draw(greedy=True), None).tolist() == [5]
+    assert choose(rules(scores)[None], SamplingParams(greedy=True), None).tolist() == [3]
+    assert choose(rules(scores, said=[3])[None], SamplingParams(greedy=True), None).tolist() == [5]
 
 
 def test_the_end_is_impossible_before_two_codes_and_possible_after() -> None:
@@ -81,7 +81,7 @@ def test_no_control_id_but_the_end_is_ever_possible() -> None:
 
 
 def test_top_k_keeps_the_best_and_everything_that_ties_with_the_last() -> None:
-    kept = filter_scores(torch.tensor([[1.0, 5.0, 3.0, 3.0, 2.0]]), Draw(temperature=1.0, top_k=2))
+    kept = filter_scores(torch.tensor([[1.0, 5.0, 3.0, 3.0, 2.0]]), SamplingParams(temperature=1.0, top_k=2))
 
     assert kept.isfinite().tolist() == [[False, True, True, True, False]]
 
@@ -90,7 +90,7 @@ def test_top_p_keeps_the_smallest_set_that_reaches_the_mass() -> None:
     scores = torch.tensor([[0.1, 0.5, 0.15, 0.25]]).log()
 
     def kept(top_p: float) -> list[bool]:
-        return filter_scores(scores, Draw(temperature=1.0, top_k=0, top_p=top_p)).isfinite()[0].tolist()
+        return filter_scores(scores, SamplingParams(temperature=1.0, top_k=0, top_p=top_p)).isfinite()[0].tolist()
 
     assert kept(0.4) == [False, True, False, False]
     assert kept(0.7) == [False, True, False, True]
@@ -101,8 +101,8 @@ def test_top_p_keeps_the_smallest_set_that_reaches_the_mass() -> None:
 def test_temperature_comes_before_top_p() -> None:
     scores = torch.tensor([[0.6, 0.4]]).log()
 
-    flat = filter_scores(scores, Draw(temperature=100.0, top_k=0, top_p=0.55))
-    sharp = filter_scores(scores, Draw(temperature=0.1, top_k=0, top_p=0.55))
+    flat = filter_scores(scores, SamplingParams(temperature=100.0, top_k=0, top_p=0.55))
+    sharp = filter_scores(scores, SamplingParams(temperature=0.1, top_k=0, top_p=0.55))
 
     assert (flat.isfinite().sum().item(), sharp.isfinite().sum().item()) == (2, 1)
 
@@ -110,7 +110,7 @@ def test_temperature_comes_before_top_p() -> None:
 @pytest.mark.parametrize("draw", [{"temperature": 0.0}, {"temperature": float("nan")}, {"top_k": -1}, {"top_p": 0.0}])
 def test_impossible_settings_are_refused(draw: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="temperature"):
-        Draw(**draw)  # type: ignore[arg-type]
+        SamplingParams(**draw)  # type: ignore[arg-type]
 
 
 def test_draws_follow_the_softmax() -> None:
@@ -119,15 +119,15 @@ def test_draws_follow_the_softmax() -> None:
     seeds = torch.full((draws,), 11)
     noise = gumbel_noise(seeds, torch.arange(draws), 0, 1, 4)[:, 0]
 
-    chosen = choose(probabilities.log().expand(draws, 4), Draw(temperature=1.0, top_k=0), noise)
+    chosen = choose(probabilities.log().expand(draws, 4), SamplingParams(temperature=1.0, top_k=0), noise)
 
     found = torch.bincount(chosen, minlength=4) / draws
     torch.testing.assert_close(found, probabilities, atol=0.015, rtol=0)
 
 
 def test_a_greedy_setting_comes_from_the_caller_or_from_the_checkpoint() -> None:
-    assert Sampling.from_defaults(CONFIG.sampling) == Sampling()
-    assert Sampling.from_defaults(CONFIG.sampling, greedy=True).predictor.greedy
+    assert FrameSampling.from_defaults(CONFIG.sampling) == FrameSampling()
+    assert FrameSampling.from_defaults(CONFIG.sampling, greedy=True).predictor.greedy
 
 
 def test_random_numbers_belong_to_seed_frame_codebook_and_id_alone() -> None:
@@ -168,7 +168,7 @@ def test_a_bias_on_eos_forbids_it_or_pushes_it_and_is_gone_with_the_utterance(ti
     state.eos_bias.copy_(torch.tensor([0.0, float("-inf"), 2.5]))
     scores = torch.zeros(3, config.stack.vocab_size)
 
-    ruled = rule_scores(scores, state, suppressed_ids(config, torch.device("cpu")), config.ids.eos, 1.05)
+    ruled = process_logits(scores, state, suppressed_ids(config, torch.device("cpu")), config.ids.eos, 1.05)
     state.restart(2, 0)
 
     assert ruled[:, config.ids.eos].tolist() == [0.0, float("-inf"), 2.5]

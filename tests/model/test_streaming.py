@@ -16,16 +16,16 @@ from wyoming_qwen3tts.model.streaming import (
     CausalConv1d,
     CausalDepthwiseConv1d,
     CausalUpsample1d,
-    Chain,
     Residual,
     Streaming,
+    StreamingSequential,
     restart_stream,
     restore_stream,
     snapshot_stream,
     state_bytes,
 )
 
-Layer = Streaming | Chain
+Layer = Streaming | StreamingSequential
 Module = TypeVar("Module", bound=nn.Module)
 
 LENGTH = 24
@@ -54,9 +54,11 @@ def filled(module: Module) -> Module:
     return module
 
 
-def net() -> Chain:
+def net() -> StreamingSequential:
     inner = Residual([CausalConv1d(4, 4, 3, dilation=2), nn.GELU(), nn.Linear(4, 4)])
-    return Chain([CausalConv1d(3, 6, 3), CausalUpsample1d(6, 4, 2, overlap=True), inner, CausalDepthwiseConv1d(4, 2)])
+    return StreamingSequential(
+        [CausalConv1d(3, 6, 3), CausalUpsample1d(6, 4, 2, overlap=True), inner, CausalDepthwiseConv1d(4, 2)]
+    )
 
 
 def signal(length: int = LENGTH, streams: int = 2) -> Tensor:

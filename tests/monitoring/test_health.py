@@ -6,12 +6,12 @@ import logging
 
 import pytest
 
-from wyoming_qwen3tts.monitoring.health import Health, Obituary, StateLog, Vitals, health
+from wyoming_qwen3tts.monitoring.health import FatalErrorRecorder, Health, Liveness, StateLog, health
 from wyoming_qwen3tts.util.backoff import Backoff
 
 
-def of(state: str, vitals: Vitals | None = None, now: float = 0.0) -> Health:
-    return health("qwen3", state, vitals or Vitals(), now)
+def of(state: str, liveness: Liveness | None = None, now: float = 0.0) -> Health:
+    return health("qwen3", state, liveness or Liveness(), now)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_ready_means_that_a_request_made_now_is_spoken(state: str, ready: bool) 
 
 
 def test_broken_beyond_repair_is_neither_live_nor_ready_whatever_the_state_says() -> None:
-    now = of("ready", Vitals(broken="CUDA error: an illegal memory access was encountered"))
+    now = of("ready", Liveness(broken="CUDA error: an illegal memory access was encountered"))
 
     assert (now.live, now.ready) == (False, False)
     assert now.fatal is not None
@@ -40,20 +40,20 @@ def test_broken_beyond_repair_is_neither_live_nor_ready_whatever_the_state_says(
 @pytest.mark.parametrize(("now", "fatal"), [(119.9, False), (120.1, True)])
 def test_no_progress_for_twenty_seconds_while_there_is_work_is_fatal(now: float, fatal: bool) -> None:
     """F25."""
-    assert (of("ready", Vitals(working=True, progressed_at=100.0), now).fatal is not None) is fatal
+    assert (of("ready", Liveness(working=True, progressed_at=100.0), now).fatal is not None) is fatal
 
 
 def test_an_end_that_is_reported_by_a_call_is_fatal_with_its_first_reason() -> None:
-    obituary = Obituary()
-    before = of("ready", obituary.vitals())
-    obituary.write(RuntimeError("device lost"))
-    obituary.write(RuntimeError("and more"))
+    fatal_errors = FatalErrorRecorder()
+    before = of("ready", fatal_errors.liveness())
+    fatal_errors.write(RuntimeError("device lost"))
+    fatal_errors.write(RuntimeError("and more"))
 
-    assert (before.fatal, of("ready", obituary.vitals()).fatal) == (None, "device lost")
+    assert (before.fatal, of("ready", fatal_errors.liveness()).fatal) == (None, "device lost")
 
 
 def test_an_idle_engine_may_rest_for_ever() -> None:
-    rested = of("ready", Vitals(working=False, progressed_at=0.0), 1e9)
+    rested = of("ready", Liveness(working=False, progressed_at=0.0), 1e9)
 
     assert (rested.fatal, rested.since_progress_s) == (None, None)
 

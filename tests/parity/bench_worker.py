@@ -21,14 +21,14 @@ from tests.parity.official import import_official, load_official
 from wyoming_qwen3tts.model.checkpoint.published import published_config, random_language_model
 from wyoming_qwen3tts.model.checkpoint.weights import load_checkpoint
 from wyoming_qwen3tts.model.language_model import LanguageModel
-from wyoming_qwen3tts.model.sampling import Sampling
+from wyoming_qwen3tts.model.sampling import FrameSampling
 
 PROMPT = 20
 Race = Callable[[int], float]
 
 
 def ours(model: LanguageModel) -> Race:
-    sampling = Sampling.from_defaults(model.config.sampling, greedy=True)
+    sampling = FrameSampling.from_defaults(model.config.sampling, greedy=True)
     prompt = _prompt(model.config.talker.stack.hidden_size, model.dtype)
 
     def run(frames: int) -> float:
@@ -39,7 +39,7 @@ def ours(model: LanguageModel) -> Race:
         began = time.perf_counter()
         for made in range(1, frames + 1):
             x = embedding + prompt[:, 0]
-            codes, embedding = model.frame(x[:, None], state, sampling, bound=PROMPT + made)
+            codes, embedding = model.frame(x[:, None], state, sampling, context_len=PROMPT + made)
             codes[0, 0].item()  # as the loop that speaks does: has it ended?
         return (time.perf_counter() - began) * 1000 / frames
 

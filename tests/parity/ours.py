@@ -10,8 +10,8 @@ import torch
 from tests.parity.cases import FRAMES, Case
 from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint
 from wyoming_qwen3tts.model.generate import generate_codes
-from wyoming_qwen3tts.model.prompt import Prompt, Voice
-from wyoming_qwen3tts.model.sampling import Sampling
+from wyoming_qwen3tts.model.prompt import Prompt, PromptVoice
+from wyoming_qwen3tts.model.sampling import FrameSampling
 
 
 class Spoken(NamedTuple):
@@ -26,14 +26,14 @@ class Spoken(NamedTuple):
 PREDICTOR_HEADS = (0, 7, 14)
 
 
-def voice_of(case: Case, checkpoint: Checkpoint) -> Voice:
+def voice_of(case: Case, checkpoint: Checkpoint) -> PromptVoice:
     config = checkpoint.config
     if config.type != "base":
-        return Voice(speaker=case.speaker)
+        return PromptVoice(speaker=case.speaker)
     vector = torch.from_numpy(case.vector(config.talker.stack.hidden_size))
     if not case.ref_frames:
-        return Voice(vector=vector)
-    return Voice(None, vector, torch.from_numpy(case.ref_codes(config.predictor.vocab_size)), case.ref_text)
+        return PromptVoice(vector=vector)
+    return PromptVoice(None, vector, torch.from_numpy(case.ref_codes(config.predictor.vocab_size)), case.ref_text)
 
 
 def prompt_of(case: Case, checkpoint: Checkpoint) -> Prompt:
@@ -61,7 +61,7 @@ def speak(case: Case, checkpoint: Checkpoint, frames: int = FRAMES) -> Spoken:
     hooks = [model.talker.head.register_forward_hook(watch_talker)]
     hooks += [model.predictor.heads[j].register_forward_hook(watch_predictor) for j in PREDICTOR_HEADS]
     try:
-        sampling = Sampling.from_defaults(checkpoint.config.sampling, greedy=True)
+        sampling = FrameSampling.from_defaults(checkpoint.config.sampling, greedy=True)
         codes = list(generate_codes(model, prompt_of(case, checkpoint), sampling, 0, frames))
     finally:
         for hook in hooks:

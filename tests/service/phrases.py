@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.harness import FakeEngine
 from wyoming_qwen3tts.service.phrase_cache import PhraseCache
-from wyoming_qwen3tts.service.service import Report, SpeechService, Wish
+from wyoming_qwen3tts.service.service import RequestStats, SpeechOptions, SpeechService
 from wyoming_qwen3tts.settings import Limits
 from wyoming_qwen3tts.speech.engine import Origin
 from wyoming_qwen3tts.speech.request import SpeechRequest
@@ -46,12 +46,12 @@ class Caching:
 
     def __init__(self, engine: Traced, service: SpeechService, cache: PhraseCache) -> None:
         self.engine, self.service, self.cache = engine, service, cache
-        self.reports: list[Report] = []
+        self.reports: list[RequestStats] = []
         service.observe(self.reports.append)
 
-    async def say(self, text: str = "Dinner is ready.", voice: str | None = "builtin-en", **wish: Any) -> bytes:
+    async def say(self, text: str = "Dinner is ready.", voice: str | None = "builtin-en", **options: Any) -> bytes:
         """To the end, and until it is written."""
-        async with self.service.speak(self.service.whole_text(text), Wish(voice, **wish)) as speech:
+        async with self.service.speak(self.service.whole_text(text), SpeechOptions(voice, **options)) as speech:
             pcm = b"".join([pcm async for pcm in speech])
         await self.cache.close()
         return pcm

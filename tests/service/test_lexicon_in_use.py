@@ -10,7 +10,7 @@ import pytest
 
 from tests.harness import FakeEngine
 from wyoming_qwen3tts.__main__ import main
-from wyoming_qwen3tts.service.service import SpeechService, Wish
+from wyoming_qwen3tts.service.service import SpeechOptions, SpeechService
 from wyoming_qwen3tts.settings import Limits
 from wyoming_qwen3tts.text.lexicon import LexiconFolder
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
@@ -24,7 +24,7 @@ async def test_a_changed_lexicon_is_heard_in_the_next_reply_and_its_mistakes_are
     service = SpeechService(engine, VoiceCatalog(engine.voices()), Limits(), slots=1, lexicon=LexiconFolder(tmp_path))
 
     async def spoken() -> list[str]:
-        async with service.speak(service.whole_text("The Grünbeck is full."), Wish("builtin-en")) as audio:
+        async with service.speak(service.whole_text("The Grünbeck is full."), SpeechOptions("builtin-en")) as audio:
             assert [pcm async for pcm in audio]
         return engine.requests[-1][1]
 

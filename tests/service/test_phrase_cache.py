@@ -17,7 +17,7 @@ from wyoming_qwen3tts.errors import Busy, EngineError
 from wyoming_qwen3tts.servers.wyoming.client import connect
 from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
 from wyoming_qwen3tts.service.phrase_cache import TEXT_CHARS
-from wyoming_qwen3tts.service.service import Wish
+from wyoming_qwen3tts.service.service import SpeechOptions
 from wyoming_qwen3tts.settings import Address, Limits
 from wyoming_qwen3tts.speech.request import SpeechRequest
 
@@ -112,7 +112,7 @@ async def test_speech_that_failed_is_not_kept(tmp_path: Path) -> None:
 
 async def test_speech_that_nobody_heard_to_its_end_is_not_kept(tmp_path: Path) -> None:
     async with caching(tmp_path) as it:
-        async with it.service.speak(it.service.whole_text("Dinner is ready."), Wish("builtin-en")) as speech:
+        async with it.service.speak(it.service.whole_text("Dinner is ready."), SpeechOptions("builtin-en")) as speech:
             assert await anext(speech)
         await it.cache.close()
 
@@ -142,7 +142,7 @@ async def test_a_stream_is_kept_if_it_was_all_there_before_its_first_sound(is_wh
         it.engine.release.clear()
         text = it.service.open_text()
         text.add("The washing machine is done and the dryer as well. Bye now.")
-        async with it.service.speak(text, Wish("builtin-en")) as speech:
+        async with it.service.speak(text, SpeechOptions("builtin-en")) as speech:
             first = asyncio.create_task(anext(speech))
             await until(lambda: it.engine.requests)
             if is_whole:
@@ -168,7 +168,7 @@ async def test_a_stream_that_begins_like_a_phrase_is_given_a_moment_to_end(tmp_p
             text = it.service.open_text()
             text.add(phrase)
             asyncio.get_running_loop().call_later(end_s, text.close)
-            async with it.service.speak(text, Wish("builtin-en")) as speech:
+            async with it.service.speak(text, SpeechOptions("builtin-en")) as speech:
                 assert [pcm async for pcm in speech]
 
         assert it.was_cached == [True, False]
@@ -182,7 +182,7 @@ async def test_a_stream_that_begins_otherwise_is_not_kept_waiting(
         await it.say("The washing machine is done and the dryer as well.")
         text = it.service.open_text()
         text.add("The weather will be fine tomorrow, with a light breeze. And then")
-        async with asyncio.timeout(1), it.service.speak(text, Wish("builtin-en")) as speech:
+        async with asyncio.timeout(1), it.service.speak(text, SpeechOptions("builtin-en")) as speech:
             assert await anext(speech)
 
 

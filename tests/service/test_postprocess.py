@@ -16,8 +16,8 @@ from tests.harness import TONE, FakeEngine
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.audio.pcm import Samples, from_pcm, to_pcm
 from wyoming_qwen3tts.errors import BadRequest, EngineError
-from wyoming_qwen3tts.service.postprocess import Shaping
-from wyoming_qwen3tts.service.service import SpeechService, Wish
+from wyoming_qwen3tts.service.postprocess import PostProcessor
+from wyoming_qwen3tts.service.service import SpeechOptions, SpeechService
 from wyoming_qwen3tts.settings import Audio, Limits
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.request import SpeechRequest
@@ -38,12 +38,12 @@ class Player(FakeEngine):
             yield to_pcm(self.sound[start : start + FRAME])
 
 
-def service_of(engine: FakeEngine, shaping: Shaping | None = None) -> SpeechService:
-    return SpeechService(engine, VoiceCatalog(engine.voices()), Limits(), slots=1, shaping=shaping)
+def service_of(engine: FakeEngine, postprocessor: PostProcessor | None = None) -> SpeechService:
+    return SpeechService(engine, VoiceCatalog(engine.voices()), Limits(), slots=1, postprocessor=postprocessor)
 
 
-async def heard(service: SpeechService, **wish: Any) -> Samples:
-    async with service.speak(service.whole_text("Hello."), Wish("builtin-en", **wish)) as speech:
+async def heard(service: SpeechService, **options: Any) -> Samples:
+    async with service.speak(service.whole_text("Hello."), SpeechOptions("builtin-en", **options)) as speech:
         return from_pcm(b"".join([pcm async for pcm in speech]))
 
 
@@ -52,7 +52,7 @@ def lufs(sound: Samples) -> float:
 
 
 async def test_nothing_is_done_to_the_built_in_voice_by_default() -> None:
-    service = service_of(Player(syllables(1), "builtin"), Shaping(Audio(), VoiceLevels()))
+    service = service_of(Player(syllables(1), "builtin"), PostProcessor(Audio(), VoiceLevels()))
 
     assert np.array_equal(await heard(service), from_pcm(to_pcm(syllables(1))))
 
@@ -74,7 +74,7 @@ async def test_a_wish_for_speed_volume_and_a_chime_is_heard() -> None:
 
 
 async def test_silence_is_put_before_and_after_where_the_settings_say_so() -> None:
-    service = service_of(Player(syllables(1)), Shaping(Audio(lead_in_s=0.5, tail_s=0.25)))
+    service = service_of(Player(syllables(1)), PostProcessor(Audio(lead_in_s=0.5, tail_s=0.25)))
 
     sound = await heard(service)
 
@@ -88,11 +88,11 @@ async def test_a_voice_of_unknown_level_is_remembered_over_a_restart(came_at: fl
     path = tmp_path / "levels.json"
     speech = syllables(10)
     engine = Player(np.clip(speech * np.float32(10 ** ((came_at - lufs(speech)) / 20)), -1, 1))
-    service = service_of(engine, Shaping(Audio(), VoiceLevels(path)))
+    service = service_of(engine, PostProcessor(Audio(), VoiceLevels(path)))
     first = await heard(service)
     await service.close()
 
-    again = service_of(engine, Shaping(Audio(), VoiceLevels(path)))
+    again = service_of(engine, PostProcessor(Audio(), VoiceLevels(path)))
     engine.sound = engine.sound[: 2 * RATE]
     sentence = await heard(again)
     await again.close()
@@ -106,14 +106,14 @@ async def test_a_voice_of_unknown_level_is_remembered_over_a_restart(came_at: fl
 async def test_the_loudness_of_the_settings_holds_for_every_engine(name: str, loudness: float) -> None:
     speech = syllables(10)
     at_target = speech * np.float32(10 ** ((-16 - lufs(speech)) / 20))
-    service = service_of(Player(at_target, name), Shaping(Audio(loudness=loudness), VoiceLevels()))
+    service = service_of(Player(at_target, name), PostProcessor(Audio(loudness=loudness), VoiceLevels()))
 
     assert lufs(await heard(service)) == pytest.approx(loudness, abs=1.5)
 
 
 async def test_who_was_told_how_to_speak_is_no_measure_of_the_voice() -> None:
     levels = VoiceLevels()
-    service = service_of(Player(syllables(4)), Shaping(Audio(), levels))
+    service = service_of(Player(syllables(4)), PostProcessor(Audio(), levels))
 
     await heard(service, instruct="whisper")
 
@@ -127,11 +127,11 @@ async def test_speech_that_breaks_off_is_heard_to_the_point_where_it_does() -> N
                 yield pcm
             raise EngineError("The scripted fault.")
 
-    service = service_of(Broken(syllables(1)), Shaping(Audio(), VoiceLevels()))
+    service = service_of(Broken(syllables(1)), PostProcessor(Audio(), VoiceLevels()))
     said = []
 
     async def listen() -> None:
-        async with service.speak(service.whole_text("Hello."), Wish("builtin-en")) as speech:
+        async with service.speak(service.whole_text("Hello."), SpeechOptions("builtin-en")) as speech:
             async for pcm in speech:
                 said.append(pcm)  # noqa: PERF401  what came before the error counts
 
@@ -142,21 +142,23 @@ async def test_speech_that_breaks_off_is_heard_to_the_point_where_it_does() -> N
 
 
 async def test_nothing_longer_than_four_frames_is_handed_on() -> None:
-    service = service_of(Player(syllables(3)), Shaping(Audio(lead_in_s=2, tail_s=2)))
+    service = service_of(Player(syllables(3)), PostProcessor(Audio(lead_in_s=2, tail_s=2)))
 
-    async with service.speak(service.whole_text("Hello."), Wish("builtin-en", speed=0.5, chime=True)) as speech:
+    async with service.speak(
+        service.whole_text("Hello."), SpeechOptions("builtin-en", speed=0.5, chime=True)
+    ) as speech:
         assert max([len(pcm) async for pcm in speech]) <= 4 * FORMAT.frame_bytes
 
 
 @pytest.mark.parametrize("wish", [{"speed": float("nan")}, {"speed": 9}, {"volume": 2}])
-async def test_a_bad_wish_is_refused_before_anything_is_spoken(wish: dict[str, Any]) -> None:
+async def test_a_bad_wish_is_refused_before_anything_is_spoken(options: dict[str, Any]) -> None:
     engine = Player(syllables(1))
     service = service_of(engine)
 
     with pytest.raises(BadRequest) as refused:
-        await heard(service, **wish)
+        await heard(service, **options)
 
-    assert refused.value.field == next(iter(wish))
+    assert refused.value.field == next(iter(options))
     assert not engine.requests
     assert not service.replies
 
@@ -166,7 +168,7 @@ async def test_without_normalizing_only_what_cannot_be_spoken_is_taken_out(tmp_p
     service = service_of(engine)
     text = "**Hello**, it is 21 °C 😀 and <b>7:30 PM</b> in the living room."
 
-    async with service.speak(service.whole_text(text), Wish("builtin-en", normalize=False)) as speech:
+    async with service.speak(service.whole_text(text), SpeechOptions("builtin-en", normalize=False)) as speech:
         assert b"".join([pcm async for pcm in speech]).startswith(TONE)
 
     assert engine.requests == [("builtin-en", ["Hello, it is 21 °C and 7:30 PM in the living room."])]
@@ -177,7 +179,9 @@ async def test_ssml_without_normalizing_is_not_spoken_either() -> None:
     service = service_of(engine)
     text = '<speak>It is <sub alias="ten">X</sub>, 10 km away.</speak>'
 
-    async with service.speak(service.whole_text(text), Wish("builtin-en", normalize=False, ssml=True)) as speech:
+    async with service.speak(
+        service.whole_text(text), SpeechOptions("builtin-en", normalize=False, ssml=True)
+    ) as speech:
         assert [pcm async for pcm in speech]
 
     assert engine.requests == [("builtin-en", ["It is ten, 10 km away."])]
@@ -198,7 +202,7 @@ async def test_levels_that_cannot_be_kept_cost_nothing_but_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("no folder")
-    service = service_of(Player(syllables(4)), Shaping(Audio(), VoiceLevels(tmp_path / "file" / "levels.json")))
+    service = service_of(Player(syllables(4)), PostProcessor(Audio(), VoiceLevels(tmp_path / "file" / "levels.json")))
 
     sound = await heard(service)
     await service.close()
@@ -240,9 +244,10 @@ def test_the_settings_take_no_number_that_is_none(capsys: pytest.CaptureFixture[
 def test_at_the_voices_own_speed_the_code_for_others_is_not_even_run() -> None:
     """The chain of the built-in voice has no step at all, so its bytes are handed on untouched."""
     script = (
-        "from wyoming_qwen3tts.service.postprocess import Shaping; from wyoming_qwen3tts.service.options import Manner;"
+        "from wyoming_qwen3tts.service.postprocess import PostProcessor;"
+        "from wyoming_qwen3tts.service.options import ResolvedOptions;"
         "from wyoming_qwen3tts.voices.levels import VoiceLevels; from wyoming_qwen3tts.settings import Audio;"
-        "chain = Shaping(Audio(), VoiceLevels()).begin(None, 'builtin', Manner());"
+        "chain = PostProcessor(Audio(), VoiceLevels()).begin(None, 'builtin', ResolvedOptions());"
         "pcm = b'ab' * 100; assert next(chain.add(pcm)) is not None and b''.join(chain.add(pcm)) == pcm;"
         "import sys; assert 'scipy' not in sys.modules and 'python_stretch' not in sys.modules"
     )

@@ -6,15 +6,15 @@ import pytest
 
 from tests.harness import FakeEngine
 from wyoming_qwen3tts.errors import Busy, UnknownVoice
-from wyoming_qwen3tts.service.service import Report, SpeechService, Wish
+from wyoming_qwen3tts.service.service import RequestStats, SpeechOptions, SpeechService
 from wyoming_qwen3tts.settings import Limits
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 
 
-def service_of(**limits: int) -> tuple[SpeechService, list[Report]]:
+def service_of(**limits: int) -> tuple[SpeechService, list[RequestStats]]:
     engine = FakeEngine()
     service = SpeechService(engine, VoiceCatalog(engine.voices()), Limits(**limits), slots=1)
-    told: list[Report] = []
+    told: list[RequestStats] = []
     service.observe(told.append)
     return service, told
 
@@ -23,21 +23,23 @@ async def test_a_voice_that_nobody_has_is_told_to_who_observes() -> None:
     service, told = service_of()
 
     with pytest.raises(UnknownVoice):
-        async with service.speak(service.whole_text("Hello."), Wish("nobody", door="test", client="kitchen")):
+        async with service.speak(
+            service.whole_text("Hello."), SpeechOptions("nobody", server="test", client="kitchen")
+        ):
             pass
 
     (report,) = told
     assert isinstance(report.error, UnknownVoice)
-    assert (report.door, report.client, report.chars) == ("test", "kitchen", 6)
+    assert (report.server, report.client, report.chars) == ("test", "kitchen", 6)
     assert not service.replies
 
 
 async def test_a_request_that_finds_no_place_is_told_and_holds_none() -> None:
     service, told = service_of(queue=0)
 
-    async with service.speak(service.whole_text("First."), Wish("builtin-en")) as speech:
+    async with service.speak(service.whole_text("First."), SpeechOptions("builtin-en")) as speech:
         with pytest.raises(Busy):
-            async with service.speak(service.whole_text("Second."), Wish("builtin-en")):
+            async with service.speak(service.whole_text("Second."), SpeechOptions("builtin-en")):
                 pass
         assert [type(report.error) for report in told] == [Busy]
         assert [pcm async for pcm in speech]

@@ -20,7 +20,7 @@ from wyoming_qwen3tts.app.build import build_qwen3, build_studio, speech_service
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.qwen3.core import EngineCore
 from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
-from wyoming_qwen3tts.service.service import Report
+from wyoming_qwen3tts.service.service import RequestStats
 from wyoming_qwen3tts.settings import Address, Settings
 from wyoming_qwen3tts.speech.voice import VoiceName
 from wyoming_qwen3tts.studio.studio import VoiceStudio
@@ -77,7 +77,7 @@ class Home:
 
     def __init__(self, settings: Settings, server: Server, engine: FailoverEngine, studio: VoiceStudio) -> None:
         self.settings, self.server, self.engine, self.studio = settings, server, engine, studio
-        self.reports: list[Report] = []
+        self.reports: list[RequestStats] = []
         server.service.observe(self.reports.append)
 
     @property

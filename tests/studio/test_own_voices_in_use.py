@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import FakeEngine
-from wyoming_qwen3tts.service.service import SpeechService, Wish
+from wyoming_qwen3tts.service.service import SpeechOptions, SpeechService
 from wyoming_qwen3tts.settings import Limits
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.request import SpeechRequest
@@ -38,7 +38,7 @@ def grandma() -> list[Voice]:
     return [Voice(VoiceName("Grandma"), "Grandma", tuple(LANGUAGES), "fake", "clone:Grandma", kind="clone")]
 
 
-async def asked(folder: Path, text: str, wish: Wish) -> tuple[SpeechRequest, str, str]:
+async def asked(folder: Path, text: str, options: SpeechOptions) -> tuple[SpeechRequest, str, str]:
     """The request that reached the engine, the text of it, and the language of the reply."""
     engine = Listener()
     speakers = [Voice(VoiceName(f"ryan-{c}"), "", (c,), "fake", "ryan", takes_instruct=True) for c in LANGUAGES]
@@ -47,7 +47,7 @@ async def asked(folder: Path, text: str, wish: Wish) -> tuple[SpeechRequest, str
     service = SpeechService(engine, catalog, Limits(), slots=1, lexicon=LexiconFolder(folder))
     service.load()
     await service.loaded()
-    async with service.speak(service.whole_text(text), wish) as speech:
+    async with service.speak(service.whole_text(text), options) as speech:
         assert [pcm async for pcm in speech]
         language = speech.report.language
     await service.close()
@@ -55,8 +55,8 @@ async def asked(folder: Path, text: str, wish: Wish) -> tuple[SpeechRequest, str
 
 
 async def test_a_style_reaches_the_engine_and_a_wish_is_stronger(tmp_path: Path) -> None:
-    request, _, _ = await asked(tmp_path, "Good night.", Wish("ryan-whisper-en"))
-    other, _, _ = await asked(tmp_path, "Good night.", Wish("ryan-whisper-en", instruct="Shout."))
+    request, _, _ = await asked(tmp_path, "Good night.", SpeechOptions("ryan-whisper-en"))
+    other, _, _ = await asked(tmp_path, "Good night.", SpeechOptions("ryan-whisper-en", instruct="Shout."))
 
     assert request.instruct == STYLES["whisper"].style.instruct
     assert other.instruct == "Shout."
@@ -66,7 +66,7 @@ async def test_a_style_reaches_the_engine_and_a_wish_is_stronger(tmp_path: Path)
     ("text", "language"), [("Das Licht in der Küche ist an.", "de"), ("The light in the kitchen is on.", "en")]
 )
 async def test_a_clone_that_is_named_speaks_the_language_of_the_text(text: str, language: str, tmp_path: Path) -> None:
-    _, _, spoken = await asked(tmp_path, text, Wish("grandma"))
+    _, _, spoken = await asked(tmp_path, text, SpeechOptions("grandma"))
 
     assert spoken == language
 
@@ -78,6 +78,6 @@ async def test_the_lexicon_of_a_language_and_of_a_region_are_heard(tmp_path: Pat
     (tmp_path / "en.txt").write_text("Sonos = English\n")
     text = "The Sonos is on and the light is off."
 
-    heard = [(await asked(tmp_path, text, Wish(language=tag)))[1] for tag in ("en", "en-GB", "en-US", None)]
+    heard = [(await asked(tmp_path, text, SpeechOptions(language=tag)))[1] for tag in ("en", "en-GB", "en-US", None)]
 
     assert [line.split()[1] for line in heard] == ["Home", "Britain", "Home", "Home"]

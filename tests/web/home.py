@@ -19,7 +19,7 @@ from tests.harness import FakeEngine, until
 from wyoming_qwen3tts.errors import BadRequest, EngineError, UnknownVoice
 from wyoming_qwen3tts.servers.http.app import build_app
 from wyoming_qwen3tts.servers.http.routers import lexicon, page
-from wyoming_qwen3tts.servers.http.server import HttpDoor
+from wyoming_qwen3tts.servers.http.server import HttpServer
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Http, Settings
 from wyoming_qwen3tts.speech.audio_format import FORMAT
@@ -199,7 +199,7 @@ class Home:
     studio: Studio | None
     service: SpeechService
     settings: Settings
-    door: HttpDoor
+    door: HttpServer
 
     @property
     def url(self) -> str:
@@ -220,7 +220,7 @@ async def home(
     cloned = studio.voices if studio else tuple
     service = SpeechService(engine, VoiceCatalog(engine.voices(), cloned), settings.limits, slots=4)
     service.load()
-    door = HttpDoor(
+    door = HttpServer(
         lambda: build_app(service, settings, studio=studio, routers=(page.routes(), lexicon.routes(settings)), **app),
         Address("127.0.0.1", port),
         settings.limits,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .clips import ClipShelf
+from .clips import ClipStore
 from .routes import PREFIX
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def why_unreachable(url: str, *, contained: bool) -> str | None:
     return None
 
 
-async def probe(url: str, shelf: ClipShelf) -> str | None:
+async def probe(url: str, shelf: ClipStore) -> str | None:
     """Fetch a clip of ours by ``url``; what went wrong, or None."""
     import httpx
 
@@ -74,7 +74,7 @@ async def probe(url: str, shelf: ClipShelf) -> str | None:
     return None
 
 
-async def tell_reachability(url: str, shelf: ClipShelf, *, contained: bool) -> bool:
+async def tell_reachability(url: str, shelf: ClipStore, *, contained: bool) -> bool:
     """Say in the log whether loudspeakers can fetch announcements at ``url``; returns whether they can, as far as can
     be told from here."""
     if why := why_unreachable(url, contained=contained):

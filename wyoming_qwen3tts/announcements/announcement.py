@@ -32,7 +32,7 @@ class Announcement:
     chime: bool | None = None
     expires_s: float | None = None
     take_sound: bool = False  # whoever announces takes the sound too, whether or not anybody plays it
-    door: str = "mqtt"
+    server: str = "mqtt"
 
 
 @dataclass(frozen=True, slots=True)

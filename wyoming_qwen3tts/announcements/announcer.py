@@ -12,12 +12,12 @@ from typing import Self
 
 from ..errors import BadRequest, EngineError, Refused, SpeechError
 from ..monitoring.logs import quoted
-from ..service.service import SpeechService, Wish
+from ..service.service import SpeechOptions, SpeechService
 from ..settings import Announce
 from .announcement import HIGH, Announcement, Listener, Sound, Speaker, Started
-from .clips import Clip, ClipShelf
+from .clips import Clip, ClipStore
 from .quiet import QuietHours
-from .waiting import Turn, WaitingLine
+from .waiting import Ticket, WaitingLine
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class _Job:
 
     announcement: Announcement
     listener: Listener
-    turn: Turn
+    turn: Ticket
     timer: asyncio.TimerHandle | None = None
     plays: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     has_started: bool = False
@@ -51,7 +51,7 @@ class Announcer:
         self,
         service: SpeechService,
         settings: Announce,
-        shelf: ClipShelf,
+        shelf: ClipStore,
         *,
         slots: int,
         drain_s: float,
@@ -66,7 +66,7 @@ class Announcer:
         self.voice = settings.voice  # of those that name none; "" = by the language of the text
         self._quiet = QuietHours.parse(settings.quiet_hours)
         self._line = WaitingLine(settings.queue, nowhere=slots)
-        self._waiting: dict[Turn, _Job] = {}
+        self._waiting: dict[Ticket, _Job] = {}
         self._running: dict[asyncio.Task[None], _Job] = {}
         self._closing = False
 
@@ -97,7 +97,7 @@ class Announcer:
         """Take it, or refuse it at once; ``listener`` is told either way. Never raises."""
         try:
             announcement = self._decided(wanted)
-            turn = Turn(announcement.targets, announcement.priority)
+            turn = Ticket(announcement.targets, announcement.priority)
             self._line.join(turn)
         except SpeechError as error:
             listener.refused(wanted, error)
@@ -236,9 +236,9 @@ class Announcer:
                 self._shelf.drop(clip)
         return clip.seconds
 
-    def _wish(self, announcement: Announcement) -> Wish:
+    def _wish(self, announcement: Announcement) -> SpeechOptions:
         sets_volume = any(self._speaker(target).has_volume(target) for target in announcement.targets)
-        return Wish(
+        return SpeechOptions(
             announcement.voice,
             announcement.language,
             ssml=announcement.ssml,
@@ -247,7 +247,7 @@ class Announcer:
             speed=announcement.speed,
             volume=None if sets_volume else announcement.volume,
             chime=announcement.chime,
-            door=announcement.door,
+            server=announcement.server,
         )
 
     async def _begin(

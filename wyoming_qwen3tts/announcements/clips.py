@@ -73,7 +73,7 @@ class Clip:
                 await self._changed.wait()
 
 
-class ClipShelf:
+class ClipStore:
     """Where clips lie until they expire, or until younger ones need the room. ``async with`` frees all at its end."""
 
     def __init__(self, *, limit_bytes: int, lifetime_s: float) -> None:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 Answer = TypeVar("Answer")
 
 
-class Ledger(Generic[Answer]):
+class IdempotencyCache(Generic[Answer]):
     """The last ``size`` ids, for ``lifetime_s``, and the answer that each has got."""
 
     def __init__(self, size: int, lifetime_s: float, clock: Callable[[], float]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from .clips import Clip, ClipShelf
+from .clips import Clip, ClipStore
 
 PREFIX = "/announce"
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
@@ -31,7 +31,7 @@ def clip_routes(find: Callable[[str], Clip | None], router: APIRouter) -> APIRou
     return router
 
 
-def shelf_routes(shelf: ClipShelf, router: APIRouter) -> APIRouter:
+def shelf_routes(shelf: ClipStore, router: APIRouter) -> APIRouter:
     """``router`` with the routes of what is on ``shelf``."""
     return clip_routes(shelf.find, router)
 

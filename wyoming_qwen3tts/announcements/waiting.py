@@ -12,7 +12,7 @@ NOWHERE = ""  # the place of announcements that nobody was named for: they do no
 
 
 @dataclass(slots=True, eq=False)
-class Turn:
+class Ticket:
     """One announcement's place in the line."""
 
     targets: tuple[str, ...]
@@ -34,13 +34,13 @@ class WaitingLine:
     def __init__(self, size: int, *, nowhere: int) -> None:
         self._size, self._nowhere = size, nowhere
         self._numbers = count()
-        self._waiting: list[Turn] = []
+        self._waiting: list[Ticket] = []
         self._taken: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def join(self, turn: Turn) -> None:
+    def join(self, turn: Ticket) -> None:
         """Wait.
 
         Raises:
@@ -52,16 +52,16 @@ class WaitingLine:
         self._waiting.append(turn)
         self._waiting.sort(key=lambda t: (-t.priority, t.number))
 
-    def leave(self, turn: Turn) -> bool:
+    def leave(self, turn: Ticket) -> bool:
         """Wait no longer; False if it was not waiting."""
         if turn not in self._waiting:
             return False
         self._waiting.remove(turn)
         return True
 
-    def next(self) -> list[Turn]:
+    def next(self) -> list[Ticket]:
         """Those whose turn has come. Their places are taken until they are freed."""
-        ready: list[Turn] = []
+        ready: list[Ticket] = []
         spoken_for: set[str] = set()
         for turn in list(self._waiting):
             if all(self._is_free(place) and place not in spoken_for for place in turn.places):
@@ -72,7 +72,7 @@ class WaitingLine:
                 spoken_for.update(turn.places)
         return ready
 
-    def free(self, turn: Turn) -> None:
+    def free(self, turn: Ticket) -> None:
         """It is over."""
         self._taken.subtract(turn.places)
         self._taken += Counter()  # forget places that nobody holds

@@ -18,9 +18,9 @@ from ..engine.qwen3.hardware.probe import may_have_card
 from ..engine.qwen3.runtime import LocalOptions
 from ..engine.remote.engine import RemoteEngine
 from ..errors import SettingsError
-from ..monitoring.health import Vitals
+from ..monitoring.health import Liveness
 from ..service.phrase_cache import PhraseCache
-from ..service.postprocess import Shaping
+from ..service.postprocess import PostProcessor
 from ..service.service import SpeechService
 from ..settings import Settings
 from ..speech.engine import Cloning, Engine, Unloadable
@@ -118,7 +118,7 @@ def with_stand_in(
     settings: Settings,
     model: Engine,
     stand_in: Engine | None = None,
-    vitals: Callable[[], Vitals] | None = None,
+    liveness: Callable[[], Liveness] | None = None,
 ) -> FailoverEngine:
     """``model``, and the built-in voice wherever and whenever it cannot speak. ``vitals`` are the model's own by
     default; `ops.health.Obituary` makes them for an engine that calls ``on_fatal``."""
@@ -132,7 +132,7 @@ def with_stand_in(
         stand_in or BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s),
         patience_s=wanted.patience_s,
         earcon=wanted.earcon,
-        vitals=vitals,
+        liveness=liveness,
     )
 
 
@@ -149,7 +149,9 @@ async def speech_service(
         slots=settings.engine.slots,
         fallback_language=settings.voices.language,
         lexicon=LexiconFolder(settings.lexicon_dir),
-        shaping=Shaping(settings.audio, VoiceLevels(settings.levels_file) if settings.audio.level else None),
+        postprocessor=PostProcessor(
+            settings.audio, VoiceLevels(settings.levels_file) if settings.audio.level else None
+        ),
         phrases=phrases,
     )
     try:

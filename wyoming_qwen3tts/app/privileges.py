@@ -10,7 +10,7 @@ from pathlib import Path
 IMAGE_USER = "IMAGE_USER"  # the variable by which an image names the user that everything runs as
 
 
-def give_up_root(data_dir: Path, environ: MutableMapping[str, str]) -> None:
+def drop_privileges(data_dir: Path, environ: MutableMapping[str, str]) -> None:
     """In an image that was started as root: hand ``data_dir`` over to the image's user and become it, for good.
 
     Raises:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from .. import __version__
 from ..errors import SettingsError
 from ..homeassistant.supervisor import Supervisor, discovered, own_uri
-from ..monitoring.health import STUCK_S, Living, StateLog, Vitals, health
-from ..servers.http.server import HttpDoor
+from ..monitoring.health import STUCK_S, Liveness, Living, StateLog, health
+from ..servers.http.server import HttpServer
 from ..servers.mqtt.start import MqttStart
 from ..servers.wyoming.client import connect, local
 from ..servers.wyoming.discovery import announced, usable_addresses
@@ -30,10 +30,10 @@ from ..service.service import SpeechService
 from ..settings import Address, Settings, sources
 from ..speech.engine import Engine
 from .build import build_engine, build_studio, speech_service
-from .web import web_address, web_door, web_door_socket
+from .web import web_address, web_listener, web_server
 
 if TYPE_CHECKING:
-    from ..servers.mqtt.server import MqttDoor
+    from ..servers.mqtt.server import MqttServer
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ _LAST_REPLIES_S = 2.0  # what the other voice still speaks may end, when the mod
 _HARD_EXIT_S = 4.0  # from then on: a thread that hangs in a CUDA call can neither be closed nor joined
 
 
-Door: TypeAlias = "WyomingServer | HttpDoor | MqttDoor"
+Door: TypeAlias = "WyomingServer | HttpServer | MqttServer"
 
 
 async def serve(
@@ -70,7 +70,7 @@ async def serve(
         service = await stack.enter_async_context(speech_service(settings, engine, phrases))
         mqtt = MqttStart.wanted(settings, service, usable_addresses)
         try:
-            web_socket = web_door_socket(settings)
+            web_socket = web_listener(settings)
         except OSError as error:
             return _cannot_listen("http.uri", settings.http.address or address, error)
         if web_socket is not None:
@@ -79,8 +79,8 @@ async def serve(
             server = await WyomingServer(service, address, settings.limits).__aenter__()
         except OSError as error:
             return _cannot_listen("wyoming.uri", address, error)
-        doors: list[Door] = [server]
-        stack.push_async_callback(_close, doors)
+        servers: list[Door] = [server]
+        stack.push_async_callback(_close, servers)
         service.load()  # only now: with the port taken, nothing is loaded in vain
         address = Address(address.host, server.port)
         await stack.enter_async_context(prerendering(service, settings.cache))
@@ -91,20 +91,20 @@ async def serve(
         await _announce(stack, address, settings)
         # Only now, and beside all else: their libraries take longer to load than all before.
         web = _web_door(stack, settings, service, web_socket, mqtt) if web_socket else None
-        stack.push_async_callback(_given_up, asyncio.create_task(_open(web, mqtt, doors, settings, service)))
+        stack.push_async_callback(_given_up, asyncio.create_task(_open(web, mqtt, servers, settings, service)))
         fatal = await _stopped_or_broken(stop, engine, stuck_s)
         if fatal is None:
             log.info("Stopping: no new connections; speech in progress may end")
         else:
             log.critical("The %s engine is broken: %s. Stopping, to be started anew", engine.name, fatal)
-            _hurry(doors, hard_exit or _end_now)
+            _hurry(servers, hard_exit or _end_now)
     log.info("Stopped")
     return EXIT_STOPPED if fatal is None else EXIT_ENGINE_BROKEN
 
 
-def _hurry(doors: Sequence[Door], hard_exit: Callable[[int], object]) -> None:
-    for door in doors:
-        door.drain_s = min(door.drain_s, _LAST_REPLIES_S)
+def _hurry(servers: Sequence[Door], hard_exit: Callable[[int], object]) -> None:
+    for server in servers:
+        server.drain_s = min(server.drain_s, _LAST_REPLIES_S)
     _exit_anyway(hard_exit)
 
 
@@ -116,10 +116,10 @@ def _say_how_it_is(settings: Settings) -> None:
 
 def _web_door(
     stack: AsyncExitStack, settings: Settings, service: SpeechService, sock: socket.socket, mqtt: MqttStart | None
-) -> HttpDoor:
+) -> HttpServer:
     studio = build_studio(settings, service.engine, service.catalog)
     stack.callback(studio.close)
-    return web_door(settings, service, sock, studio, mqtt)
+    return web_server(settings, service, sock, studio, mqtt)
 
 
 async def _announce(stack: AsyncExitStack, address: Address, settings: Settings) -> None:
@@ -135,8 +135,8 @@ async def _stopped_or_broken(stop: asyncio.Event, engine: Engine, stuck_s: float
     """Watch the engine until we are to stop; why it has to be, if nobody asked."""
     states = StateLog()
     while not stop.is_set():
-        vitals = engine.vitals() if isinstance(engine, Living) else Vitals()
-        now = health(engine.name, engine.state, vitals, time.monotonic(), stuck_s=stuck_s)
+        liveness = engine.liveness() if isinstance(engine, Living) else Liveness()
+        now = health(engine.name, engine.state, liveness, time.monotonic(), stuck_s=stuck_s)
         states.observe(now)
         if now.fatal is not None:
             return now.fatal
@@ -171,7 +171,7 @@ def _on_signals(stop: asyncio.Event) -> None:
 
 
 async def _open(
-    web: HttpDoor | None, mqtt: MqttStart | None, doors: list[Door], settings: Settings, service: SpeechService
+    web: HttpServer | None, mqtt: MqttStart | None, servers: list[Door], settings: Settings, service: SpeechService
 ) -> None:
     """Open these doors, but let the voice be loaded first, if that is soon: all want the processor."""
     with contextlib.suppress(TimeoutError):
@@ -184,12 +184,12 @@ async def _open(
         except Exception:  # Wyoming speaks all the same
             log.exception("The web door could not be opened")
         else:
-            doors.append(web)
+            servers.append(web)
             assert settings.http.address is not None  # noqa: S101  there is a door
             address = Address(settings.http.address.host, web.port)
             log.info("The web door is open: %s", web_address(settings, web.port))
-    if mqtt is not None and (door := await mqtt.open(address)) is not None:
-        doors.append(door)
+    if mqtt is not None and (server := await mqtt.open(address)) is not None:
+        servers.append(server)
 
 
 async def _given_up(task: asyncio.Task[None]) -> None:
@@ -197,9 +197,9 @@ async def _given_up(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _close(doors: Sequence[Door]) -> None:
+async def _close(servers: Sequence[Door]) -> None:
     """All of them at the same time: the Supervisor counts ten seconds for everything."""
-    await asyncio.gather(*(door.__aexit__(None, None, None) for door in doors))
+    await asyncio.gather(*(server.__aexit__(None, None, None) for server in servers))
 
 
 def _cannot_listen(setting: str, address: Address, error: OSError) -> int:

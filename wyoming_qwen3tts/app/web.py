@@ -8,7 +8,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from ..engine.control import control_of
-from ..servers.http.server import HttpDoor, bind
+from ..servers.http.server import HttpServer, bind
 from ..servers.mqtt.start import MqttStart
 from ..servers.wyoming.client import local
 from ..service.service import SpeechService
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def web_door_socket(settings: Settings) -> socket.socket | None:
+def web_listener(settings: Settings) -> socket.socket | None:
     """The web door's socket; none if it is off, or if the address is the default and another program has it: a home
     that never asked for this door must not fall silent for it.
 
@@ -47,9 +47,9 @@ def web_door_socket(settings: Settings) -> socket.socket | None:
         return None
 
 
-def web_door(
+def web_server(
     settings: Settings, service: SpeechService, sock: socket.socket, studio: VoiceStudio, mqtt: MqttStart | None = None
-) -> HttpDoor:
+) -> HttpServer:
     """The web door, to be opened. The sound of announcements that come over ``mqtt`` is fetched there."""
 
     def build() -> FastAPI:
@@ -61,7 +61,7 @@ def web_door(
         return build_app(service, settings, studio=studio, control=control, routers=routers)
 
     control = control_of(service.engine, settings.engine.model or DEFAULT_MODELS)
-    return HttpDoor(build, Address(*sock.getsockname()[:2]), settings.limits, sock)
+    return HttpServer(build, Address(*sock.getsockname()[:2]), settings.limits, sock)
 
 
 def web_address(settings: Settings, port: int) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from .pcm import Samples, from_pcm, to_pcm
 
 
-class Step(Protocol):
+class PipelineStep(Protocol):
     """Samples in, samples out, some of them held back."""
 
     def add(self, samples: Samples) -> Samples: ...
@@ -20,11 +20,17 @@ class Step(Protocol):
         ...
 
 
-class Chain:
+class AudioPipeline:
     """PCM in, PCM out. Without a step, and at full volume, it hands on the very bytes."""
 
     def __init__(
-        self, steps: Sequence[Step], volume: float = 1.0, *, before: bytes = b"", after: bytes = b"", most_bytes: int
+        self,
+        steps: Sequence[PipelineStep],
+        volume: float = 1.0,
+        *,
+        before: bytes = b"",
+        after: bytes = b"",
+        most_bytes: int,
     ) -> None:
         self._steps, self._volume, self._before, self._after = tuple(steps), np.float32(volume), before, after
         self._most_bytes = most_bytes  # of one piece that comes out
@@ -53,7 +59,7 @@ class Chain:
             yield pcm[start : start + self._most_bytes]
 
     @staticmethod
-    def _through(samples: Samples, steps: Sequence[Step]) -> Samples:
+    def _through(samples: Samples, steps: Sequence[PipelineStep]) -> Samples:
         for step in steps:
             samples = step.add(samples)
         return samples

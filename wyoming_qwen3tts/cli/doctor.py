@@ -8,13 +8,13 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from ..doctor import Check, Place, examine
+from ..doctor import Check, CheckContext, examine
 from ..settings import Settings
 
 
 def doctor(settings: Settings, *, as_json: bool) -> int:
     """Print one line a check, or one JSON list; 0 if all are fine, else 1."""
-    return report(examine(Place(settings, os.environ)), as_json=as_json)
+    return report(examine(CheckContext(settings, os.environ)), as_json=as_json)
 
 
 def report(checks: Iterable[Check], *, as_json: bool) -> int:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from ..app.build import speech_service
 from ..audio.wav import UNKNOWN_LENGTH, wav_header
 from ..errors import SpeechError
-from ..service.service import SpeechService, Wish
+from ..service.service import SpeechOptions, SpeechService
 from ..settings import Settings
 from ..speech.text_stream import TextStream
 
@@ -27,7 +27,7 @@ _PLAYERS = (
 )
 
 
-async def say(settings: Settings, text: str, output: str | None, wish: Wish) -> int:
+async def say(settings: Settings, text: str, output: str | None, options: SpeechOptions) -> int:
     """Speak ``text`` (``-``: standard input, as it comes) into ``output`` (``-``: standard output; None: the
     loudspeaker).
 
@@ -40,26 +40,26 @@ async def say(settings: Settings, text: str, output: str | None, wish: Wish) -> 
         if settings.engine.kind != "builtin":
             await service.loaded()  # whoever asks for the model here does not want the voice that stands in for it
         if output is None:
-            return await _play(service, text, wish)
+            return await _play(service, text, options)
         if output == "-":
-            await _write(service, text, wish, sys.stdout.buffer)
+            await _write(service, text, options, sys.stdout.buffer)
             return 0
         path = Path(output)
         try:
             with path.open("wb") as file:  # noqa: ASYNC230  a local file
-                await _write(service, text, wish, file)
+                await _write(service, text, options, file)
         except SpeechError:
             path.unlink()  # noqa: ASYNC240
             raise
     return 0
 
 
-async def _write(service: SpeechService, text: str, wish: Wish, target: BinaryIO) -> None:
+async def _write(service: SpeechService, text: str, options: SpeechOptions, target: BinaryIO) -> None:
     """A WAV, flushed as it is made; its length is put right at the end where ``target`` can seek."""
     from_stdin = text == "-"
     stream = service.open_text() if from_stdin else service.whole_text(text)
     size = 0
-    async with service.speak(stream, wish) as audio, asyncio.TaskGroup() as tasks:
+    async with service.speak(stream, options) as audio, asyncio.TaskGroup() as tasks:
         if from_stdin:
             tasks.create_task(_feed(stream))
         target.write(wav_header(UNKNOWN_LENGTH))
@@ -73,7 +73,7 @@ async def _write(service: SpeechService, text: str, wish: Wish, target: BinaryIO
         target.flush()
 
 
-async def _play(service: SpeechService, text: str, wish: Wish) -> int:
+async def _play(service: SpeechService, text: str, options: SpeechOptions) -> int:
     command = next((player for player in _PLAYERS if shutil.which(player[0])), None)
     if command is None:
         raise SpeechError(
@@ -83,7 +83,7 @@ async def _play(service: SpeechService, text: str, wish: Wish) -> int:
     with subprocess.Popen(command, stdin=subprocess.PIPE) as player:  # noqa: ASYNC220
         assert player.stdin is not None  # noqa: S101  for the type checker: PIPE was asked for
         try:
-            await _write(service, text, wish, player.stdin)  # type: ignore[arg-type]  # IO[bytes], and binary
+            await _write(service, text, options, player.stdin)  # type: ignore[arg-type]  # IO[bytes], and binary
         except BrokenPipeError:
             raise SpeechError(f"{command[0]} stopped playing. Write a file instead: -o FILE.wav") from None
         player.stdin.close()

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from ..audio.wav import wav_header
-from ..engine.qwen3.single import Layout, Manner, Solo
+from ..engine.qwen3.single import Layout, SingleStream, UtteranceOptions
 from ..engine.qwen3.voice_lookup import model_voice
 from ..errors import BadRequest, UnknownVoice
 from ..model.checkpoint.config import ModelConfig, load_config
-from ..model.prompt import Voice
+from ..model.prompt import PromptVoice
 from ..settings import Settings
 from ..speech.languages import LANGUAGES, normalize_tag
 from ..text.front_end import FrontEnd
@@ -47,7 +47,7 @@ class _Choice:
     """Which checkpoint speaks, as whom, and in which language (the model's own name, None for ``auto``)."""
 
     folder: Path
-    voice: Voice
+    voice: PromptVoice
     language: str | None
 
 
@@ -65,7 +65,7 @@ def say_model(settings: Settings, text: str, output: str | None, wish: ModelWish
     if text == "-":
         text = sys.stdin.read()
     choice = choose(settings, wish)
-    solo = Solo.open(choice.folder, model_device(settings), _dtype(settings, wish))
+    solo = SingleStream.open(choice.folder, model_device(settings), _dtype(settings, wish))
     frames = list(_frames(solo, text, choice, wish, settings))
     if wish.codes is not None:
         with Path(wish.codes).open("wb") as file:
@@ -77,13 +77,15 @@ def say_model(settings: Settings, text: str, output: str | None, wish: ModelWish
     return 0
 
 
-def _frames(solo: Solo, text: str, choice: _Choice, wish: ModelWish, settings: Settings) -> Iterator[tuple[Any, bytes]]:
+def _frames(
+    solo: SingleStream, text: str, choice: _Choice, wish: ModelWish, settings: Settings
+) -> Iterator[tuple[Any, bytes]]:
     layout: Layout = "live" if (wish.feed or settings.engine.feed) == "live" else "sentence"
     left = wish.max_frames
     for segment, language in _utterances(text, choice, wish, settings):
         if left == 0:
             return
-        manner = Manner(language, wish.instruct, layout, wish.greedy, wish.seed or 0, left)
+        manner = UtteranceOptions(language, wish.instruct, layout, wish.greedy, wish.seed or 0, left)
         try:
             for codes, pcm in solo.speak(segment, choice.voice, manner):
                 yield codes.numpy(), pcm
@@ -120,7 +122,7 @@ def choose(settings: Settings, wish: ModelWish) -> _Choice:
     for folder, config in configs.items():
         if (found := _speaker(config, wish.voice)) is not None:
             speaker, code = found
-            return _Choice(folder, Voice(speaker), language or (LANGUAGES[code].model_name if code else None))
+            return _Choice(folder, PromptVoice(speaker), language or (LANGUAGES[code].model_name if code else None))
     base = next((folder for folder, config in configs.items() if config.type == "base"), None)
     cloned = VoiceFolder(settings.voices_dir)
     if base is not None and (name := cloned.find(wish.voice)) is not None:
@@ -133,10 +135,12 @@ def choose(settings: Settings, wish: ModelWish) -> _Choice:
 def _unnamed(configs: dict[Path, ModelConfig], wish: ModelWish, language: str | None) -> _Choice:
     for folder, config in configs.items():
         if config.type == "voice_design" and (wish.instruct or len(configs) == 1):
-            return _Choice(folder, Voice(), language)
+            return _Choice(folder, PromptVoice(), language)
         if config.type == "custom_voice":
             speakers = sorted(config.talker.speakers)
-            return _Choice(folder, Voice(DEFAULT_SPEAKER if DEFAULT_SPEAKER in speakers else speakers[0]), language)
+            return _Choice(
+                folder, PromptVoice(DEFAULT_SPEAKER if DEFAULT_SPEAKER in speakers else speakers[0]), language
+            )
     raise UnknownVoice(
         "A Base model speaks as cloned voices only. Make one with the command clone, and name it: --voice NAME"
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 
-from ..engine.qwen3.hardware.probe import glance, may_have_card
+from ..engine.qwen3.hardware.probe import may_have_card, probe_driver
 from ..settings import Settings
 from . import card, disk, graphs, homeassistant, memory, models, mqtt, ports, remote, voice
-from .checks import Check, Place
+from .checks import Check, CheckContext
 
 log = logging.getLogger(__name__)
 
-Subject = Callable[[Place], list[Check]]
+Subject = Callable[[CheckContext], list[Check]]
 
 #: In the order in which they are shown. One file a subject; to add one, write it and name it here.
 SUBJECTS: list[Subject] = [
@@ -29,7 +29,7 @@ SUBJECTS: list[Subject] = [
 ]
 
 
-def examine(place: Place) -> Iterator[Check]:
+def examine(place: CheckContext) -> Iterator[Check]:
     """Every check of every subject, as they are made."""
     for subject in SUBJECTS:
         yield from subject(place)
@@ -50,7 +50,7 @@ def say_at_start(settings: Settings, environ: Mapping[str, str]) -> None:
     loop."""
     kind = settings.engine.kind
     engine_says = kind == "qwen3" or (kind == "auto" and may_have_card())
-    place = Place(settings, environ, probe=glance)
+    place = CheckContext(settings, environ, probe=probe_driver)
     for title, subjects in _IN_SHORT:
         if engine_says and title in ("Card", "Room", "Voices"):
             continue
@@ -61,4 +61,4 @@ def say_at_start(settings: Settings, environ: Mapping[str, str]) -> None:
                 log.warning("%s: %s. %s", check.check, check.detail, check.fix)
 
 
-__all__ = ["SUBJECTS", "Check", "Place", "Subject", "examine", "say_at_start"]
+__all__ = ["SUBJECTS", "Check", "CheckContext", "Subject", "examine", "say_at_start"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..engine.qwen3.hardware.probe import Machine, covers
-from .checks import Check, Place, fine, wrong
+from ..engine.qwen3.hardware.probe import Hardware, covers
+from .checks import Check, CheckContext, fine, wrong
 
 _CONTAINER = (
     "Install the driver; in a container, also the NVIDIA container toolkit, and give the container the card "
@@ -14,20 +14,20 @@ _CONTAINER = (
 _PCI = Path("/sys/bus/pci/devices")
 
 
-def check(place: Place) -> list[Check]:
+def check(place: CheckContext) -> list[Check]:
     if place.settings.engine.kind in ("builtin", "remote"):
         return [fine("card", f"not needed: engine.kind is {place.settings.engine.kind}")]
-    machine = place.machine
-    checks = [_driver(place, machine)]
-    if machine.driver is not None:
-        checks += [_card(machine), _code(place, machine)]
+    hardware = place.hardware
+    checks = [_driver(place, hardware)]
+    if hardware.driver is not None:
+        checks += [_card(hardware), _code(place, hardware)]
     return [*checks, _chosen(place)]
 
 
-def _driver(place: Place, machine: Machine) -> Check:
-    if machine.driver is not None:
-        cuda = f", runs CUDA {_dotted(machine.driver_cuda)} and older" if machine.driver_cuda else ""
-        return fine("driver", f"NVIDIA {machine.driver}{cuda}")
+def _driver(place: CheckContext, hardware: Hardware) -> Check:
+    if hardware.driver is not None:
+        cuda = f", runs CUDA {_dotted(hardware.driver_cuda)} and older" if hardware.driver_cuda else ""
+        return fine("driver", f"NVIDIA {hardware.driver}{cuda}")
     if place.settings.engine.device == "cuda":
         return wrong("driver", "no NVIDIA driver, though engine.device is cuda", _CONTAINER)
     if nvidia_on_bus():
@@ -47,34 +47,36 @@ def nvidia_on_bus(devices: Path = _PCI) -> bool:
     return False
 
 
-def _card(machine: Machine) -> Check:
-    if machine.cards:
+def _card(hardware: Hardware) -> Check:
+    if hardware.cards:
         shown = "; ".join(
             f"{card.name}, compute capability {_dotted(card.capability)}, "
             f"{card.free_mb:,} of {card.total_mb:,} MiB free"
-            for card in machine.cards
+            for card in hardware.cards
         )
         return fine("card", shown)
-    if machine.torch is None or machine.wheel_cuda is None:
+    if hardware.torch is None or hardware.wheel_cuda is None:
         return fine("card", "not asked: torch for CUDA is not installed")
-    why = f" ({machine.cuda_error})" if machine.cuda_error else ""
+    why = f" ({hardware.cuda_error})" if hardware.cuda_error else ""
     return wrong("card", f"the driver shows no card{why}", "Look at nvidia-smi; CUDA_VISIBLE_DEVICES may hide it")
 
 
-def _code(place: Place, machine: Machine) -> Check:
+def _code(place: CheckContext, hardware: Hardware) -> Check:
     name = "code for the card"
-    if machine.torch is None:
-        why = machine.torch_error or "torch is not installed"
+    if hardware.torch is None:
+        why = hardware.torch_error or "torch is not installed"
         return wrong(name, why, "Take the cu126, cu128 or cu130 image, or without containers: script/run")
-    if machine.wheel_cuda is None:
-        return wrong(name, f"torch {machine.torch} is a build for CPUs", "Take the cu126, cu128 or cu130 image")
-    built = f"torch {machine.torch}, CUDA {_dotted(machine.wheel_cuda)}, code for {', '.join(machine.arch_list) or '?'}"
-    if any(covers(machine.arch_list, card.capability) for card in machine.cards):
+    if hardware.wheel_cuda is None:
+        return wrong(name, f"torch {hardware.torch} is a build for CPUs", "Take the cu126, cu128 or cu130 image")
+    built = (
+        f"torch {hardware.torch}, CUDA {_dotted(hardware.wheel_cuda)}, code for {', '.join(hardware.arch_list) or '?'}"
+    )
+    if any(covers(hardware.arch_list, card.capability) for card in hardware.cards):
         return fine(name, built)
     return wrong(name, built, " ".join(place.plan.reasons) or "Take another image: cu126, cu128 or cu130")
 
 
-def _chosen(place: Place) -> Check:
+def _chosen(place: CheckContext) -> Check:
     """What the engine makes of all this."""
     chosen, wanted = place.plan, place.settings.engine
     reasons = " ".join(chosen.reasons)
@@ -83,7 +85,7 @@ def _chosen(place: Place) -> Check:
         if chosen.device == "cpu" and wanted.device != "cpu":
             where += "; slower than speech, so long replies may pause"
         return fine("engine", f"{where}. {reasons}".rstrip(" ."))
-    if wanted.kind == "auto" and wanted.device != "cuda" and place.machine.driver is None:
+    if wanted.kind == "auto" and wanted.device != "cuda" and place.hardware.driver is None:
         return fine(
             "engine", "the built-in voice speaks; Qwen3-TTS needs an NVIDIA card, or engine.kind qwen3 to use the CPU"
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..engine.qwen3.hardware.plan import DevicePlan, DeviceWish, plan
-from ..engine.qwen3.hardware.probe import Machine, Probe, look
+from ..engine.qwen3.hardware.probe import Hardware, Probe, probe
 from ..homeassistant.supervisor import Supervisor
 from ..settings import Settings
 
@@ -34,7 +34,7 @@ def wrong(check: str, detail: str, fix: str) -> Check:
     return Check(check, False, detail, fix)
 
 
-class Place:
+class CheckContext:
     """Settings and machine. What is costly to know is looked at once, and only if somebody asks."""
 
     def __init__(
@@ -42,21 +42,21 @@ class Place:
         settings: Settings,
         environ: Mapping[str, str],
         *,
-        probe: Probe = look,
+        probe: Probe = probe,
         supervisor: Supervisor | None = None,
     ) -> None:
         self.settings, self.environ, self._probe = settings, environ, probe
         self.supervisor = supervisor or Supervisor.from_environ(environ)
 
     @cached_property
-    def machine(self) -> Machine:
+    def hardware(self) -> Hardware:
         """Torch, driver and cards. Imports torch, if there is one."""
         return self._probe()
 
     @cached_property
     def plan(self) -> DevicePlan:
         """What the engine will choose on this machine."""
-        return plan(DeviceWish.of(self.settings.engine), lambda: self.machine)
+        return plan(DeviceWish.of(self.settings.engine), lambda: self.hardware)
 
     @property
     def wants_model(self) -> bool:

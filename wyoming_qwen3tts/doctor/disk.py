@@ -7,11 +7,11 @@ import shutil
 import tempfile
 
 from ..downloads.store import MARGIN_BYTES
-from .checks import Check, Place, fine, wrong
+from .checks import Check, CheckContext, fine, wrong
 from .models import missing_bytes
 
 
-def check(place: Place) -> list[Check]:
+def check(place: CheckContext) -> list[Check]:
     folder = place.settings.data_dir
     try:
         folder.mkdir(parents=True, exist_ok=True)

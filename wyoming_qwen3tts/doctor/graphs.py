@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..engine.qwen3.hardware.memory import table
-from .checks import Check, Place, fine, wrong
+from .checks import Check, CheckContext, fine, wrong
 
 
-def check(place: Place) -> list[Check]:
+def check(place: CheckContext) -> list[Check]:
     """Nothing to say where no card is to be used. Takes some seconds where one is."""
     device = place.plan.device if place.wants_model else None
     if device is None or not device.startswith("cuda"):
@@ -14,13 +14,13 @@ def check(place: Place) -> list[Check]:
     return [_memory(place), _graphs(place, device)]
 
 
-def _memory(place: Place) -> Check:
+def _memory(place: CheckContext) -> Check:
     slots = place.settings.engine.slots
     rows = [f"{row['model']} {row['dtype']} {row['beside_mb']:,} MiB" for row in table(slots)]
     return fine("memory of the card", f"predicted for {slots} slots, beside the CUDA context: {'; '.join(rows)}")
 
 
-def _graphs(place: Place, device: str) -> Check:
+def _graphs(place: CheckContext, device: str) -> Check:
     if not place.settings.engine.graphs:
         return fine("CUDA graphs", "off: engine.graphs")
     import torch

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from ..homeassistant.supervisor import Supervisor, SupervisorError
-from .checks import Check, Place, fine, wrong
+from .checks import Check, CheckContext, fine, wrong
 
 _ANSWER_S = 5.0
 
 
-def check(place: Place) -> list[Check]:
+def check(place: CheckContext) -> list[Check]:
     home = place.settings.homeassistant
     checks = [asyncio.run(_supervisor(place.supervisor))] if place.supervisor else []
     if home.url:

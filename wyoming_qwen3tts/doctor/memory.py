@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..engine.qwen3.hardware.memory import need
-from .checks import Check, Place, fine, wrong
+from .checks import Check, CheckContext, fine, wrong
 
 BUILTIN_MB = 350  # of the server with the built-in voice and 16 listeners (tests/faults)
 _TORCH_MB = 600  # torch itself with its CUDA libraries' host side
@@ -14,7 +14,7 @@ _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-def check(place: Place) -> list[Check]:
+def check(place: CheckContext) -> list[Check]:
     free_mb, needed_mb = available_mb(), needed(place)
     detail = f"{free_mb:,} MiB of memory can be had, about {needed_mb:,} are needed"
     if free_mb >= needed_mb:
@@ -23,7 +23,7 @@ def check(place: Place) -> list[Check]:
     return [wrong("memory", detail, fix + (", or choose a 0.6B model" if place.wants_model else ""))]
 
 
-def needed(place: Place) -> int:
+def needed(place: CheckContext) -> int:
     """MiB of main memory. Of a model on a card only its text table stays in it."""
     if not place.wants_model:
         return BUILTIN_MB

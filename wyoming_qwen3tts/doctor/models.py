@@ -7,14 +7,14 @@ import os
 
 from ..downloads.store import Store
 from ..errors import StoreError
-from .checks import Check, Place, fine, wrong
+from .checks import Check, CheckContext, fine, wrong
 
 _PACKAGES = ("safetensors", "tokenizers", "huggingface_hub")  # of the extra qwen3, torch aside
 #: Parameters in bfloat16 (906 and 1,917 million), and the codec's files, encoder included.
 _DOWNLOAD_BYTES = {"0.6B": 2_510_000_000, "1.7B": 4_530_000_000}
 
 
-def check(place: Place) -> list[Check]:
+def check(place: CheckContext) -> list[Check]:
     if not place.wants_model:
         return [fine("model files", "no model files needed")]
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
@@ -24,7 +24,7 @@ def check(place: Place) -> list[Check]:
     return [_one(place, model) for model in place.plan.models]
 
 
-def _one(place: Place, model: str) -> Check:
+def _one(place: CheckContext, model: str) -> Check:
     name = f"model files of {model}"
     try:
         found = _store(place).find(model)
@@ -38,7 +38,7 @@ def _one(place: Place, model: str) -> Check:
     return fine(name, f"will be downloaded at the start, about {_size(model) / 1e9:.1f} GB")
 
 
-def missing_bytes(place: Place) -> int:
+def missing_bytes(place: CheckContext) -> int:
     """How much is still to be downloaded, about."""
     if not place.wants_model:
         return 0
@@ -51,7 +51,7 @@ def missing_bytes(place: Place) -> int:
     return total
 
 
-def _store(place: Place) -> Store:
+def _store(place: CheckContext) -> Store:
     return Store(place.settings.data_dir / "models", place.plan.models, offline=True)
 
 

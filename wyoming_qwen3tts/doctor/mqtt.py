@@ -7,13 +7,13 @@ import ssl
 
 from ..homeassistant.supervisor import MqttService, Supervisor, SupervisorError
 from ..settings import Mqtt
-from .checks import Check, Place, fine, wrong
+from .checks import Check, CheckContext, fine, wrong
 
 _NAME = "MQTT"
 _ANSWER_S = 5.0
 
 
-def check(place: Place) -> list[Check]:
+def check(place: CheckContext) -> list[Check]:
     return [asyncio.run(_check(place.settings.mqtt, place.supervisor))]
 
 

@@ -11,12 +11,12 @@ from ..errors import ProtocolError
 from ..servers.wyoming.client import connect, local
 from ..servers.wyoming.info import PROGRAM
 from ..settings import Address
-from .checks import Check, Place, fine, wrong
+from .checks import Check, CheckContext, fine, wrong
 
 _ANSWER_S = 8.0
 
 
-def check(place: Place) -> list[Check]:
+def check(place: CheckContext) -> list[Check]:
     wyoming, http = place.settings.wyoming.address, place.settings.http.address
     checks = [_one("port for Wyoming", wyoming, "--wyoming.uri", lambda: asyncio.run(_speaks_wyoming(wyoming)))]
     if http is not None:

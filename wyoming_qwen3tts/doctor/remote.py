@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .checks import Check, Place, fine, wrong
+from .checks import Check, CheckContext, fine, wrong
 
 _ANSWER_S = 5.0
 
 
-def check(place: Place) -> list[Check]:
+def check(place: CheckContext) -> list[Check]:
     engine = place.settings.engine
     if engine.kind != "remote":
         return []

@@ -6,12 +6,12 @@ import importlib.util
 import shutil
 import subprocess
 
-from .checks import Check, Place, fine, wrong
+from .checks import Check, CheckContext, fine, wrong
 
 _INSTALL = "apt install espeak-ng kakasi (the images have both)"
 
 
-def check(_: Place) -> list[Check]:
+def check(_: CheckContext) -> list[Check]:
     return [_english(), _others(), _japanese()]
 
 

@@ -15,7 +15,7 @@ from typing import Self
 from ..audio.earcon import chime
 from ..audio.pcm import packets
 from ..errors import BadRequest, Busy, EngineError, OutOfMemory
-from ..monitoring.health import Living, Vitals
+from ..monitoring.health import Liveness, Living
 from ..speech.audio_format import FORMAT
 from ..speech.engine import Cloning, Engine, Origin, Sleeper, Traceable
 from ..speech.request import SpeechRequest
@@ -44,11 +44,11 @@ class FailoverEngine:
         earcon: bool = False,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
-        vitals: Callable[[], Vitals] | None = None,
+        liveness: Callable[[], Liveness] | None = None,
     ) -> None:
         self._first, self._second = first, second
         self._patience_s, self._clock = patience_s, clock
-        self._vitals = vitals or (first.vitals if isinstance(first, Living) else Vitals)
+        self._liveness = liveness or (first.liveness if isinstance(first, Living) else Liveness)
         self._earcon = chime(FORMAT.rate) if earcon else b""
         self._not_started: dict[str, str] = {}  # engine -> why
         self._trouble: str | None = None  # why the last reply that `first` was asked for was not spoken by it
@@ -74,9 +74,9 @@ class FailoverEngine:
             return f"{first}; {self._second.name} {second}" if second.startswith("failed") else f"degraded{first[6:]}"
         return f"{first} (built-in voice speaks)" if _can_speak(second) else first
 
-    def vitals(self) -> Vitals:
+    def liveness(self) -> Liveness:
         """Signs of life, those of ``first``: whether it broke for good, whether it hangs."""
-        return self._vitals()
+        return self._liveness()
 
     def voices(self) -> tuple[Voice, ...]:
         return self._first.voices() + self._second.voices()

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from enum import Enum
 
 from ..errors import EngineDown
-from ..monitoring.health import Living, Vitals
+from ..monitoring.health import Liveness, Living
 from ..speech.engine import Cloning, Origin, Traceable, Unloadable
 from ..speech.request import SpeechRequest
 from ..speech.voice import Voice
@@ -55,8 +55,8 @@ class IdleEngine:
             return f"failed: {self._failure}"
         return "unloaded" if self._phase in (_Phase.UNLOADING, _Phase.UNLOADED) else self.engine.state
 
-    def vitals(self) -> Vitals:
-        return self.engine.vitals() if isinstance(self.engine, Living) else Vitals()
+    def liveness(self) -> Liveness:
+        return self.engine.liveness() if isinstance(self.engine, Living) else Liveness()
 
     def voices(self) -> tuple[Voice, ...]:
         return self.engine.voices()

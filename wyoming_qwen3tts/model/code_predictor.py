@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from .checkpoint.config import TransformerConfig
-from .layers import KvCache, Place, Stack
-from .sampling import Draw, SamplerState, choose, gumbel_noise
+from .layers import AttentionMetadata, KvCache, Transformer
+from .sampling import SamplerState, SamplingParams, choose, gumbel_noise
 
 Choose = Callable[[Tensor, int], Tensor]
 
@@ -23,7 +23,7 @@ class CodePredictor(nn.Module):
     def __init__(self, config: TransformerConfig, talker_hidden_size: int, code_groups: int) -> None:
         super().__init__()
         self.code_groups = code_groups
-        self.stack = Stack(config)
+        self.stack = Transformer(config)
         narrow = talker_hidden_size != config.hidden_size
         self.projection = nn.Linear(talker_hidden_size, config.hidden_size) if narrow else nn.Identity()
         self.embeddings = nn.ModuleList(
@@ -37,12 +37,17 @@ class CodePredictor(nn.Module):
         """Static keys and values for one frame per slot: the talker's state and codes 0..14, 16 positions."""
         return self.stack.init_cache(slots, self.code_groups)
 
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[AttentionMetadata, ...]:
         """The places of a frame's sub-steps: two inputs at first, then one at a time. Constant, so make them once."""
         return (self.stack.place_run(0, 2), *(self.stack.place_run(at, 1) for at in range(2, self.code_groups)))
 
     def frame(
-        self, hidden: Tensor, code0_embedding: Tensor, choose: Choose, cache: KvCache, places: tuple[Place, ...]
+        self,
+        hidden: Tensor,
+        code0_embedding: Tensor,
+        choose: Choose,
+        cache: KvCache,
+        places: tuple[AttentionMetadata, ...],
     ) -> tuple[Tensor, Tensor]:
         """Codes 1..15 of one frame, and what the frame weighs in the talker's next input.
 
@@ -52,8 +57,8 @@ class CodePredictor(nn.Module):
         """
         x = torch.stack((hidden, code0_embedding), dim=1)
         codes, embeddings = [], [code0_embedding]
-        for j, (place, head, embedding) in enumerate(zip(places, self.heads, self.embeddings, strict=True)):
-            state = self.stack(self.projection(x), place, cache)[:, -1]
+        for j, (metadata, head, embedding) in enumerate(zip(places, self.heads, self.embeddings, strict=True)):
+            state = self.stack(self.projection(x), metadata, cache)[:, -1]
             code = choose(head(state).float(), j)
             row = embedding(code)
             codes.append(code)
@@ -67,9 +72,9 @@ class CodePredictor(nn.Module):
         hidden: Tensor,
         code0_embedding: Tensor,
         sampler: SamplerState,
-        how: Draw,
+        how: SamplingParams,
         cache: KvCache,
-        places: tuple[Place, ...],
+        places: tuple[AttentionMetadata, ...],
     ) -> tuple[Tensor, Tensor]:
         """`frame` with every code drawn as ``how`` says, the random numbers of all of them made at once."""
         vocab_size = self.stack.config.vocab_size

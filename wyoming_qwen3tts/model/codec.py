@@ -3,7 +3,9 @@
     codes -> sum of 16 table rows -> causal conv -> windowed transformer -> 2 x (upsample, ConvNeXt)
           -> conv -> 4 x (SnakeBeta, upsample, 3 residual units) -> SnakeBeta -> conv -> clamp
 
-The whole decoder is one `Chain` of layers that can run whole or frame by frame, with equal results; see `streaming.py`.
+The whole decoder is one `StreamingSequential` of layers that can run whole or frame by frame, with equal results; see
+`streaming.py`.
+
 `checkpoint/codec_weights` builds it from a checkpoint, with all constants folded: codebooks divided and projected, layer
 scales multiplied into the matrices before them, exponentials taken.
 """
@@ -22,10 +24,10 @@ from .streaming import (
     CausalConv1d,
     CausalDepthwiseConv1d,
     CausalUpsample1d,
-    Chain,
     Residual,
     State,
     Streaming,
+    StreamingSequential,
     WindowedAttention,
     rotation,
     step_mask,
@@ -51,7 +53,7 @@ class CodecDecoder(nn.Module):
         upsampled = (layer for ratio in config.upsampling_ratios for layer in _upsample(config.latent_dim, ratio))
         widths = [config.decoder_dim // 2**i for i in range(len(config.upsample_rates) + 1)]
         blocks = zip(widths, widths[1:], config.upsample_rates, strict=False)
-        self.layers = Chain(
+        self.layers = StreamingSequential(
             [
                 CausalConv1d(config.codebook_dim, config.latent_dim, kernel=3),
                 WindowedTransformer(config),
@@ -111,7 +113,7 @@ def _upsample(width: int, ratio: int) -> tuple[nn.Module, nn.Module]:
     return CausalUpsample1d(width, width, ratio, overlap=False), convnext
 
 
-def _block(wide: int, narrow: int, rate: int) -> Chain:
+def _block(wide: int, narrow: int, rate: int) -> StreamingSequential:
     units = (
         Residual(
             [
@@ -123,7 +125,7 @@ def _block(wide: int, narrow: int, rate: int) -> Chain:
         )
         for dilation in DILATIONS
     )
-    return Chain([SnakeBeta(wide), CausalUpsample1d(wide, narrow, rate, overlap=True), *units])
+    return StreamingSequential([SnakeBeta(wide), CausalUpsample1d(wide, narrow, rate, overlap=True), *units])
 
 
 class SummedTables(nn.Module):

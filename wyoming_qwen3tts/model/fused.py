@@ -1,7 +1,7 @@
 """The decoder stack in as few kernels as plain torch has, for cards: a launch there costs more than its arithmetic.
 
-Same weights, same cache, same results to the last rounding or so as `layers.Stack`; what differs is how often a number
-is written down on the way:
+Same weights, same cache, same results to the last rounding or so as `layers.Transformer`; what differs is how often a
+number is written down on the way:
 
 * RMS norm is one kernel on CUDA (torch 2.9 and later), its weight inside.
 * The norm's weight per head and the rotary angle are one factor, made once per step for all layers: ``w * cos`` for the
@@ -21,25 +21,26 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .language_model import LanguageModel
-from .layers import KvCache, Layer, Place, RMSNorm, Stack
+from .layers import AttentionMetadata, KvCache, Layer, RMSNorm, Transformer
 
 
 def lean(model: LanguageModel) -> LanguageModel:
     """Swap both stacks of ``model`` for lean ones, in place; no weight is copied. Caches made before do not fit."""
     for part in (model.talker, model.predictor):
-        if not isinstance(part.stack, LeanStack):
-            part.stack = LeanStack(part.stack)
+        if not isinstance(part.stack, FusedTransformer):
+            part.stack = FusedTransformer(part.stack)
     return model
 
 
-class LeanStack(Stack):
-    """A `Stack` over the layers of another. ``Place.cos`` and ``Place.sin`` hold factors of all layers,
-    ``[layers, B or 1, T, groups + 1, 1, head_dim]``: queries come in groups of as many heads as there are keys.
+class FusedTransformer(Transformer):
+    """A `Transformer` over the layers of another.
+
+    ``AttentionMetadata.cos`` and ``AttentionMetadata.sin`` hold factors of all layers, ``[layers, B or 1, T, groups + 1, 1, head_dim]``: queries come in groups of as many heads as there are keys.
     """
 
     turns: Tensor
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Transformer) -> None:
         nn.Module.__init__(self)
         self.config, self.layers, self.norm = stack.config, stack.layers, stack.norm
         self.register_buffer("inv_freq", stack.inv_freq, persistent=False)
@@ -59,25 +60,25 @@ class LeanStack(Stack):
         return pairs[:, None, None].detach()
 
     def init_cache(self, slots: int, positions: int) -> KvCache:
-        """See `Stack.init_cache`. Each row's values lie behind its keys."""
+        """See `Transformer.init_cache`. Each row's values lie behind its keys."""
         config, weight = self.config, self.norm.weight
         both = weight.new_zeros(config.layers, slots, 2, config.kv_heads, positions, config.head_dim)
         return KvCache(both[:, :, 0], both[:, :, 1])
 
-    def forward(self, x: Tensor, place: Place, cache: KvCache) -> Tensor:
-        """See `Stack.forward`."""
+    def forward(self, x: Tensor, metadata: AttentionMetadata, cache: KvCache) -> Tensor:
+        """See `Transformer.forward`."""
         batch, length, width = x.shape
         flat = x.reshape(batch * length, width).clone()  # the residual, added to in place
         layers = cast("list[Layer]", list(self.layers))
-        parts = zip(layers, place.cos.unbind(), place.sin.unbind(), _joined(cache).unbind(), strict=True)
+        parts = zip(layers, metadata.cos.unbind(), metadata.sin.unbind(), _joined(cache).unbind(), strict=True)
         for layer, cos, sin, both in parts:
-            attended = self._attended(layer, flat.view(batch, length, width), place._replace(cos=cos, sin=sin), both)
+            attended = self._attended(layer, flat.view(batch, length, width), metadata._replace(cos=cos, sin=sin), both)
             flat.addmm_(attended, layer.attention.out.weight.t())
             gate, up = layer.mlp.gate_up(_normed(flat, layer.mlp_norm)).chunk(2, dim=-1)
             flat.addmm_(F.silu(gate) * up, layer.mlp.down.weight.t())
         return _normed(flat, self.norm).view(batch, length, width)
 
-    def _attended(self, layer: Layer, x: Tensor, place: Place, both: Tensor) -> Tensor:
+    def _attended(self, layer: Layer, x: Tensor, metadata: AttentionMetadata, both: Tensor) -> Tensor:
         """``[B * T, heads * head_dim]``; updates ``both`` ``[B, 2 * kv_heads, positions, head_dim]``."""
         batch, length, _ = x.shape
         attention = layer.attention
@@ -86,35 +87,37 @@ class LeanStack(Stack):
         even = torch.rms_norm(parts, (head_dim,), None, self.config.rms_norm_eps)  # values too: one kernel, no copy
         across = even.roll(head_dim // 2, -1)
         turned = slice(groups + 1)
-        torch.addcmul(even[:, :, turned] * place.cos, across[:, :, turned], place.sin, out=parts[:, :, turned])
-        both[place.write] = parts[:, :, groups:].flatten(2, 3).transpose(1, 2)
+        torch.addcmul(even[:, :, turned] * metadata.cos, across[:, :, turned], metadata.sin, out=parts[:, :, turned])
+        both[metadata.write] = parts[:, :, groups:].flatten(2, 3).transpose(1, 2)
         q = parts[:, :, :groups].view(batch, length, kv_heads, groups, head_dim)
         q = q.permute(0, 2, 3, 1, 4).reshape(batch, kv_heads, groups * length, head_dim)
-        seen = both[:, :, : place.bound]
-        y = F.scaled_dot_product_attention(q, seen[:, :kv_heads], seen[:, kv_heads:], attn_mask=place.mask)
+        seen = both[:, :, : metadata.context_len]
+        y = F.scaled_dot_product_attention(q, seen[:, :kv_heads], seen[:, kv_heads:], attn_mask=metadata.mask)
         y = y.view(batch, kv_heads, groups, length, head_dim) if length > 1 else y.unsqueeze(3)
         return y.permute(0, 3, 1, 2, 4).reshape(batch * length, -1)
 
-    def place_rows(self, positions: Tensor, cache: KvCache, bound: int | None = None) -> Place:
-        """See `Stack.place_rows`."""
-        place = super().place_rows(positions, cache, bound)
-        rows, _, columns = place.write
+    def attention_metadata(
+        self, positions: Tensor, cache: KvCache, context_len: int | None = None
+    ) -> AttentionMetadata:
+        """See `Transformer.place_rows`."""
+        metadata = super().attention_metadata(positions, cache, context_len)
+        rows, _, columns = metadata.write
         heads = torch.arange(2 * self.config.kv_heads, device=positions.device)[None, :, None]
-        return self._turned(place)._replace(write=(rows, heads, columns))
+        return self._turned(metadata)._replace(write=(rows, heads, columns))
 
-    def place_run(self, start: int, length: int) -> Place:
-        """See `Stack.place_run`."""
+    def place_run(self, start: int, length: int) -> AttentionMetadata:
+        """See `Transformer.place_run`."""
         return self._turned(super().place_run(start, length))
 
-    def place_span(self, start: Tensor, length: int, cache: KvCache) -> Place:
-        """See `Stack.place_span`."""
+    def place_span(self, start: Tensor, length: int, cache: KvCache) -> AttentionMetadata:
+        """See `Transformer.place_span`."""
         return self._turned(super().place_span(start, length, cache))
 
-    def _turned(self, place: Place) -> Place:
+    def _turned(self, metadata: AttentionMetadata) -> AttentionMetadata:
         """``[B or 1, 1, T, head_dim]`` cosines and sines to factors of all layers."""
-        pair = torch.stack((place.cos, place.sin), dim=3).transpose(1, 2)  # [B, T, 1, 2, D]
+        pair = torch.stack((metadata.cos, metadata.sin), dim=3).transpose(1, 2)  # [B, T, 1, 2, D]
         factors = self.turns * pair.transpose(2, 3)[..., None, :]
-        return place._replace(cos=factors[:, :, :, 0], sin=factors[:, :, :, 1])
+        return metadata._replace(cos=factors[:, :, :, 0], sin=factors[:, :, :, 1])
 
 
 def _normed(x: Tensor, norm: RMSNorm) -> Tensor:
@@ -122,7 +125,7 @@ def _normed(x: Tensor, norm: RMSNorm) -> Tensor:
 
 
 def _joined(cache: KvCache) -> Tensor:
-    """Keys and values of a cache of `LeanStack.init_cache`, or of rows of it: ``[layers, B, 2 * kv_heads, P, D]``."""
+    """Keys and values of a cache of `FusedTransformer.init_cache`, or of its rows: ``[layers, B, 2 * kv_heads, P, D]``."""
     layers, rows, kv_heads, positions, head_dim = cache.keys.shape
     if cache.values.storage_offset() - cache.keys.storage_offset() != kv_heads * positions * head_dim:
         raise ValueError("this cache was made by another stack")

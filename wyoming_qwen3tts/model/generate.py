@@ -10,7 +10,7 @@ from torch import Tensor
 from .language_model import LanguageModel
 from .layers import KvCache
 from .prompt import Prompt
-from .sampling import Sampling
+from .sampling import FrameSampling
 
 
 def official_frames(max_new_tokens: int) -> int:
@@ -29,7 +29,7 @@ def prefix_cache(model: LanguageModel, prefix: Tensor) -> KvCache:
 def generate_codes(
     model: LanguageModel,
     prompt: Prompt,
-    sampling: Sampling,
+    sampling: FrameSampling,
     seed: int,
     max_frames: int,
     cached_prefix: KvCache | None = None,
@@ -51,7 +51,7 @@ def generate_codes(
         if made < max_frames:
             with torch.inference_mode():  # not around the yield: the mode would leak into the caller
                 x = embedding + next(prompt.feed, prompt.pad)
-                codes, embedding = model.frame(x[:, None], state, sampling, bound=prompt.length + made)
+                codes, embedding = model.frame(x[:, None], state, sampling, context_len=prompt.length + made)
 
 
 def _read(model: LanguageModel, prompt: Prompt, cache: KvCache, cached_prefix: KvCache | None) -> Tensor:

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from .checkpoint.config import ModelConfig
 from .code_predictor import CodePredictor
-from .layers import KvCache, Place
-from .sampling import SamplerState, Sampling, choose, gumbel_noise, init_sampler, rule_scores, suppressed_ids
+from .layers import AttentionMetadata, KvCache
+from .sampling import FrameSampling, SamplerState, choose, gumbel_noise, init_sampler, process_logits, suppressed_ids
 from .talker import Talker
 
 
@@ -26,7 +26,7 @@ class FrameState(NamedTuple):
     active: Tensor
     sampler: SamplerState
     predictor_cache: KvCache
-    places: tuple[Place, ...]
+    places: tuple[AttentionMetadata, ...]
     suppressed: Tensor
 
     def restart(self, row: int, position: int, seed: int) -> None:
@@ -66,18 +66,18 @@ class LanguageModel(nn.Module):
         )
 
     def frame(
-        self, x: Tensor, state: FrameState, sampling: Sampling, bound: int | None = None
+        self, x: Tensor, state: FrameState, sampling: FrameSampling, context_len: int | None = None
     ) -> tuple[Tensor, Tensor]:
         """One frame for every row: inputs ``[B, 1, H]`` in, codes ``[B, 16]`` int64 and their embedding ``[B, H]`` out.
 
         The next input is that embedding plus a text embedding. A row whose code 0 is EOS has ended; its other codes
         mean nothing. ``state`` is moved on for active rows. ``bound`` is above every position (see `Talker.step`).
         """
-        hidden = self.talker.step(x, state.cache, state.positions, bound)
+        hidden = self.talker.step(x, state.cache, state.positions, context_len)
         state.positions.add_(state.active)
         return self.codes(hidden, state, sampling)
 
-    def codes(self, hidden: Tensor, state: FrameState, sampling: Sampling) -> tuple[Tensor, Tensor]:
+    def codes(self, hidden: Tensor, state: FrameState, sampling: FrameSampling) -> tuple[Tensor, Tensor]:
         """`frame` without the talker's step: from its states ``[B, H]``, such as a prompt's last, on."""
         code0 = self._choose_code0(self.talker.logits(hidden), state, sampling)
         codes, embedding = self.predictor.draw(
@@ -91,9 +91,9 @@ class LanguageModel(nn.Module):
         state.sampler.advance(code0, state.active)
         return torch.cat((code0[:, None], codes), dim=1), embedding
 
-    def _choose_code0(self, scores: Tensor, state: FrameState, sampling: Sampling) -> Tensor:
+    def _choose_code0(self, scores: Tensor, state: FrameState, sampling: FrameSampling) -> Tensor:
         eos = self.config.talker.ids.eos
-        scores = rule_scores(scores, state.sampler, state.suppressed, eos, sampling.repetition_penalty)
+        scores = process_logits(scores, state.sampler, state.suppressed, eos, sampling.repetition_penalty)
         if sampling.talker.greedy:
             return choose(scores, sampling.talker, None)
         noise = gumbel_noise(state.sampler.seeds, state.sampler.frames, 0, 1, scores.shape[-1])

@@ -47,13 +47,13 @@ class KvCache(NamedTuple):
         self.values.zero_()
 
 
-class Place(NamedTuple):
+class AttentionMetadata(NamedTuple):
     """Where in the cache a step's inputs go and what they see. Made once per step, used by every layer."""
 
     cos: Tensor  # [B or 1, 1, T, head_dim]
     sin: Tensor
     write: Index  # picks ``[B, kv_heads, T, head_dim]`` out of a layer's keys and values
-    bound: int  # cache positions looked at
+    context_len: int  # cache positions looked at
     mask: Tensor | None  # [B or 1, 1, T * queries per kv head, bound], 0 or -inf; None: everything up to bound is seen
 
 
@@ -97,19 +97,19 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, config.hidden_size, bias=False)
         self.qk_norm = nn.Parameter(torch.empty((config.heads + config.kv_heads) * config.head_dim))
 
-    def forward(self, x: Tensor, place: Place, keys: Tensor, values: Tensor) -> Tensor:
+    def forward(self, x: Tensor, metadata: AttentionMetadata, keys: Tensor, values: Tensor) -> Tensor:
         """``[B, T, hidden] -> [B, T, hidden]``; updates ``keys``, ``values`` ``[B, kv_heads, positions, head_dim]``."""
         batch, length, _ = x.shape
         parts = self.qkv(x).view(batch, length, -1, self.head_dim).transpose(1, 2)
         qk, v = parts.split((self.heads + self.kv_heads, self.kv_heads), dim=1)
         qk = self.qk_norm.view(-1, 1, self.head_dim) * normalise(qk, self.eps)
-        q, k = rotate(qk, place.cos, place.sin).split((self.heads, self.kv_heads), dim=1)
-        keys[place.write] = k
-        values[place.write] = v
+        q, k = rotate(qk, metadata.cos, metadata.sin).split((self.heads, self.kv_heads), dim=1)
+        keys[metadata.write] = k
+        values[metadata.write] = v
         # Heads that share keys become extra query positions, so that no key or value is ever repeated in memory.
         q = q.reshape(batch, self.kv_heads, -1, self.head_dim)
-        seen_keys, seen_values = keys[:, :, : place.bound], values[:, :, : place.bound]
-        y = F.scaled_dot_product_attention(q, seen_keys, seen_values, attn_mask=place.mask)
+        seen_keys, seen_values = keys[:, :, : metadata.context_len], values[:, :, : metadata.context_len]
+        y = F.scaled_dot_product_attention(q, seen_keys, seen_values, attn_mask=metadata.mask)
         y = y.view(batch, self.heads, length, self.head_dim).transpose(1, 2).reshape(batch, length, -1)
         return self.out(y)  # type: ignore[no-any-return]
 
@@ -137,12 +137,12 @@ class Layer(nn.Module):
         self.mlp_norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.mlp = Mlp(config)
 
-    def forward(self, x: Tensor, place: Place, keys: Tensor, values: Tensor) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), place, keys, values)
+    def forward(self, x: Tensor, metadata: AttentionMetadata, keys: Tensor, values: Tensor) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), metadata, keys, values)
         return x + self.mlp(self.mlp_norm(x))  # type: ignore[no-any-return]
 
 
-class Stack(nn.Module):
+class Transformer(nn.Module):
     """Decoder layers and the final norm. Positions come from the caller; the state is the caller's `KvCache`."""
 
     inv_freq: Tensor
@@ -162,10 +162,10 @@ class Stack(nn.Module):
         weight = self.norm.weight
         return KvCache(weight.new_zeros(shape), weight.new_zeros(shape))
 
-    def forward(self, x: Tensor, place: Place, cache: KvCache) -> Tensor:
+    def forward(self, x: Tensor, metadata: AttentionMetadata, cache: KvCache) -> Tensor:
         """``[B, T, hidden] -> [B, T, hidden]`` after the final norm; ``cache`` is updated."""
         for layer, keys, values in zip(self.layers, cache.keys.unbind(), cache.values.unbind(), strict=True):
-            x = layer(x, place, keys, values)
+            x = layer(x, metadata, keys, values)
         return self.norm(x)  # type: ignore[no-any-return]
 
     def rotary(self, positions: Tensor) -> tuple[Tensor, Tensor]:
@@ -175,34 +175,36 @@ class Stack(nn.Module):
         dtype = self.norm.weight.dtype
         return angles.cos().to(dtype), angles.sin().to(dtype)
 
-    def place_rows(self, positions: Tensor, cache: KvCache, bound: int | None = None) -> Place:
+    def attention_metadata(
+        self, positions: Tensor, cache: KvCache, context_len: int | None = None
+    ) -> AttentionMetadata:
         """One input per row, each at its own position.
 
         ``positions`` is ``[B]`` int64. ``bound`` is a number above all of them that the caller knows without asking
         the device; it saves reading the cache's unused end.
         """
-        bound = bound or cache.positions
+        context_len = context_len or cache.positions
         cos, sin = self.rotary(positions[:, None, None])
         rows = torch.arange(positions.shape[0], device=positions.device)[:, None, None]
         heads = torch.arange(self.config.kv_heads, device=positions.device)[None, :, None]
-        hidden = torch.arange(bound, device=positions.device)[None, :] > positions[:, None]
+        hidden = torch.arange(context_len, device=positions.device)[None, :] > positions[:, None]
         mask = torch.zeros(hidden.shape, dtype=cos.dtype, device=hidden.device).masked_fill(hidden, float("-inf"))
-        return Place(cos, sin, (rows, heads, positions[:, None, None]), bound, mask[:, None, None, :])
+        return AttentionMetadata(cos, sin, (rows, heads, positions[:, None, None]), context_len, mask[:, None, None, :])
 
-    def place_run(self, start: int, length: int) -> Place:
+    def place_run(self, start: int, length: int) -> AttentionMetadata:
         """``length`` inputs from position ``start`` on, the same in every row."""
         device = self.inv_freq.device
         positions = torch.arange(start, start + length, device=device)
         cos, sin = self.rotary(positions[None, None])
         write = (slice(None), slice(None), slice(start, start + length))
         if length == 1:
-            return Place(cos, sin, write, start + 1, None)
+            return AttentionMetadata(cos, sin, write, start + 1, None)
         hidden = torch.arange(start + length, device=device)[None, :] > positions[:, None]
         mask = torch.zeros(hidden.shape, dtype=cos.dtype, device=device).masked_fill(hidden, float("-inf"))
         groups = self.config.heads // self.config.kv_heads
-        return Place(cos, sin, write, start + length, mask.repeat(groups, 1)[None, None])
+        return AttentionMetadata(cos, sin, write, start + length, mask.repeat(groups, 1)[None, None])
 
-    def place_span(self, start: Tensor, length: int, cache: KvCache) -> Place:
+    def place_span(self, start: Tensor, length: int, cache: KvCache) -> AttentionMetadata:
         """`place_run` from where the device says: ``start`` is an int64 scalar there. All of ``cache`` is looked at."""
         positions = start + torch.arange(length, device=start.device)
         cos, sin = self.rotary(positions[None, None])
@@ -210,4 +212,4 @@ class Stack(nn.Module):
         mask = torch.zeros(hidden.shape, dtype=cos.dtype, device=start.device).masked_fill(hidden, float("-inf"))
         groups = self.config.heads // self.config.kv_heads
         write = (slice(None), slice(None), positions)
-        return Place(cos, sin, write, cache.positions, mask.repeat(groups, 1)[None, None])
+        return AttentionMetadata(cos, sin, write, cache.positions, mask.repeat(groups, 1)[None, None])

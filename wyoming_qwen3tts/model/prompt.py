@@ -23,7 +23,7 @@ Layout = Literal["sentence", "live"]  # the whole text before the first frame | 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Voice:
+class PromptVoice:
     """Who speaks: a speaker of the checkpoint, or a cloned one (``vector``), or nobody (a described voice).
 
     ``vector`` is ``[hidden]`` from the speaker encoder. ``ref_codes`` ``[T, 16]`` int64 and ``ref_text`` come together
@@ -91,7 +91,9 @@ class PromptBuilder:
     def _codec(self, ids: Sequence[int]) -> Tensor:
         return self._model.talker.codec_embedding(torch.tensor(ids, device=self._model.device))  # type: ignore[no-any-return]
 
-    def sentence(self, text: str, voice: Voice, language: str | None = None, instruct: str | None = None) -> Prompt:
+    def sentence(
+        self, text: str, voice: PromptVoice, language: str | None = None, instruct: str | None = None
+    ) -> Prompt:
         """The full-text layout: the whole text, then the frames. What the official code does by default.
 
         Raises:
@@ -103,7 +105,7 @@ class PromptBuilder:
         return Prompt(prefix, torch.cat((words, self._sounds(voice) + self.pad)), iter(()), self.pad)
 
     def live(
-        self, ids: Iterable[int], voice: Voice, language: str | None = None, instruct: str | None = None
+        self, ids: Iterable[int], voice: PromptVoice, language: str | None = None, instruct: str | None = None
     ) -> Prompt:
         """The streaming layout: text ids are taken from ``ids`` as the frames need them, one a frame.
 
@@ -131,7 +133,7 @@ class PromptBuilder:
             yield self._text.embed([id_])[0]
         yield self._eos
 
-    def prefix(self, voice: Voice, language: str | None, instruct: str | None, layout: Layout) -> Tensor:
+    def prefix(self, voice: PromptVoice, language: str | None, instruct: str | None, layout: Layout) -> Tensor:
         """``[P, H]``: all positions that are the same whatever the sentence is.
 
         Raises:
@@ -157,7 +159,7 @@ class PromptBuilder:
             parts.insert(0, self._text.embed(self.tokenizer.instruct(instruct)))
         return torch.cat(parts)
 
-    def _check(self, voice: Voice) -> None:
+    def _check(self, voice: PromptVoice) -> None:
         kind = self._config.type
         if (voice.speaker is not None) != (kind == "custom_voice") or (voice.vector is not None) != (kind == "base"):
             wanted = {
@@ -181,17 +183,17 @@ class PromptBuilder:
         if not 0 <= int(codes.min()) <= int(codes.max()) < self._config.predictor.vocab_size:
             raise ValueError("Reference codes lie outside the codebooks")
 
-    def _transcript(self, voice: Voice) -> list[int]:
+    def _transcript(self, voice: PromptVoice) -> list[int]:
         return [] if voice.ref_text is None else self.tokenizer.speech(voice.ref_text)
 
-    def _sounds(self, voice: Voice) -> Tensor:
+    def _sounds(self, voice: PromptVoice) -> Tensor:
         """``[1 + T, H]``: the codec's bos and, for an in-context clone, the T frames of its reference."""
         bos = self._codec([self._config.talker.ids.bos])
         if voice.ref_codes is None:
             return bos
         return torch.cat((bos, self._model.embed_frames(voice.ref_codes.to(self._model.device))))
 
-    def _shared(self, voice: Voice) -> int:
+    def _shared(self, voice: PromptVoice) -> int:
         """How many positions of a live in-context prompt do not depend on the text: transcript laid over reference.
 
         At least one position is left over, to make the first frame from.
@@ -200,7 +202,7 @@ class PromptBuilder:
             return 0
         return min(len(self._transcript(voice)), voice.ref_codes.shape[0])
 
-    def _reference(self, voice: Voice, layout: Layout) -> list[Tensor]:
+    def _reference(self, voice: PromptVoice, layout: Layout) -> list[Tensor]:
         transcript = self._transcript(voice)
         if not transcript:
             return []

@@ -21,7 +21,7 @@ NEVER = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
+class SamplingParams:
     """How one code is drawn from its scores. ``greedy`` takes the best; the other values then mean nothing.
 
     ``top_k`` 0 and ``top_p`` 1 switch their filter off.
@@ -40,19 +40,19 @@ class Draw:
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
+class FrameSampling:
     """How a frame's codes are drawn: code 0 by the talker, codes 1..15 by the code predictor."""
 
-    talker: Draw = Draw()
-    predictor: Draw = Draw()
+    talker: SamplingParams = SamplingParams()
+    predictor: SamplingParams = SamplingParams()
     repetition_penalty: float = 1.05
 
     @classmethod
-    def from_defaults(cls, defaults: SamplingDefaults, *, greedy: bool = False) -> Sampling:
+    def from_defaults(cls, defaults: SamplingDefaults, *, greedy: bool = False) -> FrameSampling:
         """What the checkpoint's ``generation_config.json`` asks for, or the same with arg-max everywhere."""
         return cls(
-            Draw(greedy or not defaults.do_sample, defaults.temperature, defaults.top_k, defaults.top_p),
-            Draw(
+            SamplingParams(greedy or not defaults.do_sample, defaults.temperature, defaults.top_k, defaults.top_p),
+            SamplingParams(
                 greedy or not defaults.predictor_do_sample,
                 defaults.predictor_temperature,
                 defaults.predictor_top_k,
@@ -105,7 +105,7 @@ def suppressed_ids(config: TalkerConfig, device: torch.device) -> Tensor:
     return (ids >= config.stack.vocab_size - CONTROL_IDS) & (ids != config.ids.eos)
 
 
-def rule_scores(scores: Tensor, state: SamplerState, suppressed: Tensor, eos: int, penalty: float) -> Tensor:
+def process_logits(scores: Tensor, state: SamplerState, suppressed: Tensor, eos: int, penalty: float) -> Tensor:
     """Apply the rules that hold for greedy decoding too: penalty over the ids said, minimum length, suppression.
 
     ``[B, vocab]`` float32 to the same. The penalty acts once per distinct id, however often it was said.
@@ -118,7 +118,7 @@ def rule_scores(scores: Tensor, state: SamplerState, suppressed: Tensor, eos: in
     return scores.masked_fill(forbidden, NEVER)
 
 
-def filter_scores(scores: Tensor, draw: Draw) -> Tensor:
+def filter_scores(scores: Tensor, draw: SamplingParams) -> Tensor:
     """Temperature, top-k, top-p: ``[B, V]`` float32 to the same, with everything outside at minus infinity.
 
     Scores that tie with the k-th are kept, and top-p keeps at least the best, both as in transformers.
@@ -135,7 +135,7 @@ def filter_scores(scores: Tensor, draw: Draw) -> Tensor:
     return scores
 
 
-def choose(scores: Tensor, draw: Draw, noise: Tensor | None) -> Tensor:
+def choose(scores: Tensor, draw: SamplingParams, noise: Tensor | None) -> Tensor:
     """``[B, V]`` scores (and `gumbel_noise` of the same shape, unless greedy) to one id per row, ``[B]`` int64.
 
     The greatest sum of log-probability and Gumbel noise is a draw from the softmax: no multinomial, no sync.

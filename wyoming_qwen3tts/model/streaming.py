@@ -223,7 +223,7 @@ def step_mask(position: Tensor, length: int, window: int) -> Tensor:
     return visible & is_real[:, None, None]
 
 
-class Chain(nn.ModuleList):
+class StreamingSequential(nn.ModuleList):
     """Layers run in order; those that are not `Streaming` remember nothing. Its state is theirs, joined."""
 
     @property
@@ -252,7 +252,7 @@ class Chain(nn.ModuleList):
         return x
 
 
-class Residual(Chain):
+class Residual(StreamingSequential):
     """A chain whose result is added to what went in."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -262,7 +262,7 @@ class Residual(Chain):
         return x + super().step(x, state)
 
 
-STREAMING = (Streaming, Chain)
+STREAMING = (Streaming, StreamingSequential)
 
 
 def state_bytes(state: State) -> int:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .checkpoint.config import TalkerConfig
-from .layers import KvCache, Stack
+from .layers import KvCache, Transformer
 
 
 class TextProjection(nn.Module):
@@ -29,7 +29,7 @@ class Talker(nn.Module):
     def __init__(self, config: TalkerConfig) -> None:
         super().__init__()
         self.config = config
-        self.stack = Stack(config.stack)
+        self.stack = Transformer(config.stack)
         self.codec_embedding = nn.Embedding(config.stack.vocab_size, config.stack.hidden_size)
         self.text_projection = TextProjection(config.text_hidden_size, config.stack.hidden_size)
         self.head = nn.Linear(config.stack.hidden_size, config.stack.vocab_size, bias=False)
@@ -54,13 +54,13 @@ class Talker(nn.Module):
         """
         return self.stack(x, self.stack.place_run(start, x.shape[1]), cache)  # type: ignore[no-any-return]
 
-    def step(self, x: Tensor, cache: KvCache, positions: Tensor, bound: int | None = None) -> Tensor:
+    def step(self, x: Tensor, cache: KvCache, positions: Tensor, context_len: int | None = None) -> Tensor:
         """One input per row, ``[B, 1, H] -> [B, H]``, each at its own position ``[B]``; ``cache`` is updated.
 
-        Nothing is asked of the device, shapes depend on ``bound`` only (see `Stack.place_rows`), and a row whose
+        Nothing is asked of the device, shapes depend on ``bound`` only (see `Transformer.place_rows`), and a row whose
         position does not move on afterwards is as if it had not been stepped: idle slots may ride along.
         """
-        hidden = self.stack(x, self.stack.place_rows(positions, cache, bound), cache)
+        hidden = self.stack(x, self.stack.attention_metadata(positions, cache, context_len), cache)
         return hidden[:, 0]  # type: ignore[no-any-return]
 
     def logits(self, hidden: Tensor) -> Tensor:

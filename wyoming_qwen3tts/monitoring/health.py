@@ -15,7 +15,7 @@ _PERCENT = re.compile(r" *\d+(\.\d+)? *%")
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
+class Liveness:
     """What an engine with a thread of its own knows about itself."""
 
     broken: str | None = None  # why nothing but a new process helps: a poisoned CUDA context, a device that is gone
@@ -27,24 +27,24 @@ class Vitals:
 class Living(Protocol):
     """An engine that can break beyond repair, or hang."""
 
-    def vitals(self) -> Vitals:
+    def liveness(self) -> Liveness:
         """Its signs of life. Called from the event loop, twice a second; must not block."""
         ...
 
 
-class Obituary:
+class FatalErrorRecorder:
     """The signs of life of an engine that reports its end by a call: hand it ``write``. Event loop only."""
 
     def __init__(self) -> None:
-        self._vitals = Vitals()
+        self._liveness = Liveness()
 
     def write(self, error: BaseException) -> None:
         """Nothing but a new process helps, because of ``error``. The first reason is kept."""
-        if self._vitals.broken is None:
-            self._vitals = Vitals(broken=str(error) or type(error).__name__)
+        if self._liveness.broken is None:
+            self._liveness = Liveness(broken=str(error) or type(error).__name__)
 
-    def vitals(self) -> Vitals:
-        return self._vitals
+    def liveness(self) -> Liveness:
+        return self._liveness
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,10 @@ class Health:
     fatal: str | None  # why the process must end
 
 
-def health(engine: str, state: str, vitals: Vitals, now: float, *, stuck_s: float = STUCK_S) -> Health:
+def health(engine: str, state: str, liveness: Liveness, now: float, *, stuck_s: float = STUCK_S) -> Health:
     """The verdict on an engine that is called ``engine`` and says that it is ``state``."""
-    idle_s = max(0.0, now - vitals.progressed_at) if vitals.working else None
-    fatal = vitals.broken
+    idle_s = max(0.0, now - liveness.progressed_at) if liveness.working else None
+    fatal = liveness.broken
     if fatal is None and idle_s is not None and idle_s > stuck_s:
         fatal = f"no progress for {idle_s:.0f} s while speech was waited for"
     speaks = state.startswith(("ready", "degraded")) or state.endswith("speaks)")

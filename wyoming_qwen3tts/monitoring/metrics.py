@@ -60,7 +60,7 @@ class Metrics:
     def reply(
         self,
         engine: str,
-        door: str,
+        server: str,
         *,
         ttfa_s: float | None,
         working_s: float,
@@ -71,12 +71,12 @@ class Metrics:
     ) -> None:
         """One is over. ``outcome`` is ``done``, ``cancelled`` or the code of an error."""
         if ttfa_s is not None:
-            self._ttfa.labels(engine, door).observe(ttfa_s)
+            self._ttfa.labels(engine, server).observe(ttfa_s)
         if speech_s:
-            self._rtf.labels(engine, door).observe(working_s / speech_s)
-        self._speech.labels(engine, door).inc(speech_s)
-        self._characters.labels(engine, door).inc(chars)
-        self._replies.labels(engine, door, outcome).inc()
+            self._rtf.labels(engine, server).observe(working_s / speech_s)
+        self._speech.labels(engine, server).inc(speech_s)
+        self._characters.labels(engine, server).inc(chars)
+        self._replies.labels(engine, server, outcome).inc()
         self._cancelled.inc(outcome == "cancelled")
         self._runaways.inc(was_cut_off)
 
@@ -87,11 +87,13 @@ class Metrics:
 
     def count(self, name: str, words: str, label: str, look: Callable[[], Mapping[str, float]]) -> None:
         """Counters that somebody else keeps."""
-        self.registry.register(_Looked(CounterMetricFamily(name, words, labels=[label]), look))
+        self.registry.register(CallbackCollector(CounterMetricFamily(name, words, labels=[label]), look))
 
     def state(self, name: str, words: str, look: Callable[[], str]) -> None:
         """Which of several states something is in: 1 for that one."""
-        self.registry.register(_Looked(GaugeMetricFamily(name, words, labels=["state"]), lambda: {look(): 1.0}))
+        self.registry.register(
+            CallbackCollector(GaugeMetricFamily(name, words, labels=["state"]), lambda: {look(): 1.0})
+        )
 
     def start(self) -> None:
         """Keep asking the event loop how late it is, until `stop`."""
@@ -116,7 +118,7 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-class _Looked(Collector):
+class CallbackCollector(Collector):
     """What ``look`` finds, by label."""
 
     def __init__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import Busy
 
 
-class Admission:
+class AdmissionController:
     """The places that replies have. Event loop only."""
 
     def __init__(self, places: int) -> None:
@@ -17,10 +17,10 @@ class Admission:
         return self.active >= self.places
 
 
-class Place:
+class Permit:
     """One of the places, once it is taken. A stream without a word of text holds none."""
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: AdmissionController) -> None:
         self._admission, self._held = admission, False
         self.is_waived = False  # none is needed, as far as is known
 

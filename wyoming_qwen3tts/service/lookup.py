@@ -8,7 +8,7 @@ from ..speech.engine import Engine, Origin, Traceable
 from ..speech.request import SpeechRequest
 from ..speech.text_stream import TextStream
 from ..text.reader import SegmentReader
-from .options import Manner
+from .options import ResolvedOptions
 from .phrase_cache import TEXT_CHARS, Phrase, PhraseCache, key_of
 
 _END_OF_PHRASE_S = 0.02  # how long a stream that begins like a phrase that is kept may take to end
@@ -21,7 +21,7 @@ class Opening:
     text: TextStream
     segments: SegmentReader
     request: SpeechRequest
-    manner: Manner
+    manner: ResolvedOptions
     origin: Origin | None = None  # where its sound would come from; None: it is not recorded
     key: str | None = None  # of its recording, where the text was all there at the beginning
     recording: Phrase | None = None

@@ -28,7 +28,7 @@ class Wished(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class ResolvedOptions:
     """How one reply sounds. ``speed`` is within 0.5 to 2, ``volume`` within 0 to 1."""
 
     instruct: str | None = None
@@ -37,27 +37,27 @@ class Manner:
     chime: bool = False
 
 
-def check(wish: Wished) -> None:
+def check(options: Wished) -> None:
     """Refuse what no voice can do, before anybody waits for it.
 
     Raises:
         BadRequest: naming the field.
     """
-    _within("speed", wish.speed, _ASKED_SLOWEST, _ASKED_FASTEST)
-    _within("volume", wish.volume, 0.0, 1.0)
-    if not isinstance(wish.chime, bool | None):
+    _within("speed", options.speed, _ASKED_SLOWEST, _ASKED_FASTEST)
+    _within("volume", options.volume, 0.0, 1.0)
+    if not isinstance(options.chime, bool | None):
         raise BadRequest("chime must be true or false.", field="chime")
 
 
-def manner(wish: Wished, style: Style, audio: Audio) -> Manner:
+def manner(options: Wished, style: Style, audio: Audio) -> ResolvedOptions:
     """A checked wish, filled up. A style's plain value (speed 1, volume 1, no chime) leaves it to the settings."""
-    speed = wish.speed if wish.speed is not None else _unless(style.speed, 1.0, audio.speed)
-    volume = wish.volume if wish.volume is not None else _unless(style.volume, 1.0, audio.volume)
-    return Manner(
-        instruct=style.instruct if wish.instruct is None else wish.instruct,
+    speed = options.speed if options.speed is not None else _unless(style.speed, 1.0, audio.speed)
+    volume = options.volume if options.volume is not None else _unless(style.volume, 1.0, audio.volume)
+    return ResolvedOptions(
+        instruct=style.instruct if options.instruct is None else options.instruct,
         speed=min(max(float(speed), SLOWEST), FASTEST),
         volume=min(max(float(volume), 0.0), 1.0),
-        chime=wish.chime if wish.chime is not None else style.chime or audio.chime,
+        chime=options.chime if options.chime is not None else style.chime or audio.chime,
     )
 
 

@@ -25,7 +25,7 @@ from ..speech.audio_format import FORMAT
 from ..speech.engine import Origin
 from ..speech.request import SpeechRequest
 from ..speech.segment import Segment
-from ..util.files import write_whole
+from ..util.files import write_atomic
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ class PhraseCache:
         content = _packed(phrase)
         await self._make_room(len(content))
         try:
-            await asyncio.to_thread(write_whole, self._path(key), content)
+            await asyncio.to_thread(write_atomic, self._path(key), content)
         except OSError as error:
             self._turn_off(error)
             return

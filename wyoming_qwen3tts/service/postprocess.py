@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..audio.chain import Chain, Step
+from ..audio.chain import AudioPipeline, PipelineStep
 from ..audio.earcon import gong
 from ..audio.leveller import Leveller, VoiceLevel
 from ..audio.limiter import Limiter
@@ -12,14 +12,14 @@ from ..settings import Audio
 from ..speech.audio_format import FORMAT
 from ..speech.voice import Voice
 from ..voices.levels import VoiceLevels
-from .options import Manner
+from .options import ResolvedOptions
 
 _LEVELLED = frozenset({"builtin"})  # engines that come at TARGET_LUFS already
 _AT_TARGET = VoiceLevel(TARGET_LUFS, seconds=30)
 _PIECE_BYTES = 4 * FORMAT.frame_bytes
 
 
-class Shaping:
+class PostProcessor:
     """For all replies. Without ``levels`` voices stay as loud as they come. Event loop only."""
 
     def __init__(self, audio: Audio | None = None, levels: VoiceLevels | None = None) -> None:
@@ -27,9 +27,9 @@ class Shaping:
         self._levels = levels
         self._gong = b""
 
-    def begin(self, voice: Voice, engine: str, manner: Manner) -> Shaped:
+    def begin(self, voice: Voice, engine: str, manner: ResolvedOptions) -> ReplyPipeline:
         """The way of one reply's sound to its listener."""
-        steps: list[Step] = []
+        steps: list[PipelineStep] = []
         leveller = None
         if manner.speed != 1:
             steps.append(SpeedChange(FORMAT.rate, manner.speed))
@@ -42,10 +42,10 @@ class Shaping:
             steps.append(Limiter(FORMAT.rate))
         before = FORMAT.silence(self.audio.lead_in_s) + (self._chime() if manner.chime else b"")
         after = FORMAT.silence(self.audio.tail_s)
-        chain = Chain(steps, manner.volume, before=before, after=after, most_bytes=_PIECE_BYTES)
-        return Shaped(chain, leveller)
+        chain = AudioPipeline(steps, manner.volume, before=before, after=after, most_bytes=_PIECE_BYTES)
+        return ReplyPipeline(chain, leveller)
 
-    def learn(self, voice: Voice, shaped: Shaped) -> None:
+    def learn(self, voice: Voice, shaped: ReplyPipeline) -> None:
         """Remember how loud the voice came."""
         if self._levels is not None and shaped.leveller is not None:
             self._levels.learned(voice.name, shaped.leveller.level)
@@ -59,8 +59,8 @@ class Shaping:
         return self._gong
 
 
-class Shaped:
+class ReplyPipeline:
     """One reply's chain, and what measured it."""
 
-    def __init__(self, chain: Chain, leveller: Leveller | None) -> None:
+    def __init__(self, chain: AudioPipeline, leveller: Leveller | None) -> None:
         self.add, self.close, self.leveller = chain.add, chain.close, leveller

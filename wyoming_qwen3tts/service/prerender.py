@@ -16,7 +16,7 @@ from ..speech.engine import Origin, Traceable
 from ..speech.languages import LANGUAGES
 from ..speech.voice import Voice
 from .phrase_cache import TEXT_CHARS
-from .service import SpeechService, Wish
+from .service import SpeechOptions, SpeechService
 
 log = logging.getLogger(__name__)
 
@@ -139,8 +139,8 @@ class Prerender:
     async def _record(self, line: Line) -> Voice | None:
         """Whose voice it is; None if it cannot be kept, or if it had to make way."""
         service = self._service
-        wish = Wish(line.voice, line.language, door="prerender")
-        work = asyncio.create_task(service.record(service.whole_text(line.text), wish))
+        options = SpeechOptions(line.voice, line.language, server="prerender")
+        work = asyncio.create_task(service.record(service.whole_text(line.text), options))
         arrival = asyncio.create_task(service.arrival.wait())
         try:
             await asyncio.wait({work, arrival}, return_when=asyncio.FIRST_COMPLETED)

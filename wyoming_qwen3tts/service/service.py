@@ -25,12 +25,12 @@ from ..text.language import detect
 from ..text.lexicon import EMPTY, Lexicon, LexiconFolder
 from ..text.reader import SegmentReader
 from ..voices.catalog import VoiceCatalog
-from .admission import Admission, Place
+from .admission import AdmissionController, Permit
 from .lookup import Opening
 from .options import check
 from .options import manner as manner_of
 from .phrase_cache import AUDIO_BYTES, PhraseCache
-from .postprocess import Shaping
+from .postprocess import PostProcessor
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ _EMPTY_REPLY_S = 0.1  # an error would fail the whole pipeline of an assistant w
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SpeechOptions:
     """What a front door asks for, apart from the text."""
 
     voice: str | None = None
@@ -51,15 +51,15 @@ class Wish:
     volume: float | None = None  # 0 to 1 of the voice's own
     chime: bool | None = None  # two tones before the speech; None: as the voice's style says
     normalize: bool = True  # numbers, units and so on as words; else only what cannot be spoken is taken out
-    door: str = "cli"
+    server: str = "cli"
     client: str = ""  # who asks, where the door knows: the name of an API key, an address
 
 
 @dataclass(slots=True, eq=False)
-class Report:
+class RequestStats:
     """What became of one request."""
 
-    door: str = "-"
+    server: str = "-"
     client: str = ""
     voice: str = "-"
     language: str = "-"
@@ -98,7 +98,7 @@ class Speech:
     From the first sound on ``report`` names the voice and the engine that speak.
     """
 
-    def __init__(self, audio: AsyncGenerator[bytes, None], report: Report) -> None:
+    def __init__(self, audio: AsyncGenerator[bytes, None], report: RequestStats) -> None:
         self._audio, self.report = audio, report
 
     def __aiter__(self) -> Self:
@@ -108,7 +108,7 @@ class Speech:
         return await anext(self._audio)
 
 
-Observer = Callable[[Report], None]
+Observer = Callable[[RequestStats], None]
 
 
 class SpeechService:
@@ -123,19 +123,19 @@ class SpeechService:
         slots: int,
         fallback_language: str = "en",
         lexicon: LexiconFolder | None = None,
-        shaping: Shaping | None = None,
+        postprocessor: PostProcessor | None = None,
         phrases: PhraseCache | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine, self.catalog, self._limits = engine, catalog, limits
-        self._admission = Admission(slots + limits.queue)
+        self._admission = AdmissionController(slots + limits.queue)
         self._fallback_language, self._clock = fallback_language, clock
         self._lexicon_folder, self._lexicon = lexicon, EMPTY
-        self._shaping, self.phrases = shaping or Shaping(), phrases
+        self._postprocessor, self.phrases = postprocessor or PostProcessor(), phrases
         self.arrival = asyncio.Event()  # somebody wants to be spoken to; whoever waits for it clears it
         self._can_tell_languages = asyncio.Event()
         self._loading: asyncio.Future[list[None]] | None = None
-        self.replies: set[Report] = set()  # those that are not over yet
+        self.replies: set[RequestStats] = set()  # those that are not over yet
         self._observers: list[Observer] = []
 
     def load(self) -> None:
@@ -154,7 +154,7 @@ class SpeechService:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
         await self._engine.close()
-        await self._shaping.close()
+        await self._postprocessor.close()
         if self.phrases is not None:
             await self.phrases.close()
 
@@ -194,7 +194,7 @@ class SpeechService:
         return TextStream.of(text, limit_chars=self._limits.text_chars)
 
     @asynccontextmanager
-    async def speak(self, text: TextStream, wish: Wish) -> AsyncIterator[Speech]:
+    async def speak(self, text: TextStream, options: SpeechOptions) -> AsyncIterator[Speech]:
         """The reply while it is made. Leaving the block, for whatever reason, gives the reply up.
 
         Raises:
@@ -203,57 +203,57 @@ class SpeechService:
             Busy: on entry, or from the iterator for a text that was still empty then.
             SpeechError: from the iterator, for what goes wrong later.
         """
-        report, place = Report(wish.door, wish.client, started=self._clock()), Place(self._admission)
+        report, permit = RequestStats(options.server, options.client, started=self._clock()), Permit(self._admission)
         try:
-            voice, opening = await self._admitted(text, wish, report, place)
+            voice, opening = await self._admitted(text, options, report, permit)
         except SpeechError as error:  # the door says so; here it only counts
-            place.leave()
+            permit.leave()
             report.fail(error)
             self._over(report, text)
             raise
         self.replies.add(report)
         try:
-            async with aclosing(self._audio(text, wish, voice, report, place, opening)) as audio:
+            async with aclosing(self._audio(text, options, voice, report, permit, opening)) as audio:
                 yield Speech(audio, report)
         except SpeechError as error:
             report.fail(error)
             raise
         finally:
-            place.leave()
+            permit.leave()
             self.replies.discard(report)
             self._over(report, text)
-            log.info("%s: %s", wish.door, report.line())
+            log.info("%s: %s", options.server, report.line())
 
     async def _admitted(
-        self, text: TextStream, wish: Wish, report: Report, place: Place
+        self, text: TextStream, options: SpeechOptions, report: RequestStats, permit: Permit
     ) -> tuple[Voice | None, Opening | None]:
         """Whose voice was asked for by name, and the reply as far as it had to be looked at to have its place."""
-        check(wish)
+        check(options)
         self.arrival.set()
-        voice = self.catalog.find(wish.voice, wish.language)
+        voice = self.catalog.find(options.voice, options.language)
         if not (text.chars or text.closed):
-            place.check()
+            permit.check()
             return voice, None
         if not self._admission.is_full or self.phrases is None or not text.closed:
-            place.take()
+            permit.take()
             return voice, None
-        place.is_waived = True  # what is spoken from a recording needs no place
-        opening = await self._open(text, wish, voice, report, place)
-        place.is_waived = False
+        permit.is_waived = True  # what is spoken from a recording needs no place
+        opening = await self._open(text, options, voice, report, permit)
+        permit.is_waived = False
         if opening is None or opening.recording is None:
-            place.take()
+            permit.take()
         return voice, opening
 
-    def _over(self, report: Report, text: TextStream) -> None:
+    def _over(self, report: RequestStats, text: TextStream) -> None:
         report.chars = text.chars
         for observer in self._observers:
             observer(report)
 
-    async def record(self, text: TextStream, wish: Wish) -> Voice | None:
+    async def record(self, text: TextStream, options: SpeechOptions) -> Voice | None:
         """Speak a text for later, unless there is a recording of it; whose voice it is, if it can be kept at all."""
-        report, place = Report(wish.door), Place(self._admission)
-        place.is_waived = True
-        opening = await self._open(text, wish, self.catalog.find(wish.voice, wish.language), report, place)
+        report, permit = RequestStats(options.server), Permit(self._admission)
+        permit.is_waived = True
+        opening = await self._open(text, options, self.catalog.find(options.voice, options.language), report, permit)
         if opening is None or opening.key is None:
             return None
         if opening.recording is None:
@@ -263,19 +263,21 @@ class SpeechService:
         return opening.request.voice
 
     async def _open(
-        self, text: TextStream, wish: Wish, voice: Voice | None, report: Report, place: Place
+        self, text: TextStream, options: SpeechOptions, voice: Voice | None, report: RequestStats, permit: Permit
     ) -> Opening | None:
         """The reply as far as it is known before its first sound; None if there is nothing to speak."""
         if voice is None or len(voice.languages) > 1:
             await self._can_tell_languages.wait()
-        segments = self._segments(text, wish, voice, report, place)
+        segments = self._segments(text, options, voice, report, permit)
         first = await segments.peek()
         if first is None:
             return None
-        voice = voice or self._who(wish, first.language)
+        voice = voice or self._who(options, first.language)
         report.voice, report.language = voice.name, first.language
-        manner = manner_of(wish, voice.style, self._shaping.audio)
-        request = SpeechRequest(segments, voice, wish.seed, manner.instruct, is_stream=text.is_stream, feed=wish.feed)
+        manner = manner_of(options, voice.style, self._postprocessor.audio)
+        request = SpeechRequest(
+            segments, voice, options.seed, manner.instruct, is_stream=text.is_stream, feed=options.feed
+        )
         opening = Opening(text, segments, request, manner)
         if self.phrases is not None:
             await opening.find(self.phrases, self._engine)
@@ -284,24 +286,24 @@ class SpeechService:
     async def _audio(
         self,
         text: TextStream,
-        wish: Wish,
+        options: SpeechOptions,
         voice: Voice | None,
-        report: Report,
-        place: Place,
+        report: RequestStats,
+        permit: Permit,
         opening: Opening | None,
     ) -> AsyncGenerator[bytes, None]:
-        opening = opening or await self._open(text, wish, voice, report, place)
+        opening = opening or await self._open(text, options, voice, report, permit)
         if opening is None:
             report.outcome = "done, nothing to speak"
             yield FORMAT.silence(_EMPTY_REPLY_S)
             return
         if opening.recording is not None:
-            place.leave()
+            permit.leave()
         request, shaped = opening.request, None
         async with aclosing(self._sound(opening, report)) as sound:
             try:
                 async for pcm in sound:
-                    shaped = shaped or self._shaping.begin(request.voice, report.engine, opening.manner)
+                    shaped = shaped or self._postprocessor.begin(request.voice, report.engine, opening.manner)
                     for piece in shaped.add(pcm):
                         self._count(report, piece)
                         yield piece
@@ -311,8 +313,8 @@ class SpeechService:
                     yield piece
                 raise
             finally:
-                if shaped is not None and wish.instruct is None:  # somebody told to whisper is no measure
-                    self._shaping.learn(request.voice, shaped)
+                if shaped is not None and options.instruct is None:  # somebody told to whisper is no measure
+                    self._postprocessor.learn(request.voice, shaped)
         if shaped is None:
             raise EngineError("The engine had no sound for this text.")
         for piece in shaped.close():
@@ -320,7 +322,7 @@ class SpeechService:
             yield piece
         report.outcome = "; ".join(["done, from the cache" if report.is_cached else "done", *request.notes])
 
-    async def _sound(self, opening: Opening, report: Report) -> AsyncGenerator[bytes, None]:
+    async def _sound(self, opening: Opening, report: RequestStats) -> AsyncGenerator[bytes, None]:
         """The engine's own sound, or its recording. ``report`` knows who speaks from the first of it on."""
         if (phrase := opening.recording) is not None:
             report.engine, report.is_cached = phrase.engine, True
@@ -343,33 +345,33 @@ class SpeechService:
         if self.phrases is not None:
             await opening.keep(self.phrases, report.engine, bytes(recorded))
 
-    def _count(self, report: Report, pcm: bytes) -> None:
+    def _count(self, report: RequestStats, pcm: bytes) -> None:
         if report.first_audio_at is None:
             report.first_audio_at = self._clock()
             report.ttfa_s = report.first_audio_at - report.started
         report.audio_bytes += len(pcm)
 
-    def _who(self, wish: Wish, language: str) -> Voice:
+    def _who(self, options: SpeechOptions, language: str) -> Voice:
         """The voice of a text that had to be read first to tell its language."""
-        speaker = self.catalog.speaker_of(wish.voice)
+        speaker = self.catalog.speaker_of(options.voice)
         return self.catalog.speaking(speaker, language) if speaker else self.catalog.for_language(language)
 
     def _segments(
-        self, text: TextStream, wish: Wish, voice: Voice | None, report: Report, place: Place
+        self, text: TextStream, options: SpeechOptions, voice: Voice | None, report: RequestStats, permit: Permit
     ) -> SegmentReader:
         def heard(piece: str) -> None:
-            if place.take():
+            if permit.take():
                 report.started = self._clock()
-            log.debug("%s: text %s", wish.door, quoted(piece))
+            log.debug("%s: text %s", options.server, quoted(piece))
 
         # A voice of the home's own speaks all languages: then the text tells.
         language = voice.language if voice and len(voice.languages) == 1 else None
         front_end = FrontEnd(
             language=language,
             fallback=self._fallback_language,
-            lexicon=self._current_lexicon(wish.language),
-            ssml=wish.ssml,
-            normalize="auto" if wish.normalize else "off",
+            lexicon=self._current_lexicon(options.language),
+            ssml=options.ssml,
+            normalize="auto" if options.normalize else "off",
         )
         return SegmentReader(text, front_end, heard)
 

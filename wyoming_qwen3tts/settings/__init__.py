@@ -15,15 +15,15 @@ from pydantic.fields import FieldInfo
 
 from .announce import Announce
 from .audio import Audio, Cache
-from .engine import Engine, Models
+from .engine import EngineSettings, ModelSettings
 from .limits import Limits
-from .servers import HomeAssistant, Http, Mqtt, Wyoming
+from .servers import HomeAssistantSettings, Http, Mqtt, Wyoming
 from .values import Address, Section, lower, parse_address
 from .voices import Voices
 
 __all__ = [
-    "Address", "Announce", "Audio", "Cache", "Engine", "HomeAssistant", "Http", "Limits", "Models", "Mqtt", "Section",
-    "Settings", "Voices", "Wyoming", "is_secret", "parse_address", "walk",
+    "Address", "Announce", "Audio", "Cache", "EngineSettings", "HomeAssistantSettings", "Http", "Limits", "ModelSettings", "Mqtt",
+    "Section", "Settings", "Voices", "Wyoming", "is_secret", "parse_address", "walk",
 ]  # fmt: skip
 
 
@@ -40,12 +40,12 @@ def default_data_dir() -> Path:
 class Settings(Section):
     """All of them. Immutable after the start."""
 
-    engine: Engine = Engine()
-    models: Models = Models()
+    engine: EngineSettings = EngineSettings()
+    models: ModelSettings = ModelSettings()
     wyoming: Wyoming = Wyoming()
     http: Http = Http()
     mqtt: Mqtt = Mqtt()
-    homeassistant: HomeAssistant = HomeAssistant()
+    homeassistant: HomeAssistantSettings = HomeAssistantSettings()
     announce: Announce = Announce()
     voices: Voices = Voices()
     audio: Audio = Audio()

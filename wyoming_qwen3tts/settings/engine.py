@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from .values import Section, checked_url, listed, lower
 
 
-class Engine(Section):
+class EngineSettings(Section):
     """Who speaks."""
 
     kind: Annotated[Literal["auto", "builtin", "qwen3", "remote"], BeforeValidator(lower)] = "auto"
@@ -49,7 +49,7 @@ class Engine(Section):
     """The key that those servers ask for, if they do."""
 
 
-class Models(Section):
+class ModelSettings(Section):
     """Where model files come from. They are kept in `models` inside the data folder."""
 
     offline: bool = False

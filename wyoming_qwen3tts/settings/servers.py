@@ -74,7 +74,7 @@ class Mqtt(Section):
     with `"audio": true`."""
 
 
-class HomeAssistant(Section):
+class HomeAssistantSettings(Section):
     """How announcements reach its media players and satellites."""
 
     url: Annotated[str, AfterValidator(checked_url)] = ""

@@ -6,7 +6,7 @@ import unicodedata
 from typing import Final
 
 from .sentences.splitter import TAG_CHARS
-from .tracked_text import Draft
+from .tracked_text import TrackedText
 
 # Control and format characters, lone surrogates, private use. U+200C and U+200D join emoji and are dropped with them.
 _INVISIBLE = re.compile(
@@ -63,54 +63,54 @@ def decode(text: str) -> str:
     return _INVISIBLE.sub("", _LINE_BREAK.sub("\n", text))
 
 
-def clean(draft: Draft, *, starts_line: bool) -> None:
+def clean(tracked: TrackedText, *, starts_line: bool) -> None:
     """Take the markup out of a piece of text, and make one line of it."""
-    draft.text = unicodedata.normalize("NFC", _MARK_RUN.sub(r"\1", draft.text))
-    draft.text = _SPACES.sub(" ", draft.text)
-    draft.unwrap("width", _WIDE, lambda match: unicodedata.normalize("NFKC", match[0]))
-    _html(draft)
-    _lines(draft, starts_line=starts_line)
-    _spans(draft)
-    draft.unwrap("emoji", _EMOJI, lambda match: match[0] if match[0][0] in _ARROWS else " ")
-    draft.text = _SPACES.sub(" ", _LINE_JOIN.sub(_join, draft.text.strip())).strip()
+    tracked.text = unicodedata.normalize("NFC", _MARK_RUN.sub(r"\1", tracked.text))
+    tracked.text = _SPACES.sub(" ", tracked.text)
+    tracked.unwrap("width", _WIDE, lambda match: unicodedata.normalize("NFKC", match[0]))
+    _html(tracked)
+    _lines(tracked, starts_line=starts_line)
+    _spans(tracked)
+    tracked.unwrap("emoji", _EMOJI, lambda match: match[0] if match[0][0] in _ARROWS else " ")
+    tracked.text = _SPACES.sub(" ", _LINE_JOIN.sub(_join, tracked.text.strip())).strip()
 
 
-def _html(draft: Draft) -> None:
-    if "<" in draft.text:
-        draft.unwrap("link", _AUTOLINK, lambda match: match[1])
-        draft.unwrap("html", _COMMENT, " ")
-        draft.unwrap("html", _BREAK_TAG, "\n")
-        draft.unwrap("html", _TAG, lambda match: "" if len(match[0]) <= TAG_CHARS else None)
-    if "&" in draft.text:
-        draft.unwrap("html", _ENTITY, lambda match: _SPACES.sub(" ", decode(html.unescape(match[0]))))
+def _html(tracked: TrackedText) -> None:
+    if "<" in tracked.text:
+        tracked.unwrap("link", _AUTOLINK, lambda match: match[1])
+        tracked.unwrap("html", _COMMENT, " ")
+        tracked.unwrap("html", _BREAK_TAG, "\n")
+        tracked.unwrap("html", _TAG, lambda match: "" if len(match[0]) <= TAG_CHARS else None)
+    if "&" in tracked.text:
+        tracked.unwrap("html", _ENTITY, lambda match: _SPACES.sub(" ", decode(html.unescape(match[0]))))
 
 
-def _lines(draft: Draft, *, starts_line: bool) -> None:
-    first, newline, rest = ("", "", draft.text) if starts_line else draft.text.partition("\n")
-    draft.text = rest
+def _lines(tracked: TrackedText, *, starts_line: bool) -> None:
+    first, newline, rest = ("", "", tracked.text) if starts_line else tracked.text.partition("\n")
+    tracked.text = rest
     if "|" in rest:
-        draft.unwrap("table", _TABLE_RULE, "")
-        draft.unwrap("table", _CELL, "")
-        draft.unwrap("table", _CELLS, ", ")
-    draft.unwrap("rule", _RULE_LINE, "")
-    draft.unwrap("quote", _QUOTE, "")
-    draft.unwrap("heading", _HEADING, "")
-    draft.unwrap("list", _TASK, lambda match: match[1])
-    draft.unwrap("list", _BULLET, "")
-    draft.text = first + newline + draft.text
+        tracked.unwrap("table", _TABLE_RULE, "")
+        tracked.unwrap("table", _CELL, "")
+        tracked.unwrap("table", _CELLS, ", ")
+    tracked.unwrap("rule", _RULE_LINE, "")
+    tracked.unwrap("quote", _QUOTE, "")
+    tracked.unwrap("heading", _HEADING, "")
+    tracked.unwrap("list", _TASK, lambda match: match[1])
+    tracked.unwrap("list", _BULLET, "")
+    tracked.text = first + newline + tracked.text
 
 
-def _spans(draft: Draft) -> None:
-    if "[" in draft.text or "]" in draft.text:
-        draft.unwrap("link", _LINK, lambda match: match[1])
-        draft.unwrap("link", _HALF_LINK, "")
-        draft.unwrap("link", _FOOTNOTE, "")
-        draft.unwrap("link", _REFERENCE, lambda match: match[1])
-    if "`" in draft.text:
-        draft.unwrap("code", _CODE, lambda match: match[2])
+def _spans(tracked: TrackedText) -> None:
+    if "[" in tracked.text or "]" in tracked.text:
+        tracked.unwrap("link", _LINK, lambda match: match[1])
+        tracked.unwrap("link", _HALF_LINK, "")
+        tracked.unwrap("link", _FOOTNOTE, "")
+        tracked.unwrap("link", _REFERENCE, lambda match: match[1])
+    if "`" in tracked.text:
+        tracked.unwrap("code", _CODE, lambda match: match[2])
     for _ in range(2):  # bold inside italic
-        draft.unwrap("emphasis", _EMPHASIS, lambda match: match[2] or match[4])
-    draft.unwrap("emphasis", _LEFTOVER, "")
+        tracked.unwrap("emphasis", _EMPHASIS, lambda match: match[2] or match[4])
+    tracked.unwrap("emphasis", _LEFTOVER, "")
 
 
 def _join(match: re.Match[str]) -> str:

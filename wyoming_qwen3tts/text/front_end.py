@@ -13,7 +13,7 @@ from .lexicon import EMPTY, Lexicon
 from .normalization.normalize import normalize as write_out
 from .sentences.code_block import MARKERS, SHOWN_CHARS, CodeBlockFilter
 from .sentences.splitter import LONGEST_CHARS, SETTLED_CHARS, SHORTEST_CHARS, Piece, Splitter
-from .tracked_text import Draft
+from .tracked_text import TrackedText
 
 _SPEAKABLE = re.compile(r"[^\W_]")
 _BLANK_START = re.compile(r"[\s.,;:!?…。！？、，；：)\]}»”’」』–—-]+(?=[^\W_\s.,;:!?…])")
@@ -78,9 +78,9 @@ class FrontEnd:
             return "", ""
         fixed = self._inner.current or self._asked
         if fixed is None:
-            draft = Draft(_MARKER.sub("", raw))
-            clean(draft, starts_line=piece.starts_line)
-            fixed = decided(draft.text + " ", self._last or self._fallback)
+            tracked = TrackedText(_MARKER.sub("", raw))
+            clean(tracked, starts_line=piece.starts_line)
+            fixed = decided(tracked.text + " ", self._last or self._fallback)
         if fixed is None:
             return "", ""
         raw = raw[: self._lexicon.boundary(piece.raw, len(raw), fixed)]
@@ -103,7 +103,7 @@ class FrontEnd:
         if self._short:
             piece = Piece(self._short.raw + piece.raw, self._short.starts_line)
             self._short = None
-        spoken, draft = self._written_out(piece, None)
+        spoken, tracked = self._written_out(piece, None)
         pause_s = markup.pause_s(piece.raw) if self._ssml else 0.0
         language = self.language
         if (
@@ -123,33 +123,33 @@ class FrontEnd:
             Change("code", self._code.left_out.pop(marker).strip()[:SHOWN_CHARS], "")
             for marker in _MARKER.findall(piece.raw)
         ]
-        changes = (*blocks, *draft.changes)
+        changes = (*blocks, *tracked.changes)
         last_pauses = [0.0] * (len(parts := _parts(spoken)) - 1) + [pause_s]
         return [
             Segment(part, language, pause, changes if at == 0 else ())
             for at, (part, pause) in enumerate(zip(parts, last_pauses, strict=True))
         ]
 
-    def _written_out(self, piece: Piece, language: str | None) -> tuple[str, Draft]:
+    def _written_out(self, piece: Piece, language: str | None) -> tuple[str, TrackedText]:
         """What will be spoken of a piece; without a language given, its language becomes the last one."""
-        draft = Draft(_MARKER.sub("", piece.raw))
+        tracked = TrackedText(_MARKER.sub("", piece.raw))
         if self._ssml:
-            markup.read(draft)
-        clean(draft, starts_line=piece.starts_line)
+            markup.read(tracked)
+        clean(tracked, starts_line=piece.starts_line)
         if language is None:
-            if not _SPEAKABLE.search(draft.text):
-                return "", draft
-            language = self._last = self._language_of(draft.text)
+            if not _SPEAKABLE.search(tracked.text):
+                return "", tracked
+            language = self._last = self._language_of(tracked.text)
         if self._normalize != "off":
-            self._lexicon.apply(draft, language)
-            write_out(draft, language, strict=self._normalize == "strict")
+            self._lexicon.apply(tracked, language)
+            write_out(tracked, language, strict=self._normalize == "strict")
         spoken = (
-            _BLANK_START.sub("", draft.finished(), count=1)
-            if draft.text[:1] in ".,;:!?…。！？、，；：)]}»”’」』–—-"
-            else draft.finished()
+            _BLANK_START.sub("", tracked.finished(), count=1)
+            if tracked.text[:1] in ".,;:!?…。！？、，；：)]}»”’」』–—-"
+            else tracked.finished()
         )
         spoken = spoken.strip()
-        return (spoken if _SPEAKABLE.search(spoken) else ""), draft
+        return (spoken if _SPEAKABLE.search(spoken) else ""), tracked
 
 
 def _settled(raw: str, lexicon: Lexicon) -> str:

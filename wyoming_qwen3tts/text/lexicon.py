@@ -17,7 +17,7 @@ from typing import Final
 
 from ..errors import SpeechError
 from ..speech.languages import LANGUAGES
-from .tracked_text import Draft
+from .tracked_text import TrackedText
 
 FILES: Final = ("all", *LANGUAGES)
 ENTRIES_PER_FILE: Final = 5_000
@@ -77,10 +77,10 @@ class Lexicon:
         """The same with a further file for some languages."""
         return Lexicon(self._entries, self.errors, more) if more else self
 
-    def apply(self, draft: Draft, language: str) -> None:
+    def apply(self, tracked: TrackedText, language: str) -> None:
         """Write the words of this language as the user wants them spoken."""
         if pattern := self._entries and self._pattern_of(language):
-            draft.rewrite("lexicon", pattern, lambda match: self._find(match[0], language))
+            tracked.rewrite("lexicon", pattern, lambda match: self._find(match[0], language))
 
     def boundary(self, text: str, at: int, language: str) -> int:
         """Where to cut ``text`` so that no entry is cut apart: at ``at`` or before."""

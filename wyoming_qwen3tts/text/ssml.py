@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from ..speech.languages import normalize_tag
-from .tracked_text import Draft
+from .tracked_text import TrackedText
 
 LONGEST_PAUSE_S: Final = 10.0
 _STRENGTH_S: Final = {"none": 0.0, "x-weak": 0.1, "weak": 0.25, "medium": 0.5, "strong": 1.0, "x-strong": 1.5}
@@ -38,10 +38,10 @@ def pause_s(raw: str) -> float:
     return min(total, LONGEST_PAUSE_S)
 
 
-def read(draft: Draft) -> None:
+def read(tracked: TrackedText) -> None:
     """Replace ``sub`` and ``say-as`` by what they say; tags that are left are markup for ``clean``."""
-    draft.unwrap("sub", _SUB, lambda match: match[1] or match[2] or "")
-    draft.unwrap("say-as", _SAY_AS, _say_as)
+    tracked.unwrap("sub", _SUB, lambda match: match[1] or match[2] or "")
+    tracked.unwrap("say-as", _SAY_AS, _say_as)
 
 
 def _say_as(match: re.Match[str]) -> str:

@@ -19,7 +19,7 @@ _NEXT_SENTENCE = re.compile(r"\s+[A-Z\u00c0-\u00de\u0410-\u042f¿¡]")
 Spoken = Callable[[re.Match[str]], str | None] | str
 
 
-class Draft:
+class TrackedText:
     """Text that rules rewrite one after the other; what a rule has written, later rules leave alone."""
 
     def __init__(self, text: str) -> None:

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_atomic(path: Path, content: bytes) -> None:
     """Write beside it, make sure it is on the disk, rename.
 
     Raises:

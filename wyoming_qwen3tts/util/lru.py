@@ -9,17 +9,17 @@ from typing import TypeVar
 R = TypeVar("R")
 
 
-class Recent(OrderedDict[Hashable, R]):
+class LruCache(OrderedDict[Hashable, R]):
     """At most ``kept`` of them."""
 
     def __init__(self, kept: int) -> None:
         super().__init__()
         self._kept = kept
-        self.behind: Callable[[Hashable, Callable[[], R]], R] | None = None  # asked before anything is made
+        self.backing_store: Callable[[Hashable, Callable[[], R]], R] | None = None  # asked before anything is made
 
     def of(self, key: Hashable, make: Callable[[], R]) -> R:
         if key not in self:
-            self[key] = make() if self.behind is None else self.behind(key, make)
+            self[key] = make() if self.backing_store is None else self.backing_store(key, make)
         self.move_to_end(key)
         while len(self) > self._kept:
             self.popitem(last=False)

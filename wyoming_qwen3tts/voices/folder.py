@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import BadRequest, UnknownVoice
 from ..speech.languages import LANGUAGES
 from ..speech.voice import VoiceName
-from ..util.files import write_whole
+from ..util.files import write_atomic
 from . import file_format
 from .file_format import FILE_BYTES_MAX, HEADER_BYTES_MAX, ClonedVoice, VoiceCard
 
@@ -124,7 +124,7 @@ class VoiceFolder:
             raise BadRequest(
                 f"There are {self.limit} cloned voices, which is the limit. Remove one, or raise limits.voices."
             )
-        write_whole(path, file_format.encode(voice))
+        write_atomic(path, file_format.encode(voice))
         return path
 
     def remove(self, name: str) -> None:

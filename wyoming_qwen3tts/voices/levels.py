@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 
 from ..audio.leveller import VoiceLevel
-from ..util.files import write_whole
+from ..util.files import write_atomic
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class VoiceLevels:
         }
         self._written = levels  # also if it fails: the next news tries again
         try:
-            await asyncio.to_thread(write_whole, path, json.dumps(content, ensure_ascii=False).encode())
+            await asyncio.to_thread(write_atomic, path, json.dumps(content, ensure_ascii=False).encode())
         except OSError as error:
             log.warning("The loudness of the voices could not be kept in %s: %s", path, error.strerror or error)
 

@@ -116,12 +116,12 @@ HEADS = {name: case for name, case in REFUSED.items() if "neither" not in case[1
 
 @pytest.mark.parametrize(("hostile", "why"), HEADS.values(), ids=HEADS.keys())
 def test_the_decoder_says_itself_what_is_wrong(hostile: bytes, why: str) -> None:
-    with pytest.raises(decoder.Refused, match=why):
+    with pytest.raises(decoder.ClipRefused, match=why):
         decoder.decode(hostile)
 
 
 def test_a_clip_is_what_its_first_bytes_say_to_the_library_too() -> None:
-    with soundfile.SoundFile(io.BytesIO(clip(form="FLAC"))) as file, pytest.raises(decoder.Refused, match="WAV"):
+    with soundfile.SoundFile(io.BytesIO(clip(form="FLAC"))) as file, pytest.raises(decoder.ClipRefused, match="WAV"):
         decoder.check(file, b"RIFF")
 
 

@@ -14,7 +14,7 @@ from tests.harness import until
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.qwen3.engine import Progress, Qwen3Engine
 from wyoming_qwen3tts.engine.qwen3.hardware.plan import DeviceWish
-from wyoming_qwen3tts.engine.qwen3.hardware.probe import Machine, may_have_card
+from wyoming_qwen3tts.engine.qwen3.hardware.probe import Hardware, may_have_card
 from wyoming_qwen3tts.engine.qwen3.runtime import LocalOptions
 from wyoming_qwen3tts.errors import EngineDown, StoreError
 from wyoming_qwen3tts.model.checkpoint.config import ModelType
@@ -26,7 +26,7 @@ from wyoming_qwen3tts.util.backoff import Backoff
 from wyoming_qwen3tts.voices.folder import ClonedVoice, VoiceFolder
 from wyoming_qwen3tts.voices.speakers import QWEN_SPEAKERS
 
-CPU = Machine(torch="2.13.0+cpu")
+CPU = Hardware(torch="2.13.0+cpu")
 HUB_ID = "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice"
 
 
@@ -58,14 +58,14 @@ class Part:
     fraction = 0.434
 
 
-def qwen3(shelf: Shelf, clones: Path, *models: str, machine: Machine = CPU) -> Qwen3Engine:
+def qwen3(shelf: Shelf, clones: Path, *models: str, hardware: Hardware = CPU) -> Qwen3Engine:
     return Qwen3Engine(
         DeviceWish(kind="qwen3", dtype="float32", models=models or (HUB_ID,), slots=1),
         LocalOptions(slots=1, positions=64),
         find=shelf.find,
         fetch=shelf.fetch,
         clones=VoiceFolder(clones),
-        probe=lambda: machine,
+        probe=lambda: hardware,
         backoff=Backoff(0.01, 0.02),
     )
 
@@ -131,7 +131,7 @@ async def test_closing_does_not_wait_for_a_download(tiny_folders: dict[ModelType
 async def test_a_machine_that_cannot_says_why_and_what_to_do(
     tiny_folders: dict[ModelType, Path], tmp_path: Path
 ) -> None:
-    engine = qwen3(Shelf(tiny_folders["custom_voice"]), tmp_path, machine=Machine())
+    engine = qwen3(Shelf(tiny_folders["custom_voice"]), tmp_path, hardware=Hardware())
 
     with pytest.raises(EngineDown, match="torch is not installed"):
         await engine.start()

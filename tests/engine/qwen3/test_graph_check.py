@@ -8,11 +8,11 @@ import torch
 
 from wyoming_qwen3tts.engine.qwen3.graph_check import check_graphs
 from wyoming_qwen3tts.engine.qwen3.runner.graphs import Graphs, GraphsFailed, Work
-from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import TracedGraphs
+from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import SimulatedGraphs
 
 
 def test_a_card_that_records_nothing_is_told_why_and_what_to_do() -> None:
-    class Broken(TracedGraphs):
+    class Broken(SimulatedGraphs):
         def capture(self, work: Work, lane: Any) -> Work:
             raise GraphsFailed("CUDA error: operation not permitted when stream is capturing\nmore")
 
@@ -24,7 +24,7 @@ def test_a_card_that_records_nothing_is_told_why_and_what_to_do() -> None:
 
 
 def test_graphs_that_say_something_else_are_found_out() -> None:
-    class Frozen(TracedGraphs):
+    class Frozen(SimulatedGraphs):
         """Its sends are lost once everything has been checked."""
 
         def send(self, values: Any, to: torch.Tensor) -> None:

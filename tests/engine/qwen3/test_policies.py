@@ -8,9 +8,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from wyoming_qwen3tts.engine.qwen3.audio_queue import Mailbox
+from wyoming_qwen3tts.engine.qwen3.audio_queue import AudioQueue
 from wyoming_qwen3tts.engine.qwen3.chunking import ChunkPolicy
-from wyoming_qwen3tts.engine.qwen3.guards import FRAME_S, Guard, GuardLimits
+from wyoming_qwen3tts.engine.qwen3.guards import FRAME_S, GuardLimits, RunawayGuard
 from wyoming_qwen3tts.errors import EngineError
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 
@@ -59,7 +59,10 @@ QUIET = np.full((1, 1920), 0.001, dtype=np.float32)
 
 
 def test_slow_speech_is_not_cut_and_an_endless_one_is() -> None:
-    guard, ids = Guard(GuardLimits()), 20  # a sentence of 15 words; at a slow 1.5 words a second it takes 125 frames
+    guard, ids = (
+        RunawayGuard(GuardLimits()),
+        20,
+    )  # a sentence of 15 words; at a slow 1.5 words a second it takes 125 frames
 
     verdicts = [guard.made(frame % 97, ids) for frame in range(240)]
 
@@ -69,7 +72,7 @@ def test_slow_speech_is_not_cut_and_an_endless_one_is() -> None:
 
 @pytest.mark.parametrize(("ids", "frames"), [(1, 192), (16, 192), (30, 360), (200, 750), (None, 750)])
 def test_the_budget_follows_the_text_up_to_a_minute(ids: int | None, frames: int) -> None:
-    guard = Guard(GuardLimits())
+    guard = RunawayGuard(GuardLimits())
 
     stops = [frame for frame in range(1, 751) if guard.made(frame % 97, ids)]
 
@@ -78,7 +81,7 @@ def test_the_budget_follows_the_text_up_to_a_minute(ids: int | None, frames: int
 
 @pytest.mark.parametrize("pattern", [[7], [1, 2, 3], list(range(12))])
 def test_the_same_sounds_over_and_over_are_stopped(pattern: list[int]) -> None:
-    guard = Guard(GuardLimits())
+    guard = RunawayGuard(GuardLimits())
 
     verdicts = [guard.made(code, 1000) for code in range(100, 120)]
     verdicts += [guard.made(pattern[at % len(pattern)], 1000) for at in range(60)]
@@ -88,7 +91,7 @@ def test_the_same_sounds_over_and_over_are_stopped(pattern: list[int]) -> None:
 
 
 def test_a_pause_of_two_seconds_is_no_runaway_and_three_are() -> None:
-    guard = Guard(GuardLimits())
+    guard = RunawayGuard(GuardLimits())
 
     guard.heard(LOUD, text_is_over=True)
     two_seconds = guard.heard(np.repeat(QUIET, 25, 0), text_is_over=True)
@@ -101,13 +104,13 @@ def test_a_pause_of_two_seconds_is_no_runaway_and_three_are() -> None:
 
 
 def test_silence_before_the_text_is_over_counts_for_nothing() -> None:
-    guard = Guard(GuardLimits())
+    guard = RunawayGuard(GuardLimits())
 
     assert guard.heard(np.repeat(QUIET, 90, 0), text_is_over=False) == (90, None)
 
 
 def test_the_push_towards_the_end_is_off_unless_asked_for() -> None:
-    usual, pushed = Guard(GuardLimits()), Guard(GuardLimits(eos_bias_from=0.5))
+    usual, pushed = RunawayGuard(GuardLimits()), RunawayGuard(GuardLimits(eos_bias_from=0.5))
     for frame in range(100):
         usual.made(frame, 1)
         pushed.made(frame, 1)
@@ -118,27 +121,27 @@ def test_the_push_towards_the_end_is_off_unless_asked_for() -> None:
 
 async def test_a_mailbox_is_bounded_and_taking_makes_room() -> None:
     woken: list[int] = []
-    async with Mailbox(asyncio.get_running_loop(), 2, lambda: woken.append(1)) as mailbox:
+    async with AudioQueue(asyncio.get_running_loop(), 2, lambda: woken.append(1)) as audio_queue:
         frame = bytes(FORMAT.frame_bytes)
         wants = []
         for _ in range(3):
-            wants.append(mailbox.wants_audio)
-            mailbox.put(frame)
-        mailbox.end()
-        async for _ in mailbox:
+            wants.append(audio_queue.wants_audio)
+            audio_queue.put(frame)
+        audio_queue.end()
+        async for _ in audio_queue:
             pass
 
         assert wants == [True, True, False]
-        assert mailbox.wants_audio
+        assert audio_queue.wants_audio
         assert woken
-    assert not mailbox.wants_audio
+    assert not audio_queue.wants_audio
 
 
 async def test_an_error_comes_behind_the_audio_that_was_made_before_it() -> None:
-    async with Mailbox(asyncio.get_running_loop(), 4, lambda: None) as mailbox:
-        mailbox.put(b"ab")
-        mailbox.fail(EngineError("gone"))
-        audio = aiter(mailbox)
+    async with AudioQueue(asyncio.get_running_loop(), 4, lambda: None) as audio_queue:
+        audio_queue.put(b"ab")
+        audio_queue.fail(EngineError("gone"))
+        audio = aiter(audio_queue)
         heard = await anext(audio)
         with pytest.raises(EngineError, match="gone"):
             await anext(audio)
@@ -147,20 +150,20 @@ async def test_an_error_comes_behind_the_audio_that_was_made_before_it() -> None
 
 
 async def test_a_large_packet_comes_out_in_pieces_of_four_frames() -> None:
-    async with Mailbox(asyncio.get_running_loop(), 25, lambda: None) as mailbox:
-        mailbox.put(bytes(11 * FORMAT.frame_bytes))
-        mailbox.end()
+    async with AudioQueue(asyncio.get_running_loop(), 25, lambda: None) as audio_queue:
+        audio_queue.put(bytes(11 * FORMAT.frame_bytes))
+        audio_queue.end()
 
-        sizes = [len(pcm) // FORMAT.frame_bytes async for pcm in mailbox]
+        sizes = [len(pcm) // FORMAT.frame_bytes async for pcm in audio_queue]
 
     assert sizes == [4, 4, 3]
 
 
 def test_a_mailbox_whose_loop_is_gone_is_abandoned() -> None:
     loop = asyncio.new_event_loop()
-    mailbox = Mailbox(loop, 2, lambda: None)
+    audio_queue = AudioQueue(loop, 2, lambda: None)
     loop.close()
 
-    mailbox.put(b"ab")
+    audio_queue.put(b"ab")
 
-    assert mailbox.abandoned
+    assert audio_queue.abandoned

@@ -11,15 +11,15 @@ import torch
 from wyoming_qwen3tts.engine.qwen3 import loading, precision
 from wyoming_qwen3tts.engine.qwen3.loading import build_runners, load_models, warm_up
 from wyoming_qwen3tts.engine.qwen3.precision import Precision, load_language_model, random_models
-from wyoming_qwen3tts.engine.qwen3.priming import Nowhere
-from wyoming_qwen3tts.engine.qwen3.scheduler import Reply, Utterance
+from wyoming_qwen3tts.engine.qwen3.priming import NullSink
+from wyoming_qwen3tts.engine.qwen3.scheduler import EngineRequest, Utterance
 from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint
 from wyoming_qwen3tts.model.cpu.int8_linear import Int8Linear
-from wyoming_qwen3tts.model.cpu.language import FastTalker
+from wyoming_qwen3tts.model.cpu.language import CpuTalker
 from wyoming_qwen3tts.model.cpu.native.build import NoLibrary
 from wyoming_qwen3tts.model.cpu.native.library import native
-from wyoming_qwen3tts.model.prompt import Voice
+from wyoming_qwen3tts.model.prompt import PromptVoice
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +51,9 @@ def frames(folder: Path, wish: Precision, count: int = 6) -> list[list[int]]:
     (runner,) = build_runners(load_models([folder], "cpu", wish, nothing), slots=2, positions=128, graphs=lambda: None)
     warm_up(runner)
     utterance = Utterance(
-        Reply(Nowhere()), loading._NOBODY, "en", "sentence", 5, text="Hello world.", is_text_over=True, slot=1
+        EngineRequest(NullSink()), loading._NOBODY, "en", "sentence", 5, text="Hello world.", is_text_over=True, slot=1
     )
-    runner.prefill(utterance, Voice(speaker="ryan"))
+    runner.prefill(utterance, PromptVoice(speaker="ryan"))
     made = []
     for _ in range(count):
         (frame,) = runner.frame([utterance], [float("-inf")])
@@ -105,7 +105,7 @@ def test_unquantized_is_plain_pytorch(folder: Path, caplog: pytest.LogCaptureFix
     with caplog.at_level(logging.INFO):
         checkpoint = load_language_model(folder, "cpu", Precision("float32", "none"))
 
-    assert not isinstance(checkpoint.model.talker, FastTalker)
+    assert not isinstance(checkpoint.model.talker, CpuTalker)
     assert "float32, not quantized" in caplog.text
 
 

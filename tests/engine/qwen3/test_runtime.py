@@ -25,13 +25,13 @@ from tests.harness import until
 from wyoming_qwen3tts.audio.pcm import from_pcm
 from wyoming_qwen3tts.engine.qwen3.feeder import FeedRules
 from wyoming_qwen3tts.engine.qwen3.guards import GuardLimits
-from wyoming_qwen3tts.engine.qwen3.runtime import LocalEngine
+from wyoming_qwen3tts.engine.qwen3.runtime import Runtime
 from wyoming_qwen3tts.engine.qwen3.scheduler import Utterance
 from wyoming_qwen3tts.errors import Busy, DeviceLost, EngineDown, EngineError, OutOfMemory, SpeechError, TextStalled
 from wyoming_qwen3tts.model.checkpoint.config import ModelType
 from wyoming_qwen3tts.model.generate import generate_codes
-from wyoming_qwen3tts.model.prompt import Voice as PromptVoice
-from wyoming_qwen3tts.model.sampling import Sampling
+from wyoming_qwen3tts.model.prompt import PromptVoice as PromptVoice
+from wyoming_qwen3tts.model.sampling import FrameSampling
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.request import Feed, SpeechRequest
 from wyoming_qwen3tts.speech.segment import Segment
@@ -55,7 +55,9 @@ async def test_the_codes_are_those_of_the_plain_loop(folder: Path) -> None:
         codes = (await codes_of(room, LINE, seed=5))[LINE]
 
         prompts, model = room.runner.prompts, room.runner.model
-        plain = generate_codes(model, prompts.sentence(LINE, PromptVoice("ryan"), "english"), Sampling(), 5, len(codes))
+        plain = generate_codes(
+            model, prompts.sentence(LINE, PromptVoice("ryan"), "english"), FrameSampling(), 5, len(codes)
+        )
         assert [frame.tolist() for frame in plain] == codes
 
 
@@ -65,7 +67,7 @@ async def test_live_codes_are_those_of_the_plain_loop_in_the_streaming_layout(fo
 
         prompts, model = room.runner.prompts, room.runner.model
         prompt = prompts.live(prompts.tokenizer.speech(LINE), PromptVoice("ryan"), "english")
-        assert [frame.tolist() for frame in generate_codes(model, prompt, Sampling(), 5, len(codes))] == codes
+        assert [frame.tolist() for frame in generate_codes(model, prompt, FrameSampling(), 5, len(codes))] == codes
 
 
 def cuts(text: str, rng: random.Random) -> list[str]:
@@ -560,7 +562,7 @@ async def test_a_folder_that_is_no_model_fails_the_start_with_one_line(folder: P
 
     broken = shutil.copytree(folder, tmp_path / "model")
     (broken / "model.safetensors").write_bytes(b"nothing")
-    engine = LocalEngine([broken])
+    engine = Runtime([broken])
 
     with pytest.raises(EngineDown, match=r"model\.safetensors"):
         await engine.start()
@@ -652,7 +654,7 @@ def test_the_engine_can_be_named_without_torch() -> None:
 
 
 def test_voices_are_every_speaker_in_every_language(folder: Path) -> None:
-    voices = {voice.name: voice for voice in LocalEngine([folder]).voices()}
+    voices = {voice.name: voice for voice in Runtime([folder]).voices()}
 
     assert len(voices) == 90
     assert voices["uncle_fu-zh"].label == "Uncle Fu (Chinese)"  # type: ignore[index]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wyoming_qwen3tts.engine.qwen3.scheduler import Reply, Scheduler, Utterance
+from wyoming_qwen3tts.engine.qwen3.scheduler import EngineRequest, Scheduler, Utterance
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 
 VOICE = Voice(VoiceName("ryan-en"), "Ryan", ("en",), "qwen3", "ryan")
@@ -27,15 +27,15 @@ class Ear:
     def fail(self, error: BaseException) -> None: ...
 
 
-def reply(*, lead_s: float | None = None) -> Reply:
+def reply(*, lead_s: float | None = None) -> EngineRequest:
     """One that has ``lead_s`` of audio ahead of its listener at time 0, or has not begun."""
-    made = Reply(Ear())
+    made = EngineRequest(Ear())
     if lead_s is not None:
         made.sent_s, made.first_at, made.has_begun = 1.0 + lead_s, -1.0, True
     return made
 
 
-def utterance(of: Reply | None = None, *, live: bool = False) -> Utterance:
+def utterance(of: EngineRequest | None = None, *, live: bool = False) -> Utterance:
     return Utterance(of or reply(), VOICE, "en", "live" if live else "sentence", 0, text="x", is_text_over=not live)
 
 

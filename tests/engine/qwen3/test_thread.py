@@ -10,8 +10,8 @@ import pytest
 from tests.engine.qwen3.test_scheduler import VOICE, Ear
 from tests.harness import until
 from wyoming_qwen3tts.engine.qwen3.core import Counters, End, EngineCore, Say
-from wyoming_qwen3tts.engine.qwen3.scheduler import Reply, Scheduler, Utterance
-from wyoming_qwen3tts.engine.qwen3.thread import Progress, Worker
+from wyoming_qwen3tts.engine.qwen3.scheduler import EngineRequest, Scheduler, Utterance
+from wyoming_qwen3tts.engine.qwen3.thread import EngineThread, Progress
 from wyoming_qwen3tts.errors import DeviceLost, EngineDown
 
 
@@ -39,7 +39,7 @@ async def test_loading_says_how_far_it_is() -> None:
         progress(0.43)
         go_on.wait(5)
 
-    worker = Worker(load, nobody)
+    worker = EngineThread(load, nobody)
     worker.start()
     await until(lambda: worker.state == "loading 43 %")
     go_on.set()
@@ -56,7 +56,7 @@ async def test_an_engine_that_cannot_start_fails_and_asks_for_no_new_process(whe
     def breaks(*_: Any) -> Any:
         raise MemoryError("only 3 GB left")
 
-    worker = Worker(breaks if where == "load" else lambda _: None, breaks, fatal=fatal.append)
+    worker = EngineThread(breaks if where == "load" else lambda _: None, breaks, fatal=fatal.append)
     worker.start()
     await until(lambda: worker.state == "failed: only 3 GB left")
 
@@ -70,7 +70,7 @@ async def test_a_device_lost_while_starting_is_beyond_repair() -> None:
     def breaks(*_: Any) -> Any:
         raise DeviceLost("CUDA error: no device")
 
-    worker = Worker(lambda _: None, breaks, fatal=fatal.append)
+    worker = EngineThread(lambda _: None, breaks, fatal=fatal.append)
     worker.start()
 
     await until(lambda: fatal)
@@ -78,11 +78,11 @@ async def test_a_device_lost_while_starting_is_beyond_repair() -> None:
 
 
 async def test_whoever_asks_a_dead_engine_is_told_so() -> None:
-    worker = Worker(lambda _: None, nobody)
+    worker = EngineThread(lambda _: None, nobody)
     worker.start()
     assert worker.stop(5)
     outlet = Complaints()
-    reply = Reply(outlet)
+    reply = EngineRequest(outlet)
 
     worker.post(Say(Utterance(reply, VOICE, "en", "sentence", 0)))
     worker.post(End(reply))

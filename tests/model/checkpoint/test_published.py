@@ -17,7 +17,7 @@ from wyoming_qwen3tts.model.checkpoint.shapes import (
     model_shapes,
 )
 from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint, build_on_meta
-from wyoming_qwen3tts.model.sampling import Sampling
+from wyoming_qwen3tts.model.sampling import FrameSampling
 
 
 def elements(shapes: dict[str, tuple[int, ...]], *starts: str) -> int:
@@ -81,7 +81,7 @@ def test_the_networks_built_on_the_meta_device_take_exactly_the_published_tensor
 def test_a_random_model_of_any_shape_makes_frames(tiny: Checkpoint) -> None:
     model = random_language_model(tiny.config, seed=1)
     state = model.init_state(2, 8)
-    sampling = Sampling()
+    sampling = FrameSampling()
 
     with torch.inference_mode():
         codes, embedding = model.frame(torch.ones(2, 1, 64, dtype=torch.bfloat16), state, sampling)

@@ -17,7 +17,7 @@ from wyoming_qwen3tts.model.checkpoint import files
 from wyoming_qwen3tts.model.checkpoint.config import load_config
 from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.model.checkpoint.weights import HEADER_BYTES_MAX, ModelFileError, load_checkpoint
-from wyoming_qwen3tts.model.prompt import Voice
+from wyoming_qwen3tts.model.prompt import PromptVoice
 
 NORM = "talker.model.norm.weight"
 
@@ -318,7 +318,7 @@ def test_a_fine_tuned_voice_needs_no_dialect_table_entry(folder: Path) -> None:
 
     prompts = load_checkpoint(folder).prompts
 
-    assert prompts.sentence("Hello", Voice("nora"), "auto").length > 10
+    assert prompts.sentence("Hello", PromptVoice("nora"), "auto").length > 10
 
 
 def test_unknown_config_keys_are_fine(folder: Path) -> None:

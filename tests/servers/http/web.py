@@ -13,7 +13,7 @@ import httpx
 
 from tests.harness import FakeEngine, Wire, until
 from wyoming_qwen3tts.servers.http.app import build_app
-from wyoming_qwen3tts.servers.http.server import HttpDoor
+from wyoming_qwen3tts.servers.http.server import HttpServer
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Settings
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
@@ -28,7 +28,7 @@ class Web:
 
     engine: Any
     service: SpeechService
-    door: HttpDoor
+    door: HttpServer
     client: httpx.AsyncClient
     wires: list[Wire] = field(default_factory=list)
 
@@ -94,7 +94,7 @@ async def web(
     def build() -> Any:
         return build_app(service, settings, supervisor=supervisor, **app)
 
-    async with HttpDoor(build, Address("127.0.0.1", 0), settings.limits) as door:
+    async with HttpServer(build, Address("127.0.0.1", 0), settings.limits) as door:
         headers = {}
         if settings.http.api_keys:
             headers["Authorization"] = f"Bearer {settings.http.api_keys[0].get_secret_value().split(':')[-1]}"

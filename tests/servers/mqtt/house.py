@@ -14,7 +14,7 @@ from fastapi import APIRouter, FastAPI
 
 from tests.harness import FakeEngine, until
 from tests.mosquitto import Listener, Mosquitto, listening
-from wyoming_qwen3tts.servers.mqtt.server import MqttDoor
+from wyoming_qwen3tts.servers.mqtt.server import MqttServer
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Settings
 from wyoming_qwen3tts.util.backoff import Backoff
@@ -42,7 +42,7 @@ async def web(*routers: APIRouter) -> AsyncIterator[int]:
 class House:
     """The server's side: its parts, to look at."""
 
-    def __init__(self, engine: FakeEngine, service: SpeechService, door: MqttDoor, settings: Settings) -> None:
+    def __init__(self, engine: FakeEngine, service: SpeechService, door: MqttServer, settings: Settings) -> None:
         self.engine, self.service, self.door, self.settings = engine, service, door, settings
 
     @property
@@ -76,7 +76,7 @@ async def serving(
     settings = settings_for(port, folder, engine={"slots": slots}, **sections)
     service = SpeechService(engine, VoiceCatalog(engine.voices()), settings.limits, slots=slots)
     service.load()
-    door = MqttDoor(
+    door = MqttServer(
         service, settings, usable=usable, environ=environ or {}, backoff=Backoff(0.05, 0.2, chance=lambda: 0.0)
     )
     async with contextlib.AsyncExitStack() as stack:

@@ -20,7 +20,7 @@ import httpx
 from tests.harness import until
 from tests.mosquitto import Mosquitto
 from tests.servers.mqtt.house import House, serving
-from wyoming_qwen3tts.servers.mqtt.client import AT_ONCE, SteadyClient
+from wyoming_qwen3tts.servers.mqtt.client import AT_ONCE, PatchedClient
 
 _WAV_HEADER = 44
 _PAUSE_S = 0.05  # else the broker holds a message back until what it sent before is confirmed (Nagle's algorithm)
@@ -64,7 +64,10 @@ async def measure(folder: Path, count: int) -> list[Times]:
     """``count`` announcements one after the other."""
     async with Mosquitto(folder) as broker, serving(broker.port, folder) as house:
         await house.connected()
-        async with SteadyClient("127.0.0.1", broker.port, socket_options=AT_ONCE) as client, httpx.AsyncClient() as web:
+        async with (
+            PatchedClient("127.0.0.1", broker.port, socket_options=AT_ONCE) as client,
+            httpx.AsyncClient() as web,
+        ):
             await client.subscribe("qwen3tts/result", qos=1)
             times = []
             for number in range(count):

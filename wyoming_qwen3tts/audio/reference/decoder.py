@@ -38,7 +38,7 @@ BEST_SAMPLES_MAX = 1 << 21
 BLOCK_FRAMES = 1 << 16
 
 
-class Refused(Exception):
+class ClipRefused(Exception):
     """The clip will not be used. The message is one line, fit for a user."""
 
 
@@ -51,7 +51,7 @@ def main() -> None:
     give_up_rights()
     try:
         samples = decode(sys.stdin.buffer.read())
-    except Refused as refused:
+    except ClipRefused as refused:
         answer(json.dumps({"refused": str(refused)}).encode())
     except MemoryError:
         answer(json.dumps({"refused": "The clip needs too much memory to decode"}).encode())
@@ -79,7 +79,7 @@ def answer(line: bytes, body: bytes = b"") -> None:
 def decode(clip: bytes) -> NDArray[np.float32]:
     """The clip as mono float32 samples at `RATE_HZ`, otherwise as it is: not trimmed, not made louder.
 
-    Channels are averaged, as the official code does. Raises `Refused`.
+    Channels are averaged, as the official code does. Raises `ClipRefused`.
     """
     import numpy as np
     import samplerate
@@ -90,11 +90,11 @@ def decode(clip: bytes) -> NDArray[np.float32]:
             check(file, clip[:4])
             rate_hz, samples = file.samplerate, read_mono(file)
     except soundfile.SoundFileError as error:
-        raise Refused("The clip is damaged: it cannot be decoded") from error
+        raise ClipRefused("The clip is damaged: it cannot be decoded") from error
     if not np.isfinite(samples).all():
-        raise Refused("The clip has samples that are not numbers")
+        raise ClipRefused("The clip has samples that are not numbers")
     if np.abs(samples).max() > PEAK_MAX:
-        raise Refused("The clip has samples far above full scale")
+        raise ClipRefused("The clip has samples far above full scale")
     if rate_hz != RATE_HZ:
         resampler = RESAMPLER if len(samples) <= BEST_SAMPLES_MAX else QUICK_RESAMPLER
         samples = samplerate.resample(samples, RATE_HZ / rate_hz, resampler).astype(np.float32)
@@ -104,21 +104,21 @@ def decode(clip: bytes) -> NDArray[np.float32]:
 def check(file: Any, magic: bytes) -> None:
     """What the header claims, before anything is decoded by it."""
     if file.format not in FORMATS.get(magic, ()):
-        raise Refused("The clip is not what its first bytes say; only WAV and FLAC are read")
+        raise ClipRefused("The clip is not what its first bytes say; only WAV and FLAC are read")
     if file.subtype not in ENCODINGS:
-        raise Refused(
+        raise ClipRefused(
             f"The clip holds {file.subtype.replace('_', ' ')} sound; only PCM and float WAV, and FLAC, are read"
         )
     if not CLIP_HZ_MIN <= file.samplerate <= CLIP_HZ_MAX:
-        raise Refused(f"The clip claims {file.samplerate} Hz; {CLIP_HZ_MIN} to {CLIP_HZ_MAX} Hz are read")
+        raise ClipRefused(f"The clip claims {file.samplerate} Hz; {CLIP_HZ_MIN} to {CLIP_HZ_MAX} Hz are read")
     if file.channels > CHANNELS_MAX:
-        raise Refused(f"The clip has {file.channels} channels; at most {CHANNELS_MAX} are read")
+        raise ClipRefused(f"The clip has {file.channels} channels; at most {CHANNELS_MAX} are read")
     if file.frames < CLIP_S_MIN * file.samplerate:
-        raise Refused(f"The clip is shorter than {CLIP_S_MIN:g} s: there is no voice in it")
+        raise ClipRefused(f"The clip is shorter than {CLIP_S_MIN:g} s: there is no voice in it")
     if file.frames > CLIP_S_MAX * file.samplerate:
-        raise Refused(f"The clip is longer than {CLIP_S_MAX:g} s")
+        raise ClipRefused(f"The clip is longer than {CLIP_S_MAX:g} s")
     if file.frames * file.channels * 4 > DECODED_BYTES_MAX:
-        raise Refused(f"The clip is larger than {DECODED_BYTES_MAX >> 20} MiB when decoded")
+        raise ClipRefused(f"The clip is larger than {DECODED_BYTES_MAX >> 20} MiB when decoded")
 
 
 def read_mono(file: Any) -> NDArray[np.float32]:
@@ -129,7 +129,7 @@ def read_mono(file: Any) -> NDArray[np.float32]:
         blocks.append(np.mean(block, axis=-1))
     samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
     if len(samples) != file.frames:
-        raise Refused("The clip ends before its header says")
+        raise ClipRefused("The clip ends before its header says")
     return samples
 
 

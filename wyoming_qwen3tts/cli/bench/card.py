@@ -1,4 +1,5 @@
-"""``bench`` on a card, or on the stand-in for one (``--simulate``): the engine's own `Runner`, with graphs and without.
+"""``bench`` on a card, or on the stand-in for one (``--simulate``): the engine's own `ModelRunner`, with graphs
+and without.
 
 One table: time to first audio cold and warm, milliseconds a frame and by stage, real-time factor and underruns of some
 streams, memory, and how much of what the card's memory can deliver is used. With ``--simulate`` the times are those of
@@ -23,8 +24,8 @@ from ...engine.qwen3.loading import bench_utterance, load_models
 from ...engine.qwen3.profiling.stages import stages
 from ...engine.qwen3.runner.cuda_graphs import CudaGraphs
 from ...engine.qwen3.runner.graphs import Graphs, GraphsFailed, NoGraphs
-from ...engine.qwen3.runner.runner import Runner
-from ...engine.qwen3.runner.simulated_graphs import TracedGraphs
+from ...engine.qwen3.runner.runner import ModelRunner
+from ...engine.qwen3.runner.simulated_graphs import SimulatedGraphs
 from ...model.checkpoint.codec_weights import random_decoder
 from ...model.checkpoint.published import published_config, random_language_model
 from ...model.checkpoint.tiny import write_tiny_checkpoint
@@ -48,7 +49,7 @@ class _Bench:
         self.graphs, self.model = graphs, checkpoint.model
         _reset_memory(self.model.device)
         began = time.perf_counter()
-        self.runner = Runner(checkpoint, codec, slots=slots, positions=POSITIONS, graphs=graphs)
+        self.runner = ModelRunner(checkpoint, codec, slots=slots, positions=POSITIONS, graphs=graphs)
         self.capture_s = time.perf_counter() - began
 
     def run(self, streams: int, frames: int) -> dict[str, Any]:
@@ -115,7 +116,7 @@ def bench_card(
         GraphsFailed: if the card cannot record; `doctor` says more.
     """
     checkpoint, codec = _loaded(source, device, dtype)
-    graphs = TracedGraphs if simulate else partial(CudaGraphs, torch.device(device))
+    graphs = SimulatedGraphs if simulate else partial(CudaGraphs, torch.device(device))
     kinds: list[Callable[[], Graphs]] = [graphs, NoGraphs]
     bytes_s = None if simulate else copy_bytes_s(device)
     rows, why = [], ""

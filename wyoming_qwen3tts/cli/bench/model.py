@@ -19,7 +19,7 @@ from ...model.checkpoint.published import published_config
 from ...model.codec import CodecDecoder
 from ...model.generate import prefix_cache
 from ...model.language_model import FrameState, LanguageModel
-from ...model.sampling import Sampling
+from ...model.sampling import FrameSampling
 
 PROMPT_POSITIONS = 30  # a voice's nine, and a sentence of twenty tokens
 VOICE_POSITIONS = 9  # read before: a known voice's
@@ -32,7 +32,7 @@ class _Bench:
 
     def __init__(self, model: LanguageModel, codec: CodecDecoder, streams: int, frames: int) -> None:
         self._model, self._codec, self.streams = model, codec, streams
-        self._sampling = Sampling.from_defaults(model.config.sampling)
+        self._sampling = FrameSampling.from_defaults(model.config.sampling)
         self._positions = PROMPT_POSITIONS + frames
         self._times: dict[str, list[float]] = {stage: [] for stage in _STAGES}
         self._ttfa: list[float] = []
@@ -64,9 +64,9 @@ class _Bench:
         state.restart(row, PROMPT_POSITIONS, row)
         return self._model.talker.prefill(self._prompt[:, VOICE_POSITIONS:], cache, VOICE_POSITIONS)[:, -1]
 
-    def _frame(self, embedding: Tensor, state: FrameState, bound: int) -> tuple[Tensor, Tensor]:
+    def _frame(self, embedding: Tensor, state: FrameState, context_len: int) -> tuple[Tensor, Tensor]:
         def talk() -> Tensor:
-            hidden = self._model.talker.step(embedding[:, None], state.cache, state.positions, bound)
+            hidden = self._model.talker.step(embedding[:, None], state.cache, state.positions, context_len)
             state.positions.add_(state.active)
             return hidden
 

@@ -12,7 +12,7 @@ _END = b""
 _PACKET = 4 * FORMAT.frame_bytes
 
 
-class Mailbox:
+class AudioQueue:
     """Bounded, and nobody ever blocks.
 
     The *engine thread* makes frames for a reply only while ``wants_audio``; a slow listener therefore costs no GPU

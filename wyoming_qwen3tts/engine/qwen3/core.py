@@ -18,14 +18,14 @@ from ...errors import Busy, DeviceLost, EngineError, OutOfMemory, SpeechError, U
 from ...speech.audio_format import FORMAT
 from ...speech.voice import Voice
 from .chunking import ChunkPolicy
-from .guards import Guard, GuardLimits
+from .guards import GuardLimits, RunawayGuard
 from .priming import Priming
-from .scheduler import Reply, Scheduler, Utterance
+from .scheduler import EngineRequest, Scheduler, Utterance
 
 if TYPE_CHECKING:
-    from ...model.prompt import Voice as PromptVoice
+    from ...model.prompt import PromptVoice as PromptVoice
     from ...model.tokenizer import TokenStream
-    from .runner.runner import Frame, Runner
+    from .runner.runner import Frame, ModelRunner
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class More:
 class End:
     """Command: no further utterance will come."""
 
-    reply: Reply
+    reply: EngineRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,9 @@ Command = Say | More | End | Prepare
 class _Work:
     """What the engine remembers of an utterance besides the utterance."""
 
-    runner: Runner
+    runner: ModelRunner
     voice: PromptVoice
-    guard: Guard
+    guard: RunawayGuard
     tokens: TokenStream | None  # live layout only
     codes: list[list[int]] = field(default_factory=list)  # frames made, not yet decoded
     chunk: int = 1  # how many of them to gather
@@ -107,7 +107,7 @@ class EngineCore:
 
     def __init__(
         self,
-        runners: Sequence[Runner],
+        runners: Sequence[ModelRunner],
         resolve: Callable[[Voice], PromptVoice],
         scheduler: Scheduler,
         now: Callable[[], float],
@@ -120,7 +120,7 @@ class EngineCore:
         self._chunks, self._limits = chunks or ChunkPolicy(), limits or GuardLimits()
         self.counters = counters or Counters()
         self._work: dict[Utterance, _Work] = {}
-        self._replies: set[Reply] = set()
+        self._replies: set[EngineRequest] = set()
         self._frame_cost_s = 0.0
         self.priming = Priming()
 
@@ -166,7 +166,7 @@ class EngineCore:
             self._fail(reply, Busy("Every slot and every place in the queue is taken. Try again in a moment."))
             return
         tokens = runner.tokens() if utterance.layout == "live" else None
-        self._work[utterance] = _Work(runner, voice, Guard(self._limits), tokens)
+        self._work[utterance] = _Work(runner, voice, RunawayGuard(self._limits), tokens)
         text, is_over = utterance.text, utterance.is_text_over
         utterance.text, utterance.is_text_over = "", False
         self._hear(utterance, text, is_last=is_over)
@@ -222,7 +222,7 @@ class EngineCore:
                 raise
             self._fail(utterance.reply, error)
         else:
-            work.guard = Guard(replace(self._limits, frames_most=min(self._limits.frames_most, room)))
+            work.guard = RunawayGuard(replace(self._limits, frames_most=min(self._limits.frames_most, room)))
             return True
         return False
 
@@ -302,7 +302,7 @@ class EngineCore:
         self._put(reply, pcm)
         work.chunk = self._chunks.frames(len(frames), reply.lead_s(self._now()), self._frame_cost_s)
 
-    def _put(self, reply: Reply, pcm: bytes) -> None:
+    def _put(self, reply: EngineRequest, pcm: bytes) -> None:
         if not pcm:
             return
         if reply.first_at is None:
@@ -311,7 +311,7 @@ class EngineCore:
         reply.last_sample = int.from_bytes(pcm[-2:], "little", signed=True)
         reply.outlet.put(pcm)
 
-    def _fade(self, reply: Reply, seconds: float) -> None:
+    def _fade(self, reply: EngineRequest, seconds: float) -> None:
         """From the last sample down to nothing: whatever was said last, nothing clicks."""
         if reply.last_sample:
             count = round(FORMAT.rate * seconds)
@@ -348,7 +348,7 @@ class EngineCore:
         log.warning("%s: %s; trying again with another seed", utterance.voice.name, why)
         utterance.seed += _NEW_SEED
         self._scheduler.again(utterance)
-        self._work[utterance] = _Work(work.runner, work.voice, Guard(self._limits), work.tokens)
+        self._work[utterance] = _Work(work.runner, work.voice, RunawayGuard(self._limits), work.tokens)
 
     def _confess(self, utterance: Utterance, why: str) -> None:
         self.counters.stopped += 1
@@ -359,7 +359,7 @@ class EngineCore:
         del self._work[utterance]
         self._scheduler.finish(utterance)
 
-    def _end_if_done(self, reply: Reply) -> None:
+    def _end_if_done(self, reply: EngineRequest) -> None:
         if reply.is_complete and not reply.is_over and not reply.waiting and reply.speaking is None:
             if reply.sent_s:
                 self._put(reply, FORMAT.silence(TAIL_S))
@@ -367,7 +367,7 @@ class EngineCore:
             self._replies.discard(reply)
             reply.outlet.end()
 
-    def _fail(self, reply: Reply, error: SpeechError) -> None:
+    def _fail(self, reply: EngineRequest, error: SpeechError) -> None:
         """This reply ends here; nobody else is touched."""
         for utterance in [u for u in self._work if u.reply is reply]:
             self._drop(utterance)

@@ -1,5 +1,5 @@
 """Qwen3-TTS as the server knows it: picks the device, fetches the models, loads, unloads and watches one
-`LocalEngine`."""
+`Runtime`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Protocol
 from ...errors import EngineDown, StoreError
 from ...model.checkpoint.config import ModelConfig
 from ...model.checkpoint.files import ModelFileError
-from ...monitoring.health import Obituary, Vitals
+from ...monitoring.health import FatalErrorRecorder, Liveness
 from ...speech.engine import Origin
 from ...speech.languages import LANGUAGES
 from ...speech.request import SpeechRequest
@@ -26,8 +26,8 @@ from ...voices.folder import VoiceCard, VoiceFolder
 from ...voices.speakers import NAMES, QWEN_SPEAKERS
 from .checkpoints import Checkpoints
 from .hardware.plan import DevicePlan, DeviceWish, plan
-from .hardware.probe import Probe, look
-from .runtime import LocalEngine, LocalOptions, speakers
+from .hardware.probe import Probe, probe
+from .runtime import LocalOptions, Runtime, speakers
 from .voice_lookup import CLONE, ClonedVoices
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Fetch(Protocol):
 class Qwen3Engine:
     """Everything slow happens in ``start``, off the event loop: torch, the network, the weights. Event loop only."""
 
-    name = LocalEngine.name
+    name = Runtime.name
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Qwen3Engine:
         fetch: Fetch,
         clones: VoiceFolder,
         language: str = "en",
-        probe: Probe = look,
+        probe: Probe = probe,
         backoff: Backoff | None = None,
     ) -> None:
         self._wish, self._options, self._probe = wish, options, probe
@@ -72,19 +72,19 @@ class Qwen3Engine:
         self._clones: tuple[object, tuple[Voice, ...]] = (None, ())
         self._backoff = backoff or Backoff(5.0, 300.0)
         self._only: str | None = None  # of the configured models, the one that is to be loaded; None: all of them
-        self._obituary = Obituary()
+        self._fatal_errors = FatalErrorRecorder()
         self._stop_fetching = threading.Event()
-        self._local: LocalEngine | None = None
+        self._local: Runtime | None = None
         self._state = "loading"
         self._sound: str | None = None  # changes with everything that decides how voices sound
 
     @property
     def state(self) -> str:
-        """``downloading 43 %``, ``waiting for the network``, and then that of the `LocalEngine`."""
+        """``downloading 43 %``, ``waiting for the network``, and then that of the `Runtime`."""
         return self._local.state if self._local else self._state
 
-    def vitals(self) -> Vitals:
-        return self._obituary.vitals()
+    def liveness(self) -> Liveness:
+        return self._fatal_errors.liveness()
 
     @property
     def only(self) -> str | None:
@@ -201,10 +201,10 @@ class Qwen3Engine:
         async with self._local.speak(request) as audio:
             yield audio
 
-    def _build(self, folders: Sequence[Path], chosen: DevicePlan, device: str) -> LocalEngine:
+    def _build(self, folders: Sequence[Path], chosen: DevicePlan, device: str) -> Runtime:
         graphs = chosen.graphs and self._options.graphs
         options = replace(self._options, device=device, dtype=chosen.dtype, graphs=graphs)
-        return LocalEngine(folders, options, resolve=ClonedVoices(self._folder), on_fatal=self._obituary.write)
+        return Runtime(folders, options, resolve=ClonedVoices(self._folder), on_fatal=self._fatal_errors.write)
 
     def _at_home(self, voices: Iterable[Voice]) -> Iterator[Voice]:
         """In the language that is most likely to be spoken."""

@@ -17,9 +17,9 @@ from zlib import crc32
 from ...errors import EngineError, SpeechError
 from ...speech.request import Feed, SpeechRequest
 from ...speech.segment import OpenSegment, Segment
-from .audio_queue import Mailbox
+from .audio_queue import AudioQueue
 from .core import Command, End, More, Say
-from .scheduler import Layout, Reply, Utterance
+from .scheduler import EngineRequest, Layout, Utterance
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +54,9 @@ class Feeder:
     """Reads one request's segments and posts commands. Event loop only; run it as a task of whoever listens."""
 
     def __init__(
-        self, request: SpeechRequest, mailbox: Mailbox, post: Callable[[Command], None], rules: FeedRules
+        self, request: SpeechRequest, audio_queue: AudioQueue, post: Callable[[Command], None], rules: FeedRules
     ) -> None:
-        self._request, self._mailbox, self._post, self._rules = request, mailbox, post, rules
+        self._request, self._audio_queue, self._post, self._rules = request, audio_queue, post, rules
         self._ahead = asyncio.Semaphore(AHEAD)
         loop = asyncio.get_running_loop()
 
@@ -64,17 +64,17 @@ class Feeder:
             with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(self._ahead.release)
 
-        self._reply = Reply(mailbox, spoken, request.notes)
+        self._reply = EngineRequest(audio_queue, spoken, request.notes)
 
     async def run(self) -> None:
         """Feed the engine to the text's end. An error of the text ends the reply."""
         try:
             await self._run()
         except SpeechError as error:
-            self._mailbox.fail(error)
+            self._audio_queue.fail(error)
         except Exception:  # a task has nobody else to tell
             log.exception("The text of a reply could not be read to its end")
-            self._mailbox.fail(EngineError("The text could not be read to its end."))
+            self._audio_queue.fail(EngineError("The text could not be read to its end."))
 
     async def _run(self) -> None:
         feed, pause_s, is_first = self._rules.feed_of(self._request), 0.0, True

@@ -14,7 +14,7 @@ from ...errors import SpeechError
 from ...model.checkpoint.tiny import write_tiny_checkpoint
 from .loading import bench_utterance, load_models
 from .runner.graphs import Graphs, GraphsFailed
-from .runner.runner import Runner
+from .runner.runner import ModelRunner
 
 FRAMES = 8
 FIX = "Speech goes on without graphs, and starts later. Update driver and torch; if it stays, report it with this line"
@@ -35,7 +35,7 @@ def check_graphs(device: str, graphs: Callable[[], Graphs]) -> Found:
             recorded = graphs()
             spoken = []
             for kind in (recorded, None):
-                runner = Runner(models.checkpoints[0], models.codecs[0], slots=2, positions=128, graphs=kind)
+                runner = ModelRunner(models.checkpoints[0], models.codecs[0], slots=2, positions=128, graphs=kind)
                 spoken.append(_speak(runner))
     except (GraphsFailed, SpeechError, RuntimeError) as error:
         return Found(False, f"no CUDA graphs: {str(error).splitlines()[0]}", FIX)
@@ -46,7 +46,7 @@ def check_graphs(device: str, graphs: Callable[[], Graphs]) -> Found:
     return Found(True, f"{recorded.name} graphs on {where}: recorded, replayed, equal to single steps ({took_s:.1f} s)")
 
 
-def _speak(runner: Runner) -> list[list[int]]:
+def _speak(runner: ModelRunner) -> list[list[int]]:
     utterance, voice = bench_utterance(runner, 1)
     runner.prefill(utterance, voice)
     codes = []

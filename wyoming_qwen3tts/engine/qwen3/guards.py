@@ -34,7 +34,7 @@ class GuardLimits:
 
 
 @dataclass(slots=True)
-class Guard:
+class RunawayGuard:
     """Watches one attempt at one utterance. Engine thread only."""
 
     limits: GuardLimits

@@ -15,14 +15,14 @@ from ...model.checkpoint.files import ModelFileError
 from ...model.checkpoint.weights import WEIGHTS, Checkpoint
 from ...model.codec import CodecDecoder
 from ...model.fused import lean
-from ...model.prompt import Voice as PromptVoice
+from ...model.prompt import PromptVoice as PromptVoice
 from ...speech.voice import Voice, VoiceName
 from .precision import Precision, load_codec, load_language_model, torch_dtype
-from .priming import Nowhere
+from .priming import NullSink
 from .runner.graphs import Graphs, GraphsFailed
-from .runner.runner import Runner
+from .runner.runner import ModelRunner
 from .runner.voice_cache import VoiceCache, checkpoint_identity
-from .scheduler import Reply, Utterance
+from .scheduler import EngineRequest, Utterance
 from .thread import Progress
 
 log = logging.getLogger(__name__)
@@ -65,11 +65,13 @@ def load_models(folders: Sequence[Path], device: str, precision: Precision | str
     return Models(tuple(checkpoints), tuple(codecs))
 
 
-def build_runners(models: Models, *, slots: int, positions: int, graphs: Callable[[], Graphs | None]) -> list[Runner]:
+def build_runners(
+    models: Models, *, slots: int, positions: int, graphs: Callable[[], Graphs | None]
+) -> list[ModelRunner]:
     """Runners with fresh state for every checkpoint, over what ``graphs`` makes for each; None: none."""
     runners = []
     for checkpoint, codec in zip(models.checkpoints, models.codecs, strict=True):
-        build = partial(Runner, checkpoint, codec, slots=slots, positions=positions)
+        build = partial(ModelRunner, checkpoint, codec, slots=slots, positions=positions)
         try:
             runners.append(build(graphs=graphs()))
             continue
@@ -96,7 +98,7 @@ def graphs_for(device: str, *, wanted: bool) -> Graphs | None:
         raise GraphsFailed(str(error).splitlines()[0]) from error
 
 
-def keep_voices(runners: Sequence[Runner], folders: Sequence[Path], cache: Path, limit_bytes: int) -> None:
+def keep_voices(runners: Sequence[ModelRunner], folders: Sequence[Path], cache: Path, limit_bytes: int) -> None:
     """Have what is computed for the home's own voices kept in the folder ``cache``."""
     for runner, folder in zip(runners, folders, strict=False):
         model = runner.model
@@ -104,7 +106,7 @@ def keep_voices(runners: Sequence[Runner], folders: Sequence[Path], cache: Path,
         runner.keep_in(VoiceCache(cache, identity, model.device, limit_bytes))
 
 
-def warm_up(runner: Runner) -> None:
+def warm_up(runner: ModelRunner) -> None:
     """Speak one hidden frame, so that the first listener does not wait for what is made at first use.
 
     Raises:
@@ -119,14 +121,14 @@ def warm_up(runner: Runner) -> None:
         runner.sound([(utterance, [frame.codes])])
 
 
-def bench_utterance(runner: Runner, slot: int) -> tuple[Utterance, PromptVoice]:
+def bench_utterance(runner: ModelRunner, slot: int) -> tuple[Utterance, PromptVoice]:
     """A sentence that nobody hears, in a slot."""
-    reply = Reply(Nowhere())
+    reply = EngineRequest(NullSink())
     said = Utterance(reply, _NOBODY, "en", "sentence", slot, text="Hello.", is_text_over=True, slot=slot)
     return said, _some_voice(runner)
 
 
-def _some_voice(runner: Runner) -> PromptVoice:
+def _some_voice(runner: ModelRunner) -> PromptVoice:
     if runner.kind == "custom_voice":
         return PromptVoice(speaker=min(runner.model.config.talker.speakers))
     return PromptVoice(vector=torch.zeros(runner.hidden_size)) if runner.kind == "base" else PromptVoice()

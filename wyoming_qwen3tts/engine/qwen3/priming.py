@@ -9,18 +9,18 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ...speech.voice import Voice
-from .scheduler import Reply, Utterance
+from .scheduler import EngineRequest, Utterance
 
 if TYPE_CHECKING:
-    from ...model.prompt import Voice as PromptVoice
-    from .runner.runner import Runner
+    from ...model.prompt import PromptVoice as PromptVoice
+    from .runner.runner import ModelRunner
 
 log = logging.getLogger(__name__)
 
 VOICES_MAX = 32  # at a time; a home has a handful
 
 
-class Nowhere:
+class NullSink:
     """An outlet that nobody listens to."""
 
     abandoned = False
@@ -42,7 +42,7 @@ class Priming:
         """To be made ready in its first language."""
         self._waiting.append(voice)
 
-    def step(self, runners: Sequence[Runner], resolve: Callable[[Voice], PromptVoice]) -> bool:
+    def step(self, runners: Sequence[ModelRunner], resolve: Callable[[Voice], PromptVoice]) -> bool:
         """Make one voice ready; False: there was none. Every slot must be free."""
         if not self._waiting:
             return False
@@ -52,7 +52,9 @@ class Priming:
             runner = next((runner for runner in runners if runner.speaks(heard)), None)
             if runner is not None:
                 for layout in ("sentence", "live") if heard.ref_codes is None else ("sentence",):
-                    utterance = Utterance(Reply(Nowhere()), voice, voice.language, layout, 0, is_text_over=True, slot=0)
+                    utterance = Utterance(
+                        EngineRequest(NullSink()), voice, voice.language, layout, 0, is_text_over=True, slot=0
+                    )
                     utterance.text, utterance.ids = ".", runner.prompts.tokenizer.speech(".")
                     runner.prefill(utterance, heard)
                 self.done += 1

@@ -17,17 +17,17 @@ from ...model.checkpoint.config import ModelConfig, load_config
 from ...speech.languages import LANGUAGES
 from ...speech.request import SpeechRequest
 from ...speech.voice import Voice, VoiceName
-from .audio_queue import Mailbox
+from .audio_queue import AudioQueue
 from .chunking import ChunkPolicy
 from .core import Counters, EngineCore, Prepare
 from .feeder import Feeder, FeedRules
 from .guards import GuardLimits
 from .scheduler import Scheduler
-from .thread import Progress, Worker
+from .thread import EngineThread, Progress
 
 if TYPE_CHECKING:
     from .loading import Models, Resolve
-    from .runner.runner import Runner
+    from .runner.runner import ModelRunner
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class LocalOptions:
     guard: GuardLimits = field(default_factory=GuardLimits)
 
 
-class LocalEngine:
+class Runtime:
     """Speaks for any number of listeners through ``slots`` places. Event loop only; the work is the engine thread's.
 
     ``resolve`` tells how a voice sounds, on the engine thread: a speaker of the checkpoint by default, a clone or a
@@ -71,17 +71,17 @@ class LocalEngine:
         *,
         resolve: Resolve | None = None,
         on_fatal: Callable[[BaseException], None] = lambda _: None,
-        build_runners: Callable[[Models], Sequence[Runner]] | None = None,
+        build_runners: Callable[[Models], Sequence[ModelRunner]] | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folders, self._options = tuple(folders), options or LocalOptions()
         self._configs = [load_config(folder) for folder in self._folders]
         self._resolve, self._on_fatal, self._build_runners, self._now = resolve, on_fatal, build_runners, now
-        self._worker = Worker(self._load, self._build, changed=self._tell_loop, fatal=self._tell_fatal, now=now)
+        self._worker = EngineThread(self._load, self._build, changed=self._tell_loop, fatal=self._tell_fatal, now=now)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._settled = asyncio.Event()  # ready, or failed
         self._watch: asyncio.Task[None] | None = None
-        self._open: set[Mailbox] = set()
+        self._open: set[AudioQueue] = set()
         self._hung: str | None = None
 
     @property
@@ -123,14 +123,16 @@ class LocalEngine:
         """
         if self.state.startswith("failed") or self.state == "closed":
             raise EngineDown(f"The engine is {self.state}.")
-        async with Mailbox(asyncio.get_running_loop(), self._options.mailbox_frames, self._worker.wake) as mailbox:
-            self._open.add(mailbox)
-            feeding = asyncio.create_task(Feeder(request, mailbox, self._worker.post, self._options.feed).run())
+        async with AudioQueue(
+            asyncio.get_running_loop(), self._options.mailbox_frames, self._worker.wake
+        ) as audio_queue:
+            self._open.add(audio_queue)
+            feeding = asyncio.create_task(Feeder(request, audio_queue, self._worker.post, self._options.feed).run())
             try:
-                async with aclosing(aiter(mailbox)) as audio:  # type: ignore[type-var]  # it is a generator
+                async with aclosing(aiter(audio_queue)) as audio:  # type: ignore[type-var]  # it is a generator
                     yield audio
             finally:
-                self._open.discard(mailbox)
+                self._open.discard(audio_queue)
                 feeding.cancel()
                 await asyncio.gather(feeding, return_exceptions=True)
 
@@ -156,8 +158,8 @@ class LocalEngine:
                 self._hung = f"failed: no frame for {limit_s:g} s, the device hangs"
                 log.error("The engine has %s", self._hung)
                 error = EngineDown("The engine hangs and is being replaced.")
-                for mailbox in self._open:
-                    mailbox.fail(error)
+                for audio_queue in self._open:
+                    audio_queue.fail(error)
                 self._settled.set()
                 self._on_fatal(error)
                 return
@@ -217,7 +219,7 @@ def speakers(config: ModelConfig) -> tuple[Voice, ...]:
             VoiceName(f"{''.join(c if c.isalnum() or c in ' _' else '_' for c in speaker)[:60]}-{code}"),
             f"{speaker.replace('_', ' ').title()} ({language.model_name.title()})",
             (code,),
-            LocalEngine.name,
+            Runtime.name,
             speaker,
             takes_instruct=config.takes_instruct,
         )

@@ -12,7 +12,7 @@ from ...speech.voice import Voice
 Layout = Literal["sentence", "live"]  # the whole text before the first frame | one text id per frame
 
 
-class Outlet(Protocol):
+class AudioSink(Protocol):
     """Where a reply's audio goes: a `Mailbox`."""
 
     abandoned: bool
@@ -25,13 +25,13 @@ class Outlet(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class Reply:
+class EngineRequest:
     """One request: utterances that follow each other in one slot. Written by the engine thread only.
 
     ``spoken`` is told after each utterance, on the engine thread; ``notes`` is the request's own list.
     """
 
-    outlet: Outlet
+    outlet: AudioSink
     spoken: Callable[[], None] = lambda: None
     notes: list[str] = field(default_factory=list)
     sent_s: float = 0.0  # audio handed over, pauses included
@@ -56,7 +56,7 @@ class Utterance:
     change; frame n eats id n, and one that is not known yet makes the utterance wait, whatever its slot could do.
     """
 
-    reply: Reply
+    reply: EngineRequest
     voice: Voice
     language: str  # ISO 639-1
     layout: Layout

@@ -17,15 +17,15 @@ from ...model.checkpoint.config import ModelConfig
 from ...model.checkpoint.weights import Checkpoint, load_checkpoint
 from ...model.codec import CodecDecoder
 from ...model.generate import generate_codes, official_frames
-from ...model.prompt import Prompt, Voice
-from ...model.sampling import Sampling
+from ...model.prompt import Prompt, PromptVoice
+from ...model.sampling import FrameSampling
 
 CACHE_BYTES_MAX = 256 << 20  # of keys and values: 29 s of a published model in float32; far more of a small one
 Layout = Literal["sentence", "live"]
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class UtteranceOptions:
     """How an utterance is spoken. ``language`` is the model's own name for it, None its own choice (``auto``)."""
 
     language: str | None = None
@@ -36,14 +36,14 @@ class Manner:
     max_frames: int | None = None  # None: what the checkpoint asks for, as far as memory goes
 
 
-class Solo:
+class SingleStream:
     """A checkpoint with its codec. ``speak`` yields a frame's codes ``[16]`` int64 and its PCM, 80 ms at a time."""
 
     def __init__(self, folder: Path, checkpoint: Checkpoint, codec: CodecDecoder) -> None:
         self.folder, self._checkpoint, self._codec = folder, checkpoint, codec
 
     @classmethod
-    def open(cls, folder: Path, device: str, dtype: torch.dtype) -> Solo:
+    def open(cls, folder: Path, device: str, dtype: torch.dtype) -> SingleStream:
         """Load everything that speaks.
 
         Raises:
@@ -57,7 +57,7 @@ class Solo:
     def config(self) -> ModelConfig:
         return self._checkpoint.config
 
-    def speak(self, text: str, voice: Voice, manner: Manner) -> Iterator[tuple[Tensor, bytes]]:
+    def speak(self, text: str, voice: PromptVoice, manner: UtteranceOptions) -> Iterator[tuple[Tensor, bytes]]:
         """Speak ``text`` as one utterance.
 
         Raises:
@@ -65,7 +65,7 @@ class Solo:
                 that is too long.
         """
         prompt = self._prompt(text, voice, manner)
-        sampling = Sampling.from_defaults(self.config.sampling, greedy=manner.greedy)
+        sampling = FrameSampling.from_defaults(self.config.sampling, greedy=manner.greedy)
         most = self._most_frames(prompt)
         frames = most if manner.max_frames is None else min(most, manner.max_frames)
         state = self._primed(voice)
@@ -75,7 +75,7 @@ class Solo:
                 pcm = to_pcm(samples.float().cpu().numpy())
             yield codes.cpu(), pcm
 
-    def _prompt(self, text: str, voice: Voice, manner: Manner) -> Prompt:
+    def _prompt(self, text: str, voice: PromptVoice, manner: UtteranceOptions) -> Prompt:
         prompts = self._checkpoint.prompts
         with torch.inference_mode():
             if manner.layout == "live":
@@ -92,7 +92,7 @@ class Solo:
             raise ValueError("The text is too long for one utterance; leave --raw out, and it is spoken by sentence")
         return min(official_frames(self.config.sampling.max_new_tokens), room)
 
-    def _primed(self, voice: Voice) -> tuple[Tensor, ...]:
+    def _primed(self, voice: PromptVoice) -> tuple[Tensor, ...]:
         """The codec's state at the start: new, or for an in-context clone as its reference leaves it."""
         with torch.inference_mode():
             state = self._codec.init_state(1)

@@ -22,7 +22,7 @@ Progress = Callable[[float], None]  # told the share of the loading that is done
 _Signal = Literal["wake", "stop"]
 
 
-class Worker:
+class EngineThread:
     """Owns the thread. ``load`` reads the models there, once; ``build`` makes a core with fresh state from them.
 
     The engine thread writes ``state``, ``counters`` and ``turn_began_at``; everybody reads them. On that thread

@@ -11,7 +11,7 @@ from ...speech.voice import Voice
 from ...voices.folder import ClonedVoice, VoiceFolder
 
 if TYPE_CHECKING:
-    from ...model.prompt import Voice as PromptVoice
+    from ...model.prompt import PromptVoice as PromptVoice
 
 CLONE = "clone:"  # before the name, in `Voice.speaker`: no speaker's name has a colon
 DESCRIBED = "describe:"  # instead of a speaker: nobody yet but the request's instruction
@@ -33,7 +33,7 @@ class ClonedVoices:
         Raises:
             SpeechError: for a clone whose file is gone or damaged.
         """
-        from ...model.prompt import Voice as PromptVoice
+        from ...model.prompt import PromptVoice as PromptVoice
 
         if voice.speaker == DESCRIBED:
             self._described = self._described or PromptVoice()
@@ -54,7 +54,7 @@ def model_voice(cloned: ClonedVoice) -> PromptVoice:
     """A voice from the voice folder as the model takes it."""
     import torch
 
-    from ...model.prompt import Voice as PromptVoice
+    from ...model.prompt import PromptVoice as PromptVoice
 
     codes = None if cloned.codes is None else torch.from_numpy(cloned.codes.copy())
     vector = torch.from_numpy(cloned.vector.copy())  # a file's bytes may not be written to

@@ -18,7 +18,7 @@ from ...speech.segment import Segment
 from ...speech.voice import Voice, VoiceName
 from ...util.backoff import Backoff
 from ...voices.speakers import NAMES, QWEN_SPEAKERS
-from .response import Refused, pcm_of, refusal
+from .response import RefusedByServer, pcm_of, refusal
 
 if TYPE_CHECKING:
     import httpx
@@ -185,7 +185,7 @@ class RemoteEngine:
                         await take.queue.put(pcm)
                 return
             except (EngineError, Busy) as error:
-                if not isinstance(error, Refused | Busy):
+                if not isinstance(error, RefusedByServer | Busy):
                     self._leave_alone(server, str(error))
                 why = error
                 if take.heard:  # never another beginning of the same sentence

@@ -17,7 +17,7 @@ _MAX_LINE = 8 << 20  # of an event
 _MAX_HEADER = 4096  # of a WAV
 
 
-class Refused(EngineError):
+class RefusedByServer(EngineError):
     """The server understood and said no: another request may well succeed."""
 
 
@@ -33,7 +33,7 @@ def refusal(status: int, body: bytes) -> EngineError | Busy:
     said = f"it answered {status}: {words if isinstance(words, str) and words else 'no reason given'}"[:300]
     if status == 429:
         return Busy(said)
-    return Refused(said) if 400 <= status < 500 else EngineError(said)
+    return RefusedByServer(said) if 400 <= status < 500 else EngineError(said)
 
 
 async def pcm_of(content_type: str, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

@@ -12,7 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
-from .files import LAYERS_MAX, ModelFileError, Section
+from .files import LAYERS_MAX, JsonSection, ModelFileError
 
 ModelType = Literal["custom_voice", "voice_design", "base"]
 MODEL_TYPES: tuple[ModelType, ...] = ("custom_voice", "voice_design", "base")
@@ -161,7 +161,7 @@ def load_config(folder: Path) -> ModelConfig:
     Raises:
         ModelFileError: naming the file and the key that is missing, mistyped, out of range or contradictory.
     """
-    top = Section.open(folder / "config.json")
+    top = JsonSection.open(folder / "config.json")
     kind = next((known for known in MODEL_TYPES if top.text("tts_model_type") == known), None)
     if kind is None:
         raise top.fail("tts_model_type", f"must be one of {', '.join(MODEL_TYPES)}")
@@ -180,7 +180,7 @@ def load_config(folder: Path) -> ModelConfig:
         talker=talker,
         predictor=predictor,
         speaker_encoder=_speaker_encoder(top, talker) if kind == "base" else None,
-        sampling=_sampling(Section.open(folder / "generation_config.json")),
+        sampling=_sampling(JsonSection.open(folder / "generation_config.json")),
         codec=codec,
         im_start_id=text_ids["im_start_token_id"],
         im_end_id=text_ids["im_end_token_id"],
@@ -199,7 +199,7 @@ def load_codec_config(folder: Path) -> CodecConfig:
     Raises:
         ModelFileError: see `load_config`.
     """
-    top = Section.open(folder / "config.json")
+    top = JsonSection.open(folder / "config.json")
     decoder = top.section("decoder_config")
     decoder.refuse_unless("attention_bias", False)
     decoder.refuse_unless("hidden_act", "silu")
@@ -235,7 +235,7 @@ def load_codec_config(folder: Path) -> CodecConfig:
     return codec
 
 
-def _talker(section: Section, *, needs_speakers: bool) -> TalkerConfig:
+def _talker(section: JsonSection, *, needs_speakers: bool) -> TalkerConfig:
     stack = _transformer(section)
     section.refuse_unless("use_sliding_window", False)
     if stack.vocab_size <= CONTROL_IDS:
@@ -255,7 +255,7 @@ def _talker(section: Section, *, needs_speakers: bool) -> TalkerConfig:
     )
 
 
-def _codec_ids(section: Section, vocab_size: int) -> CodecIds:
+def _codec_ids(section: JsonSection, vocab_size: int) -> CodecIds:
     def id_of(key: str) -> int:
         return section.integer(key, low=0, high=vocab_size - 1)
 
@@ -270,7 +270,7 @@ def _codec_ids(section: Section, vocab_size: int) -> CodecIds:
     )
 
 
-def _dialects(section: Section, speakers: Mapping[str, int], languages: Mapping[str, int]) -> dict[str, str]:
+def _dialects(section: JsonSection, speakers: Mapping[str, int], languages: Mapping[str, int]) -> dict[str, str]:
     if not speakers:
         return {}
     table = section.section("spk_is_dialect")
@@ -284,7 +284,7 @@ def _dialects(section: Section, speakers: Mapping[str, int], languages: Mapping[
     return dialects
 
 
-def _transformer(section: Section) -> TransformerConfig:
+def _transformer(section: JsonSection) -> TransformerConfig:
     section.refuse_unless("attention_bias", False)
     section.refuse_unless("hidden_act", "silu")
     section.refuse_unless("tie_word_embeddings", False)
@@ -308,14 +308,16 @@ def _transformer(section: Section) -> TransformerConfig:
     return stack
 
 
-def _check_heads(section: Section, heads: int, kv_heads: int, head_dim: int) -> None:
+def _check_heads(section: JsonSection, heads: int, kv_heads: int, head_dim: int) -> None:
     if heads % kv_heads:
         raise section.fail("num_attention_heads", f"({heads}) is no multiple of num_key_value_heads ({kv_heads})")
     if head_dim % 2:
         raise section.fail("head_dim", "must be even")
 
 
-def _check_codec_fits(section: Section, predictor: TransformerConfig, talker: TalkerConfig, codec: CodecConfig) -> None:
+def _check_codec_fits(
+    section: JsonSection, predictor: TransformerConfig, talker: TalkerConfig, codec: CodecConfig
+) -> None:
     if codec.num_quantizers != talker.code_groups:
         raise section.fail("num_code_groups", f"differs from the codec's num_quantizers, {codec.num_quantizers}")
     if predictor.vocab_size != codec.codebook_size:
@@ -324,7 +326,7 @@ def _check_codec_fits(section: Section, predictor: TransformerConfig, talker: Ta
         raise section.fail("vocab_size", f"of the talker leaves no {codec.codebook_size} codes before its control ids")
 
 
-def _speaker_encoder(top: Section, talker: TalkerConfig) -> SpeakerEncoderConfig:
+def _speaker_encoder(top: JsonSection, talker: TalkerConfig) -> SpeakerEncoderConfig:
     section = top.section("speaker_encoder_config")
     # Published files name only enc_dim and sample_rate; the other values are the official class's own.
     config = SpeakerEncoderConfig(
@@ -345,7 +347,7 @@ def _speaker_encoder(top: Section, talker: TalkerConfig) -> SpeakerEncoderConfig
     return config
 
 
-def _sampling(section: Section) -> SamplingDefaults:
+def _sampling(section: JsonSection) -> SamplingDefaults:
     return SamplingDefaults(
         do_sample=section.flag("do_sample"),
         temperature=section.number("temperature"),

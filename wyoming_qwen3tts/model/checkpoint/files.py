@@ -40,7 +40,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class JsonSection:
     """One object inside a JSON file. It knows where it is, so that its errors can name the file and the key.
 
     A ``default`` is given only where the official classes omit the key from published files and supply that same value.
@@ -51,7 +51,7 @@ class Section:
     path: str = ""
 
     @classmethod
-    def open(cls, file: Path) -> Section:
+    def open(cls, file: Path) -> JsonSection:
         return cls(file, read_json(file))
 
     def fail(self, key: str, problem: str) -> ModelFileError:
@@ -63,11 +63,11 @@ class Section:
             raise self.fail(key, "is missing")
         return value
 
-    def section(self, key: str) -> Section:
+    def section(self, key: str) -> JsonSection:
         value = self._get(key, None)
         if not isinstance(value, dict):
             raise self.fail(key, "must be an object")
-        return Section(self.file, value, f"{self.path}{key}.")
+        return JsonSection(self.file, value, f"{self.path}{key}.")
 
     def integer(self, key: str, default: int | None = None, *, low: int = 1, high: int = SIZE_MAX) -> int:
         return self._integer(key, self._get(key, default), low, high)

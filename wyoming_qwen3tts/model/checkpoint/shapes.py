@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .config import CodecConfig, ModelConfig, SpeakerEncoderConfig, TransformerConfig
-from .files import LAYERS_MAX, Section
+from .files import LAYERS_MAX, JsonSection
 
 Shape = tuple[int, ...]
 Shapes = dict[str, Shape]
@@ -221,7 +221,7 @@ class _Mimi(NamedTuple):
 
 def _mimi(config: CodecConfig) -> _Mimi:
     """Read by transformers' own defaults (`MimiConfig`, 4.57.3), since its files may leave them out."""
-    section = Section(Path("speech_tokenizer/config.json"), config.encoder, "encoder_config.")
+    section = JsonSection(Path("speech_tokenizer/config.json"), config.encoder, "encoder_config.")
     section.refuse_unless("audio_channels", 1)
     section.refuse_unless("use_conv_shortcut", False)
     section.refuse_unless("attention_bias", False)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..codec import CodecDecoder, SnakeBeta
-from ..streaming import CausalConv1d, CausalUpsample1d, Chain, Residual, State, Streaming
+from ..streaming import CausalConv1d, CausalUpsample1d, Residual, State, Streaming, StreamingSequential
 from .native.library import Conv, Held, Native
 
 COLUMNS = 32  # of a panel, see ``native/codec.cpp``
@@ -31,11 +31,11 @@ def use_bfloat16(decoder: CodecDecoder, native: Native) -> CodecDecoder:
         for name, module in list(decoder.named_modules()):
             if isinstance(module, nn.Linear):
                 parent, _, child = name.rpartition(".")
-                setattr(decoder.get_submodule(parent), child, FastLinear(module, native))
+                setattr(decoder.get_submodule(parent), child, CpuLinear(module, native))
     return decoder
 
 
-def _fast_chain(chain: Chain, native: Native) -> Chain:
+def _fast_chain(chain: StreamingSequential, native: Native) -> StreamingSequential:
     """A SnakeBeta is taken into the product behind it."""
     layers: list[nn.Module] = []
     snake: SnakeBeta | None = None
@@ -50,15 +50,15 @@ def _fast_chain(chain: Chain, native: Native) -> Chain:
 
 def _fast_layer(layer: nn.Module, snake: SnakeBeta | None, native: Native) -> nn.Module:
     if isinstance(layer, CausalConv1d):
-        return FastConv(layer, snake, native)
+        return CpuConv(layer, snake, native)
     if isinstance(layer, CausalUpsample1d):
-        return FastUpsample(layer, snake, native)
+        return CpuUpsample(layer, snake, native)
     if isinstance(layer, Residual) and isinstance(layer[0], SnakeBeta):
-        return FastUnit(layer, native)
-    return _fast_chain(layer, native) if isinstance(layer, Chain) else layer
+        return CpuUnit(layer, native)
+    return _fast_chain(layer, native) if isinstance(layer, StreamingSequential) else layer
 
 
-class FastLinear(nn.Module):
+class CpuLinear(nn.Module):
     """A linear layer."""
 
     def __init__(self, linear: nn.Linear, native: Native) -> None:
@@ -72,7 +72,7 @@ class FastLinear(nn.Module):
         return self._native.convolve(self._conv, rows, rows).view(*x.shape[:-1], -1)
 
 
-class FastConv(Streaming):
+class CpuConv(Streaming):
     """A causal convolution. State: its last inputs in bfloat16, ``[B, history, C_in]``."""
 
     state_tensors = 1
@@ -93,8 +93,8 @@ class FastConv(Streaming):
         return self._native.convolve(self._conv, x, state[0])
 
 
-class FastUnit(Streaming):
-    """SnakeBeta, convolution, SnakeBeta, linear, added to what went in. State as in `FastConv`."""
+class CpuUnit(Streaming):
+    """SnakeBeta, convolution, SnakeBeta, linear, added to what went in. State as in `CpuConv`."""
 
     state_tensors = 1
 
@@ -116,7 +116,7 @@ class FastUnit(Streaming):
         return self._native.unit(self._wide, self._narrow, x, state[0])
 
 
-class FastUpsample(Streaming):
+class CpuUpsample(Streaming):
     """A transposed convolution. State: the last input's second half, float32, as in `CausalUpsample1d`."""
 
     def __init__(self, layer: CausalUpsample1d, snake: SnakeBeta | None, native: Native) -> None:

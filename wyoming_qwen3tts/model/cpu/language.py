@@ -16,8 +16,8 @@ from ..checkpoint.config import ModelConfig, TransformerConfig
 from ..checkpoint.files import LAYERS_MAX
 from ..code_predictor import CodePredictor
 from ..language_model import LanguageModel
-from ..layers import KvCache, Place
-from ..sampling import Draw, SamplerState
+from ..layers import AttentionMetadata, KvCache
+from ..sampling import SamplerState, SamplingParams
 from ..talker import Talker, TextProjection
 from .native import library
 from .native.library import Held, Native, pointer
@@ -26,7 +26,7 @@ from .quantize import PANEL, Int8, Packed, interleave, is_rounded, pack_int4, pa
 Pack = Callable[[Int8], Packed]
 
 
-class FastTalker(Talker):
+class CpuTalker(Talker):
     """The talker with its layers and its head in the library."""
 
     def __init__(self, config: ModelConfig, parts: _Parts, native: Native, dtype: torch.dtype) -> None:
@@ -55,7 +55,7 @@ class FastTalker(Talker):
         positions = torch.arange(start, start + length).repeat(batch)
         return self._native.stack(self._stack, x.reshape(-1, width), cache, rows, positions, is_run=True).view(x.shape)
 
-    def step(self, x: Tensor, cache: KvCache, positions: Tensor, bound: int | None = None) -> Tensor:
+    def step(self, x: Tensor, cache: KvCache, positions: Tensor, context_len: int | None = None) -> Tensor:
         rows = torch.arange(x.shape[0], dtype=torch.int32)
         return self._native.stack(self._stack, x[:, 0], cache, rows, positions.contiguous(), is_run=False)
 
@@ -63,7 +63,7 @@ class FastTalker(Talker):
         return self._native.multiply(self._head, hidden)
 
 
-class FastPredictor(CodePredictor):
+class CpuPredictor(CodePredictor):
     """The code predictor, whose fifteen steps are one call."""
 
     def __init__(self, config: ModelConfig, parts: _Parts, native: Native, pack: Pack) -> None:
@@ -90,7 +90,7 @@ class FastPredictor(CodePredictor):
         """Nothing worth keeping: the library has its own, for one call."""
         return KvCache(torch.zeros(1, slots, 1, 1, 1), torch.zeros(1, slots, 1, 1, 1))
 
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[AttentionMetadata, ...]:
         return ()
 
     def draw(
@@ -98,9 +98,9 @@ class FastPredictor(CodePredictor):
         hidden: Tensor,
         code0_embedding: Tensor,
         sampler: SamplerState,
-        how: Draw,
+        how: SamplingParams,
         cache: KvCache,
-        places: tuple[Place, ...],
+        places: tuple[AttentionMetadata, ...],
     ) -> tuple[Tensor, Tensor]:
         counters = sampler.frames * LAYERS_MAX
         return self._native.predict(self._predictor, hidden, code0_embedding, how, sampler.seeds, counters)
@@ -130,7 +130,7 @@ class _Parts:
             return self.kept.pop(f"{name}.{part}").float().contiguous()
 
         holds: list[object] = []
-        layers = (library.Layer * config.layers)()
+        layers = (library.NativeLayer * config.layers)()
         for i in range(config.layers):
             at = f"{name}.layers.{i}"
             parts = ("attention.qkv", "attention.out", "mlp.gate_up", "mlp.down")
@@ -138,13 +138,15 @@ class _Parts:
             norms = [
                 floats(f"layers.{i}.{n}") for n in ("attention_norm.weight", "mlp_norm.weight", "attention.qk_norm")
             ]
-            layers[i] = library.Layer(*(m.value for m in matrices), *(pointer(norm) for norm in norms))
+            layers[i] = library.NativeLayer(*(m.value for m in matrices), *(pointer(norm) for norm in norms))
             holds += [*matrices, *norms]
         norm = floats("norm.weight")
         exponents = torch.arange(0, config.head_dim, 2, dtype=torch.int64).float() / config.head_dim
         frequencies = 1.0 / config.rope_theta**exponents
         sizes = (config.layers, config.hidden_size, config.intermediate_size, config.heads, config.kv_heads)
-        value = library.Stack(layers, pointer(norm), pointer(frequencies), *sizes, config.head_dim, config.rms_norm_eps)
+        value = library.NativeTransformer(
+            layers, pointer(norm), pointer(frequencies), *sizes, config.head_dim, config.rms_norm_eps
+        )
         return Held(value, (*holds, layers, norm, frequencies))
 
 
@@ -172,8 +174,8 @@ def fast_language_model(
     with torch.device("meta"):
         model = LanguageModel(config)
     pack: Pack = pack_int4 if int4_predictor else pack_int8
-    model.talker = FastTalker(config, parts, native, dtype)
-    model.predictor = FastPredictor(config, parts, native, pack)
+    model.talker = CpuTalker(config, parts, native, dtype)
+    model.predictor = CpuPredictor(config, parts, native, pack)
     model.load_state_dict(parts.kept, assign=True)
     return model.requires_grad_(False).eval()
 

@@ -14,7 +14,7 @@ from ...service.service import SpeechService
 from ...settings import Settings
 from . import errors, openapi
 from .auth import SUPERVISOR, Gate, OpenRouter
-from .middleware import Guard
+from .middleware import RequestGuard
 from .routers import consents, engine, live, metrics, models, speech, spoken, status, voices, websocket
 from .routers.engine import EngineControl
 from .studio import Studio
@@ -45,9 +45,9 @@ def build_app(
     app.state.routes = []
     app.state.closing = closing = asyncio.Event()
     open_routes: list[BaseRoute] = []
-    app.add_middleware(Guard, gate=gate, limits=settings.limits, open_routes=open_routes)
+    app.add_middleware(RequestGuard, gate=gate, limits=settings.limits, open_routes=open_routes)
     app.state.metrics = metrics.of_service(service)
-    recorder = live.Recorder()
+    recorder = live.StreamRecorder()
     service.observe(recorder.observe)
     kept = consents.Consents(settings.data_dir / "voice_consents")
     ours = (

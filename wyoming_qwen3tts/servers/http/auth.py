@@ -25,7 +25,7 @@ class OpenRouter(APIRouter):
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class Requester:
     """Who asks."""
 
     name: str  # of the key, or the address
@@ -83,7 +83,7 @@ class Gate:
         parts = urlsplit(origin)
         return bool(parts.netloc) and (parts.netloc.lower() == host.lower() or parts.hostname in self._hosts)
 
-    def admit(self, connection: HTTPConnection) -> Client:
+    def admit(self, connection: HTTPConnection) -> Requester:
         """Who asks, if they may.
 
         Raises:
@@ -91,9 +91,9 @@ class Gate:
         """
         address = connection.client.host if connection.client else "?"
         if self.by_ingress(address, connection.headers):
-            return Client("home-assistant", is_known=True, by_ingress=True)
+            return Requester("home-assistant", is_known=True, by_ingress=True)
         if not self._keys:
-            return Client(address, is_known=False)
+            return Requester(address, is_known=False)
         if _KEY_IN_URL.intersection(name.lower() for name in connection.query_params):
             raise HttpError(
                 401, "A key in an address ends up in logs. Send it in the header: Authorization: Bearer KEY."
@@ -106,7 +106,7 @@ class Gate:
         ]  # all of them, so that time is silent
         if not found:
             raise HttpError(401, "This key is not one of http.api_keys.")
-        return Client(found[0], is_known=True)
+        return Requester(found[0], is_known=True)
 
 
 def _named(text: str, number: int) -> tuple[str, bytes]:

@@ -22,7 +22,7 @@ _UPLOADS = ("/v1/audio/voices", "/v1/audio/voice_consents")  # where a clip may 
 _KINDS = ("application/json", "multipart/form-data")
 
 
-class Guard:
+class RequestGuard:
     """ASGI middleware, the outermost. Requests that are not for one of ``open_routes`` need a key, before a byte of
     their body is read; they find the `Client` in ``state.client``."""
 

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 _GRACE_S = 0.25  # a connection this young may still be sending its first request, and is not pushed out
 
 
-class _ReadsOn:
+class WriteStallMixin:
     """Drops a listener who reads nothing for ``write_stall_s``; what is unsent was computed for nobody."""
 
     _limits: Limits
@@ -62,7 +62,7 @@ class _ReadsOn:
             self._stall = None
 
 
-class WebSocketConnection(_ReadsOn, WebSocketsSansIOProtocol):
+class WebSocketConnection(WriteStallMixin, WebSocketsSansIOProtocol):
     """A connection that was upgraded."""
 
     def __init__(
@@ -76,7 +76,7 @@ class WebSocketConnection(_ReadsOn, WebSocketsSansIOProtocol):
         self._limits: Limits = app_state["limits"]
 
 
-class HttpConnection(_ReadsOn, H11Protocol):
+class HttpConnection(WriteStallMixin, H11Protocol):
     """A connection. ``app_state`` holds the ``limits``; requests find the connection in their state."""
 
     def __init__(

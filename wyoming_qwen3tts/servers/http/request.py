@@ -8,11 +8,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ...audio.encode import Format
 from ...errors import BadRequest
-from ...service.service import Wish
+from ...service.service import SpeechOptions
 from ...speech.languages import LANGUAGES, normalize_tag
 from ...speech.request import Feed
 from ...voices.catalog import VoiceCatalog
-from .auth import Client
+from .auth import Requester
 from .names import language_of, speaker_for
 from .routers.engine import KeepAlive
 
@@ -47,7 +47,7 @@ class VoiceId(BaseModel):
 VoiceChoice = Annotated[str, Field(max_length=200)] | VoiceId | None
 
 
-class Manner(BaseModel):
+class StyleBody(BaseModel):
     """Who speaks, and how: what a request for speech and the configuration of a live text share."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -75,7 +75,7 @@ class Manner(BaseModel):
     chime: bool | None = None
     """A sound before the speech."""
 
-    def wish(self, catalog: VoiceCatalog, client: Client, door: str) -> Wish:
+    def options(self, catalog: VoiceCatalog, client: Requester, server: str) -> SpeechOptions:
         """What the service is asked for.
 
         Raises:
@@ -85,7 +85,7 @@ class Manner(BaseModel):
         if language and language.lower() != "auto" and normalize_tag(language) is None:
             raise BadRequest(f"The language {language!r} is not one of ours: {', '.join(LANGUAGES)}.", field="language")
         name = self.voice.id if isinstance(self.voice, VoiceId) else self.voice
-        return Wish(
+        return SpeechOptions(
             speaker_for(name, catalog),
             language,
             ssml=self.ssml,
@@ -96,7 +96,7 @@ class Manner(BaseModel):
             volume=self.volume,
             chime=self.chime,
             normalize=self.normalize,
-            door=door,
+            server=server,
             client=client.name,
         )
 
@@ -107,7 +107,7 @@ def _spoken(value: Any) -> Any:
     return whole(value)
 
 
-class SpeechBody(Manner):
+class SpeechBody(StyleBody):
     """OpenAI's fields, and ours beside them."""
 
     input: Annotated[str, BeforeValidator(_spoken)]

@@ -43,7 +43,7 @@ def bind(address: Address) -> socket.socket:
     return sock
 
 
-class HttpDoor:
+class HttpServer:
     """``async with`` = listening. Leaving it lets responses in progress end, for ``drain_s`` at the most.
 
     ``build`` makes the app; it runs in a thread, as it imports a lot. Where ``sock`` is given it is bound already, and

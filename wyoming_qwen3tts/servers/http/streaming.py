@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from ...errors import SpeechError
 
 
-class Connection(Protocol):
+class StreamConnection(Protocol):
     """The connection that a request came by, in ``state.connection``."""
 
     def hang_up(self) -> None:
@@ -20,7 +20,7 @@ class Connection(Protocol):
         ...
 
 
-class Outlet:
+class ResponseStream:
     """Where the bytes of one response go. Nothing is sent before the first of them: until then an error can still be
     told with its own status."""
 
@@ -50,12 +50,12 @@ class StreamedResponse(Response):
     What it raises before the outlet is open is answered as any other error; after that the connection is cut.
     """
 
-    def __init__(self, produce: Callable[[Outlet], Awaitable[None]], status_code: int = 200) -> None:
+    def __init__(self, produce: Callable[[ResponseStream], Awaitable[None]], status_code: int = 200) -> None:
         super().__init__(status_code=status_code)  # named for FastAPI, which describes the route by it
         self._produce = produce
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        outlet = Outlet(send)
+        outlet = ResponseStream(send)
         producing = asyncio.ensure_future(self._made(outlet))
         leaving = asyncio.ensure_future(_until_gone(receive))
         try:
@@ -75,7 +75,7 @@ class StreamedResponse(Response):
         if not isinstance(error, SpeechError):  # those have had their line in the log
             raise error
 
-    async def _made(self, outlet: Outlet) -> None:
+    async def _made(self, outlet: ResponseStream) -> None:
         await self._produce(outlet)
         await outlet.close()
 

@@ -14,14 +14,14 @@ from typing import Any
 from ...announcements.announcement import Announcement, Started
 from ...announcements.announcer import Announcer
 from ...announcements.clips import Clip
-from ...announcements.ledger import Ledger
+from ...announcements.ledger import IdempotencyCache
 from ...errors import Busy, DeliveryFailed, SpeechError
 from ...monitoring.logs import quoted
 from ...service.service import SpeechService
 from ...settings import Settings
 from . import discovery
 from .client import Incoming
-from .connection import Connection
+from .connection import BrokerConnection
 from .hermes import Hermes
 from .outbox import Outgoing
 from .payload import Unreadable, parse_say
@@ -39,7 +39,7 @@ _AUDIO_BYTES = 8 << 20  # of one WAV on a topic, almost three minutes; brokers a
 class Bridge:
     """Between the broker and the announcer. Event loop only. Hand it its ``connection`` before it runs."""
 
-    connection: Connection
+    connection: BrokerConnection
     hermes: Hermes | None = None
 
     def __init__(
@@ -56,7 +56,7 @@ class Bridge:
         self._mqtt, self._page_url, self._chance = settings.mqtt, page_url, chance
         self._payload_bytes = settings.limits.mqtt_payload_bytes
         self.topics = Topics(settings.mqtt.base_topic, settings.mqtt.discovery_prefix)
-        self._ledger: Ledger[tuple[int, str]] = Ledger(_IDS, _IDS_S, time.monotonic)
+        self._ledger: IdempotencyCache[tuple[int, str]] = IdempotencyCache(_IDS, _IDS_S, time.monotonic)
         self._sounds: dict[str, Clip] = {}  # of announcements whose sound goes to a topic
         self._state = ""
         self._voices: tuple[str, ...] = ()

@@ -32,7 +32,7 @@ class Incoming:
     mid: int
 
 
-class SteadyClient(aiomqtt.Client):
+class PatchedClient(aiomqtt.Client):
     """Survives a connection that breaks between a decision to write and the writing. aiomqtt would give the event loop
     a closed socket's number then, or that of another socket which has got it since."""
 
@@ -59,7 +59,7 @@ class SteadyClient(aiomqtt.Client):
 AT_ONCE = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 
 
-class BrokerClient(SteadyClient):
+class BrokerClient(PatchedClient):
     """One connection. Messages are handed to ``receive`` in the event loop, without a queue in between: whoever cannot
     keep up has to refuse, and not to hoard."""
 

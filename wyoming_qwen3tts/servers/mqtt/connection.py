@@ -48,7 +48,7 @@ class NoBroker(SpeechError):
     """Nobody told us of a broker. No fault of anybody's: one may come."""
 
 
-class Connection:
+class BrokerConnection:
     """Runs until `stop`. Event loop only."""
 
     def __init__(

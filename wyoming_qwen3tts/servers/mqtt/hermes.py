@@ -101,7 +101,7 @@ class Hermes:
             targets=(f"hermes/{site}",),
             volume=float(volume) if isinstance(volume, int | float) and 0 <= volume < 1 else None,
             format="wav",
-            door="hermes",
+            server="hermes",
         )
         self._asked[announcement.id] = answer
         if not isinstance(text, str):

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Self
 from ...announcements import address
 from ...announcements.announcement import Speaker
 from ...announcements.announcer import Announcer
-from ...announcements.clips import Clip, ClipShelf
+from ...announcements.clips import Clip, ClipStore
 from ...announcements.routes import PREFIX, shelf_routes
 from ...service.service import SpeechService
 from ...settings import Address, Settings
 from .bridge import Bridge
-from .connection import Broker, Connection, NoBroker
+from .connection import Broker, BrokerConnection, NoBroker
 from .hermes import Hermes, HermesSpeaker
 from .voice_choice import VoiceChoice
 
@@ -33,7 +33,7 @@ _STOP_S = 3.0
 _PORT, _TLS_PORT = 1883, 8883
 
 
-class MqttDoor:
+class MqttServer:
     """``async with`` = announcing what comes over MQTT. `routes` go to the web door before that, and ``web`` is
     where that door listens, None if it is off."""
 
@@ -49,7 +49,7 @@ class MqttDoor:
         self._service, self._settings, self._environ = service, settings, environ
         self._usable, self._backoff = usable, backoff
         wanted = settings.announce
-        self.shelf = ClipShelf(limit_bytes=wanted.clips_mb << 20, lifetime_s=wanted.clip_s)
+        self.shelf = ClipStore(limit_bytes=wanted.clips_mb << 20, lifetime_s=wanted.clip_s)
         self.web: Address | None = None
         self.base_url: str | None = None
         self._stack = AsyncExitStack()
@@ -106,7 +106,7 @@ class MqttDoor:
             self._with_hermes()
         if home := await self._home(stack):
             self.announcer.speakers.append(home)
-        self.connection = self.bridge.connection = Connection(
+        self.connection = self.bridge.connection = BrokerConnection(
             settings.mqtt,
             self._find_broker,
             will=self.bridge.will,

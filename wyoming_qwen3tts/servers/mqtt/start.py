@@ -15,7 +15,7 @@ from .tls import tls_context
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
-    from .server import MqttDoor
+    from .server import MqttServer
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class MqttStart:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._settings, self._service, self._usable, self._environ = settings, service, usable, environ
-        self._door: MqttDoor | None = None
+        self._door: MqttServer | None = None
 
     @classmethod
     def wanted(
@@ -52,24 +52,24 @@ class MqttStart:
             return None
         return cls(settings, service, usable, environ)
 
-    def build(self) -> MqttDoor:
+    def build(self) -> MqttServer:
         """The door. The first call may come from a thread: it imports a lot."""
-        from .server import MqttDoor
+        from .server import MqttServer
 
         if self._door is None:
-            self._door = MqttDoor(self._service, self._settings, usable=self._usable, environ=self._environ)
+            self._door = MqttServer(self._service, self._settings, usable=self._usable, environ=self._environ)
         return self._door
 
     def routes(self, router: APIRouter) -> APIRouter:
         """``router`` with the addresses of announcements, for the web door."""
         return self.build().routes(router)
 
-    async def open(self, web: Address | None) -> MqttDoor | None:
+    async def open(self, web: Address | None) -> MqttServer | None:
         """The open door; ``web`` is where the web door listens, None if it is closed. None if there was a bug."""
         try:
-            door = await asyncio.to_thread(self.build)
-            door.web = web
-            return await door.__aenter__()
+            server = await asyncio.to_thread(self.build)
+            server.web = web
+            return await server.__aenter__()
         except Exception:  # Wyoming speaks all the same
             log.exception("The MQTT door could not be opened")
             return None

@@ -35,7 +35,7 @@ class Spoken:
         return len(self.pcm) / (2 * self.rate) if self.rate else 0.0
 
 
-class Client:
+class WyomingClient:
     """One connection to a Wyoming server."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -107,7 +107,7 @@ def local(address: Address) -> Address:
 
 
 @asynccontextmanager
-async def connect(address: Address, timeout_s: float = 5.0) -> AsyncIterator[Client]:
+async def connect(address: Address, timeout_s: float = 5.0) -> AsyncIterator[WyomingClient]:
     """A connection to ``address``.
 
     Raises:
@@ -116,6 +116,6 @@ async def connect(address: Address, timeout_s: float = 5.0) -> AsyncIterator[Cli
     async with asyncio.timeout(timeout_s):
         reader, writer = await asyncio.open_connection(address.host, address.port, limit=1 << 20)
     try:
-        yield Client(reader, writer)
+        yield WyomingClient(reader, writer)
     finally:
         writer.close()

@@ -16,7 +16,7 @@ from wyoming.tts import SynthesizeStopped
 
 from ...errors import BadRequest, Busy, SpeechError, Stalled
 from ...monitoring.logs import quoted
-from ...service.service import SpeechService, Wish
+from ...service.service import SpeechOptions, SpeechService
 from ...settings import Limits
 from ...speech.audio_format import FORMAT
 from ...speech.text_stream import TextStream
@@ -32,7 +32,7 @@ class _Order:
     """One reply to be spoken."""
 
     text: TextStream
-    wish: Wish
+    options: SpeechOptions
     streaming: bool
 
 
@@ -184,7 +184,7 @@ class Session:
 
     async def _speak(self, order: _Order) -> None:
         audio = FORMAT
-        async with self._service.speak(order.text, order.wish) as stream:
+        async with self._service.speak(order.text, order.options) as stream:
             # At once, not with the first sound: Home Assistant starts its converter on it.
             await self._send(AudioStart(audio.rate, audio.width, audio.channels).event())
             async for pcm in stream:
@@ -232,7 +232,7 @@ def _text(data: dict[str, Any]) -> str:
     return text
 
 
-def _wish(data: dict[str, Any]) -> Wish:
+def _wish(data: dict[str, Any]) -> SpeechOptions:
     """Voice and form, read from the raw data: the library's own class drops the language where there is a name."""
     voice = data.get("voice")
     if voice is None:
@@ -246,4 +246,4 @@ def _wish(data: dict[str, Any]) -> Wish:
     form = data.get("text_format")
     if form not in (None, "", "text", "ssml"):
         raise BadRequest(f'The text_format {quoted(str(form))} is not known; send "text" or "ssml".')
-    return Wish(fields["name"] or fields["speaker"], fields["language"], ssml=form == "ssml", door="wyoming")
+    return SpeechOptions(fields["name"] or fields["speaker"], fields["language"], ssml=form == "ssml", server="wyoming")

@@ -4,7 +4,7 @@ import re
 from functools import cache
 from typing import Final
 
-from ..tracked_text import Draft
+from ..tracked_text import TrackedText
 from . import addresses, dates, money, numbers, symbols, times, units
 from .grammars import grammar
 from .grammars.grammar import Grammar, spell
@@ -32,21 +32,21 @@ _RULESETS: Final = {
 }
 
 
-def normalize(draft: Draft, language: str, *, strict: bool = False) -> None:
+def normalize(tracked: TrackedText, language: str, *, strict: bool = False) -> None:
     """Write out what the model would misread; ``strict`` writes out plain whole numbers too."""
     speech = grammar(language)
-    draft.capitals_start_sentences = language != "de"
-    has_digit = bool(_DIGIT.search(draft.text))
+    tracked.capitals_start_sentences = language != "de"
+    has_digit = bool(_DIGIT.search(tracked.text))
     for rule in _rules(language):
-        if not rule.needs or (has_digit if rule.needs == "0" else any(sign in draft.text for sign in rule.needs)):
-            draft.rewrite(rule.name, rule.pattern, rule.spoken)
-    draft.text = _BLANK_BEFORE.sub("", _BLANKS.sub(" ", draft.text))
+        if not rule.needs or (has_digit if rule.needs == "0" else any(sign in tracked.text for sign in rule.needs)):
+            tracked.rewrite(rule.name, rule.pattern, rule.spoken)
+    tracked.text = _BLANK_BEFORE.sub("", _BLANKS.sub(" ", tracked.text))
     if language in ("ja", "zh"):
-        draft.text = _EAST_ASIAN_BLANK.sub("", draft.text)
+        tracked.text = _EAST_ASIAN_BLANK.sub("", tracked.text)
     if strict:
-        draft.text = draft.finished()
+        tracked.text = tracked.finished()
         ruleset = _RULESETS.get(speech.code, "spellout-cardinal-masculine")
-        draft.rewrite("number", _WHOLE, lambda match: spell(int(match[0]), speech.code, ruleset))
+        tracked.rewrite("number", _WHOLE, lambda match: spell(int(match[0]), speech.code, ruleset))
 
 
 @cache

@@ -104,7 +104,7 @@ def test_our_side_makes_the_frames_that_are_asked_for(quantize: str, monkeypatch
     tiny = _tiny_config()
     monkeypatch.setattr(ours, "published_config", lambda _: tiny)
     with torch.inference_mode():
-        took = ours.Side(4, quantize, None).reply(7)
+        took = ours.OurSide(4, quantize, None).reply(7)
 
     assert took["frames"] == 7
     assert took["ms_per_frame"] > 0

@@ -13,7 +13,7 @@ from tests.engine.qwen3.runner.test_frames import Size, published, step
 from wyoming_qwen3tts.engine.qwen3.hardware import memory
 from wyoming_qwen3tts.engine.qwen3.runner.codec import _step
 from wyoming_qwen3tts.engine.qwen3.runner.prefill import GraphedPrompts
-from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import Recorder, _Made
+from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import GraphRecorder, _Made
 from wyoming_qwen3tts.model.checkpoint.published import published_config
 from wyoming_qwen3tts.model.codec import CodecDecoder
 from wyoming_qwen3tts.model.streaming import state_bytes
@@ -25,7 +25,7 @@ _VIEWS = (
 )
 
 
-class _Sizes(Recorder):  # type: ignore[no-untyped-call]
+class _Sizes(GraphRecorder):  # type: ignore[no-untyped-call]
     """Remembers how large what was made is."""
 
     def __init__(self) -> None:

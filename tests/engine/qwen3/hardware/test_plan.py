@@ -15,7 +15,7 @@ import pytest
 from wyoming_qwen3tts.engine.qwen3.hardware import probe as probing
 from wyoming_qwen3tts.engine.qwen3.hardware.memory import need, smaller
 from wyoming_qwen3tts.engine.qwen3.hardware.plan import LARGE, SMALL, DevicePlan, DeviceWish, plan
-from wyoming_qwen3tts.engine.qwen3.hardware.probe import Card, Machine, Version, covers, look
+from wyoming_qwen3tts.engine.qwen3.hardware.probe import Card, Hardware, Version, covers, probe
 
 CU128 = ("sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120")
 CU126 = ("sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_90")
@@ -26,8 +26,8 @@ def card(name: str, capability: Version, total_mb: int, free_mb: int | None = No
     return Card(index, name, capability, total_mb, total_mb - 500 if free_mb is None else free_mb)
 
 
-def box(*cards: Card, arch: tuple[str, ...] = CU128) -> Machine:
-    return Machine(
+def box(*cards: Card, arch: tuple[str, ...] = CU128) -> Hardware:
+    return Hardware(
         torch="2.11.0+cu128", wheel_cuda=(12, 8), arch_list=arch, driver="575.57.08", driver_cuda=(12, 9), cards=cards
     )
 
@@ -38,7 +38,7 @@ RTX_4090 = card("RTX 4090", (8, 9), 24_564)
 RTX_5090 = card("RTX 5090", (12, 0), 32_607)
 GTX_1080 = card("GTX 1080", (6, 1), 8_113)
 RTX_2060 = card("RTX 2060", (7, 5), 5_927)
-NO_GPU = Machine(torch="2.11.0+cpu")
+NO_GPU = Hardware(torch="2.11.0+cpu")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Case:
     """A machine, a wish, and the plan as ``(device, dtype, graphs, model)`` with words that the reasons must have."""
 
     name: str
-    machine: Machine
+    hardware: Hardware
     expected: tuple[str | None, str, bool, str]
     says: tuple[str, ...] = ()
     wish: DeviceWish = field(default_factory=DeviceWish)
@@ -87,7 +87,7 @@ CASES = [
     ),
     Case(
         "cu130 on an old driver",
-        Machine(torch="2.12.0+cu130", wheel_cuda=(13, 0), driver="550.54.14", driver_cuda=(12, 4)),
+        Hardware(torch="2.12.0+cu130", wheel_cuda=(13, 0), driver="550.54.14", driver_cuda=(12, 4)),
         BUILTIN,
         ("550.54.14 runs CUDA 12.4", "needs 13.0", "580 or later", "torch for CUDA 12", FAIL),
     ),
@@ -97,8 +97,8 @@ CASES = [
         BUILTIN,
         ("No CUDA GPUs are available", "CUDA_VISIBLE_DEVICES"),
     ),
-    Case("no torch", Machine(driver="575", driver_cuda=(12, 9)), BUILTIN, ("torch is not installed", FAIL)),
-    Case("a broken torch", Machine(torch_error="OSError: libcudart"), BUILTIN, ("OSError: libcudart", FAIL)),
+    Case("no torch", Hardware(driver="575", driver_cuda=(12, 9)), BUILTIN, ("torch is not installed", FAIL)),
+    Case("a broken torch", Hardware(torch_error="OSError: libcudart"), BUILTIN, ("OSError: libcudart", FAIL)),
     Case("no card, qwen3 asked for", NO_GPU, ("cpu", "float32", False, SMALL), ("slower",), DeviceWish(kind="qwen3")),
     Case(
         "no card, cuda asked for", NO_GPU, BUILTIN, ("though device is cuda",), DeviceWish(kind="qwen3", device="cuda")
@@ -173,7 +173,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_each_machine_gets_the_best_it_can_run_and_the_reason_for_what_it_cannot(case: Case) -> None:
-    chosen = plan(case.wish, lambda: case.machine)
+    chosen = plan(case.wish, lambda: case.hardware)
 
     assert (chosen.device, chosen.dtype, chosen.graphs, chosen.model) == case.expected
     assert bool(chosen.reasons) is bool(case.says), chosen.reasons
@@ -182,7 +182,7 @@ def test_each_machine_gets_the_best_it_can_run_and_the_reason_for_what_it_cannot
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_start_says_it_in_five_lines_with_every_reason_once(case: Case) -> None:
-    chosen = plan(case.wish, lambda: case.machine)
+    chosen = plan(case.wish, lambda: case.hardware)
     said = "\n".join(chosen.lines)
 
     assert [line.split(":")[0] for line in chosen.lines] == ["Card", "Torch", "Engine", "Model", "Steps down"]
@@ -276,7 +276,7 @@ def fake_torch(*, cards: int, error: Exception | None = None) -> Any:
 def test_the_probe_reads_torch_and_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", fake_torch(cards=2))
     monkeypatch.setattr(probing, "_driver", lambda: ("575.57.08", (12, 9)))
-    found = look()
+    found = probe()
 
     assert found.cards == (Card(0, "Card 0", (8, 6), 8_192, 7_168), Card(1, "Card 1", (8, 6), 8_192, 7_168))
     assert (found.torch, found.wheel_cuda, found.arch_list) == ("2.11.0+cu128", (12, 8), CU128)
@@ -286,7 +286,7 @@ def test_the_probe_keeps_what_torch_complains_of(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "torch", fake_torch(cards=1, error=RuntimeError("CUDA unknown error\nmore")))
     monkeypatch.setattr(probing, "_driver", lambda: ("575.57.08", (12, 9)))
 
-    assert (look().cards, look().cuda_error) == ((), "CUDA unknown error")
+    assert (probe().cards, probe().cuda_error) == ((), "CUDA unknown error")
 
 
 def test_a_card_that_cannot_be_opened_does_not_hide_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,7 +300,7 @@ def test_a_card_that_cannot_be_opened_does_not_hide_the_others(monkeypatch: pyte
     torch.cuda.mem_get_info = taken
     monkeypatch.setitem(sys.modules, "torch", torch)
     monkeypatch.setattr(probing, "_driver", lambda: ("575.57.08", (12, 9)))
-    found = look()
+    found = probe()
 
     assert [card.index for card in found.cards] == [1]
     assert "busy" in found.cuda_error
@@ -310,7 +310,7 @@ def test_without_a_driver_torch_is_not_asked_for_cards(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "torch", fake_torch(cards=1))
     monkeypatch.setattr(probing, "_driver", lambda: (None, None))
 
-    assert look().cards == ()
+    assert probe().cards == ()
 
 
 def fake_libcuda(number: int) -> Any:
@@ -360,7 +360,7 @@ def test_a_torch_that_is_missing_or_broken_is_told_apart(
 
     monkeypatch.setattr(importlib, "import_module", fails)
 
-    assert (look().torch, look().torch_error) == (None, words)
+    assert (probe().torch, probe().torch_error) == (None, words)
 
 
 def test_on_this_machine_the_plan_holds() -> None:

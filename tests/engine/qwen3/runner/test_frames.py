@@ -27,11 +27,11 @@ from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpo
 from wyoming_qwen3tts.model.codec import CodecDecoder
 from wyoming_qwen3tts.model.fused import lean
 from wyoming_qwen3tts.model.language_model import LanguageModel
-from wyoming_qwen3tts.model.sampling import Draw, Sampling
+from wyoming_qwen3tts.model.sampling import FrameSampling, SamplingParams
 
 OFFICIAL = json.loads((ROOT / "tests/parity/golden/official-kernels.json").read_text())
 SIZES = (1, 2, 4, 8)
-GREEDY = Sampling(Draw(greedy=True), Draw(greedy=True))
+GREEDY = FrameSampling(SamplingParams(greedy=True), SamplingParams(greedy=True))
 Size = Literal["0.6B", "1.7B"]
 
 
@@ -54,11 +54,13 @@ def _settle(module: nn.Module, device: str, dtype: torch.dtype = torch.float32) 
     module.requires_grad_(False)
 
 
-def step(model: LanguageModel, size: int, bound: int, sampling: Sampling | None = None) -> Callable[[], None]:
+def step(
+    model: LanguageModel, size: int, context_len: int, sampling: FrameSampling | None = None
+) -> Callable[[], None]:
     tensors = SlotTensors(model, 8, 1024)
     rows = tensors.rows(0, size)
     before = Before(torch.zeros_like(rows.embedding), torch.zeros_like(rows.state.sampler.seen))
-    return partial(step_and_remember, model, sampling or Sampling(), rows, before, bound)
+    return partial(step_and_remember, model, sampling or FrameSampling(), rows, before, context_len)
 
 
 class _Indexing(TorchFunctionMode):
@@ -123,9 +125,9 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, Tensor) and value.ndim == 0 and value.device.type == "cpu"
 
 
-@pytest.mark.parametrize("sampling", [Sampling(), GREEDY], ids=["sampled", "greedy"])
+@pytest.mark.parametrize("sampling", [FrameSampling(), GREEDY], ids=["sampled", "greedy"])
 @pytest.mark.parametrize("batch", SIZES)
-def test_on_a_card_a_frame_depends_on_no_value_and_never_leaves_it(batch: int, sampling: Sampling) -> None:
+def test_on_a_card_a_frame_depends_on_no_value_and_never_leaves_it(batch: int, sampling: FrameSampling) -> None:
     """On a fake card there are no values: whatever asks for one raises."""
     with torch.inference_mode(), FakeTensorMode(), _Indexing():
         work = step(published("0.6B", "cuda", layers=2), batch, 256, sampling)

@@ -16,16 +16,16 @@ import torch
 from tests.engine.studio import Codes, Studio, stream, studio, write
 from wyoming_qwen3tts.engine.qwen3 import loading
 from wyoming_qwen3tts.engine.qwen3.loading import _NOBODY, Models, load_models
-from wyoming_qwen3tts.engine.qwen3.priming import Nowhere
+from wyoming_qwen3tts.engine.qwen3.priming import NullSink
 from wyoming_qwen3tts.engine.qwen3.runner.graphed_frames import GraphedFrames, sizes
 from wyoming_qwen3tts.engine.qwen3.runner.graphs import Graphs, GraphsFailed, NoGraphs, Work
-from wyoming_qwen3tts.engine.qwen3.runner.runner import Runner
-from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import TracedGraphs, traced
-from wyoming_qwen3tts.engine.qwen3.scheduler import Reply, Utterance
+from wyoming_qwen3tts.engine.qwen3.runner.runner import ModelRunner
+from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import SimulatedGraphs, traced
+from wyoming_qwen3tts.engine.qwen3.scheduler import EngineRequest, Utterance
 from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpoint
 from wyoming_qwen3tts.model.fused import lean
-from wyoming_qwen3tts.model.prompt import Voice as PromptVoice
-from wyoming_qwen3tts.model.sampling import Sampling
+from wyoming_qwen3tts.model.prompt import PromptVoice as PromptVoice
+from wyoming_qwen3tts.model.sampling import FrameSampling
 
 NEVER = float("-inf")
 TEXTS = ["The light in the kitchen is on.", "Hello world", "Your timer is done.", "Hello two."]
@@ -51,8 +51,8 @@ def cards(folder: Path) -> Models:
     return models
 
 
-def runner(models: Models, graphs: Graphs | None, slots: int = 3, **kwargs: Any) -> Runner:
-    return Runner(models.checkpoints[0], models.codecs[0], slots=slots, positions=ROOM, graphs=graphs, **kwargs)
+def runner(models: Models, graphs: Graphs | None, slots: int = 3, **kwargs: Any) -> ModelRunner:
+    return ModelRunner(models.checkpoints[0], models.codecs[0], slots=slots, positions=ROOM, graphs=graphs, **kwargs)
 
 
 # -- the runner in a house whose people come, stall and leave at random
@@ -75,7 +75,7 @@ class Line:
 
     def utterance(self, slot: int) -> Utterance:
         live = self.layout == "live"
-        reply = Reply(Nowhere())
+        reply = EngineRequest(NullSink())
         return Utterance(reply, _NOBODY, "en", self.layout, self.seed, text=self.text, is_text_over=not live, slot=slot)
 
     def bias(self, u: Utterance) -> float:
@@ -118,7 +118,7 @@ def alone(models: Models, line: Line) -> None:
         pass
 
 
-def together(under_test: Runner, lines: list[Line], rng: random.Random, slots: int) -> None:
+def together(under_test: ModelRunner, lines: list[Line], rng: random.Random, slots: int) -> None:
     waiting, free = list(lines), list(range(slots))
     speaking: dict[Utterance, tuple[Line, list[int], int]] = {}
     while waiting or speaking:
@@ -155,7 +155,7 @@ def slot_of(u: Utterance) -> int:
     return u.slot
 
 
-@pytest.mark.parametrize(("seed", "graphs"), [(2, NoGraphs), (3, TracedGraphs)])
+@pytest.mark.parametrize(("seed", "graphs"), [(2, NoGraphs), (3, SimulatedGraphs)])
 def test_whoever_comes_stalls_ends_or_leaves_everybody_says_what_they_would_alone(
     models: Models, cards: Models, seed: int, graphs: Callable[[], Graphs]
 ) -> None:
@@ -281,7 +281,7 @@ def test_numbers_that_went_wrong_in_a_frame_nobody_read_spoil_nothing(models: Mo
 async def test_two_hundred_mixed_requests_get_the_same_codes_from_recordings(folder: Path) -> None:
     """Batches of 1 to 8; sentences, live and streamed text; two voices and languages; some leave."""
     eager = await _evening(folder, lambda: None)
-    graphs = TracedGraphs()
+    graphs = SimulatedGraphs()
     replayed = await _evening(folder, lambda: graphs)
 
     assert len(eager) >= 200
@@ -331,7 +331,7 @@ async def _visit(room: Studio, seed: int) -> None:
 
 async def test_the_sound_of_recordings_is_the_sound_of_single_steps(folder: Path) -> None:
     heard = []
-    kinds: list[Callable[[], Graphs | None]] = [lambda: None, TracedGraphs]
+    kinds: list[Callable[[], Graphs | None]] = [lambda: None, SimulatedGraphs]
     for graphs in kinds:
         async with studio(folder, slots=2, graphs=graphs) as room:
             parts = await asyncio.gather(room.say(TEXTS[1], seed=1), room.say(TEXTS[3], "vivian-en", seed=2))
@@ -373,7 +373,7 @@ def test_a_replay_does_what_was_recorded_with_what_is_there_now() -> None:
     def work() -> None:
         out.copy_(torch.cat((x[:2], x[2:] * chosen[0])) + 1)
 
-    replay = TracedGraphs().capture(work, "frames")
+    replay = SimulatedGraphs().capture(work, "frames")
     chosen[0] = 5.0
     x += 10
 
@@ -382,7 +382,7 @@ def test_a_replay_does_what_was_recorded_with_what_is_there_now() -> None:
     assert out.tolist() == [11, 12, 25, 27]
 
 
-class _Liar(TracedGraphs):
+class _Liar(SimulatedGraphs):
     """Its replays forget the last operation."""
 
     def capture(self, work: Work, lane: Any) -> Work:
@@ -391,7 +391,7 @@ class _Liar(TracedGraphs):
         return replay
 
 
-class _Broken(TracedGraphs):
+class _Broken(SimulatedGraphs):
     def capture(self, work: Work, lane: Any) -> Work:
         raise GraphsFailed("the driver is too old")
 
@@ -431,11 +431,11 @@ def test_batch_sizes_are_powers_of_two_and_the_most(most: int, expected: tuple[i
 
 
 def test_sampling_and_greedy_alike(models: Models) -> None:
-    greedy = Sampling.from_defaults(models.checkpoints[0].config.sampling, greedy=True)
+    greedy = FrameSampling.from_defaults(models.checkpoints[0].config.sampling, greedy=True)
     u = script(0, 1)[0].utterance(0)
     u.layout, u.is_text_over = "sentence", True
     found = []
-    for graphs in (None, TracedGraphs()):
+    for graphs in (None, SimulatedGraphs()):
         under_test = runner(models, graphs, slots=1, sampling=greedy)
         u.frames = 0
         under_test.prefill(u, PromptVoice("ryan"))

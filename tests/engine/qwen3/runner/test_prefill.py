@@ -9,7 +9,7 @@ import torch
 
 from wyoming_qwen3tts.engine.qwen3.runner.graphs import GraphsFailed
 from wyoming_qwen3tts.engine.qwen3.runner.prefill import GraphedPrompts, Prompts
-from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import TracedGraphs
+from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import SimulatedGraphs
 from wyoming_qwen3tts.model.checkpoint.weights import load_checkpoint
 from wyoming_qwen3tts.model.fused import lean
 from wyoming_qwen3tts.model.layers import KvCache
@@ -26,7 +26,7 @@ def talker(folder: Path) -> Talker:
 @pytest.fixture(scope="module")
 def reader(talker: Talker) -> GraphedPrompts:
     with torch.inference_mode():
-        return GraphedPrompts(talker, POSITIONS, TracedGraphs())
+        return GraphedPrompts(talker, POSITIONS, SimulatedGraphs())
 
 
 @pytest.mark.parametrize("prefix", [0, 9])
@@ -53,7 +53,7 @@ def test_a_padded_prompt_leaves_the_same_keys_and_values(
 
 @torch.inference_mode()
 def test_a_recording_of_prompts_that_differs_is_refused(talker: Talker) -> None:
-    class Liar(TracedGraphs):
+    class Liar(SimulatedGraphs):
         def capture(self, work, lane):  # type: ignore[no-untyped-def]
             super().capture(work, lane)
             return lambda: None

@@ -14,11 +14,11 @@ from tests.engine.studio import StudioRunner, segments
 from tests.harness import until
 from tests.studio.own_voices import a_voice
 from wyoming_qwen3tts.engine.qwen3.runner.voice_cache import VoiceCache
-from wyoming_qwen3tts.engine.qwen3.runtime import LocalEngine, LocalOptions
+from wyoming_qwen3tts.engine.qwen3.runtime import LocalOptions, Runtime
 from wyoming_qwen3tts.engine.qwen3.voice_lookup import ClonedVoices
 from wyoming_qwen3tts.model.checkpoint.config import ModelType
 from wyoming_qwen3tts.model.layers import KvCache
-from wyoming_qwen3tts.model.prompt import Voice as PromptVoice
+from wyoming_qwen3tts.model.prompt import PromptVoice as PromptVoice
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.voices.folder import VoiceFolder
 
@@ -62,7 +62,7 @@ class Desk:
             return [self.calls.watch(runner) for runner in runners]
 
         options = LocalOptions(dtype="float32", slots=1, cache_dir=data / "cache")
-        self.engine = LocalEngine(
+        self.engine = Runtime(
             [folders["custom_voice"], folders["base"]],
             options,
             resolve=ClonedVoices(VoiceFolder(data / "voices")),

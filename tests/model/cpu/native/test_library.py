@@ -18,9 +18,9 @@ from wyoming_qwen3tts.model.cpu.native.build import NoLibrary
 from wyoming_qwen3tts.model.cpu.native.library import KERNELS, Native, native, open_native
 from wyoming_qwen3tts.model.cpu.quantize import Int8, is_rounded, pack_int4, pack_int8, to_int8
 from wyoming_qwen3tts.model.language_model import FrameState, LanguageModel
-from wyoming_qwen3tts.model.sampling import Draw, Sampling, choose, gumbel_noise
+from wyoming_qwen3tts.model.sampling import FrameSampling, SamplingParams, choose, gumbel_noise
 
-GREEDY = Draw(greedy=True)
+GREEDY = SamplingParams(greedy=True)
 PROMPT = 11
 
 
@@ -123,9 +123,16 @@ def test_zeros_and_a_bias_come_out_as_they_are(library: Native) -> None:
 
 
 @pytest.mark.parametrize(
-    "draw", [GREEDY, Draw(), Draw(top_k=0), Draw(top_k=5, top_p=0.6), Draw(top_k=0, top_p=0.9, temperature=2.0)]
+    "draw",
+    [
+        GREEDY,
+        SamplingParams(),
+        SamplingParams(top_k=0),
+        SamplingParams(top_k=5, top_p=0.6),
+        SamplingParams(top_k=0, top_p=0.9, temperature=2.0),
+    ],
 )
-def test_draws_are_those_of_the_sampler(library: Native, draw: Draw) -> None:
+def test_draws_are_those_of_the_sampler(library: Native, draw: SamplingParams) -> None:
     for seed in range(40):
         scores = numbers(1, 256, seed=seed) * 3
         noise = gumbel_noise(torch.tensor([seed]), torch.tensor([7]), 3, 1, 256)[:, 0]
@@ -182,11 +189,11 @@ def test_more_threads_than_cores_do_every_task_once() -> None:
 @torch.inference_mode()
 def test_a_row_is_the_same_alone_and_in_a_batch(fast: LanguageModel) -> None:
     together, state = spoken(fast, 3)
-    together_codes, together_sum = fast.codes(together, state, Sampling())
+    together_codes, together_sum = fast.codes(together, state, FrameSampling())
 
     for row in range(3):
         alone, own = spoken(fast, 1, seed=row)
-        own_codes, own_sum = fast.codes(alone, own, Sampling())
+        own_codes, own_sum = fast.codes(alone, own, FrameSampling())
         torch.testing.assert_close(alone[0], together[row], rtol=0, atol=0)
         torch.testing.assert_close(own_codes[0], together_codes[row])
         torch.testing.assert_close(own_sum[0], together_sum[row], rtol=0, atol=0)
@@ -204,9 +211,11 @@ def test_a_prompt_in_two_parts_leaves_the_same_states(fast: LanguageModel) -> No
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("draw", [GREEDY, Draw(), Draw(top_p=0.8)], ids=["greedy", "top-k", "top-p"])
+@pytest.mark.parametrize(
+    "draw", [GREEDY, SamplingParams(), SamplingParams(top_p=0.8)], ids=["greedy", "top-k", "top-p"]
+)
 def test_frames_are_mostly_those_of_the_model_that_was_rounded(
-    coarse: LanguageModel, fast: LanguageModel, draw: Draw
+    coarse: LanguageModel, fast: LanguageModel, draw: SamplingParams
 ) -> None:
     """Where the best two scores nearly tie, rounding decides, and later codes of that frame differ with it."""
     hidden, state = spoken(coarse, 24)

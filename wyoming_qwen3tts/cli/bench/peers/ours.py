@@ -16,7 +16,7 @@ from ....engine.qwen3.precision import Precision, random_models
 from ....model.checkpoint.published import published_config, random_parameters
 from ....model.checkpoint.shapes import codec_decoder_shapes
 from ....model.generate import prefix_cache
-from ....model.sampling import Sampling
+from ....model.sampling import FrameSampling
 
 PROMPT, VOICE = 30, 9  # positions: a sentence of twenty tokens behind a known voice
 
@@ -44,14 +44,14 @@ def write_weights(path: Path) -> None:
     part.replace(path)
 
 
-class Side:
+class OurSide:
     """Our networks, making replies as the engine does: one frame first, then packets."""
 
     def __init__(self, packet: int, quantize: str, cache_dir: Path | None) -> None:
         config = published_config("0.6B")
         self.packet = packet
         self._model, self._codec = random_models(config, "cpu", Precision("auto", quantize, cache_dir))
-        self._sampling = Sampling.from_defaults(config.sampling)
+        self._sampling = FrameSampling.from_defaults(config.sampling)
         self._prompt = 0.1 * torch.randn(1, PROMPT, config.talker.stack.hidden_size, dtype=self._model.dtype)
         self._voice = prefix_cache(self._model, self._prompt[0, :VOICE])
 
@@ -79,7 +79,7 @@ class Side:
 
 @torch.inference_mode()
 def main() -> None:
-    side = Side(int(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    side = OurSide(int(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     for line in sys.stdin:

@@ -6,9 +6,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
-from ....settings import Engine as EngineSettings
+from ....settings import EngineSettings as EngineSettings
 from .memory import Need, need, smaller
-from .probe import Card, Machine, Probe, covers, look
+from .probe import Card, Hardware, Probe, covers, probe
 
 SMALL, LARGE = "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice", "Qwen/Qwen3-TTS-12Hz-1.7B-CustomVoice"
 _LARGE_FROM_MB = 7_600  # cards sold with 8 GB show 7,600 to 8,190 MiB
@@ -64,64 +64,64 @@ class DevicePlan:
         return replace(self, graphs=False, reasons=(*self.reasons, f"No CUDA graphs: {why}. Speech starts later."))
 
 
-def plan(wish: DeviceWish, probe: Probe = look) -> DevicePlan:
+def plan(wish: DeviceWish, probe: Probe = probe) -> DevicePlan:
     """Choose for this machine."""
-    machine = probe()
-    chosen = _choose(wish, machine)
-    return replace(chosen, lines=_lines(chosen, wish, machine))
+    hardware = probe()
+    chosen = _choose(wish, hardware)
+    return replace(chosen, lines=_lines(chosen, wish, hardware))
 
 
-def _choose(wish: DeviceWish, machine: Machine) -> DevicePlan:
-    if machine.torch is None:
-        why = f"torch cannot be loaded ({machine.torch_error})" if machine.torch_error else "torch is not installed"
+def _choose(wish: DeviceWish, hardware: Hardware) -> DevicePlan:
+    if hardware.torch is None:
+        why = f"torch cannot be loaded ({hardware.torch_error})" if hardware.torch_error else "torch is not installed"
         return _builtin(wish, f"Qwen3-TTS is off: {why}. Set it up: {_INSTALL}")
     if wish.device == "cpu":
-        return _cpu(wish, machine)
-    card = _best_card(machine)
+        return _cpu(wish, hardware)
+    card = _best_card(hardware)
     if card is None:
-        reason = _why_no_cuda(machine)
+        reason = _why_no_cuda(hardware)
         if wish.device == "cuda":
             return _builtin(wish, f"No CUDA, though device is cuda: {reason}")
         if wish.kind == "qwen3":
-            return _cpu(wish, machine, f"The CPU speaks, slower than a graphics card: {reason}")
+            return _cpu(wish, hardware, f"The CPU speaks, slower than a graphics card: {reason}")
         return _builtin(wish, f"No CUDA: {reason}")
     return _cuda(wish, card)
 
 
-def _best_card(machine: Machine) -> Card | None:
-    able = [card for card in machine.cards if covers(machine.arch_list, card.capability)]
+def _best_card(hardware: Hardware) -> Card | None:
+    able = [card for card in hardware.cards if covers(hardware.arch_list, card.capability)]
     return max(able, key=lambda card: card.free_mb, default=None)
 
 
-def _why_no_cuda(machine: Machine) -> str:
+def _why_no_cuda(hardware: Hardware) -> str:
     """One cause, the first that would have to be removed."""
-    if machine.driver is None:
+    if hardware.driver is None:
         return (
             "there is no NVIDIA driver here. With a card: install the driver, and in a container add `--gpus all` and "
             "the NVIDIA container toolkit."
         )
-    if machine.wheel_cuda is None:
-        return f"torch {machine.torch} is a build for CPUs. Install one for this card: {_INSTALL}"
-    if machine.driver_cuda is not None and machine.driver_cuda[0] < machine.wheel_cuda[0]:
-        enough = _DRIVER_FOR.get(machine.wheel_cuda[0], "the newest")
+    if hardware.wheel_cuda is None:
+        return f"torch {hardware.torch} is a build for CPUs. Install one for this card: {_INSTALL}"
+    if hardware.driver_cuda is not None and hardware.driver_cuda[0] < hardware.wheel_cuda[0]:
+        enough = _DRIVER_FOR.get(hardware.wheel_cuda[0], "the newest")
         return (
-            f"the driver {machine.driver} runs CUDA {_dotted(machine.driver_cuda)}, but torch {machine.torch} needs "
-            f"{_dotted(machine.wheel_cuda)}. Update the driver to {enough} or later, or install a torch for CUDA "
-            f"{machine.driver_cuda[0]}: {_INSTALL}"
+            f"the driver {hardware.driver} runs CUDA {_dotted(hardware.driver_cuda)}, but torch {hardware.torch} needs "
+            f"{_dotted(hardware.wheel_cuda)}. Update the driver to {enough} or later, or install a torch for CUDA "
+            f"{hardware.driver_cuda[0]}: {_INSTALL}"
         )
-    if not machine.cards:
+    if not hardware.cards:
         return (
-            f"the driver {machine.driver} shows no card{f' ({machine.cuda_error})' if machine.cuda_error else ''}. "
+            f"the driver {hardware.driver} shows no card{f' ({hardware.cuda_error})' if hardware.cuda_error else ''}. "
             + ("Look at `nvidia-smi`; CUDA_VISIBLE_DEVICES may hide it.")
         )
-    cards = ", ".join(f"{card.name} ({_dotted(card.capability)})" for card in machine.cards)
-    return f"torch {machine.torch} has no code for {cards}, only {', '.join(machine.arch_list)}. " + _other_wheel(
-        machine
+    cards = ", ".join(f"{card.name} ({_dotted(card.capability)})" for card in hardware.cards)
+    return f"torch {hardware.torch} has no code for {cards}, only {', '.join(hardware.arch_list)}. " + _other_wheel(
+        hardware
     )
 
 
-def _other_wheel(machine: Machine) -> str:
-    newest = max(card.capability for card in machine.cards)
+def _other_wheel(hardware: Hardware) -> str:
+    newest = max(card.capability for card in hardware.cards)
     if newest < (7, 5):
         return f"Pascal and Volta need a cu126 build, torch 2.14 at the latest: {_INSTALL}"
     return f"Install a newer one, cu128 or cu130: {_INSTALL}"
@@ -131,10 +131,10 @@ def _builtin(wish: DeviceWish, *reasons: str) -> DevicePlan:
     return DevicePlan(None, "float32", graphs=False, models=wish.models or (SMALL,), reasons=reasons)
 
 
-def _cpu(wish: DeviceWish, machine: Machine, *reasons: str) -> DevicePlan:
+def _cpu(wish: DeviceWish, hardware: Hardware, *reasons: str) -> DevicePlan:
     dtype = wish.dtype
     if dtype == "auto":
-        dtype = "bfloat16" if machine.cpu_bfloat16 else "float32"
+        dtype = "bfloat16" if hardware.cpu_bfloat16 else "float32"
     return DevicePlan("cpu", dtype, graphs=False, models=wish.models or (SMALL,), reasons=reasons)
 
 
@@ -196,17 +196,19 @@ def _room(wanted: Need, wish: DeviceWish, card: Card) -> str:
     return f"it needs {wanted}, and {room}. {fix}, or lower engine.slots ({wish.slots})."
 
 
-def _lines(chosen: DevicePlan, wish: DeviceWish, machine: Machine) -> tuple[str, ...]:
+def _lines(chosen: DevicePlan, wish: DeviceWish, hardware: Hardware) -> tuple[str, ...]:
     cards = "; ".join(
         f"{card.name}, compute capability {_dotted(card.capability)}, {card.free_mb:,} of {card.total_mb:,} MiB free"
-        for card in machine.cards
+        for card in hardware.cards
     )
     driver = "no NVIDIA driver"
-    if machine.driver is not None:
-        driver = f"driver {machine.driver}" + (f", CUDA {_dotted(machine.driver_cuda)}" if machine.driver_cuda else "")
-    torch = "not installed" if machine.torch is None else machine.torch
-    if machine.wheel_cuda:
-        torch += f", CUDA {_dotted(machine.wheel_cuda)}, code for {', '.join(machine.arch_list) or '?'}"
+    if hardware.driver is not None:
+        driver = f"driver {hardware.driver}" + (
+            f", CUDA {_dotted(hardware.driver_cuda)}" if hardware.driver_cuda else ""
+        )
+    torch = "not installed" if hardware.torch is None else hardware.torch
+    if hardware.wheel_cuda:
+        torch += f", CUDA {_dotted(hardware.wheel_cuda)}, code for {', '.join(hardware.arch_list) or '?'}"
     where = "the built-in voice speaks" if chosen.device is None else f"Qwen3-TTS on {chosen.device}"
     if (chosen.device or "").startswith("cuda"):
         where += " with CUDA graphs" if chosen.graphs else " without CUDA graphs"

@@ -28,7 +28,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class Hardware:
     """Plain values, so that a test can be any machine."""
 
     torch: str | None = None  # its version; None: not installed
@@ -42,7 +42,7 @@ class Machine:
     cpu_bfloat16: bool = False  # the processor computes with it
 
 
-Probe = Callable[[], Machine]
+Probe = Callable[[], Hardware]
 
 
 def covers(arch_list: tuple[str, ...], capability: Version) -> bool:
@@ -68,22 +68,22 @@ def covers(arch_list: tuple[str, ...], capability: Version) -> bool:
     return False
 
 
-def look() -> Machine:
+def probe() -> Hardware:
     """This machine. Takes as long as the import of torch; on a machine with a card it also makes a CUDA context."""
     driver, driver_cuda = _driver()
     try:
         torch: Any = importlib.import_module("torch")
     except ModuleNotFoundError as error:
         missing = "" if error.name == "torch" else str(error)
-        return Machine(torch_error=missing, driver=driver, driver_cuda=driver_cuda)
+        return Hardware(torch_error=missing, driver=driver, driver_cuda=driver_cuda)
     except Exception as error:  # noqa: BLE001  a half-installed torch fails in many ways, mostly OSError
-        return Machine(torch_error=f"{type(error).__name__}: {error}", driver=driver, driver_cuda=driver_cuda)
+        return Hardware(torch_error=f"{type(error).__name__}: {error}", driver=driver, driver_cuda=driver_cuda)
     wheel_cuda = _version(torch.version.cuda)
     cards: tuple[Card, ...] = ()
     error_text = ""
     if wheel_cuda is not None and driver is not None:
         cards, error_text = _cards(torch)
-    return Machine(
+    return Hardware(
         torch=str(torch.__version__),
         wheel_cuda=wheel_cuda,
         arch_list=tuple(torch.cuda.get_arch_list()) if cards else (),
@@ -95,10 +95,10 @@ def look() -> Machine:
     )
 
 
-def glance() -> Machine:
+def probe_driver() -> Hardware:
     """What can be known without importing torch: the driver."""
     driver, driver_cuda = _driver()
-    return Machine(driver=driver, driver_cuda=driver_cuda)
+    return Hardware(driver=driver, driver_cuda=driver_cuda)
 
 
 def _version(text: object) -> Version | None:

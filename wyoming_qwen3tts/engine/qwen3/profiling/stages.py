@@ -9,7 +9,7 @@ import torch
 
 from ....model.codec import CodecDecoder
 from ....model.language_model import LanguageModel
-from ....model.sampling import Sampling
+from ....model.sampling import FrameSampling
 from ..runner.frames import SlotTensors
 from ..runner.graphs import Graphs, Lane, Work
 
@@ -25,7 +25,7 @@ def stages(model: LanguageModel, codec: CodecDecoder, graphs: Graphs, streams: i
     """
     tensors = SlotTensors(model, streams, BOUND)
     state, x = tensors.state, tensors.embedding[:, None]
-    hidden, sampling = torch.zeros_like(tensors.embedding), Sampling.from_defaults(model.config.sampling)
+    hidden, sampling = torch.zeros_like(tensors.embedding), FrameSampling.from_defaults(model.config.sampling)
     sound, codes = codec.init_state(streams), tensors.found[:, None, :-1]
     works: list[tuple[str, Lane, Callable[[], Any]]] = [
         ("talker", "frames", lambda: model.talker.step(x, state.cache, state.positions, BOUND)),

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from ....audio.pcm import Samples
 from ....model.codec import CodecDecoder
-from ....model.prompt import Voice
+from ....model.prompt import PromptVoice
 from ....model.streaming import State, restart_stream, restore_stream, snapshot_stream
-from ....util.lru import Recent
+from ....util.lru import LruCache
 from .graphs import Graphs, GraphsFailed, NoGraphs, Work
 
 SNAPSHOTS_KEPT = 8  # 5.2 MB each
@@ -26,9 +26,9 @@ class SoundMaker(Protocol):
     """What the runner asks of whoever makes sound."""
 
     state: State
-    primed: Recent[State]  # by voice: where its reference clip leaves the codec
+    primed: LruCache[State]  # by voice: where its reference clip leaves the codec
 
-    def begin(self, slot: int, voice: Voice) -> None:
+    def begin(self, slot: int, voice: PromptVoice) -> None:
         """The slot as before its first frame; of an in-context clone as behind its reference."""
 
     def decode(self, slots: Sequence[int], codes: Sequence[list[list[int]]]) -> list[Samples]:
@@ -40,12 +40,12 @@ class Sounds:
 
     def __init__(self, codec: CodecDecoder, slots: int, graphs: Graphs | None = None, spare: int = 0) -> None:
         self._codec, self._graphs = codec, graphs or NoGraphs()
-        self.primed = Recent[State](SNAPSHOTS_KEPT)
+        self.primed = LruCache[State](SNAPSHOTS_KEPT)
         with self._graphs.lane("sound"):
             self.state = codec.init_state(slots + spare)
         self._device = self.state[0].device
 
-    def begin(self, slot: int, voice: Voice) -> None:
+    def begin(self, slot: int, voice: PromptVoice) -> None:
         """See `SoundMaker`. What a reference leaves behind is kept."""
         with self._graphs.lane("sound"):
             restart_stream(self.state, slot)

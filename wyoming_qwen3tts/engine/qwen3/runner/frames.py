@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ....model.language_model import FrameState, LanguageModel
-from ....model.sampling import SamplerState, Sampling
+from ....model.sampling import FrameSampling, SamplerState
 from ..scheduler import Utterance
 
 RING = 8  # text rows of a slot, a power of two; one is written per frame, and two frames at most are under way
@@ -80,7 +80,7 @@ class SlotTensors:
         return Rows(frame_state, embedding, text, found, self.numbers[:count])
 
 
-def frame_step(model: LanguageModel, sampling: Sampling, rows: Rows, bound: int) -> None:
+def frame_step(model: LanguageModel, sampling: FrameSampling, rows: Rows, context_len: int) -> None:
     """One frame for every active row; what idle rows compute is forgotten.
 
     Tensors only: nothing is asked of the device, shapes depend on B and ``bound`` alone, and whatever differs from
@@ -88,7 +88,7 @@ def frame_step(model: LanguageModel, sampling: Sampling, rows: Rows, bound: int)
     """
     state = rows.state
     text = rows.text[rows.numbers, state.sampler.frames & RING - 1]
-    hidden = model.talker.step((rows.embedding + text)[:, None], state.cache, state.positions, bound)
+    hidden = model.talker.step((rows.embedding + text)[:, None], state.cache, state.positions, context_len)
     codes, embedding = model.codes(hidden, state, sampling)
     # One sum for all: a single value that is no number makes it none.
     is_finite = (hidden + embedding).sum(-1, keepdim=True, dtype=torch.float32).abs() < float("inf")
@@ -144,7 +144,7 @@ class Slots:
 class Frames:
     """Frames made at once, all of a call in one batch: the rows between the first and the last slot ride along."""
 
-    def __init__(self, model: LanguageModel, sampling: Sampling, slots: int, positions: int, pad: Tensor) -> None:
+    def __init__(self, model: LanguageModel, sampling: FrameSampling, slots: int, positions: int, pad: Tensor) -> None:
         self._model, self._sampling = model, sampling
         self._slots = Slots(model, slots, positions, pad)
         self.state = self._slots.tensors.state

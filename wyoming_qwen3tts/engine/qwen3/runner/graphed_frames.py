@@ -31,12 +31,12 @@ import torch
 from torch import Tensor
 
 from ....model.language_model import LanguageModel
-from ....model.sampling import Sampling
+from ....model.sampling import FrameSampling
 from ..scheduler import Utterance
 from .frames import Rows, Slots, frame_step, slot_of
 from .graphs import Graphs, GraphsFailed, Work
 
-BOUNDS = (128, 256, 512)  # and all positions: a short sentence does not read a long one's cache
+CONTEXT_LENS = (128, 256, 512)  # and all positions: a short sentence does not read a long one's cache
 NEVER = float("-inf")
 
 
@@ -46,7 +46,7 @@ def sizes(most: int) -> tuple[int, ...]:
     return (*powers, most)
 
 
-class Flight:
+class PendingFrame:
     """One replay's results on their way to the host."""
 
     def __init__(self, wait: Callable[[], Tensor]) -> None:
@@ -60,8 +60,8 @@ class Flight:
         return self._found[slot]
 
 
-class _Unread(NamedTuple):
-    flight: Flight
+class _InFlight(NamedTuple):
+    flight: PendingFrame
     bias: float
 
 
@@ -72,12 +72,14 @@ class Before(NamedTuple):
     seen: Tensor
 
 
-def step_and_remember(model: LanguageModel, sampling: Sampling, rows: Rows, before: Before, bound: int) -> None:
+def step_and_remember(
+    model: LanguageModel, sampling: FrameSampling, rows: Rows, before: Before, context_len: int
+) -> None:
     """`frame_step`, behind a copy of what it is about to replace."""
     speaks = rows.state.active[:, None]
     torch.where(speaks, rows.embedding, before.embedding, out=before.embedding)
     torch.where(speaks, rows.state.sampler.seen, before.seen, out=before.seen)
-    frame_step(model, sampling, rows, bound)
+    frame_step(model, sampling, rows, context_len)
 
 
 class GraphedFrames:
@@ -90,7 +92,7 @@ class GraphedFrames:
     def __init__(
         self,
         model: LanguageModel,
-        sampling: Sampling,
+        sampling: FrameSampling,
         slots: int,
         positions: int,
         pad: Tensor,
@@ -103,18 +105,18 @@ class GraphedFrames:
         tensors = self._slots.tensors
         self.state = tensors.state
         self._before = Before(tensors.embedding.clone(), tensors.state.sampler.seen.clone())
-        self._unread: dict[int, _Unread] = {}
+        self._unread: dict[int, _InFlight] = {}
         self._first = [True] * slots
         self.taken_back = 0
         self.sizes = sizes(slots)
-        self.bounds = (*(bound for bound in BOUNDS if bound < positions), positions)
+        self.context_lens = (*(context_len for context_len in CONTEXT_LENS if context_len < positions), positions)
         self._replays: dict[tuple[int, int], Work] = {}
         with graphs.lane("frames"):
-            for size, bound in product(reversed(self.sizes), reversed(self.bounds)):
+            for size, context_len in product(reversed(self.sizes), reversed(self.context_lens)):
                 rows, before = tensors.rows(0, size), Before(*(tensor[:size] for tensor in self._before))
-                work = partial(step_and_remember, model, sampling, rows, before, bound)
-                self._replays[size, bound] = replay = graphs.capture(work, "frames")
-                check(work, replay, rows, bound, f"the frame of {size} at {bound} positions")
+                work = partial(step_and_remember, model, sampling, rows, before, context_len)
+                self._replays[size, context_len] = replay = graphs.capture(work, "frames")
+                check(work, replay, rows, context_len, f"the frame of {size} at {context_len} positions")
 
     def begin(self, slot: int, position: int, seed: int, inputs: Iterator[Tensor]) -> None:
         """See `FrameMaker`."""
@@ -131,7 +133,7 @@ class GraphedFrames:
         wanted = {slot_of(utterance): bias for utterance, bias in zip(utterances, biases, strict=True)}
         for slot, bias in wanted.items():
             if slot in self._unread and self._unread[slot].bias != bias:
-                self._take_back(slot)
+                self._roll_back(slot)
         self._launch({slot: bias for slot, bias in wanted.items() if slot not in self._unread})
         flights = {slot: self._unread[slot].flight for slot in wanted}
         ahead = {slot_of(u): self._next_bias(u, bias) for u, bias in zip(utterances, biases, strict=True)}
@@ -164,13 +166,13 @@ class GraphedFrames:
         size = next(size for size in self.sizes if size > max(biases))
         above = max(self._slots.at[slot] for slot in biases) + 1
         self._graphs.send([slot in biases for slot in range(size)], self.state.active[:size])
-        self._replays[size, next(bound for bound in self.bounds if bound >= above)]()
-        flight = Flight(self._graphs.fetch(self._slots.tensors.found[:size]))
+        self._replays[size, next(context_len for context_len in self.context_lens if context_len >= above)]()
+        flight = PendingFrame(self._graphs.fetch(self._slots.tensors.found[:size]))
         for slot, bias in biases.items():
             self._slots.made(slot)
-            self._unread[slot] = _Unread(flight, bias)
+            self._unread[slot] = _InFlight(flight, bias)
 
-    def _take_back(self, slot: int) -> None:
+    def _roll_back(self, slot: int) -> None:
         """The slot as it was before its unread frame."""
         state = self.state
         self._slots.tensors.embedding[slot].copy_(self._before.embedding[slot])
@@ -183,7 +185,7 @@ class GraphedFrames:
 
 
 @torch.inference_mode()
-def check(work: Work, replay: Work, rows: Rows, bound: int, what: str) -> None:
+def check(work: Work, replay: Work, rows: Rows, context_len: int, what: str) -> None:
     """Compare a replay with the work itself on the device, from one state; every row speaks. That state is then wiped.
 
     Raises:
@@ -194,7 +196,7 @@ def check(work: Work, replay: Work, rows: Rows, bound: int, what: str) -> None:
     results = []
     for step in (work, replay):
         for row in range(state.positions.shape[0]):
-            state.restart(row, max(0, bound - 2 - row), seed=row + 1)
+            state.restart(row, max(0, context_len - 2 - row), seed=row + 1)
         rows.embedding.copy_(_some(rows.embedding))
         rows.text.copy_(_some(rows.text))
         state.cache.blank()

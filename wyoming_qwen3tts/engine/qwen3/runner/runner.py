@@ -18,11 +18,11 @@ from ....errors import DeviceLost, EngineError, OutOfMemory
 from ....model.checkpoint.weights import Checkpoint
 from ....model.codec import CodecDecoder
 from ....model.layers import KvCache
-from ....model.prompt import Prompt, Voice
-from ....model.sampling import Sampling
+from ....model.prompt import Prompt, PromptVoice
+from ....model.sampling import FrameSampling
 from ....model.tokenizer import TokenStream
 from ....speech.languages import LANGUAGES
-from ....util.lru import Recent
+from ....util.lru import LruCache
 from ..scheduler import Utterance
 from .codec import GraphedSounds, SoundMaker, Sounds
 from .frames import FrameMaker, Frames, slot_of
@@ -67,7 +67,7 @@ def device_errors(method: Callable[P, R]) -> Callable[P, R]:
     return guarded
 
 
-class Runner:
+class ModelRunner:
     """``slots`` utterances of one checkpoint, each in its own row of every state tensor.
 
     With ``graphs``, frames and sound are recorded here, once, and replayed (`GraphsFailed` if they cannot be).
@@ -81,7 +81,7 @@ class Runner:
         *,
         slots: int,
         positions: int = POSITIONS,
-        sampling: Sampling | None = None,
+        sampling: FrameSampling | None = None,
         graphs: Graphs | None = None,
     ) -> None:
         self.model, self.prompts = checkpoint
@@ -90,7 +90,7 @@ class Runner:
         self.kind = config.type
         self.hidden_size = config.talker.stack.hidden_size
         self._eos, self._codebook = config.talker.ids.eos, config.predictor.vocab_size
-        self._sampling = sampling or Sampling.from_defaults(config.sampling)
+        self._sampling = sampling or FrameSampling.from_defaults(config.sampling)
         self._positions = positions
         self._graphs = graphs or NoGraphs()
         with torch.inference_mode():
@@ -105,10 +105,10 @@ class Runner:
                 self._reader = GraphedPrompts(self.model.talker, positions, graphs)
         self._state, self._sounds = self._frames.state, self._sound.state
         self._spoiled: set[int] = set()
-        self._prefixes = Recent[KvCache](PREFIXES_KEPT)
+        self._prefixes = LruCache[KvCache](PREFIXES_KEPT)
         self.prefills = self.frames = self.codec_steps = 0
 
-    def speaks(self, voice: Voice) -> bool:
+    def speaks(self, voice: PromptVoice) -> bool:
         """Whether this checkpoint is the one for such a voice."""
         if voice.speaker is not None:
             return self.kind == "custom_voice" and voice.speaker.lower() in self.model.config.talker.speakers
@@ -123,14 +123,14 @@ class Runner:
 
     def keep_in(self, cache: VoiceCache) -> None:
         """Look there for what a voice needs before computing it."""
-        self._prefixes.behind, self._sound.primed.behind = cache.prefix, cache.primed
+        self._prefixes.backing_store, self._sound.primed.backing_store = cache.prefix, cache.primed
 
     def tokens(self) -> TokenStream:
         """Ids of a text that comes in pieces."""
         return TokenStream(self.prompts.tokenizer)
 
     @device_errors
-    def prefill(self, utterance: Utterance, voice: Voice) -> int:
+    def prefill(self, utterance: Utterance, voice: PromptVoice) -> int:
         """Read an utterance's prompt into its slot; how many frames there is room for comes back.
 
         All but the prompt's last position, that is: this one is the first frame's input. A voice's prefix is read once
@@ -142,7 +142,7 @@ class Runner:
         with self._graphs.lane("frames"):
             return self._read(utterance, voice)
 
-    def _read(self, utterance: Utterance, voice: Voice) -> int:
+    def _read(self, utterance: Utterance, voice: PromptVoice) -> int:
         slot = slot_of(utterance)
         try:
             prompt = self._prompt(utterance, voice)
@@ -159,14 +159,14 @@ class Runner:
         self._sound.begin(slot, voice)
         return room
 
-    def _prompt(self, utterance: Utterance, voice: Voice) -> Prompt:
+    def _prompt(self, utterance: Utterance, voice: PromptVoice) -> Prompt:
         language = LANGUAGES[utterance.language].model_name
         if utterance.layout == "live":
             return self.prompts.live(_as_they_come(utterance), voice, language, utterance.instruct)
         utterance.ids = self.prompts.tokenizer.speech(utterance.text)
         return self.prompts.sentence(utterance.text, voice, language, utterance.instruct)
 
-    def _prefix(self, utterance: Utterance, voice: Voice, prefix: Tensor) -> KvCache:
+    def _prefix(self, utterance: Utterance, voice: PromptVoice, prefix: Tensor) -> KvCache:
         def read() -> KvCache:
             self.prefills += 1
             cache = self.model.talker.init_cache(1, prefix.shape[0])

@@ -73,7 +73,7 @@ class Recording:
                 del made[number]
 
 
-class Recorder(TorchDispatchMode):
+class GraphRecorder(TorchDispatchMode):
     """Runs what it sees, and writes it down."""
 
     def __init__(self) -> None:
@@ -145,7 +145,7 @@ def refuse(func: Any, args: Iterable[Any]) -> None:
         raise GraphsFailed(f"{func.name()} by a mask has a shape that depends on values")
 
 
-class TracedGraphs(NoGraphs):
+class SimulatedGraphs(NoGraphs):
     """`Graphs` over recorded operations. ``captured`` and ``replayed`` count, by lane."""
 
     name = "traced"
@@ -169,7 +169,7 @@ class TracedGraphs(NoGraphs):
 
 def traced(work: Callable[[], Any]) -> Recording:
     """One recording of ``work``, for those who count."""
-    recorder = Recorder()
+    recorder = GraphRecorder()
     with recorder:
         work()
     return recorder.finish()

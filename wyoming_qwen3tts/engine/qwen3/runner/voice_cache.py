@@ -21,7 +21,7 @@ from torch import Tensor
 from .... import __version__
 from ....model.checkpoint.weights import WEIGHTS
 from ....model.layers import KvCache
-from ....model.prompt import Voice
+from ....model.prompt import PromptVoice
 from ....model.streaming import State
 
 log = logging.getLogger(__name__)
@@ -63,13 +63,13 @@ class VoiceCache:
     def prefix(self, key: Hashable, make: Callable[[], KvCache]) -> KvCache:
         """The keys and values of a prompt's prefix, as `Runner` asks for them."""
         who, *manner = key if isinstance(key, tuple) else (key,)
-        if not isinstance(who, Voice) or who.key is None:
+        if not isinstance(who, PromptVoice) or who.key is None:
             return make()
         return KvCache(*self._of(f"prefix {who.key} {manner}", make))
 
     def primed(self, voice: Hashable, make: Callable[[], State]) -> State:
         """The codec's state behind a voice's reference."""
-        if not isinstance(voice, Voice) or voice.key is None:
+        if not isinstance(voice, PromptVoice) or voice.key is None:
             return make()
         return tuple(self._of(f"codec {voice.key}", make))
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ...layers import KvCache
-from ...sampling import Draw
+from ...sampling import SamplingParams
 from .build import library_path
 
 KERNELS = ("portable", "AVX2", "AVX-512 VNNI")
@@ -35,7 +35,7 @@ class Matrix(ctypes.Structure):
     )
 
 
-class Layer(ctypes.Structure):
+class NativeLayer(ctypes.Structure):
     """See ``language.cpp``."""
 
     _fields_ = (
@@ -49,11 +49,11 @@ class Layer(ctypes.Structure):
     )
 
 
-class Stack(ctypes.Structure):
+class NativeTransformer(ctypes.Structure):
     """See ``language.cpp``."""
 
     _fields_ = (
-        ("layers", POINTER(Layer)),
+        ("layers", POINTER(NativeLayer)),
         ("norm", c_void_p),
         ("inverse_frequencies", c_void_p),
         *((name, c_int32) for name in ("count", "hidden", "inner", "heads", "kv_heads", "head_dim")),
@@ -65,7 +65,7 @@ class Predictor(ctypes.Structure):
     """See ``language.cpp``."""
 
     _fields_ = (
-        ("stack", Stack),
+        ("stack", NativeTransformer),
         ("projection", Matrix),
         ("heads", POINTER(Matrix)),
         ("embeddings", POINTER(c_void_p)),
@@ -84,7 +84,7 @@ class _Cache(ctypes.Structure):
     )
 
 
-class _Draw(ctypes.Structure):
+class _SamplingParams(ctypes.Structure):
     _fields_ = (("greedy", c_int32), ("top_k", c_int32), ("temperature", c_float), ("top_p", c_float))
 
 
@@ -150,7 +150,7 @@ class Native:
         return x
 
     def predict(
-        self, predictor: Held, hidden: Tensor, embedding: Tensor, draw: Draw, seeds: Tensor, counters: Tensor
+        self, predictor: Held, hidden: Tensor, embedding: Tensor, draw: SamplingParams, seeds: Tensor, counters: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Codes ``[B, codebooks]`` int64 and the embeddings' sum ``[B, H]`` float32; see `CodePredictor.draw`."""
         hidden, embedding = hidden.float().contiguous(), embedding.float().contiguous()
@@ -199,7 +199,7 @@ class Native:
         self._library.qwen3tts_upsample(self._context, byref(conv.value), pointer(x), *sizes, *last)
         return y
 
-    def choose(self, scores: Tensor, draw: Draw, seed: int, counter: int) -> int:
+    def choose(self, scores: Tensor, draw: SamplingParams, seed: int, counter: int) -> int:
         """One id from float32 scores ``[V]``; see `sampling.choose`."""
         scores = scores.float().contiguous()
         chosen: int = self._library.qwen3tts_choose(
@@ -226,8 +226,8 @@ def _cache(cache: KvCache) -> _Cache:
     return _Cache(cache.keys.data_ptr(), cache.values.data_ptr(), layer, row, head, is_bfloat16)
 
 
-def _draw(draw: Draw) -> _Draw:
-    return _Draw(draw.greedy, draw.top_k, draw.temperature, draw.top_p)
+def _draw(draw: SamplingParams) -> _SamplingParams:
+    return _SamplingParams(draw.greedy, draw.top_k, draw.temperature, draw.top_p)
 
 
 def open_native(threads: int, cache_dir: Path | None = None) -> Native:

@@ -12,8 +12,8 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from ....monitoring import metrics
-from ....service.service import Report, SpeechService
-from ..streaming import Outlet, StreamedResponse
+from ....service.service import RequestStats, SpeechService
+from ..streaming import ResponseStream, StreamedResponse
 from .engine import EngineControl, engine_json
 from .speech import event
 
@@ -31,13 +31,13 @@ _FIXES = {
 }
 
 
-class Recorder:
+class StreamRecorder:
     """The last errors of replies, for whoever looks later. ``observe`` is for the service."""
 
     def __init__(self) -> None:
         self._errors: deque[dict[str, Any]] = deque(maxlen=_ERRORS)
 
-    def observe(self, report: Report) -> None:
+    def observe(self, report: RequestStats) -> None:
         if report.error is None:
             return
         at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -51,7 +51,7 @@ class Recorder:
 
 
 def routes(
-    service: SpeechService, control: EngineControl | None, recorder: Recorder, closing: asyncio.Event
+    service: SpeechService, control: EngineControl | None, recorder: StreamRecorder, closing: asyncio.Event
 ) -> APIRouter:
     router = APIRouter(tags=["server"])
 
@@ -62,7 +62,7 @@ def routes(
         responses={200: {"content": {"text/event-stream": {}}, "description": "A snapshot now and at each change."}},
     )
     async def live() -> Response:
-        async def produce(outlet: Outlet) -> None:
+        async def produce(outlet: ResponseStream) -> None:
             await outlet.open("text/event-stream")
             said, said_at = b"", 0.0
             while not closing.is_set():
@@ -84,7 +84,7 @@ def routes(
     return router
 
 
-def snapshot(service: SpeechService, control: EngineControl | None, recorder: Recorder) -> dict[str, Any]:
+def snapshot(service: SpeechService, control: EngineControl | None, recorder: StreamRecorder) -> dict[str, Any]:
     """Everything that the page shows at a glance."""
     now = time.monotonic()
     streams = [_stream(report, now) for report in service.replies]
@@ -98,9 +98,9 @@ def snapshot(service: SpeechService, control: EngineControl | None, recorder: Re
     }
 
 
-def _stream(report: Report, now: float) -> dict[str, Any]:
+def _stream(report: RequestStats, now: float) -> dict[str, Any]:
     return {
-        "door": report.door,
+        "door": report.server,
         "client": report.client,
         "voice": report.voice,
         "engine": report.engine,

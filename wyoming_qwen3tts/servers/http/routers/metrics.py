@@ -8,9 +8,9 @@ from collections import Counter
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from ....monitoring.health import Living, Vitals, health
+from ....monitoring.health import Liveness, Living, health
 from ....monitoring.metrics import CONTENT_TYPE, Metrics, memory
-from ....service.service import Report, SpeechService
+from ....service.service import RequestStats, SpeechService
 from ....speech.audio_format import FORMAT
 
 
@@ -24,8 +24,8 @@ def of_service(service: SpeechService) -> Metrics:
 
     def ready() -> bool:
         engine = service.engine
-        vitals = engine.vitals() if isinstance(engine, Living) else Vitals()
-        return health(engine.name, engine.state, vitals, time.monotonic()).ready
+        liveness = engine.liveness() if isinstance(engine, Living) else Liveness()
+        return health(engine.name, engine.state, liveness, time.monotonic()).ready
 
     metrics.watch("qwen3tts_streams", "Replies that can be heard now.", speaking)
     metrics.watch("qwen3tts_queue", "Replies that wait for their first sound.", lambda: service.active - speaking())
@@ -58,14 +58,14 @@ def routes(metrics: Metrics) -> APIRouter:
     return router
 
 
-def _count(metrics: Metrics, report: Report) -> None:
+def _count(metrics: Metrics, report: RequestStats) -> None:
     if report.error is not None:
         outcome = report.error.code
     else:
         outcome = "done" if report.outcome.startswith("done") else "cancelled"
     metrics.reply(
         report.engine,
-        report.door,
+        report.server,
         ttfa_s=report.ttfa_s,
         working_s=report.working_s,
         speech_s=FORMAT.seconds(report.audio_bytes),

@@ -14,12 +14,12 @@ from fastapi.responses import Response
 from ....audio.encode import MEDIA_TYPES, Encoder, encoder
 from ....audio.wav import wav_header
 from ....errors import SpeechError
-from ....service.service import Report, Speech, SpeechService
+from ....service.service import RequestStats, Speech, SpeechService
 from ....speech.audio_format import FORMAT
 from ....speech.text_stream import TextStream
 from ..errors import error_body
 from ..request import SpeechBody
-from ..streaming import Outlet, StreamedResponse
+from ..streaming import ResponseStream, StreamedResponse
 from .engine import EngineControl, keep
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -37,11 +37,11 @@ def routes(service: SpeechService, control: EngineControl | None) -> APIRouter:
         responses={200: {"description": "The speech, as it is made.", "content": _CONTENT}},
     )
     async def speak(body: SpeechBody, request: Request) -> Response:
-        wish = body.wish(service.catalog, request.state.client, "http")
+        wish = body.options(service.catalog, request.state.client, "http")
         text = service.whole_text(body.input)
         keep(control, body.keep_alive)
 
-        async def produce(outlet: Outlet) -> None:
+        async def produce(outlet: ResponseStream) -> None:
             async with aclosing(encoder(body.response_format)) as encoding, service.speak(text, wish) as speech:
                 if body.stream_format == "sse":
                     await _as_events(speech, encoding, outlet, text)
@@ -53,7 +53,7 @@ def routes(service: SpeechService, control: EngineControl | None) -> APIRouter:
     return router
 
 
-async def _as_audio(speech: Speech, encoding: Encoder, outlet: Outlet, media_type: str) -> None:
+async def _as_audio(speech: Speech, encoding: Encoder, outlet: ResponseStream, media_type: str) -> None:
     """The headers go out with the first sound: what goes wrong before it is told with its own status."""
     async for pcm in speech:
         if not outlet.is_open and media_type == MEDIA_TYPES["wav"] and speech.report.is_cached:
@@ -66,7 +66,7 @@ async def _as_audio(speech: Speech, encoding: Encoder, outlet: Outlet, media_typ
     await outlet.write(await encoding.finish())
 
 
-async def _as_whole(first: bytes, speech: Speech, outlet: Outlet, media_type: str) -> None:
+async def _as_whole(first: bytes, speech: Speech, outlet: ResponseStream, media_type: str) -> None:
     """A recording is all there at once: its WAV says how long it is."""
     pcm = first + b"".join([piece async for piece in speech])
     wav = wav_header(len(pcm)) + pcm
@@ -74,7 +74,7 @@ async def _as_whole(first: bytes, speech: Speech, outlet: Outlet, media_type: st
     await outlet.write(wav)
 
 
-async def _as_events(speech: Speech, encoding: Encoder, outlet: Outlet, text: TextStream) -> None:
+async def _as_events(speech: Speech, encoding: Encoder, outlet: ResponseStream, text: TextStream) -> None:
     try:
         async for pcm in speech:
             encoded = await encoding.add(pcm)
@@ -103,6 +103,6 @@ def event(what: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(what, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
 
 
-def _who(report: Report) -> dict[str, str]:
+def _who(report: RequestStats) -> dict[str, str]:
     """Voices have names in any script, headers have not."""
     return {"X-TTS-Engine": report.engine, "X-TTS-Voice": quote(report.voice), "X-TTS-Language": report.language}

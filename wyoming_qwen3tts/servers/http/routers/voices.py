@@ -20,7 +20,7 @@ from ....speech.languages import LANGUAGES, normalize_tag
 from ....speech.voice import Voice
 from ..errors import HttpError, error_body
 from ..names import stands_for
-from ..streaming import Outlet, StreamedResponse
+from ..streaming import ResponseStream, StreamedResponse
 from ..studio import Studio, Variant
 from .consents import Consents
 from .speech import event
@@ -115,7 +115,7 @@ def _designing(router: APIRouter, designer: Permission) -> None:
     async def design(body: DesignBody, request: Request) -> Response:
         maker, code = designer(request), _code(body.language)
 
-        async def produce(outlet: Outlet) -> None:
+        async def produce(outlet: ResponseStream) -> None:
             made = maker.design(body.description, language=code, text=body.text or None, variants=body.variants)
             await _as_events(made, outlet)
 
@@ -190,7 +190,7 @@ async def _described(maker: Studio, name: str, prompt: str, language: str, text:
     raise HttpError(500, "No voice was made of this description.")
 
 
-async def _as_events(proposals: AsyncIterator[Variant], outlet: Outlet) -> None:
+async def _as_events(proposals: AsyncIterator[Variant], outlet: ResponseStream) -> None:
     try:
         async with _ended(proposals):
             async for variant in proposals:

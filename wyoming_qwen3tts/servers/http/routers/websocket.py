@@ -18,19 +18,19 @@ from pydantic import ValidationError
 
 from ....audio.encode import Format, encoder
 from ....errors import BadRequest, Busy, SpeechError
-from ....service.service import SpeechService, Wish
+from ....service.service import SpeechOptions, SpeechService
 from ....settings import Limits
 from ....speech.audio_format import FORMAT
 from ....speech.text_stream import TextStream
-from ..auth import KEY_PROTOCOL, Client
+from ..auth import KEY_PROTOCOL, Requester
 from ..errors import HttpError, error_body
-from ..request import Manner, whole
+from ..request import StyleBody, whole
 
 _ERRORS_MAX = 16  # of one socket; a client that is wrong each time is broken
 _NORMAL, _GOING_AWAY, _POLICY = 1000, 1001, 1008  # RFC 6455
 
 
-class Config(Manner):
+class Config(StyleBody):
     """``session.config``: how the utterances from now on are spoken."""
 
     type: Literal["session.config"] = "session.config"
@@ -50,7 +50,7 @@ class _Utterance:
 
     index: int
     text: TextStream
-    wish: Wish
+    options: SpeechOptions
     form: Format
 
 
@@ -71,7 +71,7 @@ class _Session:
 
     def __init__(self, socket: WebSocket, service: SpeechService, limits: Limits, closing: asyncio.Event) -> None:
         self._socket, self._service, self._limits, self._closing = socket, service, limits, closing
-        self._client: Client = socket.state.client
+        self._client: Requester = socket.state.client
         self._config = Config()
         self._open: TextStream | None = None  # between the first input.text and input.done
         self._orders: asyncio.Queue[_Utterance | None] = asyncio.Queue()
@@ -134,7 +134,7 @@ class _Session:
         match message.get("type"):
             case "session.config":
                 config = _config(message)
-                config.wish(self._service.catalog, self._client, "websocket")  # what is wrong is told now
+                config.options(self._service.catalog, self._client, "websocket")  # what is wrong is told now
                 self._config = config
             case "input.text":
                 if text := _text(message):
@@ -154,9 +154,9 @@ class _Session:
     def _begin(self) -> TextStream:
         if len(self._unfinished) >= self._limits.utterances:
             raise Busy(f"{self._limits.utterances} utterances of this socket wait already.")
-        wish = self._config.wish(self._service.catalog, self._client, "websocket")
+        options = self._config.options(self._service.catalog, self._client, "websocket")
         self._open = self._service.open_text()
-        utterance = _Utterance(self._count, self._open, wish, self._config.response_format)
+        utterance = _Utterance(self._count, self._open, options, self._config.response_format)
         self._count += 1
         self._unfinished.add(utterance)
         self._orders.put_nowait(utterance)
@@ -200,7 +200,7 @@ class _Session:
         sent = 0
         async with (
             aclosing(encoder(utterance.form)) as encoding,
-            self._service.speak(utterance.text, utterance.wish) as speech,
+            self._service.speak(utterance.text, utterance.options) as speech,
         ):
             has_begun = False
             async for pcm in speech:
