@@ -101,7 +101,7 @@ def test_a_card_that_torch_has_code_for_is_fine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("machine", "check", "fix"),
+    ("hardware", "check", "fix"),
     [
         (Hardware(driver="580.1", driver_cuda=(13, 0)), "code for the card", "cu126, cu128 or cu130 image"),
         (Hardware(torch="2.13.0+cpu", driver="580.1", driver_cuda=(13, 0)), "code for the card", "cu126, cu128"),

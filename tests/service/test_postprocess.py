@@ -150,7 +150,7 @@ async def test_nothing_longer_than_four_frames_is_handed_on() -> None:
         assert max([len(pcm) async for pcm in speech]) <= 4 * FORMAT.frame_bytes
 
 
-@pytest.mark.parametrize("wish", [{"speed": float("nan")}, {"speed": 9}, {"volume": 2}])
+@pytest.mark.parametrize("options", [{"speed": float("nan")}, {"speed": 9}, {"volume": 2}])
 async def test_a_bad_wish_is_refused_before_anything_is_spoken(options: dict[str, Any]) -> None:
     engine = Player(syllables(1))
     service = service_of(engine)

@@ -6,8 +6,8 @@
 The whole decoder is one `StreamingSequential` of layers that can run whole or frame by frame, with equal results; see
 `streaming.py`.
 
-`checkpoint/codec_weights` builds it from a checkpoint, with all constants folded: codebooks divided and projected, layer
-scales multiplied into the matrices before them, exponentials taken.
+`checkpoint/codec_weights` builds it from a checkpoint, constants folded: codebooks divided and projected, layer scales
+multiplied into the matrices before them, exponentials taken.
 """
 
 from __future__ import annotations

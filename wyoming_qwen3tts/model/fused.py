@@ -35,7 +35,8 @@ def lean(model: LanguageModel) -> LanguageModel:
 class FusedTransformer(Transformer):
     """A `Transformer` over the layers of another.
 
-    ``AttentionMetadata.cos`` and ``AttentionMetadata.sin`` hold factors of all layers, ``[layers, B or 1, T, groups + 1, 1, head_dim]``: queries come in groups of as many heads as there are keys.
+    ``AttentionMetadata.cos`` and ``AttentionMetadata.sin`` hold factors of all layers,
+    ``[layers, B or 1, T, groups + 1, 1, head_dim]``: queries come in groups of as many heads as there are keys.
     """
 
     turns: Tensor
@@ -125,7 +126,7 @@ def _normed(x: Tensor, norm: RMSNorm) -> Tensor:
 
 
 def _joined(cache: KvCache) -> Tensor:
-    """Keys and values of a cache of `FusedTransformer.init_cache`, or of its rows: ``[layers, B, 2 * kv_heads, P, D]``."""
+    """Keys and values of `FusedTransformer.init_cache`, or rows of them: ``[layers, B, 2 * kv_heads, P, D]``."""
     layers, rows, kv_heads, positions, head_dim = cache.keys.shape
     if cache.values.storage_offset() - cache.keys.storage_offset() != kv_heads * positions * head_dim:
         raise ValueError("this cache was made by another stack")

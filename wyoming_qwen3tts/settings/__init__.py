@@ -22,8 +22,8 @@ from .values import Address, Section, lower, parse_address
 from .voices import Voices
 
 __all__ = [
-    "Address", "Announce", "Audio", "Cache", "EngineSettings", "HomeAssistantSettings", "Http", "Limits", "ModelSettings", "Mqtt",
-    "Section", "Settings", "Voices", "Wyoming", "is_secret", "parse_address", "walk",
+    "Address", "Announce", "Audio", "Cache", "EngineSettings", "HomeAssistantSettings", "Http", "Limits",
+    "ModelSettings", "Mqtt", "Section", "Settings", "Voices", "Wyoming", "is_secret", "parse_address", "walk",
 ]  # fmt: skip
 
 
