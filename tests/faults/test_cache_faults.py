@@ -23,7 +23,7 @@ async def test_a_disk_that_takes_nothing_costs_no_reply_and_is_left_alone_for_te
         tries.append(path)
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(phrase_cache, "write_whole", refuse)
+    monkeypatch.setattr(phrase_cache, "write_atomic", refuse)
     async with caching(tmp_path, clock=lambda: now[0]) as it:
         replies = [await it.say() for _ in range(3)]
         assert len(set(replies)) == 1

@@ -174,7 +174,7 @@ async def test_headers_that_drip_are_cut_off_and_harm_nobody() -> None:
 
         for wire in wires:
             with contextlib.suppress(ConnectionError):  # it dripped on into the closed connection
-                assert (await answer(wire, 2))[0] == 408
+                assert (await answer(wire, 5))[0] == 408
         await until(lambda: it.door.connections <= 1)
 
 
@@ -182,7 +182,7 @@ async def test_a_body_that_drips_is_cut_off() -> None:
     async with web(limits={"http_body_s": 0.2}) as it:
         wire = await it.wire()
         await wire.send(request(b'{"input": ', Content_Length="500"))
-        status, error = await answer(wire, 3)
+        status, error = await answer(wire, 5)
 
         assert (status, error["code"]) == (408, "too-slow")
 

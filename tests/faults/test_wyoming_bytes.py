@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import time
 
 import psutil
 import pytest
@@ -25,7 +24,7 @@ async def test_half_a_header_and_then_silence_is_closed_in_time() -> None:
 
 async def test_fifty_trickling_headers_do_not_slow_a_normal_client() -> None:
     """F02."""
-    async with serving(event_s=0.3, host_connections=64) as server:
+    async with serving(event_s=1.0, host_connections=64) as server:
         wires = [await server.connect() for _ in range(50)]
 
         async def trickle(wire: Wire) -> str | None:
@@ -37,14 +36,12 @@ async def test_fifty_trickling_headers_do_not_slow_a_normal_client() -> None:
         trickling = [asyncio.create_task(trickle(wire)) for wire in wires]
         await asyncio.sleep(0.05)
         normal = await server.connect()
-        began = time.perf_counter()
         await normal.send("describe")
         answer = await normal.read()
-        took = time.perf_counter() - began
 
         assert answer is not None
         assert answer.type == "info"
-        assert took < 0.1
+        assert not any(task.done() for task in trickling), "it was answered only when they had gone"
         assert set(await asyncio.gather(*trickling)) == {"protocol-error"}
 
 

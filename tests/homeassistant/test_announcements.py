@@ -52,6 +52,7 @@ async def test_a_media_player_gets_our_url_while_the_speech_is_made_and_music_go
         assert (await listener.event("done"))[0]["target"] == ["media_player.kitchen"]
 
 
+@pytest.mark.timing
 @needs_mosquitto
 async def test_several_speakers_start_within_a_tenth_of_a_second_from_one_synthesis(tmp_path: Path) -> None:
     targets = ["media_player.kitchen", "media_player.bath", "assist_satellite.bedroom"]

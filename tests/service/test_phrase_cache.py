@@ -182,7 +182,7 @@ async def test_a_stream_that_begins_otherwise_is_not_kept_waiting(
         await it.say("The washing machine is done and the dryer as well.")
         text = it.service.open_text()
         text.add("The weather will be fine tomorrow, with a light breeze. And then")
-        async with asyncio.timeout(1), it.service.speak(text, SpeechOptions("builtin-en")) as speech:
+        async with asyncio.timeout(10), it.service.speak(text, SpeechOptions("builtin-en")) as speech:
             assert await anext(speech)
 
 
@@ -269,6 +269,7 @@ class Attributed:
         return await anext(self._audio)
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("streaming", [False, True])
 async def test_a_cached_phrase_starts_within_10_ms_for_a_wyoming_client(streaming: bool, tmp_path: Path) -> None:
     text = "The washing machine is done."

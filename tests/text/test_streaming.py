@@ -194,6 +194,7 @@ def test_a_long_sentence_is_pending_before_it_ends() -> None:
     assert front_end.pending.startswith("Heute wird es im ganzen")
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_hostile_text_costs_constant_time_per_character(unit: str) -> None:
     text = (unit * 8000)[:8000]
@@ -207,6 +208,7 @@ def test_hostile_text_costs_constant_time_per_character(unit: str) -> None:
     assert spent < 2 * MICROSECONDS_PER_CHAR * 1e-6
 
 
+@pytest.mark.timing
 def test_everyday_text_costs_less_than_twenty_microseconds_a_character() -> None:
     spent = characters = 0.0
     for language, text in REPLIES.items():

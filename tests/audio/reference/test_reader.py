@@ -213,7 +213,7 @@ WISHES = {
 
 @pytest.mark.parametrize("wish", WISHES.values(), ids=WISHES.keys())
 def test_the_child_gives_up_its_rights(wish: str, tmp_path: Path) -> None:
-    prepare = "import socket; from wyoming_qwen3tts.audio import decoder\\n"
+    prepare = "import socket; from wyoming_qwen3tts.audio.reference import decoder\n"
 
     def run(shut: str) -> int:
         with (tmp_path / "out").open("wb") as out:

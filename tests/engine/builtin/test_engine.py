@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -102,16 +101,14 @@ async def test_a_listener_who_leaves_ends_the_work(engine: BuiltinEngine) -> Non
 
 
 async def test_speaking_does_not_hold_the_event_loop(engine: BuiltinEngine) -> None:
-    longest = 0.0
+    turns = 0
     speaking = asyncio.create_task(speech(engine, *["A sentence of some length, spoken in a thread of its own."] * 10))
     while not speaking.done():
-        began = time.perf_counter()
-        await asyncio.sleep(0)
-        longest = max(longest, time.perf_counter() - began)
         await asyncio.sleep(0.001)
+        turns += 1
 
     assert len(await speaking)
-    assert longest < 0.1
+    assert turns > 10 * 5  # far more than the sentences' own comings and goings
 
 
 @pytest.mark.parametrize("text", ["-v de --help", "[[hello", "<speak>", "$(reboot)", "A" * 220, "word\\n"])

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 import struct
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -227,13 +226,10 @@ async def test_speech_without_end_is_given_up() -> None:
 
 
 async def test_leaving_closes_the_connection_at_once() -> None:
-    async with speech_server(hangs(TONE)) as server, remote(server) as engine:
+    async with speech_server(hangs(TONE)) as server, remote(server, stall_s=60) as engine:
         async with engine.speak(asking(engine)) as audio:
             await anext(aiter(audio))
-            began = time.perf_counter()
-        await asyncio.wait_for(server.left.wait(), 1)
-
-    assert time.perf_counter() - began < 0.1
+        await asyncio.wait_for(server.left.wait(), 5)
 
 
 async def test_the_next_sentence_is_fetched_while_one_plays() -> None:

@@ -51,6 +51,7 @@ async def first_byte_s(it: Web, form: str) -> float:
     return took
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(("form", "within_s"), [("pcm", 0.005), ("mp3", 0.060), ("opus", 0.060)])
 async def test_the_first_byte_follows_the_engines_first_frame_at_once(form: str, within_s: float) -> None:
     """The best of several: the machine may be busy with something else, which is not ours to promise."""
@@ -61,6 +62,7 @@ async def test_the_first_byte_follows_the_engines_first_frame_at_once(form: str,
     assert statistics.median(took) < 4 * within_s
 
 
+@pytest.mark.timing
 async def test_fifty_listeners_at_once_never_run_dry() -> None:
     """Each begins to play with its second frame in hand; the engine makes every stream twice as fast as it is
     played."""

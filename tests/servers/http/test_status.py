@@ -128,7 +128,7 @@ async def test_the_live_view_tells_who_is_spoken_to_and_what_went_wrong() -> Non
         first = await anext(live)
         it.engine.release.clear()
         speaking = asyncio.create_task(it.post(input="Hello there."))
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(10):
             waiting = await anext(live)
             it.engine.release.set()
             await speaking
@@ -157,7 +157,7 @@ async def test_the_live_view_ends_with_the_door() -> None:
         await anext(live)
         it.door._app.state.closing.set()
 
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(10):
             assert [snapshot async for snapshot in live] == []
 
 
