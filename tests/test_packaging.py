@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,6 @@ def test_every_locked_package_has_hashes_and_no_index_is_named() -> None:
 
 
 def test_the_lock_holds_every_dependency() -> None:
-    import tomllib
-
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
     locked = (ROOT / "docker/cpu.txt").read_text(encoding="utf-8")
 
@@ -113,6 +112,22 @@ def test_workflows_pin_every_action_and_begin_without_permissions(path: Path) ->
     text = path.read_text(encoding="utf-8")
 
     assert re.search(r"^permissions: \{\}$", text, re.MULTILINE)
-    used = re.findall(r"uses: (\S+)", text)
+    used = [action for action in re.findall(r"uses: (\S+)", text) if not action.startswith("./")]  # our own
     assert used
     assert all(re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", action) for action in used), used
+
+
+def test_images_are_built_only_when_the_tests_have_passed() -> None:
+    """With every Python that the package may be installed on, by the script that a submission has to pass."""
+    tests, images = (
+        yaml.safe_load((ROOT / ".github/workflows" / name).read_text(encoding="utf-8"))["jobs"]
+        for name in ("test.yaml", "images.yaml")
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    promised = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
+
+    assert images["test"]["uses"] == "./.github/workflows/test.yaml"
+    assert "test" in images["build"]["needs"]
+    assert "build" in images["publish"]["needs"]
+    assert tests["test"]["strategy"]["matrix"]["python"] == promised
+    assert ".ci/run" in [step.get("run") for step in tests["test"]["steps"]]
