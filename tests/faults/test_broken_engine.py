@@ -140,7 +140,7 @@ import asyncio, sys, threading
 from tests.engine.scripted import STAND_INS, Scripted
 from wyoming_qwen3tts.app import serve
 from wyoming_qwen3tts.engine.failover import FailoverEngine
-from wyoming_qwen3tts.ops.health import Vitals
+from wyoming_qwen3tts.monitoring.health import Liveness
 from wyoming_qwen3tts.settings import Http, Settings, Wyoming
 
 class Hanging(Scripted):
@@ -148,7 +148,7 @@ class Hanging(Scripted):
         await super().start()
         self.thread = threading.Thread(target=threading.Event().wait)  # as one in a CUDA call that never returns
         self.thread.start()
-        self.signs = Vitals(broken="device lost")
+        self.signs = Liveness(broken="device lost")
 
     async def close(self):
         await asyncio.to_thread(self.thread.join)
