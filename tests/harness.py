@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import math
+import os
+import random
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
@@ -185,10 +188,23 @@ class Server:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A port that was free a moment ago, and that nobody else is given: it is none of those that the system hands out,
+    and each process of a parallel run has a thousand of its own."""
+    while True:
+        port = next(_ports)
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+
+
+def _own_ports() -> Iterator[int]:
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    start = random.SystemRandom().randrange(1000)  # another run on this machine begins elsewhere
+    for number in itertools.count(start):
+        yield 20_000 + 1000 * (worker % 10) + number % 1000
+
+
+_ports = _own_ports()
 
 
 async def until(condition: Callable[[], object], within_s: float = 5.0) -> None:

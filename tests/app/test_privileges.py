@@ -33,8 +33,9 @@ def data(tmp_path: Path) -> Path:
     (folder / "options.json").chmod(0o600)
     (folder / "outside").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere").write_text("")
-    for above in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        above.chmod(0o755)
+    for above in (tmp_path, *tmp_path.parents):
+        if not above.stat().st_mode & 0o001:
+            above.chmod(0o755)
     return folder
 
 

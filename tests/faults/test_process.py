@@ -79,6 +79,7 @@ async def ended(process: asyncio.subprocess.Process, within_s: float) -> int | N
         return await process.wait()
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda n: n.name)
 async def test_an_idle_server_stops_at_once_when_asked(tmp_path: Path, number: signal.Signals) -> None:
     """F39."""
@@ -92,6 +93,7 @@ async def test_an_idle_server_stops_at_once_when_asked(tmp_path: Path, number: s
     assert "Traceback" not in log.read_text()
 
 
+@pytest.mark.timing
 async def test_speech_in_progress_is_finished_on_sigterm(tmp_path: Path) -> None:
     """F39, P9: new connections are refused meanwhile."""
     async with running(log=tmp_path / "log") as (process, address), connect(address) as client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import Browser, expect
 
 from tests.harness import until
@@ -29,6 +30,7 @@ async def test_a_typed_text_is_heard_while_it_is_still_being_made(chromium: Brow
         assert engine.requests[-1][1] == ["The kettle is on, and the kitchen smells of bread."]
 
 
+@pytest.mark.timing
 async def test_sound_is_heard_within_100_ms_of_the_engines_first_frame(chromium: Browser) -> None:
     """By the machine's clock, which server and page share; the best of three, as others use the machine too."""
     engine = Actor(frame_s=0.02)

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.engine.studio import Codes, Studio, by_text, never, studio
 from tests.harness import STOP, Server, Wire, chunk, kinds, pcm, start, until
 from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
@@ -78,6 +80,7 @@ async def whole(room: Studio, server: Server, voice: str = "ryan-en") -> dict[st
     return spoken
 
 
+@pytest.mark.timing
 async def test_a_reply_is_heard_before_its_tenth_token_and_says_what_the_whole_text_says(folder: Path) -> None:
     async with home(folder, ends=by_text) as (room, server):
         room.runner.codes.clear()
@@ -91,6 +94,7 @@ async def test_a_reply_is_heard_before_its_tenth_token_and_says_what_the_whole_t
         assert len(expected) == 4
 
 
+@pytest.mark.timing
 async def test_four_replies_at_once_are_heard_as_early_and_say_the_same(folder: Path) -> None:
     async with home(folder, ends=by_text) as (room, server):
         room.runner.codes.clear()

@@ -18,6 +18,7 @@ from wyoming_qwen3tts.settings import Address
 from wyoming_qwen3tts.settings.sources import load
 
 LOOPBACK = Address("127.0.0.1", 10200)
+pytestmark = pytest.mark.xdist_group("mdns")  # all processes of a machine share the one multicast address
 
 
 async def test_a_loopback_server_is_announced_on_loopback_and_taken_back_at_its_end() -> None:
@@ -43,7 +44,9 @@ async def test_a_loopback_server_is_announced_on_loopback_and_taken_back_at_its_
     assert changes[0] == (f"kitchen-voice.{SERVICE_TYPE}", ServiceStateChange.Added)
 
 
+@pytest.mark.timing
 async def test_a_second_server_of_the_same_name_gets_a_name_of_its_own() -> None:
+    """The library waits half a second for the first one's objection."""
     async with announced("twin", LOOPBACK) as first, announced("twin", Address("127.0.0.1", 10201)) as second:
         assert (first, second) == ("twin", "twin-2")
 
