@@ -20,6 +20,7 @@ from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Limits
 from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
@@ -35,6 +36,7 @@ class FakeEngine:
     """
 
     name = "fake"
+    status = EngineStatus(Phase.READY)
 
     def __init__(self, *, fail_at: int | None = None) -> None:
         self.frames_made = 0
@@ -43,10 +45,6 @@ class FakeEngine:
         self.release = asyncio.Event()
         self.release.set()
         self._fail_at = fail_at
-
-    @property
-    def state(self) -> str:
-        return "ready"
 
     def voices(self) -> tuple[Voice, ...]:
         return tuple(Voice(VoiceName(f"builtin-{c}"), f"Fake ({c})", (c,), self.name, "builtin") for c in LANGUAGES)

@@ -19,7 +19,7 @@ from wyoming_qwen3tts.engine.remote.engine import RemoteEngine
 from wyoming_qwen3tts.errors import SpeechError
 from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.speech.audio_format import FORMAT
-from wyoming_qwen3tts.speech.engine import Engine
+from wyoming_qwen3tts.speech.engine import Engine, EngineStatus, Phase
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.segment import OpenSegment, Segment
 from wyoming_qwen3tts.speech.text_stream import TextStream
@@ -67,7 +67,7 @@ async def speech(engine: Engine, request: SpeechRequest) -> bytes:
 
 
 async def test_it_is_ready_after_its_start_and_has_voices(engine: Engine) -> None:
-    assert engine.state == "ready"
+    assert engine.status == EngineStatus(Phase.READY)
     assert any(voice.language == "de" for voice in engine.voices())
     assert len({voice.name for voice in engine.voices()}) == len(engine.voices())
 

@@ -8,11 +8,12 @@ from contextlib import aclosing, asynccontextmanager
 
 from wyoming_qwen3tts.monitoring.health import Liveness
 from wyoming_qwen3tts.speech.audio_format import FORMAT
-from wyoming_qwen3tts.speech.engine import Engine
+from wyoming_qwen3tts.speech.engine import Engine, EngineStatus, Phase
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.segment import Segment
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 
+READY, LOADING = EngineStatus(Phase.READY), EngineStatus(Phase.LOADING)
 RYAN = Voice(VoiceName("ryan-en"), "Ryan", ("en",), "qwen3", "ryan")
 SOHEE = Voice(VoiceName("sohee-ko"), "Sohee", ("ko",), "qwen3", "sohee")
 STAND_INS = tuple(
@@ -32,13 +33,13 @@ class Scripted:
         name: str = "qwen3",
         voices: tuple[Voice, ...] = (RYAN, SOHEE),
         *,
-        state: str = "ready",
+        status: EngineStatus = READY,
         fail: Exception | None = None,
         fail_at: int = 0,
         silent: bool = False,
         reads_ahead: bool = False,
     ) -> None:
-        self.name, self.state = name, state
+        self.name, self.status = name, status
         self.fail, self.fail_at, self.silent, self.reads_ahead = fail, fail_at, silent, reads_ahead
         self.release = asyncio.Event()
         self.release.set()
@@ -61,11 +62,11 @@ class Scripted:
 
     async def start(self) -> None:
         self.starts += 1
-        self.state = "loading"
+        self.status = LOADING
         await self.may_start.wait()
         if self.start_error is not None:
             raise self.start_error
-        self.state = "ready"
+        self.status = READY
 
     async def unload(self) -> None:
         assert not self.speaking, "unloaded under a reply"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.scripted import RYAN, SOHEE, STAND_INS, Scripted, heard, reply, text
+from tests.engine.scripted import LOADING, READY, RYAN, SOHEE, STAND_INS, Scripted, heard, reply, text
 from tests.harness import until
 from wyoming_qwen3tts.app.build import with_stand_in
 from wyoming_qwen3tts.audio.earcon import chime
@@ -20,11 +20,14 @@ from wyoming_qwen3tts.monitoring.health import FatalErrorRecorder
 from wyoming_qwen3tts.settings import EngineSettings as EngineSettings
 from wyoming_qwen3tts.settings import Settings
 from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.segment import Segment
 from wyoming_qwen3tts.util.backoff import Backoff
 
 LINES = ("One.", "Two.", "Three.")
+HALF_LOADED = EngineStatus(Phase.LOADING, progress=0.43)
+NO_CARD, NO_VOICE = EngineStatus(Phase.FAILED, "no card"), EngineStatus(Phase.FAILED, "no voice")
 BY_FIRST = [("qwen3", "ryan-en", line) for line in LINES]
 BY_SECOND = [("builtin", "builtin-en", line) for line in LINES]
 
@@ -62,23 +65,34 @@ async def test_a_ready_model_speaks_and_nobody_else() -> None:
     engine = Joined(Scripted())
 
     assert await reply(engine, *LINES) == BY_FIRST
-    assert (engine.stand_in.requests, engine.takeovers.total(), engine.state) == (0, 0, "ready")
+    assert (engine.stand_in.requests, engine.takeovers.total(), engine.status) == (0, 0, READY)
 
 
-@pytest.mark.parametrize("state", ["loading", "loading 43 %", "downloading 2 %", "unloaded", "failed: no card"])
-async def test_while_the_model_cannot_speak_the_built_in_voice_does_at_once(state: str) -> None:
-    engine = Joined(Scripted(state=state), patience_s=60)
+@pytest.mark.parametrize(
+    "status",
+    [
+        LOADING,
+        EngineStatus(Phase.LOADING, progress=0.43),
+        EngineStatus(Phase.DOWNLOADING, progress=0.02),
+        EngineStatus(Phase.WAITING, "the model"),
+        EngineStatus(Phase.UNLOADED),
+        EngineStatus(Phase.FAILED, "no card"),
+    ],
+    ids=str,
+)
+async def test_while_the_model_cannot_speak_the_built_in_voice_does_at_once(status: EngineStatus) -> None:
+    engine = Joined(Scripted(status=status), patience_s=60)
 
     async with asyncio.timeout(1):
         assert await reply(engine, *LINES) == BY_SECOND
     assert engine.model.requests == 0
-    assert engine.takeovers == {state.split()[0].rstrip(":"): 1}
+    assert engine.takeovers == {status.phase.value: 1}
 
 
 async def test_the_reply_after_loading_is_spoken_by_the_model() -> None:
-    engine = Joined(Scripted(state="loading 99 %"))
+    engine = Joined(Scripted(status=EngineStatus(Phase.LOADING, progress=0.99)))
     during = await reply(engine, *LINES)
-    engine.model.state = "ready"
+    engine.model.status = READY
 
     assert (during, await reply(engine, *LINES)) == (BY_SECOND, BY_FIRST)
 
@@ -181,7 +195,7 @@ async def test_what_the_caller_must_change_is_told_to_the_caller() -> None:
 
 
 async def test_a_text_that_breaks_off_ends_the_reply_of_the_stand_in_too() -> None:
-    engine = Joined(Scripted(state="loading"))
+    engine = Joined(Scripted(status=LOADING))
 
     async def stalls() -> AsyncIterator[Segment]:
         yield Segment("One.", "en")
@@ -205,13 +219,13 @@ async def test_a_built_in_voice_that_is_asked_for_goes_straight_to_its_engine() 
 @pytest.mark.parametrize(("language", "name"), [("ko", "builtin-ko"), ("de", "builtin-de"), ("ja", "builtin-ko")])
 async def test_the_stand_in_is_the_built_in_voice_of_the_language(language: str, name: str) -> None:
     """That of the text; of the voice, where the built-in engine does not have it."""
-    engine = Joined(Scripted(state="loading"))
+    engine = Joined(Scripted(status=LOADING))
 
     assert await reply(engine, "x", voice=SOHEE, language=language) == [("builtin", name, "x")]
 
 
 async def test_without_a_stand_in_that_works_the_model_gets_all_the_time_it_needs() -> None:
-    engine = Joined(Scripted(), Scripted("builtin", STAND_INS, state="failed: no espeak-ng"))
+    engine = Joined(Scripted(), Scripted("builtin", STAND_INS, status=EngineStatus(Phase.FAILED, "no espeak-ng")))
     engine.model.release.clear()
     asyncio.get_running_loop().call_later(0.15, engine.model.release.set)
 
@@ -220,7 +234,10 @@ async def test_without_a_stand_in_that_works_the_model_gets_all_the_time_it_need
 
 async def test_without_a_stand_in_that_works_a_model_that_loads_is_waited_for() -> None:
     """An engine waits with a request until it is loaded; a late reply is better than none."""
-    engine = Joined(Scripted(state="loading 90 %"), Scripted("builtin", STAND_INS, state="failed: no espeak-ng"))
+    engine = Joined(
+        Scripted(status=EngineStatus(Phase.LOADING, progress=0.9)),
+        Scripted("builtin", STAND_INS, status=EngineStatus(Phase.FAILED, "no espeak-ng")),
+    )
 
     assert await reply(engine, *LINES) == BY_FIRST
 
@@ -233,11 +250,11 @@ async def test_a_text_without_a_segment_is_nobodys() -> None:
 
 
 async def test_the_earcon_comes_before_the_stand_in_and_only_then() -> None:
-    engine = Joined(Scripted(state="loading"), earcon=True)
+    engine = Joined(Scripted(status=LOADING), earcon=True)
     async with engine.speak(SpeechRequest(text(*LINES), RYAN)) as audio:
         sound = b"".join([pcm async for pcm in audio])
     asked_for = await reply(engine, "One.", voice=STAND_INS[0])
-    engine.model.state = "ready"
+    engine.model.status = READY
 
     assert sound.startswith(chime(FORMAT.rate))
     assert heard(sound.removeprefix(chime(FORMAT.rate))) == BY_SECOND
@@ -259,7 +276,7 @@ async def test_a_model_that_fails_again_and_again_is_left_alone_longer_and_longe
     assert asked == [1, 1, 0, 1, 0, 0, 1]
     clock.now = 200.0
     assert await reply(engine, *LINES) == BY_FIRST
-    assert engine.state == "ready"
+    assert engine.status == READY
 
 
 async def test_a_busy_model_is_asked_again_for_the_next_reply() -> None:
@@ -267,42 +284,42 @@ async def test_a_busy_model_is_asked_again_for_the_next_reply() -> None:
     for _ in range(4):
         await reply(engine, *LINES)
 
-    assert (engine.model.requests, engine.state) == (4, "ready")
+    assert (engine.model.requests, engine.status) == (4, READY)
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "both"),
+    ("primary", "fallback", "both"),
     [
-        ("loading 43 %", "ready", "loading 43 % (built-in voice speaks)"),
-        ("loading 43 %", "loading", "loading 43 %"),
-        ("unloaded", "ready", "unloaded (built-in voice speaks)"),
-        ("ready", "loading", "ready"),
-        ("ready", "failed: no espeak-ng", "ready"),
-        ("degraded: 1 slot", "ready", "degraded: 1 slot"),
-        ("failed: no card", "ready", "degraded: no card"),
-        ("failed: no card", "failed: no voice", "failed: no card; builtin failed: no voice"),
+        (HALF_LOADED, READY, EngineStatus(Phase.LOADING, progress=0.43, fallback="builtin")),
+        (HALF_LOADED, LOADING, HALF_LOADED),
+        (EngineStatus(Phase.UNLOADED), READY, EngineStatus(Phase.UNLOADED, fallback="builtin")),
+        (READY, LOADING, READY),
+        (READY, NO_VOICE, READY),
+        (EngineStatus(Phase.DEGRADED, "1 slot"), READY, EngineStatus(Phase.DEGRADED, "1 slot")),
+        (NO_CARD, READY, EngineStatus(Phase.DEGRADED, "no card", fallback="builtin")),
+        (NO_CARD, NO_VOICE, EngineStatus(Phase.FAILED, "no card; builtin failed: no voice")),
     ],
 )
-async def test_the_state_says_who_speaks(first: str, second: str, both: str) -> None:
-    assert Joined(Scripted(state=first), Scripted("builtin", STAND_INS, state=second)).state == both
+async def test_the_status_says_who_speaks(primary: EngineStatus, fallback: EngineStatus, both: EngineStatus) -> None:
+    assert Joined(Scripted(status=primary), Scripted("builtin", STAND_INS, status=fallback)).status == both
 
 
-async def test_out_of_memory_is_seen_in_the_state_until_the_model_speaks_again() -> None:
+async def test_out_of_memory_is_seen_in_the_status_until_the_model_speaks_again() -> None:
     engine = Joined(Scripted(fail=OutOfMemory("CUDA out of memory. Tried to allocate 20 MiB")))
     await reply(engine, *LINES)
-    degraded = engine.state
+    degraded = engine.status
     engine.model.fail = None
     await reply(engine, *LINES)
 
-    assert (degraded, engine.state) == ("degraded: out of memory", "ready")
+    assert (degraded, engine.status) == (EngineStatus(Phase.DEGRADED, "out of memory"), READY)
 
 
 async def test_one_engine_that_does_not_start_does_not_keep_the_other_from_it(caplog: pytest.LogCaptureFixture) -> None:
-    engine = Joined(Scripted(state="loading"))
+    engine = Joined(Scripted(status=LOADING))
     engine.model.start_error = RuntimeError("weights missing")
     await engine.start()
 
-    assert engine.state == "degraded: weights missing"
+    assert engine.status == EngineStatus(Phase.DEGRADED, "weights missing", fallback="builtin")
     assert await reply(engine, *LINES) == BY_SECOND
     assert "could not be started" in caplog.text
 
@@ -317,7 +334,7 @@ async def test_closing_closes_both() -> None:
 
 @pytest.mark.parametrize("holds", ["model", "stand_in"])
 async def test_leaving_the_block_cancels_whoever_is_in_use_at_once(holds: str) -> None:
-    engine = Joined(Scripted(state="ready" if holds == "model" else "loading"), patience_s=60)
+    engine = Joined(Scripted(status=READY if holds == "model" else LOADING), patience_s=60)
     used: Scripted = getattr(engine, holds)
     used.release.clear()
 
@@ -332,10 +349,10 @@ async def test_leaving_the_block_cancels_whoever_is_in_use_at_once(holds: str) -
     assert time.perf_counter() - began < 0.1
 
 
-@pytest.mark.parametrize("state", ["ready", "loading"])
-async def test_leaving_while_the_text_is_waited_for_leaves_no_task_behind(state: str) -> None:
+@pytest.mark.parametrize("status", [READY, LOADING], ids=str)
+async def test_leaving_while_the_text_is_waited_for_leaves_no_task_behind(status: EngineStatus) -> None:
     """The wait for more text is a task of its own; the fixture of all tests fails if it is left."""
-    engine, ended = Joined(Scripted(state=state), patience_s=60), asyncio.Event()
+    engine, ended = Joined(Scripted(status=status), patience_s=60), asyncio.Event()
 
     async def never_goes_on() -> AsyncIterator[Segment]:
         try:

@@ -24,6 +24,7 @@ from wyoming_qwen3tts.errors import OutOfMemory
 from wyoming_qwen3tts.monitoring.health import Liveness
 from wyoming_qwen3tts.servers.wyoming.client import connect
 from wyoming_qwen3tts.settings import Address, Audio, Http, Settings, Wyoming
+from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
 
 POISONED = Liveness(broken="CUDA error: an illegal memory access was encountered")
 
@@ -131,9 +132,9 @@ async def test_changes_of_state_are_in_the_log(
     caplog.set_level(logging.INFO)
     async with served(monkeypatch) as server:
         await until(lambda: "The qwen3 engine is ready" in caplog.text)
-        server.model.state = "loading 1 %"
+        server.model.status = EngineStatus(Phase.LOADING, progress=0.01)
         await until(lambda: "The qwen3 engine is loading 1 % (built-in voice speaks)" in caplog.text)
-        server.model.state = "loading 2 %"
+        server.model.status = EngineStatus(Phase.LOADING, progress=0.02)
         await asyncio.sleep(0.1)
 
     assert "loading 2 %" not in caplog.text
@@ -142,9 +143,9 @@ async def test_changes_of_state_are_in_the_log(
 HANGING = """
 import asyncio, sys, threading
 from tests.engine.scripted import STAND_INS, Scripted
-from wyoming_qwen3tts import app
+from wyoming_qwen3tts.app.serve import serve
 from wyoming_qwen3tts.engine.failover import FailoverEngine
-from wyoming_qwen3tts.ops.health import Vitals
+from wyoming_qwen3tts.monitoring.health import Liveness
 from wyoming_qwen3tts.settings import Http, Settings, Wyoming
 
 class Hanging(Scripted):
@@ -152,14 +153,14 @@ class Hanging(Scripted):
         await super().start()
         self.thread = threading.Thread(target=threading.Event().wait)  # as one in a CUDA call that never returns
         self.thread.start()
-        self.signs = Vitals(broken="device lost")
+        self.signs = Liveness(broken="device lost")
 
     async def close(self):
         await asyncio.to_thread(self.thread.join)
 
 engine = FailoverEngine(Hanging(), Scripted("builtin", STAND_INS))
 settings = Settings(wyoming=Wyoming(uri=sys.argv[1]), http=Http(uri="off"), zeroconf=False)
-sys.exit(asyncio.run(app.serve(settings, engine)))
+sys.exit(asyncio.run(serve(settings, engine)))
 """
 
 

@@ -83,7 +83,7 @@ class Home:
     @property
     def core(self) -> EngineCore:
         """The engine thread's own; to be looked at."""
-        idle: Any = self.engine.first
+        idle: Any = self.engine.primary
         core: EngineCore = idle.engine._local._worker._core
         return core
 

@@ -94,7 +94,7 @@ def catalog_of(settings: Settings, engine: Engine) -> VoiceCatalog:
 def build_studio(settings: Settings, engine: Engine, catalog: VoiceCatalog) -> VoiceStudio:
     """Where voices are made. ``engine`` renders descriptions, if a Qwen3-TTS engine is in it. To be closed."""
     store = build_store(settings)
-    maker = engine.first if isinstance(engine, FailoverEngine) else engine
+    maker = engine.primary if isinstance(engine, FailoverEngine) else engine
     return VoiceStudio(
         VoiceFolder(settings.voices_dir, settings.limits.voices),
         catalog,

@@ -136,7 +136,7 @@ async def _stopped_or_broken(stop: asyncio.Event, engine: Engine, stuck_s: float
     states = StateLog()
     while not stop.is_set():
         liveness = engine.liveness() if isinstance(engine, Living) else Liveness()
-        now = health(engine.name, engine.state, liveness, time.monotonic(), stuck_s=stuck_s)
+        now = health(engine.name, engine.status, liveness, time.monotonic(), stuck_s=stuck_s)
         states.observe(now)
         if now.fatal is not None:
             return now.fatal

@@ -23,7 +23,7 @@ class Choosing(Protocol):
 class ModelControl:
     """The doors to a model that has a stand-in: whatever is done here, somebody goes on speaking. Event loop only.
 
-    Everything returns at once; the engine's ``state`` tells how far it is.
+    Everything returns at once; the engine's ``status`` tells how far it is.
     """
 
     def __init__(self, engine: FailoverEngine, idle: IdleEngine, models: tuple[str, ...]) -> None:
@@ -36,7 +36,7 @@ class ModelControl:
 
     def load(self) -> None:
         """Load it, unless that is done or being done."""
-        self._engine.start_first()
+        self._engine.start_primary()
         self._idle.wake()
 
     def unload(self) -> None:
@@ -63,6 +63,6 @@ class ModelControl:
 
 def control_of(engine: Engine, models: tuple[str, ...]) -> ModelControl | None:
     """The doors to ``engine``; None if there is nothing to load."""
-    if isinstance(engine, FailoverEngine) and isinstance(engine.first, IdleEngine):
-        return ModelControl(engine, engine.first, models)
+    if isinstance(engine, FailoverEngine) and isinstance(engine.primary, IdleEngine):
+        return ModelControl(engine, engine.primary, models)
     return None

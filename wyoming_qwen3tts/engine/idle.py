@@ -10,7 +10,7 @@ from enum import Enum
 
 from ..errors import EngineDown
 from ..monitoring.health import Liveness, Living
-from ..speech.engine import Cloning, Origin, Traceable, Unloadable
+from ..speech.engine import Cloning, EngineStatus, Origin, Phase, Traceable, Unloadable
 from ..speech.request import SpeechRequest
 from ..speech.voice import Voice
 from ..util.backoff import Backoff
@@ -18,7 +18,9 @@ from ..util.backoff import Backoff
 log = logging.getLogger(__name__)
 
 
-class _Phase(Enum):
+class _Residence(Enum):
+    """Whether the model is in memory."""
+
     LOADED = "loaded"  # or being loaded for the first time
     UNLOADING = "unloading"
     UNLOADED = "unloaded"
@@ -39,7 +41,7 @@ class IdleEngine:
         self._backoff = backoff or Backoff()
         self.name = engine.name
         self.in_flight = 0
-        self._phase = _Phase.LOADED
+        self._residence = _Residence.LOADED
         self._failure: str | None = None  # why the last attempt to load it again failed
         self._changed = asyncio.Condition()
         self._busy = asyncio.Event()  # since it was cleared, a reply has begun or ended, or somebody told us something
@@ -49,11 +51,13 @@ class IdleEngine:
         self._keeper: asyncio.Task[None] | None = None
 
     @property
-    def state(self) -> str:
-        """``unloaded`` while it is out of memory; otherwise the engine's own."""
+    def status(self) -> EngineStatus:
+        """UNLOADED while it is out of memory; otherwise the engine's own."""
         if self._failure is not None:
-            return f"failed: {self._failure}"
-        return "unloaded" if self._phase in (_Phase.UNLOADING, _Phase.UNLOADED) else self.engine.state
+            return EngineStatus(Phase.FAILED, self._failure)
+        if self._residence in (_Residence.UNLOADING, _Residence.UNLOADED):
+            return EngineStatus(Phase.UNLOADED)
+        return self.engine.status
 
     def liveness(self) -> Liveness:
         return self.engine.liveness() if isinstance(self.engine, Living) else Liveness()
@@ -82,7 +86,7 @@ class IdleEngine:
     def reload(self, change: Callable[[], None]) -> None:
         """Unload as soon as nobody is spoken to, ``change`` something, and load again."""
         self._change = change
-        if self._phase is _Phase.UNLOADED:
+        if self._residence is _Residence.UNLOADED:
             self.wake()
         else:
             self.unload()
@@ -117,11 +121,11 @@ class IdleEngine:
 
     async def _load_again(self) -> None:
         """Returns once it is loaded, or being loaded for the first time, for which the engine itself waits."""
-        if self._phase is _Phase.LOADED:
+        if self._residence is _Residence.LOADED:
             return
         self.wake()
         async with self._changed:
-            await self._changed.wait_for(lambda: self._phase is _Phase.LOADED or self._failure is not None)
+            await self._changed.wait_for(lambda: self._residence is _Residence.LOADED or self._failure is not None)
         if self._failure is not None:
             raise EngineDown(f"The model could not be loaded again: {self._failure}")
 
@@ -148,7 +152,7 @@ class IdleEngine:
 
     async def _unload(self) -> None:
         self._wanted.clear()
-        self._phase = _Phase.UNLOADING  # from here on `speak` waits, so nobody is spoken to while it goes
+        self._residence = _Residence.UNLOADING  # from here on `speak` waits, so nobody is spoken to while it goes
         why = "as it was told" if self._is_told else f"after {self._after_s:g} idle seconds"
         self._is_told = False
         log.info("The %s engine leaves the memory %s", self.name, why)
@@ -156,16 +160,16 @@ class IdleEngine:
             await self.engine.unload()
         except Exception:  # it is loaded anew all the same, which shows what is left of it
             log.exception("The %s engine could not be unloaded", self.name)
-        self._phase = _Phase.UNLOADED
+        self._residence = _Residence.UNLOADED
         if self._change is not None:
             self.wake()
 
     async def _until_loaded(self) -> None:
         """Load when somebody wants it. After a failure the next attempt needs a new request, and a pause."""
-        while self._phase is not _Phase.LOADED:
+        while self._residence is not _Residence.LOADED:
             await self._wanted.wait()
             self._wanted.clear()
-            self._phase = _Phase.LOADING
+            self._residence = _Residence.LOADING
             if self._change is not None:
                 self._change()
                 self._change = None
@@ -173,11 +177,11 @@ class IdleEngine:
                 await self.engine.start()
             except Exception as error:  # whatever it is, the server goes on and says it
                 log.exception("The %s engine could not be loaded again", self.name)
-                self._phase = _Phase.UNLOADED
+                self._residence = _Residence.UNLOADED
                 await self._tell(str(error) or type(error).__name__)
                 await asyncio.sleep(self._backoff.next_s())
             else:
-                self._phase = _Phase.LOADED
+                self._residence = _Residence.LOADED
                 self._backoff.reset()
                 await self._tell(None)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import SpeechError
 from ..settings import Cache
-from ..speech.engine import Origin, Traceable
+from ..speech.engine import Origin, Phase, Traceable
 from ..speech.languages import LANGUAGES
 from ..speech.voice import Voice
 from .phrase_cache import TEXT_CHARS
@@ -86,7 +86,7 @@ class Prerender:
 
     def _is_ready(self) -> bool:
         phrases = self._service.phrases
-        return phrases is not None and phrases.is_on and self._service.engine.state == "ready"
+        return phrases is not None and phrases.is_on and self._service.engine.status.phase is Phase.READY
 
     async def _given(self) -> object:
         """Changes whenever a phrase may have to be spoken anew, apart from the origins of its voice."""

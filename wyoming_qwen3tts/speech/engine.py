@@ -5,10 +5,55 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol, runtime_checkable
 
 from .request import SpeechRequest
 from .voice import Voice
+
+
+class Phase(Enum):
+    """What an engine is doing, apart from replies."""
+
+    WAITING = "waiting"  # for the network
+    DOWNLOADING = "downloading"
+    LOADING = "loading"
+    READY = "ready"
+    DEGRADED = "degraded"  # speaks, but part of it is away, or its last replies needed the fallback
+    UNLOADED = "unloaded"
+    RESTARTING = "restarting"
+    FAILED = "failed"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """What an engine says of itself. ``str()`` is the sentence for logs and people; programs read the fields."""
+
+    phase: Phase
+    reason: str = ""  # for DEGRADED and FAILED: what is wrong; for WAITING: for what
+    progress: float | None = None  # 0 to 1, for LOADING and DOWNLOADING, as far as it is known
+    fallback: str | None = None  # the name of the engine that speaks meanwhile
+
+    @property
+    def can_speak(self) -> bool:
+        """A request made now is spoken by this engine itself."""
+        return self.phase in (Phase.READY, Phase.DEGRADED)
+
+    @property
+    def is_answered(self) -> bool:
+        """A request made now is spoken, by this engine or by the fallback."""
+        return self.can_speak or self.fallback is not None
+
+    def __str__(self) -> str:
+        words = self.phase.value
+        if self.progress is not None:
+            words += f" {self.progress * 100:.0f} %"
+        if self.reason:
+            words += f" for {self.reason}" if self.phase is Phase.WAITING else f": {self.reason}"
+        if self.fallback is not None and self.phase is not Phase.DEGRADED:  # degraded says it already
+            words += " (built-in voice speaks)"
+        return words
 
 
 @runtime_checkable
@@ -24,8 +69,8 @@ class Engine(Protocol):
     name: str
 
     @property
-    def state(self) -> str:
-        """``loading`` (perhaps with how much of it is done), ``ready``, or ``failed: <why>``."""
+    def status(self) -> EngineStatus:
+        """How it is now. Cheap enough for every request."""
         ...
 
     def voices(self) -> tuple[Voice, ...]:

@@ -15,29 +15,26 @@ from tests.conftest import ROOT
 from tests.harness import FakeEngine, until
 from tests.servers.http.web import LONG, SPEECH, Web, request, web
 from wyoming_qwen3tts.settings import Http, Settings
+from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
 
 
 async def test_liveness_is_told_to_everybody_and_readiness_is_the_engines() -> None:
     class Loading(FakeEngine):
-        ready = False
-
-        @property
-        def state(self) -> str:
-            return "ready" if self.ready else "loading 12 %"
+        status = EngineStatus(Phase.LOADING, progress=0.12)
 
     engine = Loading()
     async with web(engine) as it:
         live = await it.client.get("/health/live")
         not_yet = await it.client.get("/health/ready")
-        engine.ready = True
+        engine.status = EngineStatus(Phase.READY)
         ready = await it.client.get("/health/ready")
 
         assert live.json() == {"status": "live"}
-        assert (not_yet.status_code, not_yet.json()["state"], not_yet.headers["retry-after"]) == (
-            503,
-            "loading 12 %",
-            "5",
-        )
+        assert (not_yet.status_code, not_yet.headers["retry-after"]) == (503, "5")
+        assert not_yet.json() == {
+            "status": "not ready", "engine": "fake", "state": "loading 12 %", "phase": "loading", "reason": None,
+            "progress": 0.12, "fallback": None,
+        }  # fmt: skip
         assert (ready.status_code, ready.json()["status"]) == (200, "ready")
 
 

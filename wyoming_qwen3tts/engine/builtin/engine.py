@@ -14,7 +14,7 @@ from ...audio.loudness import TARGET_LUFS, integrated_lufs, level, limit
 from ...audio.pcm import Samples, packets, to_pcm, trim
 from ...errors import EngineDown, EngineError
 from ...speech.audio_format import FORMAT
-from ...speech.engine import Origin
+from ...speech.engine import EngineStatus, Origin, Phase
 from ...speech.languages import LANGUAGES
 from ...speech.request import SpeechRequest
 from ...speech.segment import Segment
@@ -48,10 +48,10 @@ class BuiltinEngine:
         self._versions = ""
 
     @property
-    def state(self) -> str:
+    def status(self) -> EngineStatus:
         if self._failed:
-            return f"failed: {self._failed}"
-        return "ready" if self._started.is_set() else "loading"
+            return EngineStatus(Phase.FAILED, self._failed)
+        return EngineStatus(Phase.READY if self._started.is_set() else Phase.LOADING)
 
     def voices(self) -> tuple[Voice, ...]:
         return tuple(

@@ -25,7 +25,7 @@ def of_service(service: SpeechService) -> Metrics:
     def ready() -> bool:
         engine = service.engine
         liveness = engine.liveness() if isinstance(engine, Living) else Liveness()
-        return health(engine.name, engine.state, liveness, time.monotonic()).ready
+        return health(engine.name, engine.status, liveness, time.monotonic()).ready
 
     metrics.watch("qwen3tts_streams", "Replies that can be heard now.", speaking)
     metrics.watch("qwen3tts_queue", "Replies that wait for their first sound.", lambda: service.active - speaking())
@@ -39,7 +39,9 @@ def of_service(service: SpeechService) -> Metrics:
     if (phrases := service.phrases) is not None:
         words = "Texts that were looked for among the recordings."
         metrics.count("qwen3tts_cache", words, "outcome", lambda: {"hit": phrases.hits, "miss": phrases.misses})
-    metrics.state("qwen3tts_engine_state", "1 for the state that the engine is in.", lambda: _state(service))
+    metrics.state(
+        "qwen3tts_engine_state", "1 for the state that the engine is in.", lambda: service.engine.status.phase.value
+    )
     return metrics
 
 
@@ -73,8 +75,3 @@ def _count(metrics: Metrics, report: RequestStats) -> None:
         outcome=outcome,
         was_cut_off="cut off" in report.outcome,
     )
-
-
-def _state(service: SpeechService) -> str:
-    """The first word of it; progress would make a new series each second."""
-    return service.engine.state.split(" ")[0].rstrip(":") or "unknown"

@@ -15,6 +15,7 @@ from ....settings import Settings
 from ....speech.languages import LANGUAGES
 from ..auth import Gate, OpenRouter
 from ..studio import Studio
+from .engine import status_json
 
 
 def liveness() -> OpenRouter:
@@ -35,8 +36,8 @@ def routes(service: SpeechService, settings: Settings, studio: Studio | None, ga
     async def ready() -> JSONResponse:
         engine = service.engine
         liveness = engine.liveness() if isinstance(engine, Living) else Liveness()
-        now = health(engine.name, engine.state, liveness, time.monotonic())
-        content = {"status": "ready" if now.ready else "not ready", "engine": now.engine, "state": now.engine_state}
+        now = health(engine.name, engine.status, liveness, time.monotonic())
+        content = {"status": "ready" if now.ready else "not ready", "engine": now.engine, **status_json(now.status)}
         return JSONResponse(content, 200 if now.ready else 503, None if now.ready else {"Retry-After": "5"})
 
     @router.get("/v1/about", summary="What this server is, and what it can do")
