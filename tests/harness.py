@@ -20,7 +20,7 @@ from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Limits
 from wyoming_qwen3tts.speech.audio_format import FORMAT
-from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
+from wyoming_qwen3tts.speech.engine import AudioStream, Engine, EngineStatus, Phase
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
@@ -29,7 +29,7 @@ from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 TONE = b"".join(struct.pack("<h", round(8000 * math.sin(i / 8))) for i in range(FORMAT.frame_bytes // 2))
 
 
-class FakeEngine:
+class FakeEngine(Engine):
     """Plays a frame of a tone for every five characters, counts what it does, and fails on demand.
 
     ``release`` holds it back: a test that clears it decides when sound is made.
@@ -56,11 +56,11 @@ class FakeEngine:
         return
 
     @asynccontextmanager
-    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
         self.speaking += 1
         frames = self._frames(request)
         try:
-            yield frames
+            yield AudioStream(self.name, frames)
         finally:
             await frames.aclose()
             self.speaking -= 1

@@ -8,13 +8,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.engine.scripted import LOADING, READY, RYAN, STAND_INS, Scripted, heard, reply, text
+from tests.engine.scripted import FALLBACK_VOICES, LOADING, READY, RYAN, Scripted, heard, reply, text
 from tests.harness import until
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.idle import IdleEngine
 from wyoming_qwen3tts.errors import EngineDown
-from wyoming_qwen3tts.monitoring.health import Liveness
-from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
+from wyoming_qwen3tts.speech.engine import EngineStatus, Liveness, Phase
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.util.backoff import Backoff
 
@@ -127,7 +126,7 @@ async def test_an_engine_that_cannot_be_unloaded_is_loaded_anew(caplog: pytest.L
 
 async def test_while_it_comes_back_the_built_in_voice_speaks() -> None:
     async with idle() as (engine, model):
-        both = FailoverEngine(engine, Scripted("builtin", STAND_INS), patience_s=60)
+        both = FailoverEngine(engine, Scripted("builtin", FALLBACK_VOICES), patience_s=60)
         await until(lambda: both.status == EngineStatus(Phase.UNLOADED, fallback="builtin"))
         model.may_start.clear()
 
@@ -144,4 +143,4 @@ async def test_its_signs_of_life_are_those_of_the_engine_inside() -> None:
     async with idle() as (engine, model):
         model.signs = Liveness("sticky error")
 
-        assert FailoverEngine(engine, Scripted("builtin", STAND_INS)).liveness().broken == "sticky error"
+        assert FailoverEngine(engine, Scripted("builtin", FALLBACK_VOICES)).liveness().broken == "sticky error"

@@ -15,16 +15,16 @@ import pytest
 from wyoming.event import Event
 
 from tests.conftest import ROOT
-from tests.engine.scripted import STAND_INS, Scripted, heard
+from tests.engine.scripted import FALLBACK_VOICES, Scripted, heard
 from tests.faults.test_process import answering
 from tests.harness import free_port, until
 from wyoming_qwen3tts.app import serve
+from wyoming_qwen3tts.app.build import BuiltEngine
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.errors import OutOfMemory
-from wyoming_qwen3tts.monitoring.health import Liveness
 from wyoming_qwen3tts.servers.wyoming.client import connect
 from wyoming_qwen3tts.settings import Address, Audio, Http, Settings, Wyoming
-from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
+from wyoming_qwen3tts.speech.engine import EngineStatus, Liveness, Phase
 
 POISONED = Liveness(broken="CUDA error: an illegal memory access was encountered")
 
@@ -42,12 +42,12 @@ async def served(monkeypatch: pytest.MonkeyPatch, stuck_s: float = 20.0) -> Asyn
     monkeypatch.setattr(serve, "_on_signals", stops.append)
     monkeypatch.setattr(serve, "_LOOK_S", 0.02)
     address, model = Address("127.0.0.1", free_port()), Scripted()
-    engine = FailoverEngine(model, Scripted("builtin", STAND_INS), patience_s=30)
+    engine = FailoverEngine(model, Scripted("builtin", FALLBACK_VOICES), patience_s=30)
     settings = Settings(
         wyoming=Wyoming(uri=str(address)), http=Http(uri="off"), audio=Audio(level=False), zeroconf=False
     )
     hard_exits: list[int] = []
-    task = asyncio.create_task(serve.serve(settings, engine, stuck_s=stuck_s, hard_exit=hard_exits.append))
+    task = asyncio.create_task(serve.serve(settings, BuiltEngine(engine), stuck_s=stuck_s, hard_exit=hard_exits.append))
     server = Serving(model, address, task, lambda: stops[0].set())
     server.hard_exits = hard_exits
     await answering(address)
@@ -142,11 +142,12 @@ async def test_changes_of_state_are_in_the_log(
 
 HANGING = """
 import asyncio, sys, threading
-from tests.engine.scripted import STAND_INS, Scripted
+from tests.engine.scripted import FALLBACK_VOICES, Scripted
+from wyoming_qwen3tts.app.build import BuiltEngine
 from wyoming_qwen3tts.app.serve import serve
 from wyoming_qwen3tts.engine.failover import FailoverEngine
-from wyoming_qwen3tts.monitoring.health import Liveness
 from wyoming_qwen3tts.settings import Http, Settings, Wyoming
+from wyoming_qwen3tts.speech.engine import Liveness
 
 class Hanging(Scripted):
     async def start(self):
@@ -158,9 +159,9 @@ class Hanging(Scripted):
     async def close(self):
         await asyncio.to_thread(self.thread.join)
 
-engine = FailoverEngine(Hanging(), Scripted("builtin", STAND_INS))
+engine = FailoverEngine(Hanging(), Scripted("builtin", FALLBACK_VOICES))
 settings = Settings(wyoming=Wyoming(uri=sys.argv[1]), http=Http(uri="off"), zeroconf=False)
-sys.exit(asyncio.run(serve(settings, engine)))
+sys.exit(asyncio.run(serve(settings, BuiltEngine(engine))))
 """
 
 

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from wyoming_qwen3tts.monitoring.health import FatalErrorRecorder, Health, Liveness, StateLog, health
-from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
+from wyoming_qwen3tts.monitoring.health import FatalErrorRecorder, Health, StateLog, health
+from wyoming_qwen3tts.speech.engine import EngineStatus, Liveness, Phase
 from wyoming_qwen3tts.util.backoff import Backoff
 
 READY = EngineStatus(Phase.READY)

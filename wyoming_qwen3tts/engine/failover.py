@@ -10,23 +10,22 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from typing import Self
 
 from ..audio.earcon import chime
 from ..audio.pcm import packets
 from ..errors import BadRequest, Busy, EngineError, OutOfMemory
-from ..monitoring.health import Liveness, Living
 from ..speech.audio_format import FORMAT
-from ..speech.engine import Cloning, Engine, EngineStatus, Origin, Phase, Sleeper, Traceable
+from ..speech.engine import AudioStream, Engine, EngineStatus, Origin, Phase
 from ..speech.request import SpeechRequest
 from ..speech.voice import Voice
 from ..util.backoff import Backoff
+from .delegating import DelegatingEngine
 from .tee import Tee
 
 log = logging.getLogger(__name__)
 
 
-class FailoverEngine:
+class FailoverEngine(DelegatingEngine):
     """``primary`` speaks whenever it can; ``fallback`` speaks while it cannot. Event loop only.
 
     Decided anew for every reply, before its first sound and never after it: ``fallback`` takes over if ``primary`` is
@@ -44,30 +43,28 @@ class FailoverEngine:
         earcon: bool = False,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
-        liveness: Callable[[], Liveness] | None = None,
     ) -> None:
-        self._primary, self._fallback = primary, fallback
+        super().__init__(primary)
+        self._fallback = fallback
         self._patience_s, self._clock = patience_s, clock
-        self._liveness = liveness or (primary.liveness if isinstance(primary, Living) else Liveness)
         self._earcon = chime(FORMAT.rate) if earcon else b""
         self._not_started: dict[str, EngineStatus] = {}  # by name of the engine
         self._trouble: str | None = None  # why the last reply that `primary` was asked for was not spoken by it
         self._backoff = backoff or Backoff()
         self._left_alone_until = 0.0
         self._retry: asyncio.Task[None] | None = None
-        self.takeovers: Counter[str] = Counter()  # replies that `fallback` spoke in the place of `primary`, by reason
-        self.name = primary.name
+        self._takeovers: Counter[str] = Counter()
 
     @property
     def primary(self) -> Engine:
         """The one that is preferred."""
-        return self._primary
+        return self.inner
 
     @property
     def status(self) -> EngineStatus:
         """That of ``primary``, and who speaks meanwhile. DEGRADED if ``primary`` failed or gave its last reply up,
         FAILED only if neither can speak."""
-        primary, fallback = self._status_of(self._primary), self._status_of(self._fallback)
+        primary, fallback = self._status_of(self.primary), self._status_of(self._fallback)
         if primary.can_speak:
             return EngineStatus(Phase.DEGRADED, self._trouble) if self._trouble else primary
         if primary.phase is Phase.FAILED:
@@ -76,45 +73,40 @@ class FailoverEngine:
             return EngineStatus(Phase.DEGRADED, primary.reason, fallback=self._fallback.name)
         return replace(primary, fallback=self._fallback.name) if fallback.can_speak else primary
 
-    def liveness(self) -> Liveness:
-        """Signs of life, those of ``primary``: whether it broke for good, whether it hangs."""
-        return self._liveness()
+    @property
+    def takeovers(self) -> Counter[str]:
+        return self._takeovers
 
     def voices(self) -> tuple[Voice, ...]:
-        return self._primary.voices() + self._fallback.voices()
-
-    def clones(self) -> tuple[Voice, ...]:
-        return self._primary.clones() if isinstance(self._primary, Cloning) else ()
-
-    def why_mute(self, name: str) -> str | None:
-        return self._primary.why_mute(name) if isinstance(self._primary, Cloning) else None
+        return self.primary.voices() + self._fallback.voices()
 
     def origin(self, voice: Voice) -> Origin | None:
-        """That of whoever ought to speak; ``fallback`` in the place of ``primary`` is no origin."""
-        engine = self._fallback if self._is_of_fallback(voice) else self._primary
-        return engine.origin(voice) if isinstance(engine, Traceable) else None
+        """Cache identity of the engine that owns the voice; speech of ``fallback`` in the place of ``primary`` has
+        none."""
+        engine = self._fallback if self._is_of_fallback(voice) else self.primary
+        return engine.origin(voice)
 
     async def start(self) -> None:
         """Load both, at the same time. One that cannot be loaded is seen in ``status`` and stops nobody."""
-        await asyncio.gather(self._start(self._primary), self._start(self._fallback))
+        await asyncio.gather(self._start(self.primary), self._start(self._fallback))
 
     def start_primary(self) -> None:
         """Try once more to start the one that is wanted, in the background, if it could not be started."""
-        has_failed = self._status_of(self._primary).phase is Phase.FAILED
+        has_failed = self._status_of(self.primary).phase is Phase.FAILED
         if has_failed and (self._retry is None or self._retry.done()):
-            self._retry = asyncio.get_running_loop().create_task(self._start(self._primary))
+            self._retry = asyncio.get_running_loop().create_task(self._start(self.primary))
 
     async def close(self) -> None:
         if self._retry is not None:
             self._retry.cancel()
             await asyncio.gather(self._retry, return_exceptions=True)
         try:
-            await self._primary.close()
+            await self.primary.close()
         finally:
             await self._fallback.close()
 
     @asynccontextmanager
-    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
         async with aclosing(_Reply(self._audio, request)) as reply:
             yield reply
 
@@ -152,10 +144,9 @@ class FailoverEngine:
 
     def _why_not_primary(self) -> str | None:
         """Why ``primary`` need not be asked; None if it shall be."""
-        status = self._status_of(self._primary)
+        status = self._status_of(self.primary)
         if not status.can_speak:
-            if isinstance(self._primary, Sleeper):
-                self._primary.wake()
+            self.primary.wake()
             reason = status.phase.value
         elif self._clock() < self._left_alone_until:
             reason = "left-alone"
@@ -172,14 +163,14 @@ class FailoverEngine:
         # The time limit is around the engine's own block, which thus ends by a plain cancellation.
         limit = asyncio.timeout(None if self._fallback_has_failed else self._patience_s)
         try:
-            async with limit, self._primary.speak(request) as audio:
+            async with limit, self.primary.speak(request) as audio:
                 async for pcm in audio:
                     if not pcm:
                         continue
                     if not reply.is_heard:
                         limit.reschedule(None)
                         self._works_again()
-                        reply.is_heard, reply.engine = True, self._primary.name
+                        reply.is_heard, reply.engine = True, self.primary.name
                     yield pcm
             if not reply.is_heard:
                 raise EngineError("It made no sound.")
@@ -189,12 +180,12 @@ class FailoverEngine:
             if isinstance(error, TimeoutError) and limit.expired():
                 raise self._no_sound("slow", f"no sound within {self._patience_s:g} s") from None
             if not isinstance(error, EngineError | Busy):
-                log.exception("The %s engine broke on a text", self._primary.name)
+                log.exception("The %s engine broke on a text", self.primary.name)
             raise self._no_sound(*_in_words(error)) from error
 
     async def _by_fallback(self, request: SpeechRequest, reply: _Reply, reason: str) -> AsyncGenerator[bytes, None]:
-        self.takeovers[reason] += 1
-        log.debug("%s speaks for %s: %s", self._fallback.name, self._primary.name, reason)
+        self._takeovers[reason] += 1
+        log.debug("%s speaks for %s: %s", self._fallback.name, self.primary.name, reason)
         reply.engine = self._fallback.name
         if self._earcon:
             for packet in packets(self._earcon, FORMAT.frame_bytes):
@@ -235,7 +226,7 @@ class FailoverEngine:
 
     def _no_sound(self, reason: str, words: str) -> _NoSound:
         """Note a failure. The first one is free; after that the engine is left alone, longer each time."""
-        log.warning("The built-in voice speaks this reply: the %s engine: %s", self._primary.name, words)
+        log.warning("The built-in voice speaks this reply: the %s engine: %s", self.primary.name, words)
         now = self._clock()
         if reason != Busy.code and now >= self._left_alone_until:
             if self._trouble is not None:
@@ -248,24 +239,18 @@ class FailoverEngine:
         self._backoff.reset()
 
 
-class _Reply:
-    """The audio of one reply, and whose it is."""
+class _Reply(AudioStream):
+    """The audio of one reply, named after whichever engine speaks."""
 
     def __init__(
         self, audio: Callable[[SpeechRequest, _Reply], AsyncGenerator[bytes, None]], request: SpeechRequest
     ) -> None:
-        self.engine = "-"
+        self._source = audio(request, self)
+        super().__init__("-", self._source)
         self.is_heard = False  # `primary` has made a sound
-        self._audio = audio(request, self)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        return await anext(self._audio)
 
     async def aclose(self) -> None:
-        await self._audio.aclose()
+        await self._source.aclose()
 
 
 class _NoSound(Exception):

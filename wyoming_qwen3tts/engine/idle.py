@@ -9,11 +9,10 @@ from contextlib import asynccontextmanager
 from enum import Enum
 
 from ..errors import EngineDown
-from ..monitoring.health import Liveness, Living
-from ..speech.engine import Cloning, EngineStatus, Origin, Phase, Traceable, Unloadable
+from ..speech.engine import AudioStream, Engine, EngineStatus, Phase
 from ..speech.request import SpeechRequest
-from ..speech.voice import Voice
 from ..util.backoff import Backoff
+from .delegating import DelegatingEngine
 
 log = logging.getLogger(__name__)
 
@@ -27,19 +26,18 @@ class _Residence(Enum):
     LOADING = "loading"
 
 
-class IdleEngine:
-    """``engine``, unloaded once nobody was spoken to for ``after_s`` seconds (0: never), or by `unload`. Event loop
-    only.
+class IdleEngine(DelegatingEngine):
+    """``inner``, unloaded once nobody was spoken to for ``after_s`` seconds (0: never), or by `unload_when_idle`. Event
+    loop only.
 
     A request brings it back: ``speak`` waits for that, ``wake`` only begins it, so that somebody else can speak
     meanwhile. It is never unloaded under a reply: those in flight are counted.
     """
 
-    def __init__(self, engine: Unloadable, after_s: float, *, backoff: Backoff | None = None) -> None:
-        self.engine = engine
+    def __init__(self, inner: Engine, after_s: float, *, backoff: Backoff | None = None) -> None:
+        super().__init__(inner)
         self._after_s = after_s or None  # None: never by itself
         self._backoff = backoff or Backoff()
-        self.name = engine.name
         self.in_flight = 0
         self._residence = _Residence.LOADED
         self._failure: str | None = None  # why the last attempt to load it again failed
@@ -57,28 +55,17 @@ class IdleEngine:
             return EngineStatus(Phase.FAILED, self._failure)
         if self._residence in (_Residence.UNLOADING, _Residence.UNLOADED):
             return EngineStatus(Phase.UNLOADED)
-        return self.engine.status
-
-    def liveness(self) -> Liveness:
-        return self.engine.liveness() if isinstance(self.engine, Living) else Liveness()
-
-    def voices(self) -> tuple[Voice, ...]:
-        return self.engine.voices()
-
-    def clones(self) -> tuple[Voice, ...]:
-        return self.engine.clones() if isinstance(self.engine, Cloning) else ()
-
-    def why_mute(self, name: str) -> str | None:
-        return self.engine.why_mute(name) if isinstance(self.engine, Cloning) else None
-
-    def origin(self, voice: Voice) -> Origin | None:
-        return self.engine.origin(voice) if isinstance(self.engine, Traceable) else None
+        return self.inner.status
 
     def wake(self) -> None:
-        """Load it again, unless that is done or being done."""
         self._wanted.set()
 
-    def unload(self) -> None:
+    @property
+    def can_unload(self) -> bool:
+        """It decides itself when: see `unload_when_idle`."""
+        return False
+
+    def unload_when_idle(self) -> None:
         """Unload as soon as nobody is spoken to. The next request, or `wake`, loads it again."""
         self._is_told = True
         self._busy.set()
@@ -89,7 +76,7 @@ class IdleEngine:
         if self._residence is _Residence.UNLOADED:
             self.wake()
         else:
-            self.unload()
+            self.unload_when_idle()
 
     def keep(self, seconds: float | None) -> None:
         """Unload after so many idle seconds from now on; None: never."""
@@ -97,7 +84,7 @@ class IdleEngine:
         self._busy.set()
 
     async def start(self) -> None:
-        await self.engine.start()
+        await self.inner.start()
         if self._keeper is None:
             self._keeper = asyncio.get_running_loop().create_task(self._keep())
 
@@ -105,15 +92,15 @@ class IdleEngine:
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
-        await self.engine.close()
+        await self.inner.close()
 
     @asynccontextmanager
-    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
         self.in_flight += 1
         self._busy.set()
         try:
             await self._load_again()
-            async with self.engine.speak(request) as audio:
+            async with self.inner.speak(request) as audio:
                 yield audio
         finally:
             self.in_flight -= 1
@@ -157,7 +144,7 @@ class IdleEngine:
         self._is_told = False
         log.info("The %s engine leaves the memory %s", self.name, why)
         try:
-            await self.engine.unload()
+            await self.inner.unload()
         except Exception:  # it is loaded anew all the same, which shows what is left of it
             log.exception("The %s engine could not be unloaded", self.name)
         self._residence = _Residence.UNLOADED
@@ -174,7 +161,7 @@ class IdleEngine:
                 self._change()
                 self._change = None
             try:
-                await self.engine.start()
+                await self.inner.start()
             except Exception as error:  # whatever it is, the server goes on and says it
                 log.exception("The %s engine could not be loaded again", self.name)
                 self._residence = _Residence.UNLOADED

@@ -4,31 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
 
-from ..speech.engine import EngineStatus, Phase
+from ..speech.engine import EngineStatus, Liveness, Phase
 
 log = logging.getLogger(__name__)
 
 STUCK_S = 20.0  # a frame takes milliseconds on a GPU and a second on the slowest CPU (0xShug0/audio.cpp#66 waited on)
-
-
-@dataclass(frozen=True, slots=True)
-class Liveness:
-    """What an engine with a thread of its own knows about itself."""
-
-    broken: str | None = None  # why nothing but a new process helps: a poisoned CUDA context, a device that is gone
-    working: bool = False  # somebody waits for sound that it has promised
-    progressed_at: float = 0.0  # monotonic: its last step, or the moment at which work came to an idle engine
-
-
-@runtime_checkable
-class Living(Protocol):
-    """An engine that can break beyond repair, or hang."""
-
-    def liveness(self) -> Liveness:
-        """Its signs of life. Called from the event loop, twice a second; must not block."""
-        ...
 
 
 class FatalErrorRecorder:

@@ -290,8 +290,8 @@ async def test_servers_that_are_away_at_the_start_are_found_when_they_are_back()
 
 
 async def test_while_all_are_away_the_built_in_voice_speaks() -> None:
-    stand_in = Scripted("builtin")
-    failover = FailoverEngine(RemoteEngine([f"http://127.0.0.1:{free_port()}"]), stand_in)
+    fallback = Scripted("builtin")
+    failover = FailoverEngine(RemoteEngine([f"http://127.0.0.1:{free_port()}"]), fallback)
     await failover.start()
     try:
         assert (failover.status.phase, failover.status.fallback) == (Phase.DEGRADED, "builtin")
@@ -331,5 +331,5 @@ async def test_it_is_started_once_and_says_loading_before() -> None:
 def test_remote_without_urls_stops_the_start() -> None:
     with pytest.raises(SettingsError, match=r"engine\.urls is empty"):
         build_engine(load({"engine.kind": "remote"}, {}))
-    engine = build_engine(load({"engine.kind": "remote", "engine.urls": "http://a:1, http://b:2/"}, {}))
+    engine = build_engine(load({"engine.kind": "remote", "engine.urls": "http://a:1, http://b:2/"}, {})).engine
     assert isinstance(engine, FailoverEngine)

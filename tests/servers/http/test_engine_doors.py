@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.engine.scripted import STAND_INS, Scripted
+from tests.engine.scripted import FALLBACK_VOICES, Scripted
 from tests.harness import until
 from tests.servers.http.web import Web, web
-from wyoming_qwen3tts.engine.control import ModelControl, control_of
+from wyoming_qwen3tts.engine.control import ModelControl
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.idle import IdleEngine
 from wyoming_qwen3tts.servers.http.routers.engine import idle_s
@@ -24,19 +24,22 @@ MODELS = ("Qwen/small", "Qwen/large")
 class Choosable(Scripted):
     """A scripted model with a choice of checkpoints."""
 
-    only: str | None = None
+    chosen_model: str | None = None
+
+    def models(self) -> tuple[str, ...]:
+        return MODELS
 
     def use(self, model: str | None) -> None:
         assert self.unloads, "changed while it was loaded"
-        self.only = model
+        self.chosen_model = model
 
 
 @asynccontextmanager
 async def house(model: Scripted | None = None) -> AsyncIterator[tuple[Web, Scripted]]:
     model = model or Choosable()
     idle = IdleEngine(model, 0, backoff=Backoff(first_s=0.01, chance=lambda: 0.0))
-    engine = FailoverEngine(idle, Scripted("builtin", STAND_INS))
-    async with web(engine, control=control_of(engine, MODELS)) as it:
+    engine = FailoverEngine(idle, Scripted("builtin", FALLBACK_VOICES))
+    async with web(engine, control=ModelControl(engine, idle)) as it:
         await it.service.loaded()
         yield it, model
 
@@ -179,17 +182,15 @@ async def test_a_server_with_the_builtin_voice_only_has_nothing_to_load() -> Non
             "model": None, "models": [], "can_unload": False,
         }  # fmt: skip
         assert speech.status_code == 200
-        assert control_of(it.engine, MODELS) is None
 
 
 async def test_a_model_is_never_unloaded_under_a_reply() -> None:
     """`Scripted` asserts it."""
     model = Choosable()
     idle = IdleEngine(model, 0)
-    engine = FailoverEngine(idle, Scripted("builtin", STAND_INS))
+    engine = FailoverEngine(idle, Scripted("builtin", FALLBACK_VOICES))
     await engine.start()
-    control = control_of(engine, MODELS)
-    assert isinstance(control, ModelControl)
+    control = ModelControl(engine, idle)
     async with engine.speak(_request()) as audio:
         await anext(audio)
         control.unload()

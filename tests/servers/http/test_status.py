@@ -7,7 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterator
-from typing import Any, ClassVar
+from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -84,7 +84,9 @@ async def test_metrics_count_what_was_spoken_refused_failed_and_given_up() -> No
 
 async def test_runaways_and_takeovers_are_counted() -> None:
     class Confessing(FakeEngine):
-        takeovers: ClassVar[Counter[str]] = Counter({"slow": 3})
+        @property
+        def takeovers(self) -> Counter[str]:
+            return Counter({"slow": 3})
 
         async def _frames(self, request: Any) -> Any:
             request.notes.append("a sentence was cut off: near silence")

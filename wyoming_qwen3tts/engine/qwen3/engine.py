@@ -16,8 +16,8 @@ from typing import Protocol
 from ...errors import EngineDown, StoreError
 from ...model.checkpoint.config import ModelConfig
 from ...model.checkpoint.files import ModelFileError
-from ...monitoring.health import FatalErrorRecorder, Liveness
-from ...speech.engine import EngineStatus, Origin, Phase
+from ...monitoring.health import FatalErrorRecorder
+from ...speech.engine import AudioStream, Engine, EngineStatus, Liveness, Origin, Phase
 from ...speech.languages import LANGUAGES
 from ...speech.request import SpeechRequest
 from ...speech.voice import Voice, VoiceName
@@ -25,7 +25,7 @@ from ...util.backoff import Backoff
 from ...voices.folder import VoiceCard, VoiceFolder
 from ...voices.speakers import NAMES, QWEN_SPEAKERS
 from .checkpoints import Checkpoints
-from .hardware.plan import DevicePlan, DeviceWish, plan
+from .hardware.plan import LARGE, SMALL, DevicePlan, DeviceWish, plan
 from .hardware.probe import Probe, probe
 from .runtime import LocalOptions, Runtime, speakers
 from .voice_lookup import CLONE, ClonedVoices
@@ -48,7 +48,7 @@ class Fetch(Protocol):
     ) -> Path: ...
 
 
-class Qwen3Engine:
+class Qwen3Engine(Engine):
     """Everything slow happens in ``start``, off the event loop: torch, the network, the weights. Event loop only."""
 
     name = Runtime.name
@@ -86,14 +86,20 @@ class Qwen3Engine:
     def liveness(self) -> Liveness:
         return self._fatal_errors.liveness()
 
+    def models(self) -> tuple[str, ...]:
+        """Those that are configured; by default the two of which the card decides."""
+        return self._wish.models or (SMALL, LARGE)
+
     @property
-    def only(self) -> str | None:
-        """The one model that `use` chose; None: all that are configured."""
+    def chosen_model(self) -> str | None:
         return self._only
 
     def use(self, model: str | None) -> None:
-        """Load only ``model`` from the next `start` on; None: all that are configured."""
         self._only = model
+
+    @property
+    def can_unload(self) -> bool:
+        return True
 
     def voices(self) -> tuple[Voice, ...]:
         """The configured checkpoints' speakers; while one is still to be fetched, the nine that are published too."""
@@ -190,7 +196,7 @@ class Qwen3Engine:
             await self._local.close()
 
     @asynccontextmanager
-    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
         """See `speech.Engine`.
 
         Raises:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import EngineDown
 from ...model.checkpoint.config import ModelConfig, load_config
-from ...speech.engine import EngineStatus, Phase
+from ...speech.engine import AudioStream, Engine, EngineStatus, Phase
 from ...speech.languages import LANGUAGES
 from ...speech.request import SpeechRequest
 from ...speech.voice import Voice, VoiceName
@@ -54,7 +54,7 @@ class LocalOptions:
     guard: GuardLimits = field(default_factory=GuardLimits)
 
 
-class Runtime:
+class Runtime(Engine):
     """Speaks for any number of listeners through ``slots`` places. Event loop only; the work is the engine thread's.
 
     ``resolve`` tells how a voice sounds, on the engine thread: a speaker of the checkpoint by default, a clone or a
@@ -116,7 +116,7 @@ class Runtime:
             raise EngineDown(f"The engine is {status}.")
 
     @asynccontextmanager
-    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
         """See `speech.Engine`. Requests made while it loads wait for it.
 
         Raises:
@@ -131,7 +131,7 @@ class Runtime:
             feeding = asyncio.create_task(Feeder(request, audio_queue, self._worker.post, self._options.feed).run())
             try:
                 async with aclosing(aiter(audio_queue)) as audio:  # type: ignore[type-var]  # it is a generator
-                    yield audio
+                    yield AudioStream(self.name, audio)
             finally:
                 self._open.discard(audio_queue)
                 feeding.cancel()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import Busy, EngineDown, EngineError, UnknownVoice
 from ...speech.audio_format import FORMAT
-from ...speech.engine import EngineStatus, Phase
+from ...speech.engine import AudioStream, Engine, EngineStatus, Phase
 from ...speech.languages import LANGUAGES
 from ...speech.request import SpeechRequest
 from ...speech.segment import Segment
@@ -44,7 +44,7 @@ class _Server:
     backoff: Backoff = field(default_factory=Backoff)
 
 
-class RemoteEngine:
+class RemoteEngine(Engine):
     """Speaks a sentence a request, the next one fetched while this one plays. Event loop only.
 
     A server that fails before its first sound is left alone for 30 s, and the next one is asked; after its first sound
@@ -117,9 +117,9 @@ class RemoteEngine:
             await self._client.aclose()
 
     @asynccontextmanager
-    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
         async with aclosing(self._speak(request)) as audio:
-            yield audio
+            yield AudioStream(self.name, audio)
 
     # -- one reply
 
