@@ -111,7 +111,6 @@ class FailoverEngine(DelegatingEngine):
             yield reply
 
     # -- one reply
-    # -------------------------------------------------------------------------------------------------------
 
     async def _audio(self, request: SpeechRequest, reply: _Reply) -> AsyncGenerator[bytes, None]:
         if self._is_of_fallback(request.voice):
@@ -204,7 +203,6 @@ class FailoverEngine(DelegatingEngine):
         return voices[0]
 
     # -- how they are
-    # ----------------------------------------------------------------------------------------------------
 
     @property
     def _fallback_has_failed(self) -> bool:

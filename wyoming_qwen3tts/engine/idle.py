@@ -117,7 +117,6 @@ class IdleEngine(DelegatingEngine):
             raise EngineDown(f"The model could not be loaded again: {self._failure}")
 
     # -- the keeper, a task of its own
-    # ---------------------------------------------------------------------------------------
 
     async def _keep(self) -> None:
         while True:
