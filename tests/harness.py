@@ -23,6 +23,7 @@ from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Limits
 from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.engine import AudioStream, Engine, EngineStatus, Phase
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
@@ -31,13 +32,14 @@ from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 TONE = b"".join(struct.pack("<h", round(8000 * math.sin(i / 8))) for i in range(FORMAT.frame_bytes // 2))
 
 
-class FakeEngine:
+class FakeEngine(Engine):
     """Plays a frame of a tone for every five characters, counts what it does, and fails on demand.
 
     ``release`` holds it back: a test that clears it decides when sound is made.
     """
 
     name = "fake"
+    status = EngineStatus(Phase.READY)
 
     def __init__(self, *, fail_at: int | None = None) -> None:
         self.frames_made = 0
@@ -46,10 +48,6 @@ class FakeEngine:
         self.release = asyncio.Event()
         self.release.set()
         self._fail_at = fail_at
-
-    @property
-    def state(self) -> str:
-        return "ready"
 
     def voices(self) -> tuple[Voice, ...]:
         return tuple(Voice(VoiceName(f"builtin-{c}"), f"Fake ({c})", (c,), self.name, "builtin") for c in LANGUAGES)
@@ -61,11 +59,11 @@ class FakeEngine:
         return
 
     @asynccontextmanager
-    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
         self.speaking += 1
         frames = self._frames(request)
         try:
-            yield frames
+            yield AudioStream(self.name, frames)
         finally:
             await frames.aclose()
             self.speaking -= 1

@@ -1,5 +1,5 @@
-"""What every engine promises to whoever speaks through it: one suite for the built-in voice, Qwen3 here and
-elsewhere, and the fake."""
+"""What every engine promises to its listeners: one suite for the built-in voice, Qwen3 here and elsewhere, the engines
+that wrap another one, and the fakes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,26 @@ from tests.engine.remote.speech_server import TONE, says, speech_server
 from tests.engine.studio import StudioRunner, by_text, studio
 from tests.harness import FakeEngine, until
 from wyoming_qwen3tts.engine.builtin.engine import BuiltinEngine
+from wyoming_qwen3tts.engine.delegating import DelegatingEngine
+from wyoming_qwen3tts.engine.failover import FailoverEngine
+from wyoming_qwen3tts.engine.idle import IdleEngine
+from wyoming_qwen3tts.engine.qwen3.engine import Qwen3Engine
+from wyoming_qwen3tts.engine.qwen3.hardware.plan import DeviceWish
+from wyoming_qwen3tts.engine.qwen3.hardware.probe import Hardware
+from wyoming_qwen3tts.engine.qwen3.runtime import LocalOptions, Runtime
 from wyoming_qwen3tts.engine.remote.engine import RemoteEngine
 from wyoming_qwen3tts.errors import SpeechError
 from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.speech.audio_format import FORMAT
-from wyoming_qwen3tts.speech.engine import Engine
+from wyoming_qwen3tts.speech.engine import Engine, EngineStatus, Phase
+from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.segment import OpenSegment, Segment
 from wyoming_qwen3tts.speech.text_stream import TextStream
+from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.text.front_end import FrontEnd
 from wyoming_qwen3tts.text.reader import SegmentReader
+from wyoming_qwen3tts.voices.folder import VoiceFolder
 
 TEXT = "The light in the kitchen is on and the front door is locked."
 
@@ -34,21 +44,64 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_checkpoint(tmp_path_factory.mktemp("contract") / "tiny")
 
 
-@pytest.fixture(params=["builtin", "qwen3", "remote", "fake"])
-async def engine(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Engine]:
+class Model(FakeEngine):
+    """A fake with voices of its own."""
+
+    name = "model"
+
+    def voices(self) -> tuple[Voice, ...]:
+        return tuple(Voice(VoiceName(f"ryan-{code}"), "Ryan", (code,), self.name, "ryan") for code in LANGUAGES)
+
+
+class Gone(Model):
+    """It cannot be loaded: another engine speaks for its voices."""
+
+    status = EngineStatus(Phase.FAILED, "no card")
+
+
+@pytest.fixture(
+    params=["builtin", "runtime", "qwen3", "remote", "delegating", "idle", "failover", "failed over", "fake"]
+)
+async def engine(request: pytest.FixtureRequest, folder: Path, tmp_path: Path) -> AsyncIterator[Engine]:
     async with AsyncExitStack() as stack:
-        if request.param == "qwen3":
-            yield (await stack.enter_async_context(studio(folder, ends=by_text))).engine
+        if request.param in ("runtime", "qwen3"):
+            runtime = (await stack.enter_async_context(studio(folder, ends=by_text))).engine
+        if request.param == "runtime":
+            yield runtime
             return
         if request.param == "remote":
             url = (await stack.enter_async_context(speech_server(says(*[TONE] * 8)))).url
         engines: dict[str, Callable[[], Engine]] = {
-            "builtin": BuiltinEngine, "remote": lambda: RemoteEngine([url]), "fake": FakeEngine,
-        }  # fmt: skip
+            "builtin": BuiltinEngine,
+            "qwen3": lambda: qwen3(runtime, folder, tmp_path),
+            "remote": lambda: RemoteEngine([url]),
+            "delegating": lambda: DelegatingEngine(FakeEngine()),
+            "idle": lambda: IdleEngine(Model(), 60),
+            "failover": lambda: FailoverEngine(IdleEngine(Model(), 60), BuiltinEngine()),
+            "failed over": lambda: FailoverEngine(Gone(), FakeEngine()),
+            "fake": FakeEngine,
+        }
         engine = engines[request.param]()
         await engine.start()
         yield engine
         await engine.close()
+
+
+def qwen3(runtime: Runtime, folder: Path, clones: Path) -> Qwen3Engine:
+    """On a runtime whose replies end by their text: a random model ends at random."""
+
+    class OnRuntime(Qwen3Engine):
+        def _build(self, *_: object) -> Runtime:
+            return runtime
+
+    return OnRuntime(
+        DeviceWish(kind="qwen3", dtype="float32", models=(str(folder),), slots=4),
+        LocalOptions(),
+        find=lambda _: folder,
+        fetch=lambda *_, **__: folder,
+        clones=VoiceFolder(clones),
+        probe=lambda: Hardware(torch="2.13.0+cpu"),
+    )
 
 
 async def parts(texts: Sequence[str]) -> AsyncIterator[Segment | OpenSegment]:
@@ -67,7 +120,8 @@ async def speech(engine: Engine, request: SpeechRequest) -> bytes:
 
 
 async def test_it_is_ready_after_its_start_and_has_voices(engine: Engine) -> None:
-    assert engine.state == "ready"
+    assert engine.status.can_speak
+    assert engine.status.is_answered
     assert any(voice.language == "de" for voice in engine.voices())
     assert len({voice.name for voice in engine.voices()}) == len(engine.voices())
 
@@ -80,6 +134,24 @@ async def test_it_speaks_whole_samples_in_packets_of_at_most_four_frames(engine:
     assert len(packets[0]) <= FORMAT.frame_bytes
     assert FORMAT.seconds(len(b"".join(packets))) > 1.0
     assert any(any(pcm) for pcm in packets)
+
+
+async def test_what_is_heard_has_the_name_of_an_engine_whose_voices_these_are(engine: Engine) -> None:
+    async with engine.speak(asking(engine, TEXT)) as audio:
+        await anext(audio)
+
+        assert audio.engine in {voice.engine for voice in engine.voices()} | {engine.name}
+
+
+async def test_every_question_has_an_answer_at_once(engine: Engine) -> None:
+    assert engine.why_mute("Nobody at all") is None
+    assert engine.liveness().broken is None
+    assert engine.chosen_model is None
+    assert {voice.name for voice in engine.clones()}.isdisjoint(voice.name for voice in engine.voices())
+    assert all(engine.origin(voice) == engine.origin(voice) for voice in engine.voices())
+    assert sum(engine.takeovers.values()) == 0
+    engine.wake()
+    assert await speech(engine, asking(engine, TEXT))
 
 
 async def test_leaving_gives_a_reply_up_and_the_next_one_is_spoken(engine: Engine) -> None:

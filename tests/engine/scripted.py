@@ -6,39 +6,42 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
-from wyoming_qwen3tts.monitoring.health import Liveness
 from wyoming_qwen3tts.speech.audio_format import FORMAT
-from wyoming_qwen3tts.speech.engine import Engine
+from wyoming_qwen3tts.speech.engine import AudioStream, Engine, EngineStatus, Liveness, Phase
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.segment import Segment
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 
+READY, LOADING = EngineStatus(Phase.READY), EngineStatus(Phase.LOADING)
 RYAN = Voice(VoiceName("ryan-en"), "Ryan", ("en",), "qwen3", "ryan")
 SOHEE = Voice(VoiceName("sohee-ko"), "Sohee", ("ko",), "qwen3", "sohee")
-STAND_INS = tuple(
+FALLBACK_VOICES = tuple(
     Voice(VoiceName(f"builtin-{code}"), "Built-in", (code,), "builtin", "builtin") for code in ("en", "de", "ko")
 )
 
 
-class Scripted:
+class Scripted(Engine):
     """Says each segment in one frame that holds the engine's name, the voice's and the text.
 
     ``fail`` is raised instead of the frame number ``fail_at``; ``release`` holds back every frame; ``reads_ahead``: it
     takes all of the text before it makes a sound, as an engine does that plans the next sentence.
     """
 
+    status = READY
+    can_unload = True
+
     def __init__(
         self,
         name: str = "qwen3",
         voices: tuple[Voice, ...] = (RYAN, SOHEE),
         *,
-        state: str = "ready",
+        status: EngineStatus = READY,
         fail: Exception | None = None,
         fail_at: int = 0,
         silent: bool = False,
         reads_ahead: bool = False,
     ) -> None:
-        self.name, self.state = name, state
+        self.name, self.status = name, status
         self.fail, self.fail_at, self.silent, self.reads_ahead = fail, fail_at, silent, reads_ahead
         self.release = asyncio.Event()
         self.release.set()
@@ -61,11 +64,11 @@ class Scripted:
 
     async def start(self) -> None:
         self.starts += 1
-        self.state = "loading"
+        self.status = LOADING
         await self.may_start.wait()
         if self.start_error is not None:
             raise self.start_error
-        self.state = "ready"
+        self.status = READY
 
     async def unload(self) -> None:
         assert not self.speaking, "unloaded under a reply"
@@ -78,12 +81,12 @@ class Scripted:
         self.closed = True
 
     @asynccontextmanager
-    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
         self.requests += 1
         self.speaking += 1
         try:
             async with aclosing(self._frames(request)) as frames:
-                yield frames
+                yield AudioStream(self.name, frames)
         finally:
             self.speaking -= 1
 

@@ -8,24 +8,26 @@ from typing import Any
 
 import pytest
 
-from tests.engine.scripted import RYAN, SOHEE, STAND_INS, Scripted, heard, reply, text
+from tests.engine.scripted import FALLBACK_VOICES, LOADING, READY, RYAN, SOHEE, Scripted, heard, reply, text
 from tests.harness import until
-from wyoming_qwen3tts.app.build import with_stand_in
+from wyoming_qwen3tts.app.build import build_engine, with_fallback
 from wyoming_qwen3tts.audio.earcon import chime
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.tee import Tee
 from wyoming_qwen3tts.errors import Busy, EngineDown, EngineError, OutOfMemory, TextStalled, UnknownVoice
-from wyoming_qwen3tts.monitoring.health import FatalErrorRecorder
 from wyoming_qwen3tts.settings import EngineSettings as EngineSettings
 from wyoming_qwen3tts.settings import Settings
 from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.engine import EngineStatus, Liveness, Phase
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.segment import Segment
 from wyoming_qwen3tts.util.backoff import Backoff
 
 LINES = ("One.", "Two.", "Three.")
-BY_FIRST = [("qwen3", "ryan-en", line) for line in LINES]
-BY_SECOND = [("builtin", "builtin-en", line) for line in LINES]
+HALF_LOADED = EngineStatus(Phase.LOADING, progress=0.43)
+NO_CARD, NO_VOICE = EngineStatus(Phase.FAILED, "no card"), EngineStatus(Phase.FAILED, "no voice")
+BY_PRIMARY = [("qwen3", "ryan-en", line) for line in LINES]
+BY_FALLBACK = [("builtin", "builtin-en", line) for line in LINES]
 
 
 class Clock:
@@ -38,16 +40,16 @@ class Clock:
 class Joined(FailoverEngine):
     """With what the harness asks of an engine."""
 
-    def __init__(self, first: Scripted, second: Scripted | None = None, **knobs: Any) -> None:
-        self.model, self.stand_in = first, second or Scripted("builtin", STAND_INS)
-        self.release = first.release
+    def __init__(self, model: Scripted, fallback: Scripted | None = None, **knobs: Any) -> None:
+        self.model, self.fallback = model, fallback or Scripted("builtin", FALLBACK_VOICES)
+        self.release = model.release
         knobs.setdefault("patience_s", 0.05)
         knobs.setdefault("backoff", Backoff(chance=lambda: 0.0))
-        super().__init__(self.model, self.stand_in, **knobs)
+        super().__init__(self.model, self.fallback, **knobs)
 
     @property
     def speaking(self) -> int:
-        return self.model.speaking + self.stand_in.speaking
+        return self.model.speaking + self.fallback.speaking
 
 
 async def listen(engine: FailoverEngine, segments: AsyncIterator[Segment], said: list[bytes]) -> None:
@@ -60,26 +62,37 @@ async def listen(engine: FailoverEngine, segments: AsyncIterator[Segment], said:
 async def test_a_ready_model_speaks_and_nobody_else() -> None:
     engine = Joined(Scripted())
 
-    assert await reply(engine, *LINES) == BY_FIRST
-    assert (engine.stand_in.requests, engine.takeovers.total(), engine.state) == (0, 0, "ready")
+    assert await reply(engine, *LINES) == BY_PRIMARY
+    assert (engine.fallback.requests, engine.takeovers.total(), engine.status) == (0, 0, READY)
 
 
-@pytest.mark.parametrize("state", ["loading", "loading 43 %", "downloading 2 %", "unloaded", "failed: no card"])
-async def test_while_the_model_cannot_speak_the_built_in_voice_does_at_once(state: str) -> None:
-    engine = Joined(Scripted(state=state), patience_s=60)
+@pytest.mark.parametrize(
+    "status",
+    [
+        LOADING,
+        EngineStatus(Phase.LOADING, progress=0.43),
+        EngineStatus(Phase.DOWNLOADING, progress=0.02),
+        EngineStatus(Phase.WAITING, "the model"),
+        EngineStatus(Phase.UNLOADED),
+        EngineStatus(Phase.FAILED, "no card"),
+    ],
+    ids=str,
+)
+async def test_while_the_model_cannot_speak_the_built_in_voice_does_at_once(status: EngineStatus) -> None:
+    engine = Joined(Scripted(status=status), patience_s=60)
 
     async with asyncio.timeout(10):
-        assert await reply(engine, *LINES) == BY_SECOND
+        assert await reply(engine, *LINES) == BY_FALLBACK
     assert engine.model.requests == 0
-    assert engine.takeovers == {state.split()[0].rstrip(":"): 1}
+    assert engine.takeovers == {status.phase.value: 1}
 
 
 async def test_the_reply_after_loading_is_spoken_by_the_model() -> None:
-    engine = Joined(Scripted(state="loading 99 %"))
+    engine = Joined(Scripted(status=EngineStatus(Phase.LOADING, progress=0.99)))
     during = await reply(engine, *LINES)
-    engine.model.state = "ready"
+    engine.model.status = READY
 
-    assert (during, await reply(engine, *LINES)) == (BY_SECOND, BY_FIRST)
+    assert (during, await reply(engine, *LINES)) == (BY_FALLBACK, BY_PRIMARY)
 
 
 @pytest.mark.parametrize("reads_ahead", [False, True])
@@ -87,7 +100,7 @@ async def test_a_model_that_makes_no_sound_in_time_is_replaced_and_nothing_is_lo
     engine = Joined(Scripted(reads_ahead=reads_ahead))
     engine.model.release.clear()
 
-    assert await reply(engine, *LINES) == BY_SECOND
+    assert await reply(engine, *LINES) == BY_FALLBACK
     assert engine.takeovers == {"slow": 1}
     assert engine.model.speaking == 0
 
@@ -101,7 +114,7 @@ async def test_patience_begins_with_the_first_segment_not_with_the_request() -> 
         yield Segment("One.", "en")
 
     async with engine.speak(SpeechRequest(late(), RYAN)) as audio:
-        assert heard(b"".join([pcm async for pcm in audio])) == BY_FIRST[:1]
+        assert heard(b"".join([pcm async for pcm in audio])) == BY_PRIMARY[:1]
 
 
 async def test_a_text_that_goes_on_late_is_not_lost_when_the_model_is_given_up_while_it_waits_for_it() -> None:
@@ -120,7 +133,7 @@ async def test_a_text_that_goes_on_late_is_not_lost_when_the_model_is_given_up_w
         go_on.set()
         said += heard(b"".join([pcm async for pcm in audio]))
 
-    assert said == BY_SECOND
+    assert said == BY_FALLBACK
 
 
 @pytest.mark.parametrize(
@@ -138,14 +151,14 @@ async def test_a_text_that_goes_on_late_is_not_lost_when_the_model_is_given_up_w
 async def test_a_model_that_fails_before_its_first_sound_is_replaced(error: Exception) -> None:
     engine = Joined(Scripted(fail=error))
 
-    assert await reply(engine, *LINES) == BY_SECOND
+    assert await reply(engine, *LINES) == BY_FALLBACK
     assert engine.takeovers.total() == 1
 
 
 async def test_a_model_that_has_no_sound_for_a_text_is_replaced() -> None:
     engine = Joined(Scripted(silent=True))
 
-    assert await reply(engine, *LINES) == BY_SECOND
+    assert await reply(engine, *LINES) == BY_FALLBACK
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
@@ -156,8 +169,8 @@ async def test_after_the_first_sound_the_voice_never_changes(frames: int) -> Non
     with pytest.raises(EngineError, match="broke"):
         await listen(engine, text(*LINES), said)
 
-    assert heard(b"".join(said)) == BY_FIRST[:frames]
-    assert engine.stand_in.requests == 0
+    assert heard(b"".join(said)) == BY_PRIMARY[:frames]
+    assert engine.fallback.requests == 0
 
 
 async def test_after_the_first_sound_there_is_no_time_limit() -> None:
@@ -168,7 +181,7 @@ async def test_after_the_first_sound_there_is_no_time_limit() -> None:
         asyncio.get_running_loop().call_later(0.15, engine.model.release.set)
         said += heard(b"".join([pcm async for pcm in audio]))
 
-    assert said == BY_FIRST
+    assert said == BY_PRIMARY
 
 
 async def test_what_the_caller_must_change_is_told_to_the_caller() -> None:
@@ -176,11 +189,11 @@ async def test_what_the_caller_must_change_is_told_to_the_caller() -> None:
 
     with pytest.raises(UnknownVoice):
         await reply(engine, *LINES)
-    assert engine.stand_in.requests == 0
+    assert engine.fallback.requests == 0
 
 
-async def test_a_text_that_breaks_off_ends_the_reply_of_the_stand_in_too() -> None:
-    engine = Joined(Scripted(state="loading"))
+async def test_a_text_that_breaks_off_ends_the_reply_of_the_fallback_too() -> None:
+    engine = Joined(Scripted(status=LOADING))
 
     async def stalls() -> AsyncIterator[Segment]:
         yield Segment("One.", "en")
@@ -191,57 +204,62 @@ async def test_a_text_that_breaks_off_ends_the_reply_of_the_stand_in_too() -> No
     with pytest.raises(TextStalled):
         await listen(engine, stalls(), said)
 
-    assert heard(b"".join(said)) == BY_SECOND[:1]
+    assert heard(b"".join(said)) == BY_FALLBACK[:1]
 
 
 async def test_a_built_in_voice_that_is_asked_for_goes_straight_to_its_engine() -> None:
     engine = Joined(Scripted())
 
-    assert await reply(engine, "Hallo.", voice=STAND_INS[1], language="de") == [("builtin", "builtin-de", "Hallo.")]
+    said = await reply(engine, "Hallo.", voice=FALLBACK_VOICES[1], language="de")
+
+    assert said == [("builtin", "builtin-de", "Hallo.")]
     assert (engine.model.requests, engine.takeovers.total()) == (0, 0)
 
 
 @pytest.mark.parametrize(("language", "name"), [("ko", "builtin-ko"), ("de", "builtin-de"), ("ja", "builtin-ko")])
-async def test_the_stand_in_is_the_built_in_voice_of_the_language(language: str, name: str) -> None:
+async def test_the_fallback_is_the_built_in_voice_of_the_language(language: str, name: str) -> None:
     """That of the text; of the voice, where the built-in engine does not have it."""
-    engine = Joined(Scripted(state="loading"))
+    engine = Joined(Scripted(status=LOADING))
 
     assert await reply(engine, "x", voice=SOHEE, language=language) == [("builtin", name, "x")]
 
 
-async def test_without_a_stand_in_that_works_the_model_gets_all_the_time_it_needs() -> None:
-    engine = Joined(Scripted(), Scripted("builtin", STAND_INS, state="failed: no espeak-ng"))
+async def test_without_a_fallback_that_works_the_model_gets_all_the_time_it_needs() -> None:
+    engine = Joined(Scripted(), Scripted("builtin", FALLBACK_VOICES, status=EngineStatus(Phase.FAILED, "no espeak-ng")))
     engine.model.release.clear()
     asyncio.get_running_loop().call_later(0.15, engine.model.release.set)
 
-    assert await reply(engine, *LINES) == BY_FIRST
+    assert await reply(engine, *LINES) == BY_PRIMARY
 
 
-async def test_without_a_stand_in_that_works_a_model_that_loads_is_waited_for() -> None:
+async def test_without_a_fallback_that_works_a_model_that_loads_is_waited_for() -> None:
     """An engine waits with a request until it is loaded; a late reply is better than none."""
-    engine = Joined(Scripted(state="loading 90 %"), Scripted("builtin", STAND_INS, state="failed: no espeak-ng"))
+    engine = Joined(
+        Scripted(status=EngineStatus(Phase.LOADING, progress=0.9)),
+        Scripted("builtin", FALLBACK_VOICES, status=EngineStatus(Phase.FAILED, "no espeak-ng")),
+    )
 
-    assert await reply(engine, *LINES) == BY_FIRST
+    assert await reply(engine, *LINES) == BY_PRIMARY
 
 
 async def test_a_text_without_a_segment_is_nobodys() -> None:
     engine = Joined(Scripted())
 
     assert await reply(engine) == []
-    assert (engine.model.requests, engine.stand_in.requests) == (0, 0)
+    assert (engine.model.requests, engine.fallback.requests) == (0, 0)
 
 
-async def test_the_earcon_comes_before_the_stand_in_and_only_then() -> None:
-    engine = Joined(Scripted(state="loading"), earcon=True)
+async def test_the_earcon_comes_before_the_fallback_and_only_then() -> None:
+    engine = Joined(Scripted(status=LOADING), earcon=True)
     async with engine.speak(SpeechRequest(text(*LINES), RYAN)) as audio:
         sound = b"".join([pcm async for pcm in audio])
-    asked_for = await reply(engine, "One.", voice=STAND_INS[0])
-    engine.model.state = "ready"
+    asked_for = await reply(engine, "One.", voice=FALLBACK_VOICES[0])
+    engine.model.status = READY
 
     assert sound.startswith(chime(FORMAT.rate))
-    assert heard(sound.removeprefix(chime(FORMAT.rate))) == BY_SECOND
-    assert asked_for == BY_SECOND[:1]
-    assert await reply(engine, *LINES) == BY_FIRST
+    assert heard(sound.removeprefix(chime(FORMAT.rate))) == BY_FALLBACK
+    assert asked_for == BY_FALLBACK[:1]
+    assert await reply(engine, *LINES) == BY_PRIMARY
 
 
 async def test_a_model_that_fails_again_and_again_is_left_alone_longer_and_longer() -> None:
@@ -251,14 +269,14 @@ async def test_a_model_that_fails_again_and_again_is_left_alone_longer_and_longe
     asked = []
     for clock.now in (100.0, 100.1, 100.2, 101.2, 101.3, 103.0, 103.3):
         before = engine.model.requests
-        assert await reply(engine, *LINES) == BY_SECOND
+        assert await reply(engine, *LINES) == BY_FALLBACK
         asked.append(engine.model.requests - before)
     engine.model.fail = None
 
     assert asked == [1, 1, 0, 1, 0, 0, 1]
     clock.now = 200.0
-    assert await reply(engine, *LINES) == BY_FIRST
-    assert engine.state == "ready"
+    assert await reply(engine, *LINES) == BY_PRIMARY
+    assert engine.status == READY
 
 
 async def test_a_busy_model_is_asked_again_for_the_next_reply() -> None:
@@ -266,43 +284,43 @@ async def test_a_busy_model_is_asked_again_for_the_next_reply() -> None:
     for _ in range(4):
         await reply(engine, *LINES)
 
-    assert (engine.model.requests, engine.state) == (4, "ready")
+    assert (engine.model.requests, engine.status) == (4, READY)
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "both"),
+    ("primary", "fallback", "both"),
     [
-        ("loading 43 %", "ready", "loading 43 % (built-in voice speaks)"),
-        ("loading 43 %", "loading", "loading 43 %"),
-        ("unloaded", "ready", "unloaded (built-in voice speaks)"),
-        ("ready", "loading", "ready"),
-        ("ready", "failed: no espeak-ng", "ready"),
-        ("degraded: 1 slot", "ready", "degraded: 1 slot"),
-        ("failed: no card", "ready", "degraded: no card"),
-        ("failed: no card", "failed: no voice", "failed: no card; builtin failed: no voice"),
+        (HALF_LOADED, READY, EngineStatus(Phase.LOADING, progress=0.43, fallback="builtin")),
+        (HALF_LOADED, LOADING, HALF_LOADED),
+        (EngineStatus(Phase.UNLOADED), READY, EngineStatus(Phase.UNLOADED, fallback="builtin")),
+        (READY, LOADING, READY),
+        (READY, NO_VOICE, READY),
+        (EngineStatus(Phase.DEGRADED, "1 slot"), READY, EngineStatus(Phase.DEGRADED, "1 slot")),
+        (NO_CARD, READY, EngineStatus(Phase.DEGRADED, "no card", fallback="builtin")),
+        (NO_CARD, NO_VOICE, EngineStatus(Phase.FAILED, "no card; builtin failed: no voice")),
     ],
 )
-async def test_the_state_says_who_speaks(first: str, second: str, both: str) -> None:
-    assert Joined(Scripted(state=first), Scripted("builtin", STAND_INS, state=second)).state == both
+async def test_the_status_says_who_speaks(primary: EngineStatus, fallback: EngineStatus, both: EngineStatus) -> None:
+    assert Joined(Scripted(status=primary), Scripted("builtin", FALLBACK_VOICES, status=fallback)).status == both
 
 
-async def test_out_of_memory_is_seen_in_the_state_until_the_model_speaks_again() -> None:
+async def test_out_of_memory_is_seen_in_the_status_until_the_model_speaks_again() -> None:
     engine = Joined(Scripted(fail=OutOfMemory("CUDA out of memory. Tried to allocate 20 MiB")))
     await reply(engine, *LINES)
-    degraded = engine.state
+    degraded = engine.status
     engine.model.fail = None
     await reply(engine, *LINES)
 
-    assert (degraded, engine.state) == ("degraded: out of memory", "ready")
+    assert (degraded, engine.status) == (EngineStatus(Phase.DEGRADED, "out of memory"), READY)
 
 
 async def test_one_engine_that_does_not_start_does_not_keep_the_other_from_it(caplog: pytest.LogCaptureFixture) -> None:
-    engine = Joined(Scripted(state="loading"))
+    engine = Joined(Scripted(status=LOADING))
     engine.model.start_error = RuntimeError("weights missing")
     await engine.start()
 
-    assert engine.state == "degraded: weights missing"
-    assert await reply(engine, *LINES) == BY_SECOND
+    assert engine.status == EngineStatus(Phase.DEGRADED, "weights missing", fallback="builtin")
+    assert await reply(engine, *LINES) == BY_FALLBACK
     assert "could not be started" in caplog.text
 
 
@@ -311,12 +329,12 @@ async def test_closing_closes_both() -> None:
     await engine.close()
 
     assert engine.model.closed
-    assert engine.stand_in.closed
+    assert engine.fallback.closed
 
 
-@pytest.mark.parametrize("holds", ["model", "stand_in"])
+@pytest.mark.parametrize("holds", ["model", "fallback"])
 async def test_leaving_the_block_cancels_whoever_is_in_use_at_once(holds: str) -> None:
-    engine = Joined(Scripted(state="ready" if holds == "model" else "loading"), patience_s=60)
+    engine = Joined(Scripted(status=READY if holds == "model" else LOADING), patience_s=60)
     used: Scripted = getattr(engine, holds)
     used.release.clear()
 
@@ -330,10 +348,10 @@ async def test_leaving_the_block_cancels_whoever_is_in_use_at_once(holds: str) -
     assert used.speaking == 0
 
 
-@pytest.mark.parametrize("state", ["ready", "loading"])
-async def test_leaving_while_the_text_is_waited_for_leaves_no_task_behind(state: str) -> None:
+@pytest.mark.parametrize("status", [READY, LOADING], ids=str)
+async def test_leaving_while_the_text_is_waited_for_leaves_no_task_behind(status: EngineStatus) -> None:
     """The wait for more text is a task of its own; the fixture of all tests fails if it is left."""
-    engine, ended = Joined(Scripted(state=state), patience_s=60), asyncio.Event()
+    engine, ended = Joined(Scripted(status=status), patience_s=60), asyncio.Event()
 
     async def never_goes_on() -> AsyncIterator[Segment]:
         try:
@@ -377,22 +395,33 @@ async def test_the_settings_reach_the_engine() -> None:
     settings = Settings(engine=EngineSettings(patience_s=0.02, earcon=True, unload_after=3600))
     model = Scripted()
     model.release.clear()
-    engine = with_stand_in(settings, model, Scripted("builtin", STAND_INS))
+    engine = with_fallback(settings, model, Scripted("builtin", FALLBACK_VOICES)).engine
     await engine.start()
     async with engine.speak(SpeechRequest(text(*LINES), RYAN)) as audio:
         sound = b"".join([pcm async for pcm in audio])
     await engine.close()
 
-    assert heard(sound.removeprefix(chime(FORMAT.rate))) == BY_SECOND
+    assert heard(sound.removeprefix(chime(FORMAT.rate))) == BY_FALLBACK
 
 
 async def test_an_engine_that_cannot_be_unloaded_is_joined_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
-    settings = Settings(engine=EngineSettings(unload_after=60))
-    fatal_errors = FatalErrorRecorder()
-    stays = Scripted("builtin", STAND_INS)
-    engine = with_stand_in(settings, FailoverEngine(Scripted(), stays), stays, fatal_errors.liveness)
-    fatal_errors.write(RuntimeError("device lost"))
+    class Stays(Scripted):
+        can_unload = False
 
-    assert await reply(engine, *LINES) == BY_FIRST
-    assert engine.liveness().broken == "device lost"
+    model = Stays()
+    built = with_fallback(Settings(engine=EngineSettings(unload_after=60)), model, Scripted("builtin", FALLBACK_VOICES))
+    model.signs = Liveness(broken="device lost")
+
+    assert await reply(built.engine, *LINES) == BY_PRIMARY
+    assert (built.control, built.designer) == (None, None)
+    assert built.engine.liveness().broken == "device lost"
     assert "engine.unload_after has no effect" in caplog.text
+
+
+def test_the_parts_that_others_use_come_with_the_engine() -> None:
+    built = with_fallback(Settings(), Scripted(), Scripted("builtin", FALLBACK_VOICES), designs=True)
+
+    assert isinstance(built.engine, FailoverEngine)
+    assert built.designer is built.engine.primary
+    assert built.control is not None
+    assert build_engine(Settings(engine=EngineSettings(kind="builtin"))).control is None

@@ -45,7 +45,7 @@ async def test_a_client_hears_one_voice_and_the_log_says_whose(
     assert f"ryan-en by {engine_name}, " in caplog.text
 
 
-async def test_a_stream_that_the_model_never_answers_is_spoken_whole_by_the_stand_in() -> None:
+async def test_a_stream_that_the_model_never_answers_is_spoken_whole_by_the_fallback() -> None:
     engine = Joined(Scripted())
     engine.model.release.clear()
     async with at_the_door(engine) as server:

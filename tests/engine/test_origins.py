@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.engine.qwen3.test_engine import Shelf, qwen3
-from tests.engine.scripted import RYAN, STAND_INS, Scripted
+from tests.engine.scripted import FALLBACK_VOICES, RYAN, Scripted
 from wyoming_qwen3tts.engine.builtin.engine import BuiltinEngine
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.idle import IdleEngine
@@ -25,22 +25,22 @@ class Traced(Scripted):
 
 
 async def test_of_two_engines_it_is_that_of_the_one_that_ought_to_speak() -> None:
-    engine = FailoverEngine(IdleEngine(Traced(), 0), Traced("builtin", STAND_INS))
-    blank = FailoverEngine(IdleEngine(Scripted(), 0), Scripted("builtin", STAND_INS))
+    engine = FailoverEngine(IdleEngine(Traced(), 0), Traced("builtin", FALLBACK_VOICES))
+    blank = FailoverEngine(IdleEngine(Scripted(), 0), Scripted("builtin", FALLBACK_VOICES))
 
     assert engine.origin(RYAN) == Origin("qwen3", "1")
-    assert engine.origin(STAND_INS[0]) == Origin("builtin", "1")
+    assert engine.origin(FALLBACK_VOICES[0]) == Origin("builtin", "1")
     assert blank.origin(RYAN) is None
-    assert blank.origin(STAND_INS[0]) is None
+    assert blank.origin(FALLBACK_VOICES[0]) is None
 
 
 async def test_the_built_in_voice_knows_it_once_it_is_loaded() -> None:
     origins = []
     for pause_s in (0.25, 0.25, 0.5):
         engine = BuiltinEngine(sentence_pause_s=pause_s)
-        assert engine.origin(STAND_INS[0]) is None
+        assert engine.origin(FALLBACK_VOICES[0]) is None
         await engine.start()
-        origins.append(engine.origin(STAND_INS[0]))
+        origins.append(engine.origin(FALLBACK_VOICES[0]))
         await engine.close()
 
     assert origins[0] == origins[1] != origins[2]

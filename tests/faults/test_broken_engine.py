@@ -15,15 +15,16 @@ import pytest
 from wyoming.event import Event
 
 from tests.conftest import ROOT
-from tests.engine.scripted import STAND_INS, Scripted, heard
+from tests.engine.scripted import FALLBACK_VOICES, Scripted, heard
 from tests.faults.test_process import answering
 from tests.harness import free_port, until
 from wyoming_qwen3tts.app import serve
+from wyoming_qwen3tts.app.build import BuiltEngine
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.errors import OutOfMemory
-from wyoming_qwen3tts.monitoring.health import Liveness
 from wyoming_qwen3tts.servers.wyoming.client import connect
 from wyoming_qwen3tts.settings import Address, Audio, Http, Settings, Wyoming
+from wyoming_qwen3tts.speech.engine import EngineStatus, Liveness, Phase
 
 POISONED = Liveness(broken="CUDA error: an illegal memory access was encountered")
 
@@ -41,12 +42,12 @@ async def served(monkeypatch: pytest.MonkeyPatch, stuck_s: float = 20.0) -> Asyn
     monkeypatch.setattr(serve, "_on_signals", stops.append)
     monkeypatch.setattr(serve, "_LOOK_S", 0.02)
     address, model = Address("127.0.0.1", free_port()), Scripted()
-    engine = FailoverEngine(model, Scripted("builtin", STAND_INS), patience_s=30)
+    engine = FailoverEngine(model, Scripted("builtin", FALLBACK_VOICES), patience_s=30)
     settings = Settings(
         wyoming=Wyoming(uri=str(address)), http=Http(uri="off"), audio=Audio(level=False), zeroconf=False
     )
     hard_exits: list[int] = []
-    task = asyncio.create_task(serve.serve(settings, engine, stuck_s=stuck_s, hard_exit=hard_exits.append))
+    task = asyncio.create_task(serve.serve(settings, BuiltEngine(engine), stuck_s=stuck_s, hard_exit=hard_exits.append))
     server = Serving(model, address, task, lambda: stops[0].set())
     server.hard_exits = hard_exits
     await answering(address)
@@ -127,9 +128,9 @@ async def test_changes_of_state_are_in_the_log(
     caplog.set_level(logging.INFO)
     async with served(monkeypatch) as server:
         await until(lambda: "The qwen3 engine is ready" in caplog.text)
-        server.model.state = "loading 1 %"
+        server.model.status = EngineStatus(Phase.LOADING, progress=0.01)
         await until(lambda: "The qwen3 engine is loading 1 % (built-in voice speaks)" in caplog.text)
-        server.model.state = "loading 2 %"
+        server.model.status = EngineStatus(Phase.LOADING, progress=0.02)
         await asyncio.sleep(0.1)
 
     assert "loading 2 %" not in caplog.text
@@ -137,11 +138,12 @@ async def test_changes_of_state_are_in_the_log(
 
 HANGING = """
 import asyncio, sys, threading
-from tests.engine.scripted import STAND_INS, Scripted
-from wyoming_qwen3tts.app import serve
+from tests.engine.scripted import FALLBACK_VOICES, Scripted
+from wyoming_qwen3tts.app.build import BuiltEngine
+from wyoming_qwen3tts.app.serve import serve
 from wyoming_qwen3tts.engine.failover import FailoverEngine
-from wyoming_qwen3tts.monitoring.health import Liveness
 from wyoming_qwen3tts.settings import Http, Settings, Wyoming
+from wyoming_qwen3tts.speech.engine import Liveness
 
 class Hanging(Scripted):
     async def start(self):
@@ -153,9 +155,9 @@ class Hanging(Scripted):
     async def close(self):
         await asyncio.to_thread(self.thread.join)
 
-engine = FailoverEngine(Hanging(), Scripted("builtin", STAND_INS))
+engine = FailoverEngine(Hanging(), Scripted("builtin", FALLBACK_VOICES))
 settings = Settings(wyoming=Wyoming(uri=sys.argv[1]), http=Http(uri="off"), zeroconf=False)
-sys.exit(asyncio.run(serve.serve(settings, engine)))
+sys.exit(asyncio.run(serve(settings, BuiltEngine(engine))))
 """
 
 

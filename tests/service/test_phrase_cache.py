@@ -19,6 +19,7 @@ from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
 from wyoming_qwen3tts.service.phrase_cache import TEXT_CHARS
 from wyoming_qwen3tts.service.service import SpeechOptions
 from wyoming_qwen3tts.settings import Address, Limits
+from wyoming_qwen3tts.speech.engine import AudioStream
 from wyoming_qwen3tts.speech.request import SpeechRequest
 
 
@@ -119,7 +120,7 @@ async def test_speech_that_nobody_heard_to_its_end_is_not_kept(tmp_path: Path) -
         assert not len(it.cache)
 
 
-async def test_a_stand_in_is_never_recorded_under_the_name_of_the_voice_it_stands_in_for(tmp_path: Path) -> None:
+async def test_a_fallback_is_never_recorded_under_the_name_of_the_voice_it_stands_in_for(tmp_path: Path) -> None:
     engine = StoodIn()
     async with caching(tmp_path, engine) as it:
         await it.say()
@@ -251,22 +252,9 @@ class StoodIn(Traced):
     """Another one speaks for it."""
 
     @asynccontextmanager
-    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
         async with super().speak(request) as audio:
-            yield Attributed(audio, "builtin")
-
-
-class Attributed:
-    """Audio that says whose it is."""
-
-    def __init__(self, audio: AsyncIterator[bytes], engine: str) -> None:
-        self._audio, self.engine = audio, engine
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return aiter(self._audio)
-
-    async def __anext__(self) -> bytes:
-        return await anext(self._audio)
+            yield AudioStream("builtin", audio)
 
 
 @pytest.mark.timing

@@ -16,6 +16,7 @@ from tests.service.phrases import Caching, Traced, caching
 from wyoming_qwen3tts.service.phrase_cache import TEXT_CHARS
 from wyoming_qwen3tts.service.prerender import Line, Prerender, parse, prerendering
 from wyoming_qwen3tts.settings import Cache
+from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
 
 LIST = "Dinner is ready.\n[de] Das Essen ist fertig.\nbuiltin-fr|Bonjour à tous.\n"
 
@@ -104,11 +105,7 @@ async def test_it_makes_way_as_soon_as_somebody_wants_to_be_spoken_to_and_goes_o
 
 async def test_nothing_is_spoken_while_the_engine_is_not_ready(tmp_path: Path) -> None:
     class Loading(Traced):
-        now = "loading"
-
-        @property
-        def state(self) -> str:
-            return self.now
+        status = EngineStatus(Phase.LOADING)
 
     (tmp_path / "list.txt").write_text("Dinner is ready.\n")
     engine = Loading()
@@ -116,7 +113,7 @@ async def test_nothing_is_spoken_while_the_engine_is_not_ready(tmp_path: Path) -
         for _ in range(5):
             await asyncio.sleep(0.01)
         assert not engine.requests
-        engine.now = "ready"
+        engine.status = EngineStatus(Phase.READY)
         await until(lambda: len(it.cache) == 1)
 
 

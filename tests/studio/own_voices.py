@@ -16,7 +16,7 @@ import torch
 
 from tests.harness import STOP, FakeEngine, Server, chunk, start, until
 from tests.parity import build
-from wyoming_qwen3tts.app.build import build_qwen3, build_studio, speech_service, with_stand_in
+from wyoming_qwen3tts.app.build import build_qwen3, build_studio, speech_service, with_fallback
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.qwen3.core import EngineCore
 from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
@@ -83,8 +83,8 @@ class Home:
     @property
     def core(self) -> EngineCore:
         """The engine thread's own; to be looked at."""
-        idle: Any = self.engine.first
-        core: EngineCore = idle.engine._local._worker._core
+        idle: Any = self.engine.primary
+        core: EngineCore = idle.inner._local._worker._core
         return core
 
     async def describe(self) -> dict[str, dict[str, Any]]:
@@ -109,9 +109,11 @@ class Home:
 @asynccontextmanager
 async def home(settings: Settings) -> AsyncIterator[Home]:
     """As `app.serve` puts it together, on a free port; loaded."""
-    engine = with_stand_in(settings, build_qwen3(settings), FakeEngine())
+    built = with_fallback(settings, build_qwen3(settings), FakeEngine(), designs=True)
+    engine = built.engine
+    assert isinstance(engine, FailoverEngine)
     async with speech_service(settings, engine) as service:
-        studio = build_studio(settings, engine, service.catalog)
+        studio = build_studio(settings, built.designer, service.catalog)
         async with WyomingServer(service, Address("127.0.0.1", 0), settings.limits) as door:
             service.load()
             await service.loaded()

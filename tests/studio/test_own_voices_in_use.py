@@ -11,6 +11,7 @@ import pytest
 from tests.harness import FakeEngine
 from wyoming_qwen3tts.service.service import SpeechOptions, SpeechService
 from wyoming_qwen3tts.settings import Limits
+from wyoming_qwen3tts.speech.engine import AudioStream
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
@@ -28,7 +29,7 @@ class Listener(FakeEngine):
         self.languages: list[str] = []
 
     @asynccontextmanager
-    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
         self.asked.append(request)
         async with super().speak(request) as audio:
             yield audio

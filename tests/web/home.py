@@ -41,14 +41,9 @@ class Actor(FakeEngine):
     def __init__(self, *, first_s: float = 0.0, frame_s: float = 0.0, fail_at: int | None = None) -> None:
         super().__init__(fail_at=fail_at)
         self.first_s, self.frame_s = first_s, frame_s
-        self.condition = "ready"
         self.hold_at: int | None = None  # how many frames are made before `resume` is waited for
         self.resume = asyncio.Event()
         self.first_frames: list[float] = []  # when a reply's first sound was made, in seconds since 1970
-
-    @property
-    def state(self) -> str:
-        return self.condition
 
     def voices(self) -> tuple[Voice, ...]:
         builtin = tuple(Voice(VoiceName(f"builtin-{c}"), "", (c,), "builtin", "builtin", "builtin") for c in LANGUAGES)

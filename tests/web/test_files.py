@@ -169,7 +169,7 @@ async def test_the_server_has_the_page_at_its_door(tmp_path: Path) -> None:
     settings = Settings.model_validate({"data_dir": tmp_path, "http": {"uri": "tcp://127.0.0.1:0"}})
     engine = FakeEngine()
     service = SpeechService(engine, VoiceCatalog(engine.voices()), settings.limits, slots=1)
-    studio = build_studio(settings, engine, service.catalog)
+    studio = build_studio(settings, None, service.catalog)
     socket = app_web.web_listener(settings)
     assert socket is not None
     address = f"http://127.0.0.1:{socket.getsockname()[1]}"

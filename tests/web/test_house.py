@@ -14,6 +14,7 @@ from tests.harness import free_port, until
 from tests.web.browser import go, heard, some_sound, visiting
 from tests.web.home import Actor, Studio, home
 from wyoming_qwen3tts.settings import Settings
+from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
 
 
 class Control:
@@ -165,16 +166,16 @@ async def test_the_first_paint_comes_within_a_second(chromium: Browser) -> None:
 
 async def test_the_engine_is_seen_loading_and_is_told_to_leave_and_to_come_back(chromium: Browser) -> None:
     engine, control = Actor(), Control()
-    engine.condition = "loading 43 % (built-in voice speaks)"
+    engine.status = EngineStatus(Phase.LOADING, progress=0.43, fallback="builtin")
     async with home(engine, control=control) as house, visiting(chromium, house.url) as page:
         await expect(page.locator("#engine-chip")).to_have_text("Loading 43 %")
         await go(page, "status")
         await expect(page.get_by_role("progressbar")).to_have_attribute("value", "0.43")
-        engine.condition = "ready"
+        engine.status = EngineStatus(Phase.READY)
         await expect(page.locator("#engine-chip")).to_have_text("Ready")
         await page.get_by_role("button", name="Free the memory").click()
         await until(lambda: control.asked == ["unload"])
-        engine.condition = "unloaded (built-in voice speaks)"
+        engine.status = EngineStatus(Phase.UNLOADED, fallback="builtin")
         await expect(page.locator("#engine-chip")).to_have_text("Asleep")
         await page.get_by_role("button", name="Load", exact=True).click()
         await page.get_by_label("Model").select_option("large")

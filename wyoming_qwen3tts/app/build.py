@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from ..downloads.store import LARGE, SMALL, Store
 from ..engine.builtin.engine import BuiltinEngine
+from ..engine.control import ModelControl
 from ..engine.failover import FailoverEngine
 from ..engine.idle import IdleEngine
 from ..engine.qwen3.checkpoints import Checkpoints
@@ -18,12 +20,11 @@ from ..engine.qwen3.hardware.probe import may_have_card
 from ..engine.qwen3.runtime import LocalOptions
 from ..engine.remote.engine import RemoteEngine
 from ..errors import SettingsError
-from ..monitoring.health import Liveness
 from ..service.phrase_cache import PhraseCache
 from ..service.postprocess import PostProcessor
 from ..service.service import SpeechService
 from ..settings import Settings
-from ..speech.engine import Cloning, Engine, Unloadable
+from ..speech.engine import Engine
 from ..studio.studio import VoiceStudio
 from ..text.lexicon import LexiconFolder
 from ..voices.catalog import VoiceCatalog
@@ -36,14 +37,23 @@ log = logging.getLogger(__name__)
 DEFAULT_MODELS = (SMALL, LARGE)  # what may be fetched where no model is configured; the card decides which
 
 
-def build_engine(settings: Settings) -> Engine:
+@dataclass(frozen=True, slots=True)
+class BuiltEngine:
+    """An engine, and the parts of it that others than its listeners use."""
+
+    engine: Engine
+    control: ModelControl | None = None  # of its model; None if it has none to load and unload
+    designer: Engine | None = None  # renders described voices; None if it has no model that can
+
+
+def build_engine(settings: Settings) -> BuiltEngine:
     """The engine that the settings ask for. Nothing is loaded yet, and nothing heavy imported."""
     wanted = settings.engine
     if wanted.kind == "builtin" or (wanted.kind == "auto" and not may_have_card()):
-        return BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s)
+        return BuiltEngine(BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s))
     if wanted.kind == "remote":
-        return with_stand_in(settings, build_remote(settings))
-    return with_stand_in(settings, build_qwen3(settings))
+        return with_fallback(settings, build_remote(settings))
+    return with_fallback(settings, build_qwen3(settings), designs=True)
 
 
 def build_remote(settings: Settings) -> RemoteEngine:
@@ -86,20 +96,17 @@ def build_qwen3(settings: Settings) -> Qwen3Engine:
 def catalog_of(settings: Settings, engine: Engine) -> VoiceCatalog:
     """Everybody that ``engine`` can speak as, now and later, and whom the home's mapping names."""
     mapping = MappingFile(settings.voices_file).current
-    if not isinstance(engine, Cloning):
-        return VoiceCatalog(engine.voices, mapping=mapping)
     return VoiceCatalog(engine.voices, engine.clones, mapping=mapping, why_mute=engine.why_mute)
 
 
-def build_studio(settings: Settings, engine: Engine, catalog: VoiceCatalog) -> VoiceStudio:
-    """Where voices are made. ``engine`` renders descriptions, if a Qwen3-TTS engine is in it. To be closed."""
+def build_studio(settings: Settings, designer: Engine | None, catalog: VoiceCatalog) -> VoiceStudio:
+    """Where voices are made, those from descriptions by ``designer``. To be closed."""
     store = build_store(settings)
-    maker = engine.first if isinstance(engine, FailoverEngine) else engine
     return VoiceStudio(
         VoiceFolder(settings.voices_dir, settings.limits.voices),
         catalog,
         Checkpoints(settings.engine.model, store.find),
-        maker if maker.name == Qwen3Engine.name else None,
+        designer,
     )
 
 
@@ -114,26 +121,24 @@ def build_store(settings: Settings, models: Sequence[str] = ()) -> Store:
     )
 
 
-def with_stand_in(
-    settings: Settings,
-    model: Engine,
-    stand_in: Engine | None = None,
-    liveness: Callable[[], Liveness] | None = None,
-) -> FailoverEngine:
-    """``model``, and the built-in voice wherever and whenever it cannot speak. ``vitals`` are the model's own by
-    default; `ops.health.Obituary` makes them for an engine that calls ``on_fatal``."""
+def with_fallback(
+    settings: Settings, model: Engine, fallback: Engine | None = None, *, designs: bool = False
+) -> BuiltEngine:
+    """``model``, and ``fallback``, by default the built-in voice, wherever and whenever it cannot speak. ``designs``:
+    ``model`` renders described voices."""
     wanted = settings.engine
-    if isinstance(model, Unloadable):
-        model = IdleEngine(model, wanted.unload_after)
+    primary, idle = model, None
+    if model.can_unload:
+        primary = idle = IdleEngine(model, wanted.unload_after)
     elif wanted.unload_after:
         log.warning("engine.unload_after has no effect: the %s engine cannot be unloaded", model.name)
-    return FailoverEngine(
-        model,
-        stand_in or BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s),
+    engine = FailoverEngine(
+        primary,
+        fallback or BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s),
         patience_s=wanted.patience_s,
         earcon=wanted.earcon,
-        liveness=liveness,
     )
+    return BuiltEngine(engine, ModelControl(engine, idle) if idle else None, primary if designs else None)
 
 
 @asynccontextmanager
@@ -141,7 +146,7 @@ async def speech_service(
     settings: Settings, engine: Engine | None = None, phrases: PhraseCache | None = None
 ) -> AsyncIterator[SpeechService]:
     """A service, not loaded yet; closed at the end."""
-    engine = engine or build_engine(settings)
+    engine = engine or build_engine(settings).engine
     service = SpeechService(
         engine,
         catalog_of(settings, engine),

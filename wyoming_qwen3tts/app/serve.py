@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from .. import __version__
 from ..errors import SettingsError
 from ..homeassistant.supervisor import Supervisor, discovered, own_uri
-from ..monitoring.health import STUCK_S, Liveness, Living, StateLog, health
+from ..monitoring.health import STUCK_S, StateLog, health
 from ..servers.http.server import HttpServer
 from ..servers.mqtt.start import MqttStart
 from ..servers.wyoming.client import connect, local
@@ -29,7 +29,7 @@ from ..service.prerender import prerendering
 from ..service.service import SpeechService
 from ..settings import Address, Settings, sources
 from ..speech.engine import Engine
-from .build import build_engine, build_studio, speech_service
+from .build import BuiltEngine, build_engine, build_studio, speech_service
 from .web import web_address, web_listener, web_server
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ Door: TypeAlias = "WyomingServer | HttpServer | MqttServer"
 
 async def serve(
     settings: Settings,
-    engine: Engine | None = None,
+    built: BuiltEngine | None = None,
     *,
     stuck_s: float = STUCK_S,
     hard_exit: Callable[[int], object] | None = None,
@@ -60,7 +60,8 @@ async def serve(
     An engine that is broken beyond repair, or has made no progress for ``stuck_s``, ends it with EXIT_ENGINE_BROKEN
     within five seconds, so that a supervisor starts us anew: if closing takes longer, by ``hard_exit``.
     """
-    own_engine, engine = engine is None, engine or build_engine(settings)
+    is_own, built = built is None, built or build_engine(settings)
+    engine = built.engine
     stop = asyncio.Event()
     _on_signals(stop)
     log.info("wyoming-qwen3tts %s, settings: %s", __version__, sources.describe(settings))
@@ -86,11 +87,11 @@ async def serve(
         await stack.enter_async_context(prerendering(service, settings.cache))
         await _wait_until_answering(address)
         _say_where(address, settings)
-        if own_engine:
+        if is_own:
             threading.Thread(target=_say_how_it_is, args=(settings,), daemon=True).start()
         await _announce(stack, address, settings)
         # Only now, and beside all else: their libraries take longer to load than all before.
-        web = _web_door(stack, settings, service, web_socket, mqtt) if web_socket else None
+        web = _web_door(stack, settings, service, built, web_socket, mqtt) if web_socket else None
         stack.push_async_callback(_given_up, asyncio.create_task(_open(web, mqtt, servers, settings, service)))
         fatal = await _stopped_or_broken(stop, engine, stuck_s)
         if fatal is None:
@@ -115,11 +116,16 @@ def _say_how_it_is(settings: Settings) -> None:
 
 
 def _web_door(
-    stack: AsyncExitStack, settings: Settings, service: SpeechService, sock: socket.socket, mqtt: MqttStart | None
+    stack: AsyncExitStack,
+    settings: Settings,
+    service: SpeechService,
+    built: BuiltEngine,
+    sock: socket.socket,
+    mqtt: MqttStart | None,
 ) -> HttpServer:
-    studio = build_studio(settings, service.engine, service.catalog)
+    studio = build_studio(settings, built.designer, service.catalog)
     stack.callback(studio.close)
-    return web_server(settings, service, sock, studio, mqtt)
+    return web_server(settings, service, sock, studio, built.control, mqtt)
 
 
 async def _announce(stack: AsyncExitStack, address: Address, settings: Settings) -> None:
@@ -135,8 +141,7 @@ async def _stopped_or_broken(stop: asyncio.Event, engine: Engine, stuck_s: float
     """Watch the engine until we are to stop; why it has to be, if nobody asked."""
     states = StateLog()
     while not stop.is_set():
-        liveness = engine.liveness() if isinstance(engine, Living) else Liveness()
-        now = health(engine.name, engine.state, liveness, time.monotonic(), stuck_s=stuck_s)
+        now = health(engine.name, engine.status, engine.liveness(), time.monotonic(), stuck_s=stuck_s)
         states.observe(now)
         if now.fatal is not None:
             return now.fatal

@@ -7,14 +7,13 @@ import logging
 import socket
 from typing import TYPE_CHECKING
 
-from ..engine.control import control_of
+from ..engine.control import ModelControl
 from ..servers.http.server import HttpServer, bind
 from ..servers.mqtt.start import MqttStart
 from ..servers.wyoming.client import local
 from ..service.service import SpeechService
 from ..settings import Address, Settings
 from ..studio.studio import VoiceStudio
-from .build import DEFAULT_MODELS
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -48,7 +47,12 @@ def web_listener(settings: Settings) -> socket.socket | None:
 
 
 def web_server(
-    settings: Settings, service: SpeechService, sock: socket.socket, studio: VoiceStudio, mqtt: MqttStart | None = None
+    settings: Settings,
+    service: SpeechService,
+    sock: socket.socket,
+    studio: VoiceStudio,
+    control: ModelControl | None = None,
+    mqtt: MqttStart | None = None,
 ) -> HttpServer:
     """The web door, to be opened. The sound of announcements that come over ``mqtt`` is fetched there."""
 
@@ -60,7 +64,6 @@ def web_server(
         routers = [page.routes(), lexicon.routes(settings), *([mqtt.routes(OpenRouter())] if mqtt else [])]
         return build_app(service, settings, studio=studio, control=control, routers=routers)
 
-    control = control_of(service.engine, settings.engine.model or DEFAULT_MODELS)
     return HttpServer(build, Address(*sock.getsockname()[:2]), settings.limits, sock)
 
 

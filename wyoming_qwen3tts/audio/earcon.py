@@ -1,4 +1,4 @@
-"""Little sounds before the speech: one says that the stand-in is about to speak, the other that an announcement
+"""Little sounds before the speech: one says that the fallback is about to speak, the other that an announcement
 comes."""
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ import numpy as np
 from .pcm import Samples, to_pcm
 
 # A falling fourth: calm, and unlike the rising chimes of assistants that start to listen.
-_STAND_IN_HZ, _STAND_IN_PEAK = (880.0, 659.26), 0.12  # some 18 dB below full scale: softer than the speech that follows
+_FALLBACK_HZ, _FALLBACK_PEAK = (880.0, 659.26), 0.12  # some 18 dB below full scale: softer than the speech that follows
 _DOOR_HZ, _DOOR_PEAK = (659.26, 523.25), 0.25  # a falling third, as of a door bell; as loud as the speech
 
 
 def chime(rate: int) -> bytes:
-    """The stand-in's: two soft tones and a short rest, PCM, s16le, mono."""
-    return _two_tones(_STAND_IN_HZ, rate, _STAND_IN_PEAK, tone_s=0.22, step_s=0.11, rest_s=0.08)
+    """The fallback's: two soft tones and a short rest, PCM, s16le, mono."""
+    return _two_tones(_FALLBACK_HZ, rate, _FALLBACK_PEAK, tone_s=0.22, step_s=0.11, rest_s=0.08)
 
 
 def gong(rate: int) -> bytes:

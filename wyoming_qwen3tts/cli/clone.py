@@ -22,8 +22,8 @@ async def clone(settings: Settings, wanted: Namespace) -> int:
     """
     for _ in fetched(settings, settings.engine.model):
         pass
-    engine = build_engine(settings)
-    studio = build_studio(settings, engine, catalog_of(settings, engine))
+    built = build_engine(settings)
+    studio = build_studio(settings, built.designer, catalog_of(settings, built.engine))
     try:
         studio.check_name(wanted.name)  # before anything slow
         clip = _read(Path(wanted.clip))

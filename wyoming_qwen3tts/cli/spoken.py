@@ -16,7 +16,7 @@ from ..voices.catalog import VoiceCatalog
 
 def spoken(settings: Settings, text: str, language: str | None, *, as_json: bool) -> int:
     """Print it. With ``-``: one JSON object a line in, one out, errors included."""
-    catalog = catalog_of(settings, build_engine(settings))
+    catalog = catalog_of(settings, build_engine(settings).engine)
     if text != "-":
         answer = _explained(catalog, text, language, settings)
         sys.stdout.write((json.dumps(answer, ensure_ascii=False) if as_json else answer["spoken"]) + "\n")

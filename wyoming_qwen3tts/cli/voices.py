@@ -21,11 +21,11 @@ async def voices(settings: Settings, wanted: Namespace) -> int:
     Raises:
         SpeechError: for a name or file that cannot be used; says what to do.
     """
-    engine = build_engine(settings)
-    catalog = catalog_of(settings, engine)
+    built = build_engine(settings)
+    catalog = catalog_of(settings, built.engine)
     if wanted.action is None:
         return _list(catalog.all(), as_json=wanted.json)
-    studio = build_studio(settings, engine, catalog)
+    studio = build_studio(settings, built.designer, catalog)
     try:
         match wanted.action:
             case "export":

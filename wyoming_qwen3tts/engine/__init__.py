@@ -1,1 +1,1 @@
-"""Those who can speak. Each engine fulfils ``speech.Engine``."""
+"""Engines that speak. Each derives from ``speech.engine.Engine``."""

@@ -10,119 +10,112 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from typing import Self
 
 from ..audio.earcon import chime
 from ..audio.pcm import packets
 from ..errors import BadRequest, Busy, EngineError, OutOfMemory
-from ..monitoring.health import Liveness, Living
 from ..speech.audio_format import FORMAT
-from ..speech.engine import Cloning, Engine, Origin, Sleeper, Traceable
+from ..speech.engine import AudioStream, Engine, EngineStatus, Origin, Phase
 from ..speech.request import SpeechRequest
 from ..speech.voice import Voice
 from ..util.backoff import Backoff
+from .delegating import DelegatingEngine
 from .tee import Tee
 
 log = logging.getLogger(__name__)
 
 
-class FailoverEngine:
-    """``first`` speaks whenever it can; ``second`` speaks while it cannot. Event loop only.
+class FailoverEngine(DelegatingEngine):
+    """``primary`` speaks whenever it can; ``fallback`` speaks while it cannot. Event loop only.
 
-    Decided anew for every reply, before its first sound and never after it: ``second`` takes over if ``first`` is not
-    ready, fails without a sound, or has made none ``patience_s`` after the first segment is known. What ``first`` has
-    read of the text by then is read again. An engine that failed twice in a row is left alone for a while, as every
+    Decided anew for every reply, before its first sound and never after it: ``fallback`` takes over if ``primary`` is
+    not ready, fails without a sound, or has made none ``patience_s`` after the first segment is known. What ``primary``
+    has read of the text by then is read again. An engine that failed twice in a row is left alone for a while, as every
     attempt costs a listener ``patience_s`` of silence.
     """
 
     def __init__(
         self,
-        first: Engine,
-        second: Engine,
+        primary: Engine,
+        fallback: Engine,
         *,
         patience_s: float = 4.0,
         earcon: bool = False,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
-        liveness: Callable[[], Liveness] | None = None,
     ) -> None:
-        self._first, self._second = first, second
+        super().__init__(primary)
+        self._fallback = fallback
         self._patience_s, self._clock = patience_s, clock
-        self._liveness = liveness or (first.liveness if isinstance(first, Living) else Liveness)
         self._earcon = chime(FORMAT.rate) if earcon else b""
-        self._not_started: dict[str, str] = {}  # engine -> why
-        self._trouble: str | None = None  # why the last reply that `first` was asked for was not spoken by it
+        self._not_started: dict[str, EngineStatus] = {}  # by name of the engine
+        self._trouble: str | None = None  # why the last reply that `primary` was asked for was not spoken by it
         self._backoff = backoff or Backoff()
         self._left_alone_until = 0.0
         self._retry: asyncio.Task[None] | None = None
-        self.takeovers: Counter[str] = Counter()  # replies that `second` spoke in the place of `first`, by reason
-        self.name = first.name
+        self._takeovers: Counter[str] = Counter()
 
     @property
-    def first(self) -> Engine:
+    def primary(self) -> Engine:
         """The one that is preferred."""
-        return self._first
+        return self.inner
 
     @property
-    def state(self) -> str:
-        """That of ``first``, and who speaks meanwhile: ``loading 43 % (built-in voice speaks)``, ``ready``,
-        ``degraded: out of memory``, and ``failed: ...`` only if neither can speak."""
-        first, second = self._state_of(self._first), self._state_of(self._second)
-        if _can_speak(first):
-            return f"degraded: {self._trouble}" if self._trouble else first
-        if first.startswith("failed"):
-            return f"{first}; {self._second.name} {second}" if second.startswith("failed") else f"degraded{first[6:]}"
-        return f"{first} (built-in voice speaks)" if _can_speak(second) else first
+    def status(self) -> EngineStatus:
+        """That of ``primary``, and who speaks meanwhile. DEGRADED if ``primary`` failed or gave its last reply up,
+        FAILED only if neither can speak."""
+        primary, fallback = self._status_of(self.primary), self._status_of(self._fallback)
+        if primary.can_speak:
+            return EngineStatus(Phase.DEGRADED, self._trouble) if self._trouble else primary
+        if primary.phase is Phase.FAILED:
+            if fallback.phase is Phase.FAILED:
+                return replace(primary, reason=f"{primary.reason}; {self._fallback.name} {fallback}")
+            return EngineStatus(Phase.DEGRADED, primary.reason, fallback=self._fallback.name)
+        return replace(primary, fallback=self._fallback.name) if fallback.can_speak else primary
 
-    def liveness(self) -> Liveness:
-        """Signs of life, those of ``first``: whether it broke for good, whether it hangs."""
-        return self._liveness()
+    @property
+    def takeovers(self) -> Counter[str]:
+        return self._takeovers
 
     def voices(self) -> tuple[Voice, ...]:
-        return self._first.voices() + self._second.voices()
-
-    def clones(self) -> tuple[Voice, ...]:
-        return self._first.clones() if isinstance(self._first, Cloning) else ()
-
-    def why_mute(self, name: str) -> str | None:
-        return self._first.why_mute(name) if isinstance(self._first, Cloning) else None
+        return self.primary.voices() + self._fallback.voices()
 
     def origin(self, voice: Voice) -> Origin | None:
-        """That of whoever ought to speak; ``second`` in the place of ``first`` is no origin."""
-        engine = self._second if self._is_of_second(voice) else self._first
-        return engine.origin(voice) if isinstance(engine, Traceable) else None
+        """Cache identity of the engine that owns the voice; speech of ``fallback`` in the place of ``primary`` has
+        none."""
+        engine = self._fallback if self._is_of_fallback(voice) else self.primary
+        return engine.origin(voice)
 
     async def start(self) -> None:
-        """Load both, at the same time. One that cannot be loaded is seen in ``state`` and stops nobody."""
-        await asyncio.gather(self._start(self._first), self._start(self._second))
+        """Load both, at the same time. One that cannot be loaded is seen in ``status`` and stops nobody."""
+        await asyncio.gather(self._start(self.primary), self._start(self._fallback))
 
-    def start_first(self) -> None:
+    def start_primary(self) -> None:
         """Try once more to start the one that is wanted, in the background, if it could not be started."""
-        has_failed = self._first.name in self._not_started or self._first.state.startswith("failed")
+        has_failed = self._status_of(self.primary).phase is Phase.FAILED
         if has_failed and (self._retry is None or self._retry.done()):
-            self._retry = asyncio.get_running_loop().create_task(self._start(self._first))
+            self._retry = asyncio.get_running_loop().create_task(self._start(self.primary))
 
     async def close(self) -> None:
         if self._retry is not None:
             self._retry.cancel()
             await asyncio.gather(self._retry, return_exceptions=True)
         try:
-            await self._first.close()
+            await self.primary.close()
         finally:
-            await self._second.close()
+            await self._fallback.close()
 
     @asynccontextmanager
-    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
         async with aclosing(_Reply(self._audio, request)) as reply:
             yield reply
 
     # -- one reply
-    # -------------------------------------------------------------------------------------------------------
 
     async def _audio(self, request: SpeechRequest, reply: _Reply) -> AsyncGenerator[bytes, None]:
-        if self._is_of_second(request.voice):
-            reply.engine = self._second.name
-            async with self._second.speak(request) as audio:
+        if self._is_of_fallback(request.voice):
+            reply.engine = self._fallback.name
+            async with self._fallback.speak(request) as audio:
                 async for pcm in audio:
                     yield pcm
             return
@@ -130,80 +123,79 @@ class FailoverEngine:
             opening = await segments.first()
             if opening is None:
                 return
-            reason = self._why_not_first()
+            reason = self._why_not_primary()
             if reason is None:
                 try:
-                    async with aclosing(self._by_first(replace(request, segments=segments.reader()), reply)) as audio:
+                    async with aclosing(self._by_primary(replace(request, segments=segments.reader()), reply)) as audio:
                         async for pcm in audio:
                             yield pcm
                     return
                 except _NoSound as error:
                     reason = error.reason
-            voice = self._stand_in(opening.language, request.voice)
+            voice = self._fallback_voice(opening.language, request.voice)
             again = replace(request, segments=segments.reader(), voice=voice)
-            async with aclosing(self._by_second(again, reply, reason)) as audio:
+            async with aclosing(self._by_fallback(again, reply, reason)) as audio:
                 async for pcm in audio:
                     yield pcm
 
-    def _is_of_second(self, wanted: Voice) -> bool:
-        return wanted.engine == self._second.name
+    def _is_of_fallback(self, wanted: Voice) -> bool:
+        return wanted.engine == self._fallback.name
 
-    def _why_not_first(self) -> str | None:
-        """Why ``first`` need not be asked; None if it shall be."""
-        state = self._state_of(self._first)
-        if not _can_speak(state):
-            if isinstance(self._first, Sleeper):
-                self._first.wake()
-            reason = state.split(" ", maxsplit=1)[0].rstrip(":")
+    def _why_not_primary(self) -> str | None:
+        """Why ``primary`` need not be asked; None if it shall be."""
+        status = self._status_of(self.primary)
+        if not status.can_speak:
+            self.primary.wake()
+            reason = status.phase.value
         elif self._clock() < self._left_alone_until:
             reason = "left-alone"
         else:
             return None
-        return None if self._second_is_dead else reason
+        return None if self._fallback_has_failed else reason
 
-    async def _by_first(self, request: SpeechRequest, reply: _Reply) -> AsyncGenerator[bytes, None]:
-        """The reply by ``first``.
+    async def _by_primary(self, request: SpeechRequest, reply: _Reply) -> AsyncGenerator[bytes, None]:
+        """The reply by ``primary``.
 
         Raises:
             _NoSound: if nothing was heard of it, and somebody else may speak.
         """
         # The time limit is around the engine's own block, which thus ends by a plain cancellation.
-        limit = asyncio.timeout(None if self._second_is_dead else self._patience_s)
+        limit = asyncio.timeout(None if self._fallback_has_failed else self._patience_s)
         try:
-            async with limit, self._first.speak(request) as audio:
+            async with limit, self.primary.speak(request) as audio:
                 async for pcm in audio:
                     if not pcm:
                         continue
                     if not reply.is_heard:
                         limit.reschedule(None)
                         self._works_again()
-                        reply.is_heard, reply.engine = True, self._first.name
+                        reply.is_heard, reply.engine = True, self.primary.name
                     yield pcm
             if not reply.is_heard:
                 raise EngineError("It made no sound.")
         except Exception as error:
-            if reply.is_heard or isinstance(error, BadRequest) or self._second_is_dead:
+            if reply.is_heard or isinstance(error, BadRequest) or self._fallback_has_failed:
                 raise
             if isinstance(error, TimeoutError) and limit.expired():
                 raise self._no_sound("slow", f"no sound within {self._patience_s:g} s") from None
             if not isinstance(error, EngineError | Busy):
-                log.exception("The %s engine broke on a text", self._first.name)
+                log.exception("The %s engine broke on a text", self.primary.name)
             raise self._no_sound(*_in_words(error)) from error
 
-    async def _by_second(self, request: SpeechRequest, reply: _Reply, reason: str) -> AsyncGenerator[bytes, None]:
-        self.takeovers[reason] += 1
-        log.debug("%s speaks for %s: %s", self._second.name, self._first.name, reason)
-        reply.engine = self._second.name
+    async def _by_fallback(self, request: SpeechRequest, reply: _Reply, reason: str) -> AsyncGenerator[bytes, None]:
+        self._takeovers[reason] += 1
+        log.debug("%s speaks for %s: %s", self._fallback.name, self.primary.name, reason)
+        reply.engine = self._fallback.name
         if self._earcon:
             for packet in packets(self._earcon, FORMAT.frame_bytes):
                 yield packet
-        async with self._second.speak(request) as audio:
+        async with self._fallback.speak(request) as audio:
             async for pcm in audio:
                 yield pcm
 
-    def _stand_in(self, language: str, wanted: Voice) -> Voice:
-        """Who of ``second`` speaks for ``wanted``."""
-        voices = self._second.voices()
+    def _fallback_voice(self, language: str, wanted: Voice) -> Voice:
+        """Who of ``fallback`` speaks for ``wanted``."""
+        voices = self._fallback.voices()
         for code in (language, wanted.language):
             for voice in voices:
                 if code in voice.languages:
@@ -211,15 +203,14 @@ class FailoverEngine:
         return voices[0]
 
     # -- how they are
-    # ----------------------------------------------------------------------------------------------------
 
     @property
-    def _second_is_dead(self) -> bool:
-        """Then there is no sense in giving ``first`` up."""
-        return self._state_of(self._second).startswith("failed")
+    def _fallback_has_failed(self) -> bool:
+        """Then there is no sense in giving ``primary`` up."""
+        return self._status_of(self._fallback).phase is Phase.FAILED
 
-    def _state_of(self, engine: Engine) -> str:
-        return self._not_started.get(engine.name) or engine.state
+    def _status_of(self, engine: Engine) -> EngineStatus:
+        return self._not_started.get(engine.name) or engine.status
 
     async def _start(self, engine: Engine) -> None:
         self._not_started.pop(engine.name, None)
@@ -228,12 +219,12 @@ class FailoverEngine:
         except Exception as error:  # whatever is wrong with one of them, the other one speaks
             trace = None if isinstance(error, EngineError) else error  # those are written for people
             log.error("The %s engine could not be started: %s", engine.name, error, exc_info=trace)  # noqa: TRY400
-            if not engine.state.startswith("failed"):
-                self._not_started[engine.name] = f"failed: {error or type(error).__name__}"
+            if engine.status.phase is not Phase.FAILED:
+                self._not_started[engine.name] = EngineStatus(Phase.FAILED, str(error) or type(error).__name__)
 
     def _no_sound(self, reason: str, words: str) -> _NoSound:
         """Note a failure. The first one is free; after that the engine is left alone, longer each time."""
-        log.warning("The built-in voice speaks this reply: the %s engine: %s", self._first.name, words)
+        log.warning("The built-in voice speaks this reply: the %s engine: %s", self.primary.name, words)
         now = self._clock()
         if reason != Busy.code and now >= self._left_alone_until:
             if self._trouble is not None:
@@ -246,40 +237,30 @@ class FailoverEngine:
         self._backoff.reset()
 
 
-class _Reply:
-    """The audio of one reply, and whose it is."""
+class _Reply(AudioStream):
+    """The audio of one reply, named after whichever engine speaks."""
 
     def __init__(
         self, audio: Callable[[SpeechRequest, _Reply], AsyncGenerator[bytes, None]], request: SpeechRequest
     ) -> None:
-        self.engine = "-"
-        self.is_heard = False  # `first` has made a sound
-        self._audio = audio(request, self)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        return await anext(self._audio)
+        self._source = audio(request, self)
+        super().__init__("-", self._source)
+        self.is_heard = False  # `primary` has made a sound
 
     async def aclose(self) -> None:
-        await self._audio.aclose()
+        await self._source.aclose()
 
 
 class _NoSound(Exception):
-    """``first`` was given up before anybody heard of it."""
+    """``primary`` was given up before anybody heard of it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
 
 
-def _can_speak(state: str) -> bool:
-    return state.startswith(("ready", "degraded"))
-
-
 def _in_words(error: Exception) -> tuple[str, str]:
-    """For the counter, and for the state."""
+    """The reason for the counter, and for ``status``."""
     if isinstance(error, OutOfMemory):
         return error.code, "out of memory"
     if isinstance(error, EngineError | Busy):

@@ -9,37 +9,37 @@ from contextlib import asynccontextmanager
 from enum import Enum
 
 from ..errors import EngineDown
-from ..monitoring.health import Liveness, Living
-from ..speech.engine import Cloning, Origin, Traceable, Unloadable
+from ..speech.engine import AudioStream, Engine, EngineStatus, Phase
 from ..speech.request import SpeechRequest
-from ..speech.voice import Voice
 from ..util.backoff import Backoff
+from .delegating import DelegatingEngine
 
 log = logging.getLogger(__name__)
 
 
-class _Phase(Enum):
+class _Residence(Enum):
+    """Whether the model is in memory."""
+
     LOADED = "loaded"  # or being loaded for the first time
     UNLOADING = "unloading"
     UNLOADED = "unloaded"
     LOADING = "loading"
 
 
-class IdleEngine:
-    """``engine``, unloaded once nobody was spoken to for ``after_s`` seconds (0: never), or by `unload`. Event loop
-    only.
+class IdleEngine(DelegatingEngine):
+    """``inner``, unloaded once nobody was spoken to for ``after_s`` seconds (0: never), or by `unload_when_idle`. Event
+    loop only.
 
     A request brings it back: ``speak`` waits for that, ``wake`` only begins it, so that somebody else can speak
     meanwhile. It is never unloaded under a reply: those in flight are counted.
     """
 
-    def __init__(self, engine: Unloadable, after_s: float, *, backoff: Backoff | None = None) -> None:
-        self.engine = engine
+    def __init__(self, inner: Engine, after_s: float, *, backoff: Backoff | None = None) -> None:
+        super().__init__(inner)
         self._after_s = after_s or None  # None: never by itself
         self._backoff = backoff or Backoff()
-        self.name = engine.name
         self.in_flight = 0
-        self._phase = _Phase.LOADED
+        self._residence = _Residence.LOADED
         self._failure: str | None = None  # why the last attempt to load it again failed
         self._changed = asyncio.Condition()
         self._busy = asyncio.Event()  # since it was cleared, a reply has begun or ended, or somebody told us something
@@ -49,32 +49,23 @@ class IdleEngine:
         self._keeper: asyncio.Task[None] | None = None
 
     @property
-    def state(self) -> str:
-        """``unloaded`` while it is out of memory; otherwise the engine's own."""
+    def status(self) -> EngineStatus:
+        """UNLOADED while it is out of memory; otherwise the engine's own."""
         if self._failure is not None:
-            return f"failed: {self._failure}"
-        return "unloaded" if self._phase in (_Phase.UNLOADING, _Phase.UNLOADED) else self.engine.state
-
-    def liveness(self) -> Liveness:
-        return self.engine.liveness() if isinstance(self.engine, Living) else Liveness()
-
-    def voices(self) -> tuple[Voice, ...]:
-        return self.engine.voices()
-
-    def clones(self) -> tuple[Voice, ...]:
-        return self.engine.clones() if isinstance(self.engine, Cloning) else ()
-
-    def why_mute(self, name: str) -> str | None:
-        return self.engine.why_mute(name) if isinstance(self.engine, Cloning) else None
-
-    def origin(self, voice: Voice) -> Origin | None:
-        return self.engine.origin(voice) if isinstance(self.engine, Traceable) else None
+            return EngineStatus(Phase.FAILED, self._failure)
+        if self._residence in (_Residence.UNLOADING, _Residence.UNLOADED):
+            return EngineStatus(Phase.UNLOADED)
+        return self.inner.status
 
     def wake(self) -> None:
-        """Load it again, unless that is done or being done."""
         self._wanted.set()
 
-    def unload(self) -> None:
+    @property
+    def can_unload(self) -> bool:
+        """It decides itself when: see `unload_when_idle`."""
+        return False
+
+    def unload_when_idle(self) -> None:
         """Unload as soon as nobody is spoken to. The next request, or `wake`, loads it again."""
         self._is_told = True
         self._busy.set()
@@ -82,10 +73,10 @@ class IdleEngine:
     def reload(self, change: Callable[[], None]) -> None:
         """Unload as soon as nobody is spoken to, ``change`` something, and load again."""
         self._change = change
-        if self._phase is _Phase.UNLOADED:
+        if self._residence is _Residence.UNLOADED:
             self.wake()
         else:
-            self.unload()
+            self.unload_when_idle()
 
     def keep(self, seconds: float | None) -> None:
         """Unload after so many idle seconds from now on; None: never."""
@@ -93,7 +84,7 @@ class IdleEngine:
         self._busy.set()
 
     async def start(self) -> None:
-        await self.engine.start()
+        await self.inner.start()
         if self._keeper is None:
             self._keeper = asyncio.get_running_loop().create_task(self._keep())
 
@@ -101,15 +92,15 @@ class IdleEngine:
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
-        await self.engine.close()
+        await self.inner.close()
 
     @asynccontextmanager
-    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
         self.in_flight += 1
         self._busy.set()
         try:
             await self._load_again()
-            async with self.engine.speak(request) as audio:
+            async with self.inner.speak(request) as audio:
                 yield audio
         finally:
             self.in_flight -= 1
@@ -117,16 +108,15 @@ class IdleEngine:
 
     async def _load_again(self) -> None:
         """Returns once it is loaded, or being loaded for the first time, for which the engine itself waits."""
-        if self._phase is _Phase.LOADED:
+        if self._residence is _Residence.LOADED:
             return
         self.wake()
         async with self._changed:
-            await self._changed.wait_for(lambda: self._phase is _Phase.LOADED or self._failure is not None)
+            await self._changed.wait_for(lambda: self._residence is _Residence.LOADED or self._failure is not None)
         if self._failure is not None:
             raise EngineDown(f"The model could not be loaded again: {self._failure}")
 
     # -- the keeper, a task of its own
-    # ---------------------------------------------------------------------------------------
 
     async def _keep(self) -> None:
         while True:
@@ -148,36 +138,36 @@ class IdleEngine:
 
     async def _unload(self) -> None:
         self._wanted.clear()
-        self._phase = _Phase.UNLOADING  # from here on `speak` waits, so nobody is spoken to while it goes
+        self._residence = _Residence.UNLOADING  # from here on `speak` waits, so nobody is spoken to while it goes
         why = "as it was told" if self._is_told else f"after {self._after_s:g} idle seconds"
         self._is_told = False
         log.info("The %s engine leaves the memory %s", self.name, why)
         try:
-            await self.engine.unload()
+            await self.inner.unload()
         except Exception:  # it is loaded anew all the same, which shows what is left of it
             log.exception("The %s engine could not be unloaded", self.name)
-        self._phase = _Phase.UNLOADED
+        self._residence = _Residence.UNLOADED
         if self._change is not None:
             self.wake()
 
     async def _until_loaded(self) -> None:
         """Load when somebody wants it. After a failure the next attempt needs a new request, and a pause."""
-        while self._phase is not _Phase.LOADED:
+        while self._residence is not _Residence.LOADED:
             await self._wanted.wait()
             self._wanted.clear()
-            self._phase = _Phase.LOADING
+            self._residence = _Residence.LOADING
             if self._change is not None:
                 self._change()
                 self._change = None
             try:
-                await self.engine.start()
+                await self.inner.start()
             except Exception as error:  # whatever it is, the server goes on and says it
                 log.exception("The %s engine could not be loaded again", self.name)
-                self._phase = _Phase.UNLOADED
+                self._residence = _Residence.UNLOADED
                 await self._tell(str(error) or type(error).__name__)
                 await asyncio.sleep(self._backoff.next_s())
             else:
-                self._phase = _Phase.LOADED
+                self._residence = _Residence.LOADED
                 self._backoff.reset()
                 await self._tell(None)
 

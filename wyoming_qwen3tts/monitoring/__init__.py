@@ -1,1 +1,1 @@
-"""Bottom layer: counts and formats, imports none of the other packages."""
+"""Health, metrics and logs. Counts and formats; of the other packages it imports `speech` only."""

@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 import logging
-import re
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+
+from ..speech.engine import EngineStatus, Liveness, Phase
 
 log = logging.getLogger(__name__)
 
 STUCK_S = 20.0  # a frame takes milliseconds on a GPU and a second on the slowest CPU (0xShug0/audio.cpp#66 waited on)
-
-_PERCENT = re.compile(r" *\d+(\.\d+)? *%")
-
-
-@dataclass(frozen=True, slots=True)
-class Liveness:
-    """What an engine with a thread of its own knows about itself."""
-
-    broken: str | None = None  # why nothing but a new process helps: a poisoned CUDA context, a device that is gone
-    working: bool = False  # somebody waits for sound that it has promised
-    progressed_at: float = 0.0  # monotonic: its last step, or the moment at which work came to an idle engine
-
-
-@runtime_checkable
-class Living(Protocol):
-    """An engine that can break beyond repair, or hang."""
-
-    def liveness(self) -> Liveness:
-        """Its signs of life. Called from the event loop, twice a second; must not block."""
-        ...
 
 
 class FatalErrorRecorder:
@@ -54,33 +34,30 @@ class Health:
     live: bool
     ready: bool
     engine: str
-    engine_state: str
+    status: EngineStatus
     since_progress_s: float | None  # while there is work
     fatal: str | None  # why the process must end
 
 
-def health(engine: str, state: str, liveness: Liveness, now: float, *, stuck_s: float = STUCK_S) -> Health:
-    """The verdict on an engine that is called ``engine`` and says that it is ``state``."""
+def health(engine: str, status: EngineStatus, liveness: Liveness, now: float, *, stuck_s: float = STUCK_S) -> Health:
+    """The verdict on the engine called ``engine`` at ``now``, in monotonic seconds."""
     idle_s = max(0.0, now - liveness.progressed_at) if liveness.working else None
     fatal = liveness.broken
     if fatal is None and idle_s is not None and idle_s > stuck_s:
         fatal = f"no progress for {idle_s:.0f} s while speech was waited for"
-    speaks = state.startswith(("ready", "degraded")) or state.endswith("speaks)")
-    return Health(fatal is None, fatal is None and speaks, engine, state, idle_s, fatal)
+    return Health(fatal is None, fatal is None and status.is_answered, engine, status, idle_s, fatal)
 
 
 class StateLog:
-    """Says a change of state once; progress in percent is no change."""
+    """Logs each change of an engine's status once; progress is no change."""
 
     def __init__(self) -> None:
-        self._said: str | None = None
+        self._said: EngineStatus | None = None
 
     def observe(self, now: Health) -> None:
-        kind = _PERCENT.sub("", now.engine_state)
-        if kind == self._said:
+        status = replace(now.status, progress=None)
+        if status == self._said:
             return
-        self._said = kind
-        trouble = now.engine_state.startswith(("failed", "degraded"))
-        log.log(
-            logging.WARNING if trouble else logging.INFO, "The %s engine is %s", now.engine, now.engine_state.rstrip()
-        )
+        self._said = status
+        level = logging.WARNING if status.phase in (Phase.FAILED, Phase.DEGRADED) else logging.INFO
+        log.log(level, "The %s engine is %s", now.engine, now.status)

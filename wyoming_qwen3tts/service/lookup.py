@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..speech.engine import Engine, Origin, Traceable
+from ..speech.engine import Engine, Origin
 from ..speech.request import SpeechRequest
 from ..speech.text_stream import TextStream
 from ..text.reader import SegmentReader
@@ -29,7 +29,7 @@ class Opening:
 
     async def find(self, phrases: PhraseCache, engine: Engine) -> None:
         """The recording of a text that is all there, or soon will be."""
-        if phrases.is_on and isinstance(engine, Traceable):
+        if phrases.is_on:
             self.origin = engine.origin(self.request.voice)
         if self.origin is None or self.text.chars > TEXT_CHARS:
             return

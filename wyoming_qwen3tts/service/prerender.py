@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import SpeechError
 from ..settings import Cache
-from ..speech.engine import Origin, Traceable
+from ..speech.engine import Origin, Phase
 from ..speech.languages import LANGUAGES
 from ..speech.voice import Voice
 from .phrase_cache import TEXT_CHARS
@@ -86,7 +86,7 @@ class Prerender:
 
     def _is_ready(self) -> bool:
         phrases = self._service.phrases
-        return phrases is not None and phrases.is_on and self._service.engine.state == "ready"
+        return phrases is not None and phrases.is_on and self._service.engine.status.phase is Phase.READY
 
     async def _given(self) -> object:
         """Changes whenever a phrase may have to be spoken anew, apart from the origins of its voice."""
@@ -95,8 +95,7 @@ class Prerender:
         return await asyncio.to_thread(_stamp, self._path), self._service.lexicon_in_use(), speakers
 
     def _origin(self, voice: Voice) -> Origin | None:
-        engine = self._service.engine
-        return engine.origin(voice) if isinstance(engine, Traceable) else None
+        return self._service.engine.origin(voice)
 
     def _read(self) -> list[Line]:
         try:

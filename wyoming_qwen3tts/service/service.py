@@ -16,7 +16,7 @@ from ..errors import EngineError, SpeechError
 from ..monitoring.logs import quoted
 from ..settings import Limits
 from ..speech.audio_format import FORMAT
-from ..speech.engine import Attributed, Engine
+from ..speech.engine import Engine
 from ..speech.request import Feed, SpeechRequest
 from ..speech.text_stream import TextStream
 from ..speech.voice import Voice
@@ -335,7 +335,7 @@ class SpeechService:
             async for pcm in audio:
                 report.working_s += self._clock() - waiting_since
                 if pcm:
-                    report.engine = audio.engine if isinstance(audio, Attributed) else self._engine.name
+                    report.engine = audio.engine
                     opening.is_phrase = opening.may_be_kept if is_first else opening.is_phrase
                     is_first = False
                     if opening.is_phrase and len(recorded) <= AUDIO_BYTES:

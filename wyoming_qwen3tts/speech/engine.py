@@ -1,52 +1,70 @@
-"""What an engine is, and where a voice's sound comes from."""
+"""What an engine is, how it is, and where a voice's sound comes from."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from enum import Enum
+from typing import Self
 
 from .request import SpeechRequest
 from .voice import Voice
 
 
-@runtime_checkable
-class Attributed(Protocol):
-    """The audio of an engine that is made of several: ``engine`` names the one that speaks, from the first sound on."""
+class Phase(Enum):
+    """What an engine is doing, apart from replies."""
 
-    engine: str
+    WAITING = "waiting"  # for the network
+    DOWNLOADING = "downloading"
+    LOADING = "loading"
+    READY = "ready"
+    DEGRADED = "degraded"  # speaks, but part of it is away, or its last replies needed the fallback
+    UNLOADED = "unloaded"
+    RESTARTING = "restarting"
+    FAILED = "failed"
+    CLOSED = "closed"
 
 
-class Engine(Protocol):
-    """Turns segments into sound. Leaving the ``async with`` block is the only way to cancel."""
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """What an engine says of itself. ``str()`` is the sentence for logs and people; programs read the fields."""
 
-    name: str
+    phase: Phase
+    reason: str = ""  # for DEGRADED and FAILED: what is wrong; for WAITING: for what
+    progress: float | None = None  # 0 to 1, for LOADING and DOWNLOADING, as far as it is known
+    fallback: str | None = None  # the name of the engine that speaks meanwhile
 
     @property
-    def state(self) -> str:
-        """``loading`` (perhaps with how much of it is done), ``ready``, or ``failed: <why>``."""
-        ...
+    def can_speak(self) -> bool:
+        """A request made now is spoken by this engine itself."""
+        return self.phase in (Phase.READY, Phase.DEGRADED)
 
-    def voices(self) -> tuple[Voice, ...]:
-        """Everybody it can speak as, known before it is ready."""
-        ...
+    @property
+    def is_answered(self) -> bool:
+        """A request made now is spoken, by this engine or by the fallback."""
+        return self.can_speak or self.fallback is not None
 
-    async def start(self) -> None:
-        """Load and warm up. Requests made meanwhile wait for it."""
-        ...
+    def __str__(self) -> str:
+        words = self.phase.value
+        if self.progress is not None:
+            words += f" {self.progress * 100:.0f} %"
+        if self.reason:
+            words += f" for {self.reason}" if self.phase is Phase.WAITING else f": {self.reason}"
+        if self.fallback is not None and self.phase is not Phase.DEGRADED:  # degraded says it already
+            words += " (built-in voice speaks)"
+        return words
 
-    def speak(self, request: SpeechRequest) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """PCM in ``FORMAT``, in pieces of at most four frames, as it is made.
 
-        Raises:
-            EngineError: from the iterator, if a segment cannot be spoken.
-        """
-        ...
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """What an engine with a thread of its own knows about itself."""
 
-    async def close(self) -> None:
-        """Free threads and processes. Is idempotent."""
-        ...
+    broken: str | None = None  # why nothing but a new process helps: a poisoned CUDA context, a device that is gone
+    working: bool = False  # a listener waits for sound that was promised
+    progressed_at: float = 0.0  # monotonic: its last step, or the moment at which work came to an idle engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,39 +75,102 @@ class Origin:
     identity: str  # of model, voice and options: everything besides the request that decides what is heard
 
 
-@runtime_checkable
-class Traceable(Protocol):
-    """An engine whose speech may be kept."""
+class AudioStream:
+    """The sound of one reply as it is made: PCM in ``FORMAT``. ``engine`` names the engine that speaks, from the first
+    sound on."""
 
-    def origin(self, voice: Voice) -> Origin | None:
-        """Where the voice's sound would come from now; None while that is not known. Cheap enough for every request."""
-        ...
+    def __init__(self, engine: str, audio: AsyncIterator[bytes]) -> None:
+        self.engine, self._audio = engine, audio
+
+    def __aiter__(self) -> Self:
+        return self
+
+    def __anext__(self) -> Awaitable[bytes]:
+        return self._audio.__anext__()
 
 
-@runtime_checkable
-class Cloning(Protocol):
-    """An engine that speaks as people who were cloned; there may be more of them each time it is asked."""
+class Engine(ABC):
+    """Turns segments into sound. Event loop only.
 
-    def clones(self) -> tuple[Voice, ...]: ...
+    An engine says how it is, who it speaks as, and speaks; everything else has an answer here that suits an engine with
+    fixed voices that are always there.
+    """
+
+    name: str
+
+    @property
+    @abstractmethod
+    def status(self) -> EngineStatus:
+        """How it is now. Cheap enough for every request."""
+
+    @abstractmethod
+    def voices(self) -> tuple[Voice, ...]:
+        """The voices that it always has, known before it is ready."""
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Load and warm up. Requests made meanwhile wait for it.
+
+        Raises:
+            EngineDown: with the reason, if it cannot be loaded.
+        """
+
+    @abstractmethod
+    def speak(self, request: SpeechRequest) -> AbstractAsyncContextManager[AudioStream]:
+        """The reply, in pieces of at most four frames, as it is made. Leaving the block is the only way to cancel it.
+
+        Raises:
+            EngineError: from the iterator, if a segment cannot be spoken.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Free threads and processes. Is idempotent."""
+
+    def clones(self) -> tuple[Voice, ...]:
+        """Cloned and designed voices; there may be others each time."""
+        return ()
 
     def why_mute(self, name: str) -> str | None:
-        """Why somebody who was cloned is not among them; None if nobody of that name was."""
-        ...
+        """Why the cloned or designed voice ``name`` is not among `clones`; None if there is none of that name."""
+        return None
 
+    def origin(self, voice: Voice) -> Origin | None:
+        """Where the voice's sound would come from now; None while that is not known: then it is not recorded. Cheap
+        enough for every request."""
+        return None
 
-@runtime_checkable
-class Unloadable(Engine, Protocol):
-    """An engine that can leave the memory. ``start`` loads it again."""
-
-    async def unload(self) -> None:
-        """Give the memory back. Called only while nobody is spoken to."""
-        ...
-
-
-@runtime_checkable
-class Sleeper(Protocol):
-    """An engine that may be unloaded, and wants to be told that it is needed."""
+    def liveness(self) -> Liveness:
+        """Its signs of life. Asked twice a second; must not block."""
+        return Liveness()
 
     def wake(self) -> None:
-        """Load, unless that is done or being done. Returns at once."""
-        ...
+        """Load again what was unloaded, unless that is done or being done. Returns at once."""
+        return
+
+    @property
+    def can_unload(self) -> bool:
+        """`unload` gives memory back, and `start` loads again."""
+        return False
+
+    async def unload(self) -> None:
+        """Give the memory back. Called only where ``can_unload``, and while no reply is being spoken."""
+        return
+
+    def models(self) -> tuple[str, ...]:
+        """Those that `use` may name; empty where there is no choice."""
+        return ()
+
+    @property
+    def chosen_model(self) -> str | None:
+        """The one that `use` chose; None: all of them, or what suits the device."""
+        return None
+
+    def use(self, model: str | None) -> None:
+        """Load only ``model``, one of `models`, from the next `start` on; None: all of them."""
+        return
+
+    @property
+    def takeovers(self) -> Counter[str]:
+        """Replies that a fallback spoke in its place, by reason."""
+        return Counter()

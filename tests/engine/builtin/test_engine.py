@@ -15,6 +15,7 @@ from wyoming_qwen3tts.engine.builtin.engine import BuiltinEngine
 from wyoming_qwen3tts.engine.builtin.espeak import Espeak, _parse_wav
 from wyoming_qwen3tts.errors import EngineDown, EngineError
 from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.engine import Phase
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.segment import Segment
 from wyoming_qwen3tts.speech.voice import VoiceName
@@ -128,7 +129,7 @@ async def test_without_hibari_espeak_speaks_english(
     samples = from_pcm(await speech(engine, LINES["en"]))
     await engine.close()
 
-    assert engine.state == "ready"
+    assert engine.status.phase is Phase.READY
     assert np.abs(samples).max() > 0.1
     assert "espeak-ng speaks English instead" in caplog.text
 
@@ -159,7 +160,7 @@ async def test_without_any_voice_the_engine_says_so(monkeypatch: pytest.MonkeyPa
         await speech(engine, LINES["en"])
     await engine.close()
 
-    assert engine.state.startswith("failed")
+    assert engine.status.phase is Phase.FAILED
 
 
 async def test_when_hibari_breaks_on_a_text_espeak_speaks_it(

@@ -18,6 +18,7 @@ from wyoming_qwen3tts.engine.qwen3.hardware.probe import Hardware, may_have_card
 from wyoming_qwen3tts.engine.qwen3.runtime import LocalOptions
 from wyoming_qwen3tts.errors import EngineDown, StoreError
 from wyoming_qwen3tts.model.checkpoint.config import ModelType
+from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.segment import Segment
@@ -85,13 +86,13 @@ async def test_a_model_that_is_being_fetched_says_how_far_it_is_and_speaks_once_
     engine = qwen3(shelf, tmp_path)
     advertised = engine.voices()
     starting = asyncio.create_task(engine.start())
-    await until(lambda: engine.state == "downloading 43 %")
+    await until(lambda: str(engine.status) == "downloading 43 %")
     with pytest.raises(EngineDown, match="downloading 43 %"):
         await first_sound(engine, advertised[0])
     shelf.arrived.set()
     await starting
 
-    assert engine.state == "ready"
+    assert engine.status.phase is Phase.READY
     assert len(await first_sound(engine, engine.voices()[0])) == 3840
     await engine.close()
     assert len(advertised) == len(QWEN_SPEAKERS) * len(LANGUAGES)  # the published ones, also while it is fetched
@@ -107,12 +108,12 @@ async def test_a_network_that_is_away_is_tried_again_until_it_is_back(
     engine = qwen3(shelf, tmp_path)
     starting = asyncio.create_task(engine.start())
     await until(lambda: shelf.asked >= 3)
-    waiting = engine.state
+    waiting = engine.status
     shelf.away = None
     await starting
     await engine.close()
 
-    assert waiting == f"waiting for {HUB_ID}"
+    assert waiting == EngineStatus(Phase.WAITING, HUB_ID)
     assert "There is no network. Trying again in" in caplog.text
 
 
@@ -136,8 +137,8 @@ async def test_a_machine_that_cannot_says_why_and_what_to_do(
     with pytest.raises(EngineDown, match="torch is not installed"):
         await engine.start()
 
-    assert engine.state.startswith("failed: ")
-    assert "script/run" in engine.state
+    assert engine.status.phase is Phase.FAILED
+    assert "script/run" in engine.status.reason
     await engine.close()
 
 
@@ -163,10 +164,10 @@ async def test_it_can_leave_the_memory_and_come_back(tiny_folders: dict[ModelTyp
     voice = engine.voices()[0]
     before = await first_sound(engine, voice)
     await engine.unload()
-    unloaded = engine.state
+    unloaded = engine.status
     await engine.start()
 
-    assert unloaded == "unloaded"
+    assert unloaded == EngineStatus(Phase.UNLOADED)
     assert await first_sound(engine, voice) == before
     await engine.close()
 

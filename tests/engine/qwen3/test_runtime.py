@@ -32,6 +32,7 @@ from wyoming_qwen3tts.model.generate import generate_codes
 from wyoming_qwen3tts.model.prompt import PromptVoice as PromptVoice
 from wyoming_qwen3tts.model.sampling import FrameSampling
 from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
 from wyoming_qwen3tts.speech.request import Feed, SpeechRequest
 from wyoming_qwen3tts.speech.segment import Segment
 from wyoming_qwen3tts.speech.text_stream import TextStream
@@ -386,7 +387,7 @@ async def test_numbers_that_go_wrong_end_one_reply_cleanly_and_spoil_nothing(fol
         assert room.engine.counters.broken == 1
         room.runner.sabotage = lambda *_: None
         assert await room.say(LINE)
-        assert room.engine.state == "ready"
+        assert room.engine.status.phase is Phase.READY
 
 
 async def test_codes_that_are_none_end_the_reply(folder: Path) -> None:
@@ -494,7 +495,7 @@ async def test_torchs_own_errors_are_told_apart(folder: Path) -> None:
             raised[:] = [error]
             with pytest.raises(OutOfMemory):
                 await room.say(LINE)
-        assert room.engine.state == "ready"
+        assert room.engine.status.phase is Phase.READY
         room.runner.model.codes = codes  # type: ignore[method-assign]
 
 
@@ -512,8 +513,10 @@ async def test_a_thread_that_fails_tells_everybody_and_starts_anew_three_times(
             room.runner.sabotage = lambda r, what, u: die(r, what, u) if r.prefills > 2 else None
             with pytest.raises(EngineDown):
                 await room.say(LINE)
-            await until(lambda: room.engine.state != "restarting")
-            assert room.engine.state == ("ready" if attempt < 3 else "failed: a bug")
+            await until(lambda: room.engine.status.phase is not Phase.RESTARTING)
+            assert room.engine.status == (
+                EngineStatus(Phase.READY) if attempt < 3 else EngineStatus(Phase.FAILED, "a bug")
+            )
             if attempt < 3:
                 room.runner.sabotage = lambda *_: None
                 assert await room.say(LINE)
@@ -536,7 +539,7 @@ async def test_a_lost_device_is_fatal_at_once(folder: Path) -> None:
             await room.say(LINE)
         await until(lambda: fatal)
 
-        assert room.engine.state.startswith("failed: The GPU failed")
+        assert str(room.engine.status).startswith("failed: The GPU failed")
 
 
 async def test_a_device_that_hangs_is_noticed(folder: Path) -> None:
@@ -552,7 +555,7 @@ async def test_a_device_that_hangs_is_noticed(folder: Path) -> None:
             await room.say(LINE)
 
         assert len(fatal) == 1
-        assert "hangs" in room.engine.state
+        assert "hangs" in room.engine.status.reason
         released.set()
 
 
@@ -565,7 +568,7 @@ async def test_a_folder_that_is_no_model_fails_the_start_with_one_line(folder: P
 
     with pytest.raises(EngineDown, match=r"model\.safetensors"):
         await engine.start()
-    assert engine.state.startswith("failed: ")
+    assert engine.status.phase is Phase.FAILED
     await engine.close()
 
 

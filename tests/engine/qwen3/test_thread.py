@@ -13,6 +13,7 @@ from wyoming_qwen3tts.engine.qwen3.core import Counters, End, EngineCore, Say
 from wyoming_qwen3tts.engine.qwen3.scheduler import EngineRequest, Scheduler, Utterance
 from wyoming_qwen3tts.engine.qwen3.thread import EngineThread, Progress
 from wyoming_qwen3tts.errors import DeviceLost, EngineDown
+from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
 
 
 class Complaints(Ear):
@@ -41,12 +42,12 @@ async def test_loading_says_how_far_it_is() -> None:
 
     worker = EngineThread(load, nobody)
     worker.start()
-    await until(lambda: worker.state == "loading 43 %")
+    await until(lambda: worker.status == EngineStatus(Phase.LOADING, progress=0.43))
     go_on.set()
-    await until(lambda: worker.state == "ready")
+    await until(lambda: worker.status == EngineStatus(Phase.READY))
 
     assert worker.stop(5)
-    assert worker.state == "closed"
+    assert worker.status == EngineStatus(Phase.CLOSED)
 
 
 @pytest.mark.parametrize("where", ["load", "build"])
@@ -58,7 +59,7 @@ async def test_an_engine_that_cannot_start_fails_and_asks_for_no_new_process(whe
 
     worker = EngineThread(breaks if where == "load" else lambda _: None, breaks, fatal=fatal.append)
     worker.start()
-    await until(lambda: worker.state == "failed: only 3 GB left")
+    await until(lambda: worker.status == EngineStatus(Phase.FAILED, "only 3 GB left"))
 
     assert worker.stop(5)
     assert not fatal

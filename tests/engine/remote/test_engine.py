@@ -21,6 +21,7 @@ from wyoming_qwen3tts.engine.remote.engine import RemoteEngine
 from wyoming_qwen3tts.errors import Busy, EngineDown, EngineError, SettingsError
 from wyoming_qwen3tts.settings.sources import load
 from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.segment import Segment
 from wyoming_qwen3tts.speech.voice import Voice
@@ -181,7 +182,7 @@ async def test_a_server_that_fails_is_left_alone_and_the_next_one_speaks() -> No
     async with speech_server(broken) as bad, speech_server() as good, remote(bad, good, open_s=60) as engine:
         for _ in range(3):
             assert await speech(engine, asking(engine)) == TONE
-        assert engine.state == f"degraded: {bad.url}: it answered 500: no reason given"
+        assert engine.status == EngineStatus(Phase.DEGRADED, f"{bad.url}: it answered 500: no reason given")
 
     assert (len(bad.bodies), len(good.bodies)) == (1, 3)
 
@@ -192,7 +193,7 @@ async def test_with_nobody_left_it_says_so_at_once() -> None:
             await speech(engine, asking(engine))
         with pytest.raises(EngineDown, match="No remote engine is there"):
             await speech(engine, asking(engine))
-        assert engine.state.startswith("failed: ")
+        assert engine.status.phase is Phase.FAILED
 
     assert len(server.bodies) == 1
 
@@ -268,7 +269,7 @@ async def test_a_server_without_voices_of_its_own_adds_none(answer: str) -> None
     async with speech_server() as server:
         server.voices = answer
         async with remote(server) as engine:
-            assert engine.state == "ready"
+            assert engine.status.phase is Phase.READY
             assert engine.clones() == ()
 
 
@@ -276,20 +277,20 @@ async def test_servers_that_are_away_at_the_start_are_found_when_they_are_back()
     async with speech_server() as server:
         server.health = "503 Service Unavailable"
         async with remote(server, f"http://127.0.0.1:{free_port()}", "http://[bad") as engine:
-            assert engine.state.startswith("failed: ")
-            assert "its health is 503" in engine.state
+            assert engine.status.phase is Phase.FAILED
+            assert "its health is 503" in engine.status.reason
             server.health = "200 OK"
-            await until(lambda: engine.state.startswith("degraded"))
+            await until(lambda: engine.status.phase is Phase.DEGRADED)
 
             assert await speech(engine, asking(engine)) == TONE
 
 
 async def test_while_all_are_away_the_built_in_voice_speaks() -> None:
-    stand_in = Scripted("builtin")
-    failover = FailoverEngine(RemoteEngine([f"http://127.0.0.1:{free_port()}"]), stand_in)
+    fallback = Scripted("builtin")
+    failover = FailoverEngine(RemoteEngine([f"http://127.0.0.1:{free_port()}"]), fallback)
     await failover.start()
     try:
-        assert failover.state.startswith("degraded: ")
+        assert (failover.status.phase, failover.status.fallback) == (Phase.DEGRADED, "builtin")
         async with failover.speak(SpeechRequest(segments(["Hallo."]), failover.voices()[0])) as audio:
             assert b"".join([pcm async for pcm in audio])
     finally:
@@ -313,7 +314,7 @@ async def test_the_least_busy_server_is_asked() -> None:
 async def test_it_is_started_once_and_says_loading_before() -> None:
     async with speech_server() as server:
         engine = RemoteEngine([server.url])
-        assert engine.state == "loading"
+        assert engine.status.phase is Phase.LOADING
         with pytest.raises(EngineDown, match="not started"):
             await speech(engine, asking(engine))
         await engine.start()
@@ -326,5 +327,5 @@ async def test_it_is_started_once_and_says_loading_before() -> None:
 def test_remote_without_urls_stops_the_start() -> None:
     with pytest.raises(SettingsError, match=r"engine\.urls is empty"):
         build_engine(load({"engine.kind": "remote"}, {}))
-    engine = build_engine(load({"engine.kind": "remote", "engine.urls": "http://a:1, http://b:2/"}, {}))
+    engine = build_engine(load({"engine.kind": "remote", "engine.urls": "http://a:1, http://b:2/"}, {})).engine
     assert isinstance(engine, FailoverEngine)

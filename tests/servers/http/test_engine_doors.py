@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests.engine.scripted import STAND_INS, Scripted
+from tests.engine.scripted import FALLBACK_VOICES, Scripted
 from tests.harness import until
 from tests.servers.http.web import Web, web
-from wyoming_qwen3tts.engine.control import ModelControl, control_of
+from wyoming_qwen3tts.engine.control import ModelControl
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.idle import IdleEngine
 from wyoming_qwen3tts.servers.http.routers.engine import idle_s
+from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
 from wyoming_qwen3tts.util.backoff import Backoff
 
 MODELS = ("Qwen/small", "Qwen/large")
@@ -23,19 +24,22 @@ MODELS = ("Qwen/small", "Qwen/large")
 class Choosable(Scripted):
     """A scripted model with a choice of checkpoints."""
 
-    only: str | None = None
+    chosen_model: str | None = None
+
+    def models(self) -> tuple[str, ...]:
+        return MODELS
 
     def use(self, model: str | None) -> None:
         assert self.unloads, "changed while it was loaded"
-        self.only = model
+        self.chosen_model = model
 
 
 @asynccontextmanager
 async def house(model: Scripted | None = None) -> AsyncIterator[tuple[Web, Scripted]]:
     model = model or Choosable()
     idle = IdleEngine(model, 0, backoff=Backoff(first_s=0.01, chance=lambda: 0.0))
-    engine = FailoverEngine(idle, Scripted("builtin", STAND_INS))
-    async with web(engine, control=control_of(engine, MODELS)) as it:
+    engine = FailoverEngine(idle, Scripted("builtin", FALLBACK_VOICES))
+    async with web(engine, control=ModelControl(engine, idle)) as it:
         await it.service.loaded()
         yield it, model
 
@@ -50,6 +54,7 @@ async def test_an_unload_is_done_and_a_request_brings_the_model_back() -> None:
         again = await it.post(input="One.", voice="ryan-en")
 
         assert asked.status_code == 202
+        assert (state["phase"], state["fallback"]) == ("unloaded", "builtin")
         assert state["state"] == "unloaded (built-in voice speaks)"
         assert spoken.headers["x-tts-engine"] == "builtin"
         assert again.headers["x-tts-engine"] == "qwen3"
@@ -61,13 +66,23 @@ async def test_a_load_is_begun_at_once_and_its_progress_can_be_followed() -> Non
         await until(lambda: model.unloads)
         loading = await it.client.post("/v1/engine/load")
         await until(lambda: model.starts == 2)
-        model.state = "downloading 43 %"
+        model.status = EngineStatus(Phase.DOWNLOADING, progress=0.4321)
         half = (await it.client.get("/v1/engine")).json()
-        model.state = "ready"
+        model.status = EngineStatus(Phase.READY)
 
         assert loading.status_code == 202
-        assert half["progress"] == 0.43
+        assert (half["phase"], half["progress"], half["fallback"]) == ("downloading", 0.43, "builtin")
         assert half["models"] == list(MODELS)
+
+
+async def test_a_percentage_in_an_error_is_no_progress() -> None:
+    async with house() as (it, model):
+        model.status = EngineStatus(Phase.FAILED, "KV cache usage is 97 %")
+        told = [(await it.client.get("/v1/engine")).json(), (await it.client.get("/health/ready")).json()]
+
+        for answer in told:
+            assert answer["progress"] is None
+            assert (answer["phase"], answer["reason"]) == ("degraded", "KV cache usage is 97 %")
 
 
 async def test_a_model_is_changed_with_nothing_loaded_in_between() -> None:
@@ -80,7 +95,7 @@ async def test_a_model_is_changed_with_nothing_loaded_in_between() -> None:
         unknown = await it.client.put("/v1/engine/model", json={"model": "Evil/huge"})
 
         assert changed.status_code == 202
-        assert (state["model"], state["state"]) == ("Qwen/small", "ready")
+        assert (state["model"], state["phase"]) == ("Qwen/small", "ready")
         assert (await it.client.get("/v1/engine")).json()["model"] is None
         assert (unknown.status_code, unknown.json()["error"]["param"]) == (400, "model")
 
@@ -107,13 +122,13 @@ async def test_a_model_that_could_not_be_started_is_tried_again_when_asked() -> 
     model = Choosable()
     model.start_error = OSError("no disk")
     async with house(model) as (it, _):
-        failed = (await it.client.get("/v1/engine")).json()["state"]
+        failed = (await it.client.get("/v1/engine")).json()
         model.start_error = None
         await it.client.post("/v1/engine/load")
         await until(lambda: model.starts == 2)
 
-        assert "no disk" in failed
-        await until(lambda: it.service.engine.state == "ready")
+        assert (failed["phase"], failed["reason"], failed["fallback"]) == ("degraded", "no disk", "builtin")
+        await until(lambda: it.service.engine.status.phase is Phase.READY)
 
 
 async def test_keep_alive_of_a_speech_unloads_the_model_after_it_or_never() -> None:
@@ -163,20 +178,19 @@ async def test_a_server_with_the_builtin_voice_only_has_nothing_to_load() -> Non
 
         assert {reply.status_code for reply in replies} == {409}
         assert state == {
-            "kind": "fake", "state": "ready", "progress": None, "model": None, "models": [], "can_unload": False,
+            "kind": "fake", "state": "ready", "phase": "ready", "reason": None, "progress": None, "fallback": None,
+            "model": None, "models": [], "can_unload": False,
         }  # fmt: skip
         assert speech.status_code == 200
-        assert control_of(it.engine, MODELS) is None
 
 
 async def test_a_model_is_never_unloaded_under_a_reply() -> None:
     """`Scripted` asserts it."""
     model = Choosable()
     idle = IdleEngine(model, 0)
-    engine = FailoverEngine(idle, Scripted("builtin", STAND_INS))
+    engine = FailoverEngine(idle, Scripted("builtin", FALLBACK_VOICES))
     await engine.start()
-    control = control_of(engine, MODELS)
-    assert isinstance(control, ModelControl)
+    control = ModelControl(engine, idle)
     async with engine.speak(_request()) as audio:
         await anext(audio)
         control.unload()

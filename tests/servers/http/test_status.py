@@ -7,7 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterator
-from typing import Any, ClassVar
+from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -15,29 +15,26 @@ from tests.conftest import ROOT
 from tests.harness import FakeEngine, until
 from tests.servers.http.web import LONG, SPEECH, Web, request, web
 from wyoming_qwen3tts.settings import Http, Settings
+from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
 
 
 async def test_liveness_is_told_to_everybody_and_readiness_is_the_engines() -> None:
     class Loading(FakeEngine):
-        ready = False
-
-        @property
-        def state(self) -> str:
-            return "ready" if self.ready else "loading 12 %"
+        status = EngineStatus(Phase.LOADING, progress=0.12)
 
     engine = Loading()
     async with web(engine) as it:
         live = await it.client.get("/health/live")
         not_yet = await it.client.get("/health/ready")
-        engine.ready = True
+        engine.status = EngineStatus(Phase.READY)
         ready = await it.client.get("/health/ready")
 
         assert live.json() == {"status": "live"}
-        assert (not_yet.status_code, not_yet.json()["state"], not_yet.headers["retry-after"]) == (
-            503,
-            "loading 12 %",
-            "5",
-        )
+        assert (not_yet.status_code, not_yet.headers["retry-after"]) == (503, "5")
+        assert not_yet.json() == {
+            "status": "not ready", "engine": "fake", "state": "loading 12 %", "phase": "loading", "reason": None,
+            "progress": 0.12, "fallback": None,
+        }  # fmt: skip
         assert (ready.status_code, ready.json()["status"]) == (200, "ready")
 
 
@@ -87,7 +84,9 @@ async def test_metrics_count_what_was_spoken_refused_failed_and_given_up() -> No
 
 async def test_runaways_and_takeovers_are_counted() -> None:
     class Confessing(FakeEngine):
-        takeovers: ClassVar[Counter[str]] = Counter({"slow": 3})
+        @property
+        def takeovers(self) -> Counter[str]:
+            return Counter({"slow": 3})
 
         async def _frames(self, request: Any) -> Any:
             request.notes.append("a sentence was cut off: near silence")

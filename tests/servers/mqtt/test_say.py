@@ -12,6 +12,7 @@ import pytest
 from tests.harness import FakeEngine, until
 from tests.mosquitto import Mosquitto, listening, needs_mosquitto
 from tests.servers.mqtt.house import House, house, serving
+from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
 
 pytestmark = needs_mosquitto
 
@@ -283,6 +284,24 @@ async def test_the_state_is_retained_and_follows_the_engine(tmp_path: Path) -> N
             await late.wait_for("qwen3tts/status")
             await late.wait_for("qwen3tts/state")
             assert all(retained for _, _, retained in late.heard)
+
+
+async def test_the_state_is_error_only_while_nothing_can_speak(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    async with house(tmp_path, engine=engine) as (_, listener, _):
+
+        async def told(state: bytes) -> None:
+            await until(lambda: listener.on("qwen3tts/state")[-1:] == [state])
+
+        for status, state in (
+            (EngineStatus(Phase.FAILED, "ready or not"), b"error"),
+            (EngineStatus(Phase.LOADING, progress=0.5), b"loading"),
+            (EngineStatus(Phase.DEGRADED, "no card", fallback="builtin"), b"idle"),
+            (EngineStatus(Phase.UNLOADED, fallback="builtin"), b"loading"),
+            (EngineStatus(Phase.READY), b"idle"),
+        ):
+            engine.status = status
+            await told(state)
 
 
 async def test_leaving_says_offline_and_answers_what_waits(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from ...audio.loudness import TARGET_LUFS, integrated_lufs, level, limit
 from ...audio.pcm import Samples, packets, to_pcm, trim
 from ...errors import EngineDown, EngineError
 from ...speech.audio_format import FORMAT
-from ...speech.engine import Origin
+from ...speech.engine import AudioStream, Engine, EngineStatus, Origin, Phase
 from ...speech.languages import LANGUAGES
 from ...speech.request import SpeechRequest
 from ...speech.segment import Segment
@@ -30,7 +30,7 @@ _GLIMPSE = FORMAT.rate * 3 // 10  # samples
 _TAIL_S = 0.15  # players cut the end of what they play (home-assistant/core#150397)
 
 
-class BuiltinEngine:
+class BuiltinEngine(Engine):
     """Speaks a segment at a time, in worker threads and child processes; an abandoned reply costs at most the segment
     in work."""
 
@@ -48,10 +48,10 @@ class BuiltinEngine:
         self._versions = ""
 
     @property
-    def state(self) -> str:
+    def status(self) -> EngineStatus:
         if self._failed:
-            return f"failed: {self._failed}"
-        return "ready" if self._started.is_set() else "loading"
+            return EngineStatus(Phase.FAILED, self._failed)
+        return EngineStatus(Phase.READY if self._started.is_set() else Phase.LOADING)
 
     def voices(self) -> tuple[Voice, ...]:
         return tuple(
@@ -83,9 +83,9 @@ class BuiltinEngine:
         self._hibari.close()
 
     @asynccontextmanager
-    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
         async with aclosing(self._speak(request)) as audio:
-            yield audio
+            yield AudioStream(self.name, audio)
 
     async def _speak(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
         pause = b""

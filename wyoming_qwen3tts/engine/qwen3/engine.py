@@ -16,8 +16,8 @@ from typing import Protocol
 from ...errors import EngineDown, StoreError
 from ...model.checkpoint.config import ModelConfig
 from ...model.checkpoint.files import ModelFileError
-from ...monitoring.health import FatalErrorRecorder, Liveness
-from ...speech.engine import Origin
+from ...monitoring.health import FatalErrorRecorder
+from ...speech.engine import AudioStream, Engine, EngineStatus, Liveness, Origin, Phase
 from ...speech.languages import LANGUAGES
 from ...speech.request import SpeechRequest
 from ...speech.voice import Voice, VoiceName
@@ -25,7 +25,7 @@ from ...util.backoff import Backoff
 from ...voices.folder import VoiceCard, VoiceFolder
 from ...voices.speakers import NAMES, QWEN_SPEAKERS
 from .checkpoints import Checkpoints
-from .hardware.plan import DevicePlan, DeviceWish, plan
+from .hardware.plan import LARGE, SMALL, DevicePlan, DeviceWish, plan
 from .hardware.probe import Probe, probe
 from .runtime import LocalOptions, Runtime, speakers
 from .voice_lookup import CLONE, ClonedVoices
@@ -48,7 +48,7 @@ class Fetch(Protocol):
     ) -> Path: ...
 
 
-class Qwen3Engine:
+class Qwen3Engine(Engine):
     """Everything slow happens in ``start``, off the event loop: torch, the network, the weights. Event loop only."""
 
     name = Runtime.name
@@ -75,25 +75,31 @@ class Qwen3Engine:
         self._fatal_errors = FatalErrorRecorder()
         self._stop_fetching = threading.Event()
         self._local: Runtime | None = None
-        self._state = "loading"
+        self._status = EngineStatus(Phase.LOADING)  # while there is no `Runtime`
         self._sound: str | None = None  # changes with everything that decides how voices sound
 
     @property
-    def state(self) -> str:
-        """``downloading 43 %``, ``waiting for the network``, and then that of the `Runtime`."""
-        return self._local.state if self._local else self._state
+    def status(self) -> EngineStatus:
+        """DOWNLOADING, WAITING, LOADING, and then that of the `Runtime`."""
+        return self._local.status if self._local else self._status
 
     def liveness(self) -> Liveness:
         return self._fatal_errors.liveness()
 
+    def models(self) -> tuple[str, ...]:
+        """Those that are configured; by default the two of which the card decides."""
+        return self._wish.models or (SMALL, LARGE)
+
     @property
-    def only(self) -> str | None:
-        """The one model that `use` chose; None: all that are configured."""
+    def chosen_model(self) -> str | None:
         return self._only
 
     def use(self, model: str | None) -> None:
-        """Load only ``model`` from the next `start` on; None: all that are configured."""
         self._only = model
+
+    @property
+    def can_unload(self) -> bool:
+        return True
 
     def voices(self) -> tuple[Voice, ...]:
         """The configured checkpoints' speakers; while one is still to be fetched, the nine that are published too."""
@@ -161,14 +167,14 @@ class Qwen3Engine:
         for line in chosen.lines:
             log.info("%s", line)
         if chosen.device is None:
-            self._state = f"failed: {' '.join(chosen.reasons)}"
+            self._status = EngineStatus(Phase.FAILED, " ".join(chosen.reasons))
             raise EngineDown(" ".join(chosen.reasons))
         folders = await self._fetched(chosen.models)
         own = self.clones()  # while there is no engine yet: from then on it is told of new ones there
         try:
             self._local = self._build(folders, chosen, chosen.device)
         except ModelFileError as error:
-            self._state = f"failed: {error}"
+            self._status = EngineStatus(Phase.FAILED, str(error))
             raise EngineDown(f"{error}.") from error
         await self._local.start()
         self._local.prepare(self._at_home(own))
@@ -179,7 +185,7 @@ class Qwen3Engine:
 
     async def unload(self) -> None:
         """Give the memory back; `start` loads again."""
-        local, self._local, self._state = self._local, None, "unloaded"
+        local, self._local, self._status = self._local, None, EngineStatus(Phase.UNLOADED)
         if local is not None:
             await local.close()
             await asyncio.to_thread(_empty_caches)
@@ -190,14 +196,14 @@ class Qwen3Engine:
             await self._local.close()
 
     @asynccontextmanager
-    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
         """See `speech.Engine`.
 
         Raises:
             EngineDown: while it is not loaded.
         """
         if self._local is None:
-            raise EngineDown(f"The Qwen3-TTS engine is {self.state}.")
+            raise EngineDown(f"The Qwen3-TTS engine is {self.status}.")
         async with self._local.speak(request) as audio:
             yield audio
 
@@ -224,11 +230,11 @@ class Qwen3Engine:
                     folders.append(await self._in_daemon(model))
                     break
                 except StoreError as error:
-                    self._state = f"waiting for {model}"
+                    self._status = EngineStatus(Phase.WAITING, model)
                     pause_s = self._backoff.next_s()
                     log.warning("%s. Trying again in %.0f s", error, pause_s)
                     await asyncio.sleep(pause_s)
-        self._state = "loading"
+        self._status = EngineStatus(Phase.LOADING)
         return folders
 
     async def _in_daemon(self, model: str) -> Path:
@@ -241,7 +247,7 @@ class Qwen3Engine:
                 loop.call_soon_threadsafe(lambda: None if done.done() else settle())
 
         def report(progress: Progress) -> None:
-            self._state = f"downloading {progress.fraction * 100:.0f} %"
+            self._status = EngineStatus(Phase.DOWNLOADING, progress=progress.fraction)
 
         def work() -> None:
             try:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import EngineDown
 from ...model.checkpoint.config import ModelConfig, load_config
+from ...speech.engine import AudioStream, Engine, EngineStatus, Phase
 from ...speech.languages import LANGUAGES
 from ...speech.request import SpeechRequest
 from ...speech.voice import Voice, VoiceName
@@ -53,7 +54,7 @@ class LocalOptions:
     guard: GuardLimits = field(default_factory=GuardLimits)
 
 
-class Runtime:
+class Runtime(Engine):
     """Speaks for any number of listeners through ``slots`` places. Event loop only; the work is the engine thread's.
 
     ``resolve`` tells how a voice sounds, on the engine thread: a speaker of the checkpoint by default, a clone or a
@@ -82,11 +83,11 @@ class Runtime:
         self._settled = asyncio.Event()  # ready, or failed
         self._watch: asyncio.Task[None] | None = None
         self._open: set[AudioQueue] = set()
-        self._hung: str | None = None
+        self._hung: EngineStatus | None = None
 
     @property
-    def state(self) -> str:
-        return self._hung or self._worker.state
+    def status(self) -> EngineStatus:
+        return self._hung or self._worker.status
 
     @property
     def counters(self) -> Counters:
@@ -111,18 +112,18 @@ class Runtime:
             self._watch = asyncio.create_task(self._watch_turns())
             self._worker.start()
         await self._settled.wait()
-        if self.state.startswith("failed"):
-            raise EngineDown(f"The engine is {self.state}.")
+        if (status := self.status).phase is Phase.FAILED:
+            raise EngineDown(f"The engine is {status}.")
 
     @asynccontextmanager
-    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
         """See `speech.Engine`. Requests made while it loads wait for it.
 
         Raises:
             EngineDown: at once, if it has failed or was closed.
         """
-        if self.state.startswith("failed") or self.state == "closed":
-            raise EngineDown(f"The engine is {self.state}.")
+        if (status := self.status).phase in (Phase.FAILED, Phase.CLOSED):
+            raise EngineDown(f"The engine is {status}.")
         async with AudioQueue(
             asyncio.get_running_loop(), self._options.mailbox_frames, self._worker.wake
         ) as audio_queue:
@@ -130,7 +131,7 @@ class Runtime:
             feeding = asyncio.create_task(Feeder(request, audio_queue, self._worker.post, self._options.feed).run())
             try:
                 async with aclosing(aiter(audio_queue)) as audio:  # type: ignore[type-var]  # it is a generator
-                    yield audio
+                    yield AudioStream(self.name, audio)
             finally:
                 self._open.discard(audio_queue)
                 feeding.cancel()
@@ -155,7 +156,7 @@ class Runtime:
         while True:
             await asyncio.sleep(min(1.0, limit_s / 4))
             if self._worker.turn_s > limit_s:
-                self._hung = f"failed: no frame for {limit_s:g} s, the device hangs"
+                self._hung = EngineStatus(Phase.FAILED, f"no frame for {limit_s:g} s, the device hangs")
                 log.error("The engine has %s", self._hung)
                 error = EngineDown("The engine hangs and is being replaced.")
                 for audio_queue in self._open:

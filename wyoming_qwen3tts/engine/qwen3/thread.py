@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from ...errors import DeviceLost, EngineDown
+from ...speech.engine import EngineStatus, Phase
 from .core import Command, Counters, EngineCore, Say
 
 log = logging.getLogger(__name__)
@@ -25,8 +26,8 @@ _Signal = Literal["wake", "stop"]
 class EngineThread:
     """Owns the thread. ``load`` reads the models there, once; ``build`` makes a core with fresh state from them.
 
-    The engine thread writes ``state``, ``counters`` and ``turn_began_at``; everybody reads them. On that thread
-    ``changed`` is called when the state is ready or failed, and ``fatal`` when an engine that has been ready is broken
+    The engine thread writes ``status``, ``counters`` and ``turn_began_at``; everybody reads them. On that thread
+    ``changed`` is called when it is ready or failed, and ``fatal`` when an engine that has been ready is broken
     for good. One that never was (no memory, a damaged file) only fails: a new process would fare no better.
     """
 
@@ -47,7 +48,7 @@ class EngineThread:
         self._failures: deque[float] = deque(maxlen=RESTARTS + 1)
         self._was_ready = False
         self._has_ended = False  # nothing will be obeyed any more
-        self.state = "loading 0 %"
+        self.status = EngineStatus(Phase.LOADING, progress=0.0)
         self.counters = Counters()
         self.turn_began_at: float | None = None  # of the turn in work
 
@@ -99,7 +100,7 @@ class EngineThread:
             error = why
         self._core = None
         self.turn_began_at = None
-        self.state = f"failed: {_first_line(error)}" if error else "closed"
+        self.status = EngineStatus(Phase.FAILED, _first_line(error)) if error else EngineStatus(Phase.CLOSED)
         self._has_ended = True
         self._refuse_commands()
         self._changed()
@@ -107,21 +108,21 @@ class EngineThread:
             self._fatal(error)
 
     def _progress(self, share: float) -> None:
-        self.state = f"loading {share:.0%}".replace("%", " %")
+        self.status = EngineStatus(Phase.LOADING, progress=share)
 
     def _serve(self, models: Any) -> BaseException | None:
         """Serve with fresh state until told to stop; the error that ended it otherwise, after everybody was told."""
         core: EngineCore | None = None
         try:
             core = self._core = self._build(models, self.counters)
-            self.state, self._was_ready = "ready", True
+            self.status, self._was_ready = EngineStatus(Phase.READY), True
             self._changed()
             self._loop(core)
             error = None
         except BaseException as why:  # one of the three places that may catch everything
             log.exception("The engine failed in the middle of its work")
             error = why
-            self.state = "restarting"
+            self.status = EngineStatus(Phase.RESTARTING)
         self.turn_began_at = None
         if core is not None:
             core.fail_all(EngineDown("The engine is starting anew." if error else "The server is stopping."))
@@ -160,7 +161,7 @@ class EngineThread:
                 command = self._commands.get_nowait()
                 if isinstance(command, Say) and not command.utterance.reply.is_over:
                     command.utterance.reply.is_over = True
-                    command.utterance.reply.outlet.fail(EngineDown(f"The engine is {self.state}."))
+                    command.utterance.reply.outlet.fail(EngineDown(f"The engine is {self.status}."))
         except queue.Empty:
             return
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import Busy, EngineDown, EngineError, UnknownVoice
 from ...speech.audio_format import FORMAT
+from ...speech.engine import AudioStream, Engine, EngineStatus, Phase
 from ...speech.languages import LANGUAGES
 from ...speech.request import SpeechRequest
 from ...speech.segment import Segment
@@ -43,7 +44,7 @@ class _Server:
     backoff: Backoff = field(default_factory=Backoff)
 
 
-class RemoteEngine:
+class RemoteEngine(Engine):
     """Speaks a sentence a request, the next one fetched while this one plays. Event loop only.
 
     A server that fails before its first sound is left alone for 30 s, and the next one is asked; after its first sound
@@ -71,14 +72,14 @@ class RemoteEngine:
         self._watch: asyncio.Task[None] | None = None
 
     @property
-    def state(self) -> str:
-        """``ready``, ``degraded: ...`` while some are away, ``failed: ...`` while all are."""
+    def status(self) -> EngineStatus:
+        """DEGRADED while some servers are away, FAILED while all are; the reason names each."""
         if self._client is None:
-            return "loading"
+            return EngineStatus(Phase.LOADING)
         away = [f"{server.url}: {server.trouble}" for server in self._servers if server.trouble]
         if not away:
-            return "ready"
-        return f"{'failed' if len(away) == len(self._servers) else 'degraded'}: {'; '.join(away)}"
+            return EngineStatus(Phase.READY)
+        return EngineStatus(Phase.FAILED if len(away) == len(self._servers) else Phase.DEGRADED, "; ".join(away))
 
     def voices(self) -> tuple[Voice, ...]:
         """The nine published speakers; what else the servers know is among the clones."""
@@ -116,9 +117,9 @@ class RemoteEngine:
             await self._client.aclose()
 
     @asynccontextmanager
-    async def speak(self, request: SpeechRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
         async with aclosing(self._speak(request)) as audio:
-            yield audio
+            yield AudioStream(self.name, audio)
 
     # -- one reply
 
@@ -193,7 +194,7 @@ class RemoteEngine:
             finally:
                 server.busy -= 1
         if why is None:
-            raise EngineDown(f"No remote engine is there: {self.state.partition(': ')[2]}.")
+            raise EngineDown(f"No remote engine is there: {self.status.reason}.")
         raise type(why)(f"{asked[-1].url}: {why}.") from why
 
     def _least_busy(self, asked: Sequence[_Server]) -> _Server | None:

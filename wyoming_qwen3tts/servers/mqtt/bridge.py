@@ -19,6 +19,7 @@ from ...errors import Busy, DeliveryFailed, SpeechError
 from ...monitoring.logs import quoted
 from ...service.service import SpeechService
 from ...settings import Settings
+from ...speech.engine import Phase
 from . import discovery
 from .client import Incoming
 from .connection import BrokerConnection
@@ -233,12 +234,12 @@ class Bridge:
         self.connection.publish(self.topics.voice, self._announcer.voice or discovery.AUTO, retain=True)
 
     def _state_now(self) -> str:
-        state = self._service.engine.state
+        status = self._service.engine.status
         if self._service.active:
             return "speaking"
-        if state.startswith(("ready", "degraded")):
+        if status.can_speak:
             return "idle"
-        return "error" if state.startswith("failed") and not state.endswith("speaks)") else "loading"
+        return "error" if status.phase is Phase.FAILED else "loading"
 
 
 def _error(error: SpeechError) -> dict[str, Any]:

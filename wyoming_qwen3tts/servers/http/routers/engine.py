@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ....service.service import SpeechService
+from ....speech.engine import EngineStatus
 from ..errors import HttpError
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -17,7 +18,7 @@ _LONGEST_S = 31_536_000.0
 
 
 class EngineControl(Protocol):
-    """Loads, unloads and changes the model. Each returns at once; ``state`` of the engine tells how far it is."""
+    """Loads, unloads and changes the model. Each returns at once; ``status`` of the engine tells how far it is."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -135,14 +136,23 @@ def keep(control: EngineControl | None, keep_alive: float | str | None) -> None:
 
 
 def engine_json(service: SpeechService, control: EngineControl | None) -> dict[str, Any]:
-    """``progress``: 0 to 1 while something is loaded or downloaded, as far as that is known."""
-    state = service.engine.state
-    percent = re.search(r"(\d+(?:\.\d+)?) ?%", state)
+    """What ``GET /v1/engine`` answers, and ``/v1/live`` has under ``engine``."""
     return {
         "kind": service.engine.name,
-        "state": state,
-        "progress": min(1.0, float(percent[1]) / 100) if percent else None,
+        **status_json(service.engine.status),
         "model": control.model if control else None,
         "models": list(control.models) if control else [],
         "can_unload": control is not None,
+    }
+
+
+def status_json(status: EngineStatus) -> dict[str, Any]:
+    """``state`` is a sentence for people, the other keys are for programs. ``progress``: 0 to 1 in hundredths, while
+    something is loaded or downloaded, as far as that is known."""
+    return {
+        "state": str(status),
+        "phase": status.phase.value,
+        "reason": status.reason or None,
+        "progress": None if status.progress is None else round(status.progress, 2),
+        "fallback": status.fallback,
     }

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from ....monitoring.health import Liveness, Living, health
+from ....monitoring.health import health
 from ....monitoring.metrics import CONTENT_TYPE, Metrics, memory
 from ....service.service import RequestStats, SpeechService
 from ....speech.audio_format import FORMAT
@@ -24,22 +23,21 @@ def of_service(service: SpeechService) -> Metrics:
 
     def ready() -> bool:
         engine = service.engine
-        liveness = engine.liveness() if isinstance(engine, Living) else Liveness()
-        return health(engine.name, engine.state, liveness, time.monotonic()).ready
+        return health(engine.name, engine.status, engine.liveness(), time.monotonic()).ready
 
     metrics.watch("qwen3tts_streams", "Replies that can be heard now.", speaking)
     metrics.watch("qwen3tts_queue", "Replies that wait for their first sound.", lambda: service.active - speaking())
     metrics.watch("qwen3tts_engine_ready", "1 if a request made now is spoken.", ready, {"engine": service.engine.name})
     metrics.watch("qwen3tts_memory_bytes", "Memory, without mapped files.", lambda: (memory()["rss_mb"] or 0) << 20)
     metrics.watch("qwen3tts_gpu_memory_bytes", "Memory of the card.", lambda: (memory()["gpu_mb"] or 0) << 20)
-    takeovers = getattr(service.engine, "takeovers", None)
-    if isinstance(takeovers, Counter):
-        words = "Replies that the built-in voice spoke for the model, by reason."
-        metrics.count("qwen3tts_takeovers", words, "reason", lambda: dict(takeovers))
+    words = "Replies that the built-in voice spoke for the model, by reason."
+    metrics.count("qwen3tts_takeovers", words, "reason", lambda: service.engine.takeovers)
     if (phrases := service.phrases) is not None:
         words = "Texts that were looked for among the recordings."
         metrics.count("qwen3tts_cache", words, "outcome", lambda: {"hit": phrases.hits, "miss": phrases.misses})
-    metrics.state("qwen3tts_engine_state", "1 for the state that the engine is in.", lambda: _state(service))
+    metrics.state(
+        "qwen3tts_engine_state", "1 for the state that the engine is in.", lambda: service.engine.status.phase.value
+    )
     return metrics
 
 
@@ -73,8 +71,3 @@ def _count(metrics: Metrics, report: RequestStats) -> None:
         outcome=outcome,
         was_cut_off="cut off" in report.outcome,
     )
-
-
-def _state(service: SpeechService) -> str:
-    """The first word of it; progress would make a new series each second."""
-    return service.engine.state.split(" ")[0].rstrip(":") or "unknown"

@@ -9,12 +9,13 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from .... import __version__
-from ....monitoring.health import Liveness, Living, health
+from ....monitoring.health import health
 from ....service.service import SpeechService
 from ....settings import Settings
 from ....speech.languages import LANGUAGES
 from ..auth import Gate, OpenRouter
 from ..studio import Studio
+from .engine import status_json
 
 
 def liveness() -> OpenRouter:
@@ -34,9 +35,8 @@ def routes(service: SpeechService, settings: Settings, studio: Studio | None, ga
     @router.get("/health/ready", summary="Whether a request made now is spoken", responses={503: {}})
     async def ready() -> JSONResponse:
         engine = service.engine
-        liveness = engine.liveness() if isinstance(engine, Living) else Liveness()
-        now = health(engine.name, engine.state, liveness, time.monotonic())
-        content = {"status": "ready" if now.ready else "not ready", "engine": now.engine, "state": now.engine_state}
+        now = health(engine.name, engine.status, engine.liveness(), time.monotonic())
+        content = {"status": "ready" if now.ready else "not ready", "engine": now.engine, **status_json(now.status)}
         return JSONResponse(content, 200 if now.ready else 503, None if now.ready else {"Retry-After": "5"})
 
     @router.get("/v1/about", summary="What this server is, and what it can do")

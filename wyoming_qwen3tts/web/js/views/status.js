@@ -6,7 +6,7 @@ import { h, icon, note } from "../dom.js";
 import { field, problems, select } from "../fields.js";
 import { megabytes, milliseconds, number, seconds, t } from "../i18n.js";
 import { store, watch } from "../store.js";
-import { engineText, engineWord, stateOf } from "../engine.js";
+import { engineText, phaseOf, stateOf } from "../engine.js";
 
 const SLOW_MS = 1000; // to the first sound: people notice
 const LEAD_SHOWN_S = 10;
@@ -83,8 +83,8 @@ function engineActions(failed) {
     show() {
       const engine = store.live?.engine ?? {};
       element.hidden = !engine.can_unload || store.connection !== "live";
-      load.hidden = !["unloaded", "failed", "degraded"].includes(engineWord());
-      unload.hidden = engineWord() !== "ready";
+      load.hidden = !["unloaded", "failed", "degraded"].includes(phaseOf());
+      unload.hidden = phaseOf() !== "ready";
       const known = engine.models ?? [];
       choice.hidden = known.length < 2;
       if (models.options.length !== known.length + 1 && document.activeElement !== models) {
