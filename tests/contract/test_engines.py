@@ -139,7 +139,7 @@ async def test_a_text_that_is_still_being_written_is_spoken_to_its_end(engine: E
 
 async def test_a_listener_who_reads_nothing_costs_a_bounded_amount(folder: Path) -> None:
     """Of the engines that run ahead of their listener: the built-in one makes a segment when it is asked for."""
-    async with studio(folder, mailbox_frames=6) as room:
+    async with studio(folder, audio_queue_frames=6) as room:
         runner: StudioRunner = room.runner
         async with room.engine.speak(asking(room.engine, *[TEXT] * 20)):
             await until(lambda: room.engine.counters.frames >= 6)

@@ -6,16 +6,15 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from ..downloads.store import LARGE, SMALL, Store
+from ..downloads.store import Store
 from ..engine.builtin.engine import BuiltinEngine
 from ..engine.failover import FailoverEngine
 from ..engine.idle import IdleEngine
 from ..engine.qwen3.checkpoints import Checkpoints
+from ..engine.qwen3.config import EngineConfig
 from ..engine.qwen3.engine import Qwen3Engine
-from ..engine.qwen3.feeder import FeedRules
-from ..engine.qwen3.hardware.plan import DeviceWish
+from ..engine.qwen3.hardware.plan import LARGE, SMALL
 from ..engine.qwen3.hardware.probe import may_have_card
-from ..engine.qwen3.runtime import LocalOptions
 from ..engine.remote.engine import RemoteEngine
 from ..errors import SettingsError
 from ..monitoring.health import Liveness
@@ -62,24 +61,12 @@ def build_remote(settings: Settings) -> RemoteEngine:
 
 def build_qwen3(settings: Settings) -> Qwen3Engine:
     """Qwen3-TTS on this machine, with the voices that were cloned here."""
-    wanted = settings.engine
-    store = build_store(settings, wanted.model or DEFAULT_MODELS)
+    store = build_store(settings, settings.engine.model or DEFAULT_MODELS)
     return Qwen3Engine(
-        DeviceWish.of(wanted),
-        LocalOptions(
-            slots=wanted.slots,
-            graphs=wanted.graphs,
-            quantize=wanted.quantize,
-            rounded_dir=settings.data_dir / "cache" / "models",
-            queue=settings.limits.queue,
-            feed=FeedRules(wanted.feed, settings.voices.sentence_pause_s),
-            cache_dir=settings.data_dir / "cache" / "voices",
-            cache_bytes=settings.limits.voice_cache_mb << 20,
-        ),
+        EngineConfig.of(settings),
         find=store.find,
         fetch=store.fetch,
         clones=VoiceFolder(settings.voices_dir, settings.limits.voices),
-        language=settings.voices.language,
     )
 
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import torch
 
+from tests.engine.configs import device_plan, engine_config
 from tests.engine.studio import StudioRunner, segments
 from tests.harness import until
 from tests.studio.own_voices import a_voice
 from wyoming_qwen3tts.engine.qwen3.runner.voice_cache import VoiceCache
-from wyoming_qwen3tts.engine.qwen3.runtime import LocalOptions, Runtime
+from wyoming_qwen3tts.engine.qwen3.runtime import Runtime
 from wyoming_qwen3tts.engine.qwen3.voice_lookup import ClonedVoices
 from wyoming_qwen3tts.model.checkpoint.config import ModelType
 from wyoming_qwen3tts.model.layers import KvCache
@@ -61,10 +62,10 @@ class Desk:
             runners = [StudioRunner(*pair, slots=1, positions=512) for pair in pairs]
             return [self.calls.watch(runner) for runner in runners]
 
-        options = LocalOptions(dtype="float32", slots=1, cache_dir=data / "cache")
         self.engine = Runtime(
             [folders["custom_voice"], folders["base"]],
-            options,
+            engine_config(slots=1, voice_cache_dir=data / "cache"),
+            device_plan(),
             resolve=ClonedVoices(VoiceFolder(data / "voices")),
             build_runners=build,
         )
