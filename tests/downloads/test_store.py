@@ -397,6 +397,7 @@ def test_download_without_a_name_or_a_setting_takes_the_model_that_the_server_wo
     memory_mb: int, model: str, hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
+    hub.models[LARGE] = hub.models[SMALL]
     cards = (Card(0, "RTX 4060", (8, 9), memory_mb, 100),) if memory_mb else ()
     seen = Hardware(torch="2.11.0+cu128", wheel_cuda=(12, 8), arch_list=("sm_86",), driver="575.57", cards=cards)
     monkeypatch.setattr(download, "suitable_models", lambda config: suitable_models(config, lambda: seen))

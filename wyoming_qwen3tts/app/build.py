@@ -72,10 +72,12 @@ def build_qwen3(settings: Settings) -> Qwen3Engine:
 
 def catalog_of(settings: Settings, engine: Engine) -> VoiceCatalog:
     """Everybody that ``engine`` can speak as, now and later, and whom the home's mapping names."""
-    mapping = MappingFile(settings.voices_file).current
+    mapping, language = MappingFile(settings.voices_file).current, settings.voices.language
     if not isinstance(engine, Cloning):
-        return VoiceCatalog(engine.voices, mapping=mapping)
-    return VoiceCatalog(engine.voices, engine.clones, mapping=mapping, why_mute=engine.why_mute)
+        return VoiceCatalog(engine.voices, mapping=mapping, fallback_language=language)
+    return VoiceCatalog(
+        engine.voices, engine.clones, mapping=mapping, why_mute=engine.why_mute, fallback_language=language
+    )
 
 
 def build_studio(settings: Settings, engine: Engine, catalog: VoiceCatalog) -> VoiceStudio:
@@ -134,7 +136,6 @@ async def speech_service(
         catalog_of(settings, engine),
         settings.limits,
         slots=settings.engine.slots,
-        fallback_language=settings.voices.language,
         lexicon=LexiconFolder(settings.lexicon_dir),
         postprocessor=PostProcessor(
             settings.audio, VoiceLevels(settings.levels_file) if settings.audio.level else None

@@ -21,21 +21,12 @@ from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint
 from wyoming_qwen3tts.model.cpu.int8_linear import Int8Linear
 from wyoming_qwen3tts.model.cpu.language import CpuTalker
 from wyoming_qwen3tts.model.cpu.native.build import NoLibrary
-from wyoming_qwen3tts.model.cpu.native.library import native
 from wyoming_qwen3tts.model.prompt import PromptVoice
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_checkpoint(tmp_path_factory.mktemp("precision") / "model")
-
-
-@pytest.fixture
-def needs_library() -> None:
-    try:
-        native(1)
-    except NoLibrary as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture

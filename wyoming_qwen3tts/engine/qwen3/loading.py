@@ -101,7 +101,7 @@ def keep_voices(runners: Sequence[ModelRunner], folders: Sequence[Path], cache: 
     """Have what is computed for the home's own voices kept in the folder ``cache``."""
     for runner, folder in zip(runners, folders, strict=False):
         model = runner.model
-        identity = checkpoint_identity(folder, model, model.device, model.dtype)
+        identity = checkpoint_identity(folder, model)
         runner.keep_in(VoiceCache(cache, identity, model.device, limit_bytes))
 
 
