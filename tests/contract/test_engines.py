@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.engine.configs import engine_config
 from tests.engine.remote.speech_server import TONE, says, speech_server
 from tests.engine.studio import StudioRunner, by_text, studio
 from tests.harness import FakeEngine, until
@@ -19,9 +20,8 @@ from wyoming_qwen3tts.engine.delegating import DelegatingEngine
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.idle import IdleEngine
 from wyoming_qwen3tts.engine.qwen3.engine import Qwen3Engine
-from wyoming_qwen3tts.engine.qwen3.hardware.plan import DeviceWish
 from wyoming_qwen3tts.engine.qwen3.hardware.probe import Hardware
-from wyoming_qwen3tts.engine.qwen3.runtime import LocalOptions, Runtime
+from wyoming_qwen3tts.engine.qwen3.runtime import Runtime
 from wyoming_qwen3tts.engine.remote.engine import RemoteEngine
 from wyoming_qwen3tts.errors import SpeechError
 from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
@@ -95,8 +95,7 @@ def qwen3(runtime: Runtime, folder: Path, clones: Path) -> Qwen3Engine:
             return runtime
 
     return OnRuntime(
-        DeviceWish(kind="qwen3", dtype="float32", models=(str(folder),), slots=4),
-        LocalOptions(),
+        engine_config(kind="qwen3", models=(str(folder),)),
         find=lambda _: folder,
         fetch=lambda *_, **__: folder,
         clones=VoiceFolder(clones),
@@ -211,7 +210,7 @@ async def test_a_text_that_is_still_being_written_is_spoken_to_its_end(engine: E
 
 async def test_a_listener_who_reads_nothing_costs_a_bounded_amount(folder: Path) -> None:
     """Of the engines that run ahead of their listener: the built-in one makes a segment when it is asked for."""
-    async with studio(folder, mailbox_frames=6) as room:
+    async with studio(folder, audio_queue_frames=6) as room:
         runner: StudioRunner = room.runner
         async with room.engine.speak(asking(room.engine, *[TEXT] * 20)):
             await until(lambda: room.engine.counters.frames >= 6)

@@ -213,6 +213,16 @@ def test_models_are_complete_or_will_come_or_cannot(tmp_path: Path) -> None:
     assert models.missing_bytes(place(ABLE, engine__model="no such model/x")) == 0
 
 
+@pytest.mark.parametrize(("value", "ok"), [("1", False), ("true", False), ("0", True), ("false", True), ("off", True)])
+def test_a_switch_in_the_environment_forbids_downloads_only_where_it_is_on(
+    value: str, ok: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", value)
+    [found] = models.check(place(ABLE, engine__model=SMALL, data_dir=str(tmp_path)))
+
+    assert found.ok is ok
+
+
 def test_the_built_in_voice_needs_no_model_files() -> None:
     assert models.check(place())[0].detail == "no model files needed"
 

@@ -17,10 +17,13 @@ from tests.conftest import ROOT
 from tests.downloads.hub import COMMIT, LoopbackHub, loopback_hub
 from tests.faults.test_process import COMMAND
 from wyoming_qwen3tts.__main__ import main
+from wyoming_qwen3tts.cli import download
 from wyoming_qwen3tts.downloads import pins, update_pins
-from wyoming_qwen3tts.downloads.hub import Hub
+from wyoming_qwen3tts.downloads.hub import Hub, is_offline
 from wyoming_qwen3tts.downloads.progress import Bar, Lines, Progress, size
-from wyoming_qwen3tts.downloads.store import LARGE, MANIFEST, SMALL, Store, default_model
+from wyoming_qwen3tts.downloads.store import MANIFEST, Store
+from wyoming_qwen3tts.engine.qwen3.hardware.plan import LARGE, SMALL, suitable_models
+from wyoming_qwen3tts.engine.qwen3.hardware.probe import Card, Hardware
 from wyoming_qwen3tts.errors import StoreError
 from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.model.checkpoint.weights import load_checkpoint
@@ -104,6 +107,27 @@ def test_a_model_that_is_not_configured_is_never_fetched(hub: LoopbackHub, store
     with pytest.raises(StoreError, match="only configured models are fetched"):
         store.fetch("someone/their-voice")
     assert hub.seen == []
+
+
+@pytest.mark.parametrize(
+    ("environ", "offline"),
+    [
+        ({}, False),
+        *(({"HF_HUB_OFFLINE": value}, True) for value in ("1", "on", "yes", "true", "TRUE")),
+        *(({"HF_HUB_OFFLINE": value}, False) for value in ("", "0", "off", "no", "false", "FALSE")),
+        ({"TRANSFORMERS_OFFLINE": "1"}, True),
+        ({"HF_HUB_OFFLINE": "false", "TRANSFORMERS_OFFLINE": "1"}, False),
+    ],
+)
+def test_the_environment_forbids_downloads_as_it_does_for_huggingface_hub(
+    environ: dict[str, str], offline: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    assert is_offline() is offline
 
 
 @pytest.mark.parametrize("offline", ["setting", "HF_HUB_OFFLINE"])
@@ -344,11 +368,6 @@ def test_sizes_are_for_people(count: int, text: str) -> None:
     assert size(count) == text
 
 
-@pytest.mark.parametrize(("gpu_gb", "model"), [(None, SMALL), (6, SMALL), (8, LARGE), (24, LARGE)])
-def test_the_default_model_suits_the_card(gpu_gb: int | None, model: str) -> None:
-    assert default_model(gpu_gb and gpu_gb * 10**9) == model
-
-
 def test_download_prints_where_it_went_and_how_far_it_is(
     hub: LoopbackHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -373,16 +392,18 @@ def test_download_without_a_name_takes_the_configured_models(
     assert list((tmp_path / "models" / "someone--their-voice").glob(f"{COMMIT}/model.safetensors"))
 
 
-def test_download_without_a_name_or_a_setting_takes_the_default_model(
-    hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    program = tmp_path / "nvidia-smi"
-    program.write_text("#!/bin/sh\necho 4096\necho 6144\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+@pytest.mark.parametrize(("memory_mb", "model"), [(0, SMALL), (7_599, SMALL), (7_600, LARGE)])
+def test_download_without_a_name_or_a_setting_takes_the_model_that_the_server_would_load(
+    memory_mb: int, model: str, hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    hub.models[LARGE] = hub.models[SMALL]
+    cards = (Card(0, "RTX 4060", (8, 9), memory_mb, 100),) if memory_mb else ()
+    seen = Hardware(torch="2.11.0+cu128", wheel_cuda=(12, 8), arch_list=("sm_86",), driver="575.57", cards=cards)
+    monkeypatch.setattr(download, "suitable_models", lambda config: suitable_models(config, lambda: seen))
 
     assert main(["download", "--models.endpoint", hub.url, "--data-dir", str(tmp_path)]) == 0
-    assert SMALL.replace("/", "--") in capsys.readouterr().out
+    assert model.replace("/", "--") in capsys.readouterr().out
 
 
 def test_download_that_fails_ends_with_1_and_one_line(

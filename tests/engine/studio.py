@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
-from wyoming_qwen3tts.engine.qwen3.guards import GuardLimits
+from tests.engine.configs import device_plan, engine_config
 from wyoming_qwen3tts.engine.qwen3.loading import Models
 from wyoming_qwen3tts.engine.qwen3.runner.graphs import Graphs
 from wyoming_qwen3tts.engine.qwen3.runner.runner import Frame, ModelRunner
-from wyoming_qwen3tts.engine.qwen3.runtime import LocalOptions, Runtime
+from wyoming_qwen3tts.engine.qwen3.runtime import Runtime
 from wyoming_qwen3tts.engine.qwen3.scheduler import Utterance
 from wyoming_qwen3tts.model.fused import lean
 from wyoming_qwen3tts.model.prompt import PromptVoice as PromptVoice
@@ -128,12 +128,12 @@ async def studio(
     slots: int = 4,
     ends: Callable[[Utterance], bool] = by_text,
     sabotage: Callable[[StudioRunner, str, Any], None] = lambda *_: None,
-    guard: GuardLimits | None = None,
     resolve: Any = None,
     on_fatal: Callable[[BaseException], None] = lambda _: None,
     graphs: Callable[[], Graphs | None] = lambda: None,
     **options: Any,
 ) -> AsyncIterator[Studio]:
+    """``options`` are those of `EngineConfig`."""
     runners: list[StudioRunner] = []
 
     def build(models: Models) -> list[ModelRunner]:
@@ -145,8 +145,8 @@ async def studio(
         runners.append(runner)
         return [runner]
 
-    chosen = LocalOptions(dtype="float32", slots=slots, guard=guard or GuardLimits(), **options)
-    engine = Runtime([folder], chosen, build_runners=build, resolve=resolve, on_fatal=on_fatal)
+    config = engine_config(slots=slots, **options)
+    engine = Runtime([folder], config, device_plan(), build_runners=build, resolve=resolve, on_fatal=on_fatal)
     await engine.start()
     try:
         yield Studio(engine, runners)

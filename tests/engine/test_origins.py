@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.engine.qwen3.test_engine import Shelf, qwen3
+from tests.engine.configs import engine_config
+from tests.engine.qwen3.test_engine import CPU, Shelf, qwen3
 from tests.engine.scripted import FALLBACK_VOICES, RYAN, Scripted
 from wyoming_qwen3tts.engine.builtin.engine import BuiltinEngine
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.idle import IdleEngine
+from wyoming_qwen3tts.engine.qwen3.engine import _sound_of
+from wyoming_qwen3tts.engine.qwen3.feeder import FeedRules
+from wyoming_qwen3tts.engine.qwen3.hardware.plan import plan
 from wyoming_qwen3tts.model.checkpoint.config import ModelType
 from wyoming_qwen3tts.speech.engine import Origin
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
@@ -70,6 +75,32 @@ async def test_a_model_has_one_for_each_of_its_files_and_keeps_it_while_it_is_un
     assert before is None
     assert loaded is not None
     assert loaded == unloaded != changed
+
+
+@pytest.mark.parametrize(
+    ("change", "is_heard"),
+    [
+        ({}, False),
+        ({"slots": 2}, False),
+        ({"vram_limit_mb": 9_000}, False),
+        ({"queue": 1}, False),
+        ({"graphs": False}, False),
+        ({"quantize": "int8"}, True),
+        ({"dtype": "bfloat16"}, True),
+        ({"positions": 80}, True),
+        ({"feed": FeedRules("live", 0.25)}, True),
+        ({"feed": FeedRules("hybrid", 0.5)}, True),
+    ],
+    ids=str,
+)
+def test_what_is_set_for_the_model_counts_only_if_it_is_heard(
+    change: dict[str, Any], is_heard: bool, tiny_folders: dict[ModelType, Path]
+) -> None:
+    def sound(**changes: Any) -> str:
+        config = engine_config(**{"dtype": "float32", "quantize": "none", "device": "cpu", **changes})
+        return _sound_of([tiny_folders["custom_voice"]], plan(config, lambda: CPU), config)
+
+    assert (sound(**change) != sound()) is is_heard
 
 
 @pytest.mark.parametrize("replaced", [False, True])

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 import torch
 
+from tests.engine.configs import device_plan
 from wyoming_qwen3tts.engine.qwen3.loading import Models, graphs_for, load_models
 from wyoming_qwen3tts.engine.qwen3.runner.graphs import Graphs
 from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import SimulatedGraphs
@@ -48,6 +49,6 @@ def card(request: pytest.FixtureRequest, shallow: Path) -> Card:
         device, graphs = "cuda:0", _real  # type: ignore[assignment]
     else:
         pytest.skip(NO_CARD)
-    models = load_models([shallow], device, "float32", lambda _: None)
+    models = load_models([shallow], device_plan(device), None, lambda _: None)
     lean(models.checkpoints[0].model)
     return Card(device, graphs, models)

@@ -13,7 +13,7 @@ from typing import Self
 from ..errors import BadRequest, EngineError, Refused, SpeechError
 from ..monitoring.logs import quoted
 from ..service.service import SpeechOptions, SpeechService
-from ..settings import Announce
+from ..settings import Settings
 from .announcement import HIGH, Announcement, Listener, Sound, Speaker, Started
 from .clips import Clip, ClipStore
 from .quiet import QuietHours
@@ -50,22 +50,20 @@ class Announcer:
     def __init__(
         self,
         service: SpeechService,
-        settings: Announce,
+        settings: Settings,
         shelf: ClipStore,
         *,
-        slots: int,
-        drain_s: float,
         url_of: Callable[[Clip], str | None],
         speakers: Sequence[Speaker] = (),
         wall_clock: Callable[[], datetime] = datetime.now,
     ) -> None:
-        self._service, self._settings, self._shelf = service, settings, shelf
-        self._url_of, self._wall_clock, self.drain_s = url_of, wall_clock, drain_s
+        self._service, self._settings, self._shelf = service, settings.announce, shelf
+        self._url_of, self._wall_clock, self.drain_s = url_of, wall_clock, settings.limits.drain_s
         self.speakers = list(speakers)
         self.offers_urls = True  # whether anybody can fetch what no target was named for
-        self.voice = settings.voice  # of those that name none; "" = by the language of the text
-        self._quiet = QuietHours.parse(settings.quiet_hours)
-        self._line = WaitingLine(settings.queue, nowhere=slots)
+        self.voice = self._settings.voice  # of those that name none; "" = by the language of the text
+        self._quiet = QuietHours.parse(self._settings.quiet_hours)
+        self._line = WaitingLine(self._settings.queue, nowhere=settings.engine.slots)
         self._waiting: dict[Ticket, _Job] = {}
         self._running: dict[asyncio.Task[None], _Job] = {}
         self._closing = False

@@ -7,17 +7,16 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from ..downloads.store import LARGE, SMALL, Store
+from ..downloads.store import Store
 from ..engine.builtin.engine import BuiltinEngine
 from ..engine.control import ModelControl
 from ..engine.failover import FailoverEngine
 from ..engine.idle import IdleEngine
 from ..engine.qwen3.checkpoints import Checkpoints
+from ..engine.qwen3.config import EngineConfig
 from ..engine.qwen3.engine import Qwen3Engine
-from ..engine.qwen3.feeder import FeedRules
-from ..engine.qwen3.hardware.plan import DeviceWish
+from ..engine.qwen3.hardware.plan import LARGE, SMALL
 from ..engine.qwen3.hardware.probe import may_have_card
-from ..engine.qwen3.runtime import LocalOptions
 from ..engine.remote.engine import RemoteEngine
 from ..errors import SettingsError
 from ..service.phrase_cache import PhraseCache
@@ -72,31 +71,21 @@ def build_remote(settings: Settings) -> RemoteEngine:
 
 def build_qwen3(settings: Settings) -> Qwen3Engine:
     """Qwen3-TTS on this machine, with the voices that were cloned here."""
-    wanted = settings.engine
-    store = build_store(settings, wanted.model or DEFAULT_MODELS)
+    store = build_store(settings, settings.engine.model or DEFAULT_MODELS)
     return Qwen3Engine(
-        DeviceWish.of(wanted),
-        LocalOptions(
-            slots=wanted.slots,
-            graphs=wanted.graphs,
-            quantize=wanted.quantize,
-            rounded_dir=settings.data_dir / "cache" / "models",
-            queue=settings.limits.queue,
-            feed=FeedRules(wanted.feed, settings.voices.sentence_pause_s),
-            cache_dir=settings.data_dir / "cache" / "voices",
-            cache_bytes=settings.limits.voice_cache_mb << 20,
-        ),
+        EngineConfig.of(settings),
         find=store.find,
         fetch=store.fetch,
         clones=VoiceFolder(settings.voices_dir, settings.limits.voices),
-        language=settings.voices.language,
     )
 
 
 def catalog_of(settings: Settings, engine: Engine) -> VoiceCatalog:
     """Everybody that ``engine`` can speak as, now and later, and whom the home's mapping names."""
-    mapping = MappingFile(settings.voices_file).current
-    return VoiceCatalog(engine.voices, engine.clones, mapping=mapping, why_mute=engine.why_mute)
+    mapping, language = MappingFile(settings.voices_file).current, settings.voices.language
+    return VoiceCatalog(
+        engine.voices, engine.clones, mapping=mapping, why_mute=engine.why_mute, fallback_language=language
+    )
 
 
 def build_studio(settings: Settings, designer: Engine | None, catalog: VoiceCatalog) -> VoiceStudio:
@@ -152,7 +141,6 @@ async def speech_service(
         catalog_of(settings, engine),
         settings.limits,
         slots=settings.engine.slots,
-        fallback_language=settings.voices.language,
         lexicon=LexiconFolder(settings.lexicon_dir),
         postprocessor=PostProcessor(
             settings.audio, VoiceLevels(settings.levels_file) if settings.audio.level else None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..app.build import build_store
 from ..downloads.progress import Bar, Lines
-from ..downloads.store import default_model
+from ..engine.qwen3.config import EngineConfig
+from ..engine.qwen3.hardware.plan import suitable_models
 from ..settings import Settings
 
 
@@ -21,7 +20,7 @@ def download(settings: Settings, model: str | None) -> int:
     Raises:
         StoreError: for the first one that cannot be had.
     """
-    models = (model,) if model else settings.engine.model or (default_model(gpu_bytes()),)
+    models = (model,) if model else settings.engine.model or suitable_models(EngineConfig.of(settings))
     for folder in fetched(settings, models, verify=True):
         sys.stdout.write(f"{folder}\n")
         sys.stdout.flush()
@@ -48,13 +47,3 @@ def fetched(settings: Settings, models: Sequence[str], *, verify: bool = False) 
 def _say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
-
-
-def gpu_bytes() -> int | None:
-    """The memory of the largest NVIDIA card; None without one. Asked without torch, which may not be installed yet."""
-    command = ("nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits")
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired, ValueError):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-        if done.returncode == 0 and done.stdout.strip():
-            return max(int(line) for line in done.stdout.split()) << 20
-    return None

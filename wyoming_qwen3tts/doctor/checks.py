@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..engine.qwen3.hardware.plan import DevicePlan, DeviceWish, plan
+from ..engine.qwen3.config import EngineConfig
+from ..engine.qwen3.hardware.plan import DevicePlan, plan
 from ..engine.qwen3.hardware.probe import Hardware, Probe, probe
 from ..homeassistant.supervisor import Supervisor
 from ..settings import Settings
@@ -46,6 +47,7 @@ class CheckContext:
         supervisor: Supervisor | None = None,
     ) -> None:
         self.settings, self.environ, self._probe = settings, environ, probe
+        self.config = EngineConfig.of(settings)
         self.supervisor = supervisor or Supervisor.from_environ(environ)
 
     @cached_property
@@ -56,7 +58,7 @@ class CheckContext:
     @cached_property
     def plan(self) -> DevicePlan:
         """What the engine will choose on this machine."""
-        return plan(DeviceWish.of(self.settings.engine), lambda: self.hardware)
+        return plan(self.config, lambda: self.hardware)
 
     @property
     def wants_model(self) -> bool:

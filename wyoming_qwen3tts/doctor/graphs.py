@@ -15,13 +15,13 @@ def check(place: CheckContext) -> list[Check]:
 
 
 def _memory(place: CheckContext) -> Check:
-    slots = place.settings.engine.slots
-    rows = [f"{row['model']} {row['dtype']} {row['beside_mb']:,} MiB" for row in table(slots)]
+    slots, positions = place.config.slots, place.config.positions
+    rows = [f"{row['model']} {row['dtype']} {row['beside_mb']:,} MiB" for row in table(slots, positions)]
     return fine("memory of the card", f"predicted for {slots} slots, beside the CUDA context: {'; '.join(rows)}")
 
 
 def _graphs(place: CheckContext, device: str) -> Check:
-    if not place.settings.engine.graphs:
+    if not place.config.graphs:
         return fine("CUDA graphs", "off: engine.graphs")
     import torch
 

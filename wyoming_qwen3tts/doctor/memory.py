@@ -29,7 +29,8 @@ def needed(place: CheckContext) -> int:
         return BUILTIN_MB
     if place.plan.device != "cpu":
         return BUILTIN_MB + _TORCH_MB + _TEXT_TABLE_MB
-    wanted = need(place.plan.model, dtype=place.plan.dtype, slots=place.settings.engine.slots, positions=1_024)
+    config = place.config
+    wanted = need(place.plan.model, dtype=place.plan.dtype, slots=config.slots, positions=config.positions)
     table_mb = _TEXT_TABLE_MB * (2 if place.plan.dtype == "float32" else 1)
     return BUILTIN_MB + _TORCH_MB + table_mb + (wanted.weights_mb + wanted.slots_mb if wanted else 0)
 

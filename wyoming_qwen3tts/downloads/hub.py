@@ -8,6 +8,7 @@ any host. Addresses, token, mirror and offline switch are its own; the bytes com
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -219,6 +220,13 @@ class Hub:
             if len(body) > _ANSWER_BYTES_MAX:
                 raise Interrupted(f"{self.host} did not answer as a model hub does: too much")
         return body
+
+
+def is_offline() -> bool:
+    """Whether the environment forbids downloads: 1, on, yes or true in ``HF_HUB_OFFLINE``, or where that is not set in
+    ``TRANSFORMERS_OFFLINE``, as huggingface_hub reads them."""
+    wanted = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return wanted.upper() in ("1", "ON", "YES", "TRUE")
 
 
 def known_models() -> str:

@@ -26,14 +26,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import StoreError
-from .hub import Hub, Interrupted, RemoteFile, Snapshot, Wrong, known_models
+from .hub import Hub, Interrupted, RemoteFile, Snapshot, Wrong, is_offline, known_models
 from .pins import PINS, Pin
 from .progress import Lines, Progress, Report, size
 
 log = logging.getLogger(__name__)
 
-SMALL, LARGE = "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice", "Qwen/Qwen3-TTS-12Hz-1.7B-CustomVoice"
-LARGE_FROM_BYTES = 7_500_000_000  # cards sold as 8 GB report a little less
 MARGIN_BYTES = 256 << 20  # left free for voices, logs and everybody else on that disk
 MANIFEST = ".files.json"  # says that a folder is complete, and what its files must be
 _ATTEMPTS = 6  # without a single new byte
@@ -41,11 +39,6 @@ _WAIT_MAX_S = 30.0
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PART = r"[A-Za-z0-9](?:[\w.-]{0,94}[\w])?"
 _HUB_ID = re.compile(rf"{_PART}/{_PART}", re.ASCII)
-
-
-def default_model(gpu_bytes: int | None) -> str:
-    """The model for a card with this much memory (None: no card)."""
-    return LARGE if gpu_bytes is not None and gpu_bytes >= LARGE_FROM_BYTES else SMALL
 
 
 class Store:
@@ -105,7 +98,7 @@ class Store:
             return found
         if model not in self._models:
             raise StoreError(f"{model} is not here, and only configured models are fetched; add it to engine.model")
-        if self._offline or _hub_is_offline():
+        if self._offline or is_offline():
             raise StoreError(
                 f"{model} is not (or not wholly) in {self._home(model)} and downloads are off (models.offline or "
                 "HF_HUB_OFFLINE); fetch it elsewhere and give its folder as engine.model"
@@ -320,16 +313,6 @@ def _entries(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
 
 
-def _hub_is_offline() -> bool:
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
-        return True
-    try:
-        from huggingface_hub import constants
-    except ImportError:
-        return False
-    return bool(constants.HF_HUB_OFFLINE)
-
-
 def _disk_error(error: OSError, root: Path) -> StoreError:
     place = error.filename or root
     if error.errno in _NO_SPACE:
@@ -337,4 +320,4 @@ def _disk_error(error: OSError, root: Path) -> StoreError:
     return StoreError(f"{place} cannot be written: {error.strerror or error}")
 
 
-__all__ = ["MANIFEST", "Progress", "Store", "default_model", "local_folder"]
+__all__ = ["MANIFEST", "Progress", "Store", "local_folder"]

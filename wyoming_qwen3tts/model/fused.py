@@ -39,6 +39,7 @@ class FusedTransformer(Transformer):
     ``[layers, B or 1, T, groups + 1, 1, head_dim]``: queries come in groups of as many heads as there are keys.
     """
 
+    arithmetic = "fused"
     turns: Tensor
 
     def __init__(self, stack: Transformer) -> None:

@@ -53,6 +53,11 @@ class LanguageModel(nn.Module):
     def dtype(self) -> torch.dtype:
         return self.talker.dtype
 
+    def arithmetics(self) -> tuple[str, ...]:
+        """How it computes, beside plain torch: the names that layers give which take another's place. Part of the name
+        of what is kept on disk, so that no kind of layer reads what another one computed."""
+        return tuple(sorted({str(part.arithmetic) for part in self.modules() if hasattr(part, "arithmetic")}))
+
     def init_state(self, slots: int, positions: int) -> FrameState:
         """Room for ``slots`` utterances of up to ``positions`` prompt positions plus frames each; no row is active."""
         return FrameState(

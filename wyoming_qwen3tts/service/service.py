@@ -121,7 +121,6 @@ class SpeechService:
         limits: Limits,
         *,
         slots: int,
-        fallback_language: str = "en",
         lexicon: LexiconFolder | None = None,
         postprocessor: PostProcessor | None = None,
         phrases: PhraseCache | None = None,
@@ -129,7 +128,7 @@ class SpeechService:
     ) -> None:
         self._engine, self.catalog, self._limits = engine, catalog, limits
         self._admission = AdmissionController(slots + limits.queue)
-        self._fallback_language, self._clock = fallback_language, clock
+        self._clock = clock
         self._lexicon_folder, self._lexicon = lexicon, EMPTY
         self._postprocessor, self.phrases = postprocessor or PostProcessor(), phrases
         self.arrival = asyncio.Event()  # somebody wants to be spoken to; whoever waits for it clears it
@@ -368,7 +367,7 @@ class SpeechService:
         language = voice.language if voice and len(voice.languages) == 1 else None
         front_end = FrontEnd(
             language=language,
-            fallback=self._fallback_language,
+            fallback=self.catalog.fallback_language,
             lexicon=self._current_lexicon(options.language),
             ssml=options.ssml,
             normalize="auto" if options.normalize else "off",

@@ -34,7 +34,7 @@ class VoiceCatalog:
 
     ``voices`` are the engine's, or tell them; ``cloned`` tells those of the home's own, ``mapping`` who speaks what.
     They are asked each time, so what is new shows up without a restart. ``why_mute`` tells why somebody who is known
-    cannot speak here.
+    cannot speak here. ``fallback_language`` is that of a text which names no voice and is too short to tell.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class VoiceCatalog:
         *,
         mapping: Callable[[], VoiceMapping] = lambda: DEFAULT,
         why_mute: Callable[[str], str | None] = lambda _: None,
+        fallback_language: str = "en",
     ) -> None:
         if callable(voices):
             self._voices = voices
@@ -51,6 +52,7 @@ class VoiceCatalog:
             known = tuple(voices)
             self._voices = lambda: known
         self._cloned, self._mapping, self._why_mute = cloned, mapping, why_mute
+        self.fallback_language = fallback_language
         self._last: _View | None = None
         self._good: dict[str, MappedVoice] = {}  # by language or region: what named a voice that there is
         self._warned: set[str] = set()

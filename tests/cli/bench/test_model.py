@@ -10,7 +10,7 @@ import pytest
 
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.cli.bench import model
-from wyoming_qwen3tts.engine.qwen3.precision import Precision
+from wyoming_qwen3tts.engine.qwen3.hardware.plan import DevicePlan
 from wyoming_qwen3tts.model.checkpoint.config import ModelType
 
 Folders = dict[ModelType, Path]
@@ -67,9 +67,9 @@ def test_random_weights_go_before_a_configured_model(
 ) -> None:
     asked: list[object] = []
 
-    def load(source: object, device: str, precision: Precision) -> Any:
+    def load(source: object, plan: DevicePlan, rounded_dir: Path | None) -> Any:
         asked.append(source)
-        return real(tiny["custom_voice"], device, precision)
+        return real(tiny["custom_voice"], plan, rounded_dir)
 
     real = model._load
     monkeypatch.setattr(model, "_load", load)

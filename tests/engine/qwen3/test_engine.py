@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.engine.configs import engine_config
 from tests.harness import until
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.qwen3.engine import Progress, Qwen3Engine
-from wyoming_qwen3tts.engine.qwen3.hardware.plan import DeviceWish
 from wyoming_qwen3tts.engine.qwen3.hardware.probe import Hardware, may_have_card
-from wyoming_qwen3tts.engine.qwen3.runtime import LocalOptions
 from wyoming_qwen3tts.errors import EngineDown, StoreError
 from wyoming_qwen3tts.model.checkpoint.config import ModelType
 from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
@@ -61,8 +60,9 @@ class Part:
 
 def qwen3(shelf: Shelf, clones: Path, *models: str, hardware: Hardware = CPU) -> Qwen3Engine:
     return Qwen3Engine(
-        DeviceWish(kind="qwen3", dtype="float32", models=models or (HUB_ID,), slots=1),
-        LocalOptions(slots=1, positions=64),
+        engine_config(
+            kind="qwen3", dtype="float32", quantize="none", models=models or (HUB_ID,), slots=1, positions=64
+        ),
         find=shelf.find,
         fetch=shelf.fetch,
         clones=VoiceFolder(clones),

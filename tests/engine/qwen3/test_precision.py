@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.engine.configs import device_plan, engine_config
 from wyoming_qwen3tts.engine.qwen3 import loading, precision
+from wyoming_qwen3tts.engine.qwen3.hardware.plan import DevicePlan, cpu_plan
+from wyoming_qwen3tts.engine.qwen3.hardware.probe import cpu_has_bfloat16
 from wyoming_qwen3tts.engine.qwen3.loading import build_runners, load_models, warm_up
-from wyoming_qwen3tts.engine.qwen3.precision import Precision, load_language_model, random_models
+from wyoming_qwen3tts.engine.qwen3.precision import load_language_model, random_models
 from wyoming_qwen3tts.engine.qwen3.priming import NullSink
 from wyoming_qwen3tts.engine.qwen3.scheduler import EngineRequest, Utterance
 from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
@@ -18,21 +21,12 @@ from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint
 from wyoming_qwen3tts.model.cpu.int8_linear import Int8Linear
 from wyoming_qwen3tts.model.cpu.language import CpuTalker
 from wyoming_qwen3tts.model.cpu.native.build import NoLibrary
-from wyoming_qwen3tts.model.cpu.native.library import native
 from wyoming_qwen3tts.model.prompt import PromptVoice
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_checkpoint(tmp_path_factory.mktemp("precision") / "model")
-
-
-@pytest.fixture
-def needs_library() -> None:
-    try:
-        native(1)
-    except NoLibrary as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture
@@ -46,9 +40,16 @@ def no_library(monkeypatch: pytest.MonkeyPatch) -> None:
 def nothing(_: float) -> None: ...
 
 
-def frames(folder: Path, wish: Precision, count: int = 6) -> list[list[int]]:
+def cpu(quantize: str, dtype: str = "auto") -> DevicePlan:
+    """What the server plans for this CPU."""
+    return cpu_plan(engine_config(quantize=quantize, dtype=dtype), has_bfloat16=cpu_has_bfloat16())
+
+
+def frames(folder: Path, plan: DevicePlan, rounded_dir: Path | None = None, count: int = 6) -> list[list[int]]:
     """What the engine's own runner says, frame by frame, with its sound decoded."""
-    (runner,) = build_runners(load_models([folder], "cpu", wish, nothing), slots=2, positions=128, graphs=lambda: None)
+    (runner,) = build_runners(
+        load_models([folder], plan, rounded_dir, nothing), slots=2, positions=128, graphs=lambda: None
+    )
     warm_up(runner)
     utterance = Utterance(
         EngineRequest(NullSink()), loading._NOBODY, "en", "sentence", 5, text="Hello world.", is_text_over=True, slot=1
@@ -69,7 +70,7 @@ def test_the_compiled_path_speaks_and_is_named(
     folder: Path, quantize: str, word: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
-        made = frames(folder, Precision("auto", quantize))
+        made = frames(folder, cpu(quantize))
 
     assert len(made) == 6
     (said,) = [r.getMessage() for r in caplog.records if r.getMessage().startswith("Qwen3-TTS on the CPU")]
@@ -82,7 +83,7 @@ def test_the_compiled_path_speaks_and_is_named(
 def test_without_a_library_pytorch_multiplies_int8_and_the_reason_is_said(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert len(frames(folder, Precision("float32", "auto"))) == 6
+    assert len(frames(folder, cpu("auto", "float32"))) == 6
 
     (said,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert "install g++" in said
@@ -94,7 +95,7 @@ def test_int8_in_pytorch_keeps_the_direction_of_logits(folder: Path) -> None:
     x = 0.1 * torch.randn(1, 12, 64, generator=torch.Generator().manual_seed(0))
 
     def logits(quantize: str) -> torch.Tensor:
-        model = load_language_model(folder, "cpu", Precision("float32", quantize)).model
+        model = load_language_model(folder, cpu(quantize, "float32"), None).model
         assert isinstance(model.talker.head, Int8Linear) == (quantize != "none")
         return model.talker.logits(model.talker.prefill(x, model.talker.init_cache(1, 12))[0])
 
@@ -103,15 +104,13 @@ def test_int8_in_pytorch_keeps_the_direction_of_logits(folder: Path) -> None:
 
 def test_unquantized_is_plain_pytorch(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        checkpoint = load_language_model(folder, "cpu", Precision("float32", "none"))
+        checkpoint = load_language_model(folder, cpu("none", "float32"), None)
 
     assert not isinstance(checkpoint.model.talker, CpuTalker)
     assert "float32, not quantized" in caplog.text
 
 
-def test_a_graphics_card_keeps_its_precision(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_graphics_card_keeps_its_precision(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, object]] = []
 
     def load(_: Path, **options: object) -> None:
@@ -119,37 +118,33 @@ def test_a_graphics_card_keeps_its_precision(
 
     monkeypatch.setattr(precision, "load_checkpoint", load)
 
-    for quantize in ("auto", "int8"):
-        load_language_model(folder, "cuda:0", Precision("bfloat16", quantize))
+    load_language_model(folder, device_plan("cuda:0", "bfloat16"), None)
 
-    assert asked == [{"device": "cuda:0", "dtype": torch.bfloat16}] * 2
-    assert [r.getMessage() for r in caplog.records] == [
-        "engine.quantize int8 is for CPUs; on cuda:0 the model stays torch.bfloat16"
-    ]
+    assert asked == [{"device": "cuda:0", "dtype": torch.bfloat16}]
 
 
 @pytest.mark.usefixtures("needs_library")
 def test_rounded_weights_are_kept_and_say_the_same(folder: Path, tmp_path: Path) -> None:
-    wish = Precision("auto", "int8", tmp_path / "cache")
+    kept_in = cpu("int8"), tmp_path / "cache"
 
-    first = frames(folder, wish)
+    first = frames(folder, *kept_in)
     (kept,) = (tmp_path / "cache").glob("*.safetensors")
     written = kept.stat().st_mtime_ns
-    second = frames(folder, wish)
+    second = frames(folder, *kept_in)
 
-    assert first == second == frames(folder, Precision("auto", "int8"))
+    assert first == second == frames(folder, cpu("int8"))
     assert kept.stat().st_mtime_ns == written
 
 
 @pytest.mark.usefixtures("needs_library")
 def test_a_damaged_kept_file_is_rounded_anew(folder: Path, tmp_path: Path) -> None:
-    wish = Precision("auto", "int8", tmp_path / "cache")
-    expected = frames(folder, wish)
+    kept_in = cpu("int8"), tmp_path / "cache"
+    expected = frames(folder, *kept_in)
     (kept,) = (tmp_path / "cache").glob("*.safetensors")
 
     kept.write_bytes(kept.read_bytes()[:1000])
 
-    assert frames(folder, wish) == expected
+    assert frames(folder, *kept_in) == expected
     assert not kept.exists()
 
 
@@ -157,24 +152,24 @@ def test_a_damaged_kept_file_is_rounded_anew(folder: Path, tmp_path: Path) -> No
 def test_a_folder_that_cannot_be_written_costs_only_time(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file")
 
-    assert len(frames(folder, Precision("auto", "int8", tmp_path / "cache"), count=1)) == 1
+    assert len(frames(folder, cpu("int8"), tmp_path / "cache", count=1)) == 1
 
 
 @pytest.mark.usefixtures("needs_library")
 def test_a_new_checkpoint_in_the_same_folder_takes_the_place_of_the_old(tmp_path: Path) -> None:
-    wish = Precision("auto", "int8", tmp_path / "cache")
+    kept_in = cpu("int8"), tmp_path / "cache"
     folder = write_tiny_checkpoint(tmp_path / "model", seed=1)
-    before = frames(folder, wish, count=2)
+    before = frames(folder, *kept_in, count=2)
 
     write_tiny_checkpoint(folder, seed=2)
 
-    assert frames(folder, wish, count=2) != before
+    assert frames(folder, *kept_in, count=2) != before
     assert len(list((tmp_path / "cache").glob("*.safetensors"))) == 1
 
 
 @pytest.mark.parametrize("quantize", ["none", "int8", "int4"])
 def test_random_models_come_in_every_precision(checkpoint_of: Checkpoint, quantize: str) -> None:
-    model, decoder = random_models(checkpoint_of.config, "cpu", Precision("float32", quantize))
+    model, decoder = random_models(checkpoint_of.config, cpu(quantize, "float32"), None)
 
     assert model.dtype == torch.float32
     assert decoder.samples_per_frame == 1920
@@ -182,11 +177,11 @@ def test_random_models_come_in_every_precision(checkpoint_of: Checkpoint, quanti
 
 @pytest.mark.usefixtures("no_library")
 def test_random_models_do_without_a_library(checkpoint_of: Checkpoint) -> None:
-    model, _ = random_models(checkpoint_of.config, "cpu", Precision("float32", "int8"))
+    model, _ = random_models(checkpoint_of.config, cpu("int8", "float32"), None)
 
     assert isinstance(model.talker.head, Int8Linear)
 
 
 @pytest.fixture
 def checkpoint_of(folder: Path) -> Checkpoint:
-    return load_language_model(folder, "cpu", Precision("float32", "none"))
+    return load_language_model(folder, cpu("none", "float32"), None)

@@ -19,6 +19,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.engine.configs import device_plan, engine_config
 from tests.engine.studio import LONG, Codes, Studio, StudioRunner, after, by_text, never, stream, studio, write
 from tests.harness import until
 from wyoming_qwen3tts.audio.pcm import from_pcm
@@ -226,7 +227,7 @@ async def test_between_sentences_nobody_waits_and_the_pause_is_as_set(folder: Pa
         quiet = np.flatnonzero(np.diff(np.flatnonzero(np.abs(from_pcm(pcm)) > 0)) > 1000)
         return int(np.diff(np.flatnonzero(np.abs(from_pcm(pcm)) > 0))[quiet][0])
 
-    async with studio(folder, feed=FeedRules(sentence_pause_s=0.4)) as room:
+    async with studio(folder, feed=FeedRules("hybrid", 0.4)) as room:
         pcm = await room.say([LINE, "Hello world."])
 
         assert pause_of(pcm) / FORMAT.rate == pytest.approx(0.4, abs=0.01)
@@ -277,7 +278,7 @@ async def test_a_listener_who_leaves_costs_at_most_two_more_frames(folder: Path)
 
 
 async def test_a_listener_who_reads_nothing_costs_a_mailbox_and_no_more(folder: Path) -> None:
-    async with studio(folder, ends=never, mailbox_frames=5) as room, room.engine.speak(room.request(LINE)):
+    async with studio(folder, ends=never, audio_queue_frames=5) as room, room.engine.speak(room.request(LINE)):
         await until(lambda: room.engine.counters.frames >= 5)
         await asyncio.sleep(0.05)
 
@@ -468,7 +469,7 @@ async def test_a_text_source_that_breaks_ends_its_reply_only(folder: Path, caplo
 
 async def test_replies_in_slots_that_are_not_neighbours_say_what_they_say_alone(folder: Path) -> None:
     """The one between has left; its row rides along and moves nothing."""
-    async with studio(folder, slots=3, mailbox_frames=200) as room:
+    async with studio(folder, slots=3, audio_queue_frames=200) as room:
         alone = [(await codes_of(room, text))[text] for text in (LINE, LONG)]
         room.runner.codes.clear()
         async with room.engine.speak(room.request("Somebody else " * 5, "vivian-en")) as audio:
@@ -564,7 +565,7 @@ async def test_a_folder_that_is_no_model_fails_the_start_with_one_line(folder: P
 
     broken = shutil.copytree(folder, tmp_path / "model")
     (broken / "model.safetensors").write_bytes(b"nothing")
-    engine = Runtime([broken])
+    engine = Runtime([broken], engine_config(), device_plan())
 
     with pytest.raises(EngineDown, match=r"model\.safetensors"):
         await engine.start()
@@ -637,7 +638,7 @@ async def loop_lags_ms(room: Studio) -> list[float]:
 @pytest.mark.timing
 async def test_the_event_loop_is_not_held_while_the_engine_works(folder: Path) -> None:
     """99 of 100 times it is late by less than 5 ms; the machine may be busy otherwise, so the best of five counts."""
-    async with studio(folder, ends=after(60), mailbox_frames=100) as room:
+    async with studio(folder, ends=after(60), audio_queue_frames=100) as room:
         best = 1e9
         for _ in range(5):
             lags = await loop_lags_ms(room)
@@ -655,7 +656,7 @@ def test_the_engine_can_be_named_without_torch() -> None:
 
 
 def test_voices_are_every_speaker_in_every_language(folder: Path) -> None:
-    voices = {voice.name: voice for voice in Runtime([folder]).voices()}
+    voices = {voice.name: voice for voice in Runtime([folder], engine_config(), device_plan()).voices()}
 
     assert len(voices) == 90
     assert voices["uncle_fu-zh"].label == "Uncle Fu (Chinese)"  # type: ignore[index]

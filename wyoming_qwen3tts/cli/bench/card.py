@@ -20,6 +20,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from ...engine.qwen3.hardware.plan import DevicePlan
 from ...engine.qwen3.loading import bench_utterance, load_models
 from ...engine.qwen3.profiling.stages import stages
 from ...engine.qwen3.runner.cuda_graphs import CudaGraphs
@@ -171,7 +172,8 @@ def copy_bytes_s(device: str, size: int = 1 << 26) -> float:
 
 def _loaded(source: str | Path, device: str, dtype: torch.dtype) -> tuple[Checkpoint, Any]:
     if isinstance(source, Path):
-        models = load_models([source], device, str(dtype).removeprefix("torch."), lambda _: None)
+        plan = DevicePlan(device, str(dtype).removeprefix("torch."), "none", graphs=True, models=())
+        models = load_models([source], plan, None, lambda _: None)
         lean(models.checkpoints[0].model)
         return models.checkpoints[0], models.codecs[0]
     size: Literal["0.6B", "1.7B"] = "1.7B" if source == "1.7B" else "0.6B"

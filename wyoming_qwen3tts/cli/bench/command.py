@@ -67,18 +67,20 @@ def _peers(settings: Settings, chosen: Namespace) -> dict[str, Any]:
 
 
 def _model(settings: Settings, size: str | None, streams: list[int], chosen: Namespace) -> dict[str, Any]:
-    from ...engine.qwen3.precision import Precision
+    """On the CPU: a card is measured by `_card`."""
+    from ...engine.qwen3.config import EngineConfig
+    from ...engine.qwen3.hardware.plan import cpu_plan
+    from ...engine.qwen3.hardware.probe import cpu_has_bfloat16
     from ..download import fetched
-    from ..say_model import model_device
     from .model import bench_model
 
     if chosen.frames < 2:
         raise BadRequest("--frames starts at 2: the first frame is the time to first audio, the others the speed.")
-    device = model_device(settings)
-    precision = Precision(settings.engine.dtype, settings.engine.quantize, settings.data_dir / "cache" / "models")
+    config = EngineConfig.of(settings)
+    plan = cpu_plan(config, has_bfloat16=cpu_has_bfloat16())
     source = size or next(fetched(settings, settings.engine.model))
     sizes = {"streams": streams, "frames": chosen.frames, "rounds": chosen.rounds}
-    return bench_model(source, **sizes, device=device, precision=precision)
+    return bench_model(source, **sizes, plan=plan, rounded_dir=config.rounded_dir)
 
 
 def _on_card(settings: Settings) -> bool:

@@ -13,8 +13,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ...engine.qwen3.hardware.plan import DevicePlan
 from ...engine.qwen3.hardware.threads import processor
-from ...engine.qwen3.precision import Precision, load_codec, load_language_model, numbers, random_models
+from ...engine.qwen3.precision import load_codec, load_language_model, random_models
 from ...model.checkpoint.published import published_config
 from ...model.codec import CodecDecoder
 from ...model.generate import prefix_cache
@@ -113,14 +114,14 @@ class _Bench:
 
 
 def bench_model(
-    source: str | Path, *, streams: list[int], frames: int, rounds: int, device: str, precision: Precision
+    source: str | Path, *, streams: list[int], frames: int, rounds: int, plan: DevicePlan, rounded_dir: Path | None
 ) -> dict[str, Any]:
     """Measure a checkpoint's folder, or random weights of the published size ``0.6B`` or ``1.7B``. Streams take turns.
 
     Raises:
         ModelFileError: if the checkpoint is not in order.
     """
-    model, codec = _load(source, device, precision)
+    model, codec = _load(source, plan, rounded_dir)
     with torch.inference_mode():
         benches = [_Bench(model, codec, count, frames) for count in streams]
         for bench in benches:
@@ -129,17 +130,17 @@ def bench_model(
             for bench in benches:
                 bench.round(frames)
     kind = f"{source} random weights" if isinstance(source, str) else str(source)
-    name = f"qwen3 {numbers(device, precision)}"
-    return {"machine": machine(device), "model": kind, "runs": [bench.row(name) for bench in benches]}
+    name = f"qwen3 {plan.dtype if plan.quantize == 'none' else plan.quantize}"
+    return {"machine": machine(plan.torch_device), "model": kind, "runs": [bench.row(name) for bench in benches]}
 
 
-def _load(source: str | Path, device: str, precision: Precision) -> tuple[LanguageModel, CodecDecoder]:
+def _load(source: str | Path, plan: DevicePlan, rounded_dir: Path | None) -> tuple[LanguageModel, CodecDecoder]:
     if isinstance(source, Path):
-        checkpoint = load_language_model(source, device, precision)
-        codec = load_codec(source / "speech_tokenizer", checkpoint.config.codec, device, precision)
+        checkpoint = load_language_model(source, plan, rounded_dir)
+        codec = load_codec(source / "speech_tokenizer", checkpoint.config.codec, plan, rounded_dir)
         return checkpoint.model, codec
     size: Literal["0.6B", "1.7B"] = "1.7B" if source == "1.7B" else "0.6B"
-    return random_models(published_config(size), device, precision)
+    return random_models(published_config(size), plan, rounded_dir)
 
 
 def machine(device: str) -> str:

@@ -25,9 +25,10 @@ from ...util.backoff import Backoff
 from ...voices.folder import VoiceCard, VoiceFolder
 from ...voices.speakers import NAMES, QWEN_SPEAKERS
 from .checkpoints import Checkpoints
-from .hardware.plan import LARGE, SMALL, DevicePlan, DeviceWish, plan
+from .config import EngineConfig
+from .hardware.plan import LARGE, SMALL, DevicePlan, plan
 from .hardware.probe import Probe, probe
-from .runtime import LocalOptions, Runtime, speakers
+from .runtime import Runtime, speakers
 from .voice_lookup import CLONE, ClonedVoices
 
 log = logging.getLogger(__name__)
@@ -55,19 +56,17 @@ class Qwen3Engine(Engine):
 
     def __init__(
         self,
-        wish: DeviceWish,
-        options: LocalOptions,
+        config: EngineConfig,
         *,
         find: Callable[[str], Path | None],
         fetch: Fetch,
         clones: VoiceFolder,
-        language: str = "en",
         probe: Probe = probe,
         backoff: Backoff | None = None,
     ) -> None:
-        self._wish, self._options, self._probe = wish, options, probe
-        self._fetch, self._folder, self._language = fetch, clones, language
-        self.checkpoints = Checkpoints(wish.models, find)
+        self._config, self._probe = config, probe
+        self._fetch, self._folder = fetch, clones
+        self.checkpoints = Checkpoints(config.models, find)
         self._voices: tuple[object, tuple[Voice, ...]] = (None, ())
         self._clones: tuple[object, tuple[Voice, ...]] = (None, ())
         self._backoff = backoff or Backoff(5.0, 300.0)
@@ -88,7 +87,7 @@ class Qwen3Engine(Engine):
 
     def models(self) -> tuple[str, ...]:
         """Those that are configured; by default the two of which the card decides."""
-        return self._wish.models or (SMALL, LARGE)
+        return self._config.models or (SMALL, LARGE)
 
     @property
     def chosen_model(self) -> str | None:
@@ -104,7 +103,7 @@ class Qwen3Engine(Engine):
     def voices(self) -> tuple[Voice, ...]:
         """The configured checkpoints' speakers; while one is still to be fetched, the nine that are published too."""
         known = self.checkpoints.all()
-        if known != self._voices[0] or len(known) < len(self._wish.models):
+        if known != self._voices[0] or len(known) < len(self._config.models):
             self._voices = (known, self._speakers(known))
         return self._voices[1]
 
@@ -113,7 +112,7 @@ class Qwen3Engine(Engine):
         for voice in (voice for _, config in known for voice in speakers(config)):
             found.setdefault(voice.name.casefold(), voice)  # of two checkpoints the first one speaks
         pending = [model for model in self.checkpoints.pending() if not model.endswith(("-Base", "-VoiceDesign"))]
-        if pending or not self._wish.models:
+        if pending or not self._config.models:
             takes_instruct = any("1.7B" in model for model in pending)
             for who, code in itertools.product(QWEN_SPEAKERS, LANGUAGES):
                 name = VoiceName(f"{who}-{code}")
@@ -162,8 +161,8 @@ class Qwen3Engine(Engine):
         """
         if self._local is not None:
             return
-        wish = replace(self._wish, models=(self._only,)) if self._only else self._wish
-        chosen = await asyncio.to_thread(plan, wish, self._probe)
+        config = replace(self._config, models=(self._only,)) if self._only else self._config
+        chosen = await asyncio.to_thread(plan, config, self._probe)
         for line in chosen.lines:
             log.info("%s", line)
         if chosen.device is None:
@@ -172,16 +171,13 @@ class Qwen3Engine(Engine):
         folders = await self._fetched(chosen.models)
         own = self.clones()  # while there is no engine yet: from then on it is told of new ones there
         try:
-            self._local = self._build(folders, chosen, chosen.device)
+            self._local = self._build(folders, chosen)
         except ModelFileError as error:
             self._status = EngineStatus(Phase.FAILED, str(error))
             raise EngineDown(f"{error}.") from error
         await self._local.start()
         self._local.prepare(self._at_home(own))
-        wish = replace(self._wish, slots=0, vram_limit_mb=0)  # those two are not heard
-        self._sound = await asyncio.to_thread(
-            _sound_of, folders, f"{chosen.device} {chosen.dtype} {wish} {self._options.feed}"
-        )
+        self._sound = await asyncio.to_thread(_sound_of, folders, chosen, config)
 
     async def unload(self) -> None:
         """Give the memory back; `start` loads again."""
@@ -207,14 +203,13 @@ class Qwen3Engine(Engine):
         async with self._local.speak(request) as audio:
             yield audio
 
-    def _build(self, folders: Sequence[Path], chosen: DevicePlan, device: str) -> Runtime:
-        graphs = chosen.graphs and self._options.graphs
-        options = replace(self._options, device=device, dtype=chosen.dtype, graphs=graphs)
-        return Runtime(folders, options, resolve=ClonedVoices(self._folder), on_fatal=self._fatal_errors.write)
+    def _build(self, folders: Sequence[Path], chosen: DevicePlan) -> Runtime:
+        clones = ClonedVoices(self._folder)
+        return Runtime(folders, self._config, chosen, resolve=clones, on_fatal=self._fatal_errors.write)
 
     def _at_home(self, voices: Iterable[Voice]) -> Iterator[Voice]:
         """In the language that is most likely to be spoken."""
-        return (replace(voice, languages=(self._language,)) for voice in voices)
+        return (replace(voice, languages=(self._config.language,)) for voice in voices)
 
     def _sizes(self) -> frozenset[int]:
         """Of the vectors that the Base checkpoints here understand."""
@@ -269,11 +264,21 @@ def _own_voice(card: VoiceCard) -> Voice:
     )  # fmt: skip
 
 
-def _sound_of(folders: Sequence[Path], how: str) -> str:
-    """The files of the models by size and time, and how they are computed with."""
+def _sound_of(folders: Sequence[Path], chosen: DevicePlan, config: EngineConfig) -> str:
+    """All that decides how a text sounds: the models' files by size and time, the numbers they are computed with, and
+    how text is fed. Values by their names, so that a class may be renamed without a new recording of every phrase."""
     files = sorted(file for folder in folders for file in folder.rglob("*.safetensors"))
     stamps = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return f"{stamps} {how}"
+    values = {
+        "models": " ".join(chosen.models),
+        "device": chosen.device,
+        "dtype": chosen.dtype,
+        "quantize": chosen.quantize,
+        "positions": config.positions,
+        "feed": config.feed.feed,
+        "sentence_pause_s": config.feed.sentence_pause_s,
+    }
+    return " ".join([str(stamps), *(f"{name}={value}" for name, value in values.items())])
 
 
 def _empty_caches() -> None:

@@ -30,8 +30,8 @@ AHEAD = 2  # utterances of one reply that the engine holds: the one being spoken
 class FeedRules:
     """The part of the settings that decides how text is spoken."""
 
-    feed: Feed = "hybrid"  # hybrid applies to texts that come in pieces; whole ones are spoken by the sentence
-    sentence_pause_s: float = 0.25
+    feed: Feed  # hybrid applies to texts that come in pieces; whole ones are spoken by the sentence
+    sentence_pause_s: float
 
     def feed_of(self, request: SpeechRequest) -> Feed:
         if request.feed is not None:

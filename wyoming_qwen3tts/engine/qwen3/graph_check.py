@@ -12,6 +12,7 @@ import torch
 
 from ...errors import SpeechError
 from ...model.checkpoint.tiny import write_tiny_checkpoint
+from .hardware.plan import DevicePlan
 from .loading import bench_utterance, load_models
 from .runner.graphs import Graphs, GraphsFailed
 from .runner.runner import ModelRunner
@@ -31,7 +32,8 @@ def check_graphs(device: str, graphs: Callable[[], Graphs]) -> Found:
     began = time.perf_counter()
     try:
         with tempfile.TemporaryDirectory() as root:
-            models = load_models([write_tiny_checkpoint(Path(root) / "tiny")], device, "float32", lambda _: None)
+            plan = DevicePlan(device, "float32", "none", graphs=True, models=())
+            models = load_models([write_tiny_checkpoint(Path(root) / "tiny")], plan, None, lambda _: None)
             recorded = graphs()
             spoken = []
             for kind in (recorded, None):

@@ -17,7 +17,8 @@ from ...model.codec import CodecDecoder
 from ...model.fused import lean
 from ...model.prompt import PromptVoice as PromptVoice
 from ...speech.voice import Voice, VoiceName
-from .precision import Precision, load_codec, load_language_model, torch_dtype
+from .hardware.plan import DevicePlan
+from .precision import load_codec, load_language_model
 from .priming import NullSink
 from .runner.graphs import Graphs, GraphsFailed
 from .runner.runner import ModelRunner
@@ -37,14 +38,12 @@ class Models(NamedTuple):
     codecs: tuple[CodecDecoder, ...]
 
 
-def load_models(folders: Sequence[Path], device: str, precision: Precision | str, progress: Progress) -> Models:
-    """Read every checkpoint and its codec. A mere name of a type as ``precision`` means: not rounded.
+def load_models(folders: Sequence[Path], plan: DevicePlan, rounded_dir: Path | None, progress: Progress) -> Models:
+    """Read every checkpoint and its codec. Rounded weights are kept in ``rounded_dir``; None: nowhere.
 
     Raises:
         EngineError: one line that says which file is wrong, and what to do.
     """
-    if isinstance(precision, str):
-        precision = Precision(precision)
     files = [(folder, folder / part / WEIGHTS) for folder in folders for part in ("", CODEC)]
     sizes = [path.stat().st_size if path.exists() else 0 for _, path in files]
     checkpoints: list[Checkpoint] = []
@@ -53,11 +52,11 @@ def load_models(folders: Sequence[Path], device: str, precision: Precision | str
         for at, (folder, path) in enumerate(files):
             progress(sum(sizes[:at]) / max(1, sum(sizes)))
             if path.parent.name == CODEC:
-                codecs.append(load_codec(path.parent, checkpoints[-1].config.codec, device, precision))
+                codecs.append(load_codec(path.parent, checkpoints[-1].config.codec, plan, rounded_dir))
             else:
                 # The text table, 0.6 GB, stays a mapped file: a sentence needs twenty of its 150,000 rows.
-                checkpoints.append(load_language_model(folder, device, precision))
-                if device != "cpu":
+                checkpoints.append(load_language_model(folder, plan, rounded_dir))
+                if plan.device != "cpu":
                     lean(checkpoints[-1].model)
     except ModelFileError as error:
         raise EngineError(str(error)) from error
@@ -102,7 +101,7 @@ def keep_voices(runners: Sequence[ModelRunner], folders: Sequence[Path], cache: 
     """Have what is computed for the home's own voices kept in the folder ``cache``."""
     for runner, folder in zip(runners, folders, strict=False):
         model = runner.model
-        identity = checkpoint_identity(folder, model, model.device, model.dtype)
+        identity = checkpoint_identity(folder, model)
         runner.keep_in(VoiceCache(cache, identity, model.device, limit_bytes))
 
 
@@ -145,4 +144,4 @@ def speaker_voice(voice: Voice) -> PromptVoice:
     return PromptVoice(speaker=voice.speaker)
 
 
-__all__ = ["Models", "Precision", "Resolve", "build_runners", "load_models", "speaker_voice", "torch_dtype", "warm_up"]
+__all__ = ["Models", "Resolve", "build_runners", "load_models", "speaker_voice", "warm_up"]

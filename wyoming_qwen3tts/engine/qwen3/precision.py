@@ -1,10 +1,12 @@
-"""Which numbers the language model computes with, and through what: chosen here, and said in one line."""
+"""Which numbers the language model computes with, and through what: as planned, and said in one line.
+
+Rounded weights and the compiled library are kept in ``rounded_dir`` for the next start; None: nowhere.
+"""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
@@ -20,40 +22,30 @@ from ...model.cpu.native.build import NoLibrary
 from ...model.cpu.native.library import Native, native
 from ...model.cpu.weights import load_fast_checkpoint
 from ...model.language_model import LanguageModel
+from .hardware.plan import DevicePlan
 from .hardware.threads import best_threads
 
 log = logging.getLogger(__name__)
 
 
-class Precision(NamedTuple):
-    """What the settings ask for. ``quantize`` is ``none``, ``int8``, ``int4`` (the code predictor; the talker int8), or
-    ``auto``: int8 on a CPU. Rounded weights are kept in ``cache_dir`` for the next start."""
-
-    dtype: str = "auto"
-    quantize: str = "none"
-    cache_dir: Path | None = None
-
-
-def load_language_model(folder: Path, device: str, precision: Precision) -> Checkpoint:
+def load_language_model(folder: Path, plan: DevicePlan, rounded_dir: Path | None) -> Checkpoint:
     """Load one checkpoint in the best way that works here.
 
     Raises:
         ModelFileError: one line that says what is wrong with which file.
     """
-    dtype = torch_dtype(precision.dtype, device)
-    if device != "cpu":
-        if precision.quantize not in ("none", "auto"):
-            log.warning("engine.quantize %s is for CPUs; on %s the model stays %s", precision.quantize, device, dtype)
-        return load_checkpoint(folder, device=device, dtype=dtype)
-    if precision.quantize == "none":
+    dtype = torch_dtype(plan.dtype)
+    if plan.device != "cpu":
+        return load_checkpoint(folder, device=plan.torch_device, dtype=dtype)
+    if plan.quantize == "none":
         log.info("Qwen3-TTS on the CPU: %s, not quantized", _name(dtype))
         return load_checkpoint(folder, dtype=dtype)
     try:
-        library = compiled(precision.cache_dir)
+        library = compiled(rounded_dir)
     except NoLibrary as error:
         log.warning("Qwen3-TTS on the CPU: int8 with PyTorch's products, which is slower, because %s", error)
         return _without_library(folder, dtype)
-    int4 = precision.quantize == "int4"
+    int4 = plan.quantize == "int4"
     log.info(
         "Qwen3-TTS on the CPU: %s, codec %s, compiled code for %s, %d threads",
         "int8, code predictor int4" if int4 else "int8",
@@ -61,52 +53,47 @@ def load_language_model(folder: Path, device: str, precision: Precision) -> Chec
         library.use_kernel(),
         library.threads,
     )
-    return load_fast_checkpoint(folder, library, dtype=dtype, int4_predictor=int4, keep_in=precision.cache_dir)
+    return load_fast_checkpoint(folder, library, dtype=dtype, int4_predictor=int4, keep_in=rounded_dir)
 
 
-def load_codec(folder: Path, config: CodecConfig, device: str, precision: Precision) -> CodecDecoder:
-    """Load a codec: float32, and on a CPU that multiplies bfloat16 through the compiled library, unless not wanted. (On
-    some cards bfloat16 decodes to NaN: vllm-omni#1663.)
+def load_codec(folder: Path, config: CodecConfig, plan: DevicePlan, rounded_dir: Path | None) -> CodecDecoder:
+    """Load a codec: float32; with ``plan.quantize``, on a CPU that multiplies bfloat16, through the compiled library.
+    (On some cards bfloat16 decodes to NaN: vllm-omni#1663.)
 
     Raises:
         ModelFileError: one line that says what is wrong with which file.
     """
-    decoder = open_decoder(folder, config, device=device)
-    if device != "cpu" or precision.quantize == "none":
+    decoder = open_decoder(folder, config, device=plan.torch_device)
+    if plan.device != "cpu" or plan.quantize == "none":
         return decoder
     try:
-        library = compiled(precision.cache_dir)
+        library = compiled(rounded_dir)
     except NoLibrary:  # said when the language model was loaded
         return decoder
     return use_bfloat16(decoder, library) if library.has_bfloat16 else decoder
 
 
-def random_models(config: ModelConfig, device: str, precision: Precision) -> tuple[LanguageModel, CodecDecoder]:
+def random_models(
+    config: ModelConfig, plan: DevicePlan, rounded_dir: Path | None
+) -> tuple[LanguageModel, CodecDecoder]:
     """Networks of a published size with random weights, in the precision that a checkpoint would be loaded in."""
-    dtype = torch_dtype(precision.dtype, device)
-    decoder = random_decoder(config.codec, device=device)
-    if device != "cpu" or precision.quantize == "none":
-        return random_language_model(config, device=device, dtype=dtype), decoder
+    dtype = torch_dtype(plan.dtype)
+    decoder = random_decoder(config.codec, device=plan.torch_device)
+    if plan.device != "cpu" or plan.quantize == "none":
+        return random_language_model(config, device=plan.torch_device, dtype=dtype), decoder
     try:
-        library = compiled(precision.cache_dir)
+        library = compiled(rounded_dir)
     except NoLibrary:
         with torch.inference_mode():
             return use_int8(random_language_model(config, dtype=dtype)), decoder
-    int4 = precision.quantize == "int4"
+    int4 = plan.quantize == "int4"
     tensors = rounded(random_parameters(config, dtype=dtype))
     with torch.inference_mode():
         model = fast_language_model(config, tensors, library, dtype=dtype, int4_predictor=int4)
         return model, use_bfloat16(decoder, library) if library.has_bfloat16 else decoder
 
 
-def numbers(device: str, precision: Precision) -> str:
-    """What the language model computes with, in a word or two."""
-    if device == "cpu" and precision.quantize != "none":
-        return "int4" if precision.quantize == "int4" else "int8"
-    return _name(torch_dtype(precision.dtype, device))
-
-
-def compiled(cache_dir: Path | None) -> Native:
+def compiled(rounded_dir: Path | None) -> Native:
     """The compiled library, with as many threads as were fastest here.
 
     From then on PyTorch has one thread where this was called: what is left to it is small, and its own threads would
@@ -115,7 +102,7 @@ def compiled(cache_dir: Path | None) -> Native:
     Raises:
         NoLibrary: with the reason, if there is none.
     """
-    library = native(best_threads(cache_dir), cache_dir)
+    library = native(best_threads(rounded_dir), rounded_dir)
     torch.set_num_threads(1)
     return library
 
@@ -131,13 +118,6 @@ def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def torch_dtype(name: str, device: str) -> torch.dtype:
-    """The language model's type; ``auto`` is bfloat16 where the hardware multiplies it."""
-    if name == "auto":
-        has_bfloat16 = torch.cuda.is_bf16_supported() if device.startswith("cuda") else cpu_has_bfloat16()
-        return torch.bfloat16 if has_bfloat16 else torch.float32
+def torch_dtype(name: str) -> torch.dtype:
+    """The type that a plan names."""
     return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
-
-
-def cpu_has_bfloat16() -> bool:
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +18,10 @@ from ...speech.languages import LANGUAGES
 from ...speech.request import SpeechRequest
 from ...speech.voice import Voice, VoiceName
 from .audio_queue import AudioQueue
-from .chunking import ChunkPolicy
+from .config import EngineConfig
 from .core import Counters, EngineCore, Prepare
-from .feeder import Feeder, FeedRules
-from .guards import GuardLimits
+from .feeder import Feeder
+from .hardware.plan import DevicePlan
 from .scheduler import Scheduler
 from .thread import EngineThread, Progress
 
@@ -31,27 +30,6 @@ if TYPE_CHECKING:
     from .runner.runner import ModelRunner
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class LocalOptions:
-    """What the settings say about the engine."""
-
-    device: str = "cpu"
-    dtype: str = "auto"  # float32, bfloat16, float16
-    quantize: str = "none"  # int8, int4, or auto: int8 on a CPU
-    rounded_dir: Path | None = None  # where rounded weights are kept for the next start
-    graphs: bool = True  # where the device has them
-    slots: int = 4
-    positions: int = 1024  # of a slot: prompt and frames
-    queue: int = 32  # replies that may wait for a slot
-    mailbox_frames: int = 25  # 2 s: how far ahead of a listener a reply may get
-    chunk_frames: int = 4  # the most frames of one packet, 4 to 12
-    cache_dir: Path | None = None  # where what was computed for cloned voices is kept; None: nowhere
-    cache_bytes: int = 512 << 20  # of it
-    turn_s: float | None = None  # a turn that takes longer hangs: 20 s, on a CPU 120 s
-    feed: FeedRules = field(default_factory=FeedRules)
-    guard: GuardLimits = field(default_factory=GuardLimits)
 
 
 class Runtime(Engine):
@@ -68,14 +46,15 @@ class Runtime(Engine):
     def __init__(
         self,
         folders: Sequence[Path],
-        options: LocalOptions | None = None,
+        config: EngineConfig,
+        plan: DevicePlan,
         *,
         resolve: Resolve | None = None,
         on_fatal: Callable[[BaseException], None] = lambda _: None,
         build_runners: Callable[[Models], Sequence[ModelRunner]] | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._folders, self._options = tuple(folders), options or LocalOptions()
+        self._folders, self._config, self._plan = tuple(folders), config, plan
         self._configs = [load_config(folder) for folder in self._folders]
         self._resolve, self._on_fatal, self._build_runners, self._now = resolve, on_fatal, build_runners, now
         self._worker = EngineThread(self._load, self._build, changed=self._tell_loop, fatal=self._tell_fatal, now=now)
@@ -124,11 +103,10 @@ class Runtime(Engine):
         """
         if (status := self.status).phase in (Phase.FAILED, Phase.CLOSED):
             raise EngineDown(f"The engine is {status}.")
-        async with AudioQueue(
-            asyncio.get_running_loop(), self._options.mailbox_frames, self._worker.wake
-        ) as audio_queue:
+        frames = self._config.audio_queue_frames
+        async with AudioQueue(asyncio.get_running_loop(), frames, self._worker.wake) as audio_queue:
             self._open.add(audio_queue)
-            feeding = asyncio.create_task(Feeder(request, audio_queue, self._worker.post, self._options.feed).run())
+            feeding = asyncio.create_task(Feeder(request, audio_queue, self._worker.post, self._config.feed).run())
             try:
                 async with aclosing(aiter(audio_queue)) as audio:  # type: ignore[type-var]  # it is a generator
                     yield AudioStream(self.name, audio)
@@ -152,7 +130,7 @@ class Runtime(Engine):
 
     async def _watch_turns(self) -> None:
         """A call that hangs in the driver cannot be ended: tell everybody, and have the process replaced (F25)."""
-        limit_s = self._options.turn_s or (120.0 if self._options.device == "cpu" else 20.0)
+        limit_s = self._config.turn_s or (120.0 if self._plan.device == "cpu" else 20.0)
         while True:
             await asyncio.sleep(min(1.0, limit_s / 4))
             if self._worker.turn_s > limit_s:
@@ -168,32 +146,30 @@ class Runtime(Engine):
     # -- engine thread
 
     def _load(self, progress: Progress) -> Models:
-        from .loading import Precision, load_models
+        from .loading import load_models
 
-        options = self._options
-        precision = Precision(options.dtype, options.quantize, options.rounded_dir)
-        return load_models(self._folders, options.device, precision, progress)
+        return load_models(self._folders, self._plan, self._config.rounded_dir, progress)
 
     def _build(self, models: Models, counters: Counters) -> EngineCore:
         from . import loading
 
-        options = self._options
+        config = self._config
         if self._build_runners is not None:
             runners = self._build_runners(models)
         else:
-            graphs = partial(loading.graphs_for, options.device, wanted=options.graphs)
-            runners = loading.build_runners(models, slots=options.slots, positions=options.positions, graphs=graphs)
-        if options.cache_dir is not None and options.cache_bytes:
-            loading.keep_voices(runners, self._folders, options.cache_dir, options.cache_bytes)
+            graphs = partial(loading.graphs_for, self._plan.torch_device, wanted=self._plan.graphs)
+            runners = loading.build_runners(models, slots=config.slots, positions=config.positions, graphs=graphs)
+        if config.voice_cache_dir is not None and config.voice_cache_bytes:
+            loading.keep_voices(runners, self._folders, config.voice_cache_dir, config.voice_cache_bytes)
         for runner in runners:
             loading.warm_up(runner)
         return EngineCore(
             runners,
             self._resolve or loading.speaker_voice,
-            Scheduler(options.slots, options.queue, self._now),
+            Scheduler(config.slots, config.queue, self._now),
             self._now,
-            chunks=ChunkPolicy(options.chunk_frames),
-            limits=options.guard,
+            chunks=config.chunks,
+            limits=config.guard,
             counters=counters,
         )
 

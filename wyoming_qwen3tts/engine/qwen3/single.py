@@ -44,7 +44,7 @@ class SingleStream:
 
     @classmethod
     def open(cls, folder: Path, device: str, dtype: torch.dtype) -> SingleStream:
-        """Load everything that speaks.
+        """Load everything that speaks, in ``dtype``: nothing is quantized, whatever ``engine.quantize`` says.
 
         Raises:
             ModelFileError: one line that says what is wrong with which file, and what to do.

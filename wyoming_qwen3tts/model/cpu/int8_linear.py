@@ -15,6 +15,7 @@ from .quantize import is_rounded
 class Int8Linear(nn.Module):
     """A linear layer whose weight ``[N, K]`` is int8 times ``scales [N]``; inputs are rounded on the way in."""
 
+    arithmetic = "int8 in torch"
     weight: Tensor
     scales: Tensor
 

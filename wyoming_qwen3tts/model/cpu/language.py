@@ -33,6 +33,7 @@ class CpuTalker(Talker):
         nn.Module.__init__(self)
         self.config = config.talker
         self.cache_dtype = dtype
+        self.arithmetic = f"compiled talker int8 of {dtype}"
         with torch.device("meta"):
             self.codec_embedding = nn.Embedding(config.talker.stack.vocab_size, config.talker.stack.hidden_size)
             self.text_projection = TextProjection(config.talker.text_hidden_size, config.talker.stack.hidden_size)
@@ -68,6 +69,7 @@ class CpuPredictor(CodePredictor):
 
     def __init__(self, config: ModelConfig, parts: _Parts, native: Native, pack: Pack) -> None:
         nn.Module.__init__(self)
+        self.arithmetic = f"compiled predictor {'int4' if pack is pack_int4 else 'int8'}"
         self.code_groups = config.talker.code_groups
         self._native = native
         wide, vocab = config.talker.stack.hidden_size, config.predictor.vocab_size

@@ -16,7 +16,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ...errors import SpeechError
-from ...settings import Mqtt
+from ...settings import Mqtt, Settings
 from ...util.backoff import Backoff
 from .client import BrokerClient, Incoming
 from .error_messages import why
@@ -53,24 +53,24 @@ class BrokerConnection:
 
     def __init__(
         self,
-        settings: Mqtt,
+        settings: Settings,
         find: Callable[[], Awaitable[Broker]],
         *,
         will: Outgoing,
         subscriptions: Sequence[str],
         hello: Callable[[], Iterable[Outgoing]],
         receive: Callable[[Incoming], None],
-        session_s: float = 120.0,
         backoff: Backoff | None = None,
     ) -> None:
-        self._settings, self._find, self._will, self._subscriptions = settings, find, will, subscriptions
-        self._hello, self._receive, self._session_s = hello, receive, session_s
+        self._settings, self._find, self._will, self._subscriptions = settings.mqtt, find, will, subscriptions
+        self._hello, self._receive = hello, receive
+        self._session_s = settings.announce.expires_s  # the broker keeps messages as long as they may wait here
         self._backoff = backoff or Backoff()
-        self._tls = tls_context(settings) if settings.tls or settings.ca or settings.certificate else None
+        self._tls = tls_context(settings.mqtt) if _has_tls(settings.mqtt) else None
         self._outbox = Outbox()
         self._recent: deque[tuple[int, str, int]] = deque(maxlen=_RECENT)
         self._identifier = f"qwen3tts-{secrets.token_hex(4)}"
-        self._version_5 = settings.protocol != "3.1.1"
+        self._version_5 = settings.mqtt.protocol != "3.1.1"
         self._stopping = asyncio.Event()
         self._said: str | None = None  # the trouble that the log knows
         self._away_since: float | None = None  # None: never connected
@@ -241,6 +241,10 @@ class BrokerConnection:
             self._receive(message)
         except Exception:  # a bug in what is done with one message must not end the door
             log.exception("mqtt: internal error; the message is skipped")
+
+
+def _has_tls(settings: Mqtt) -> bool:
+    return bool(settings.tls or settings.ca or settings.certificate)
 
 
 def _may_be_the_version(error: BaseException) -> bool:

@@ -90,14 +90,7 @@ class MqttServer:
     async def _open(self, stack: AsyncExitStack) -> None:
         settings = self._settings
         choice = VoiceChoice(settings.data_dir / "announce-voice.txt")
-        self.announcer = Announcer(
-            self._service,
-            settings.announce,
-            self.shelf,
-            slots=settings.engine.slots,
-            drain_s=settings.limits.drain_s,
-            url_of=self._url,
-        )
+        self.announcer = Announcer(self._service, settings, self.shelf, url_of=self._url)
         chosen = choice.load()
         self.announcer.voice = settings.announce.voice if chosen is None else chosen
         self.announcer.offers_urls = self.base_url is not None
@@ -107,13 +100,12 @@ class MqttServer:
         if home := await self._home(stack):
             self.announcer.speakers.append(home)
         self.connection = self.bridge.connection = BrokerConnection(
-            settings.mqtt,
+            settings,
             self._find_broker,
             will=self.bridge.will,
             subscriptions=self.bridge.subscriptions,
             hello=self.bridge.hello,
             receive=self.bridge.receive,
-            session_s=settings.announce.expires_s,
             backoff=self._backoff,
         )
         stack.push_async_callback(self._end, asyncio.create_task(self.connection.run()))

@@ -113,7 +113,7 @@ def test_the_small_model_with_four_slots_stays_below_two_and_a_half_gigabytes() 
 
 
 def test_the_table_has_a_row_for_each_size_and_precision() -> None:
-    rows = memory.table(slots=4)
+    rows = memory.table(slots=4, positions=1024)
 
     assert [(row["model"], row["dtype"]) for row in rows] == [
         *(("0.6B", "bfloat16"), ("0.6B", "float32"), ("1.7B", "bfloat16"), ("1.7B", "float32"))

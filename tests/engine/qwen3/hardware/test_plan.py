@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from tests.engine.configs import engine_config
+from wyoming_qwen3tts.engine.qwen3.config import EngineConfig
 from wyoming_qwen3tts.engine.qwen3.hardware import probe as probing
 from wyoming_qwen3tts.engine.qwen3.hardware.memory import need, smaller
-from wyoming_qwen3tts.engine.qwen3.hardware.plan import LARGE, SMALL, DevicePlan, DeviceWish, plan
+from wyoming_qwen3tts.engine.qwen3.hardware.plan import LARGE, SMALL, DevicePlan, default_model, plan, suitable_models
 from wyoming_qwen3tts.engine.qwen3.hardware.probe import Card, Hardware, Version, covers, probe
 
 CU128 = ("sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120")
@@ -43,13 +45,13 @@ NO_GPU = Hardware(torch="2.11.0+cpu")
 
 @dataclass(frozen=True)
 class Case:
-    """A machine, a wish, and the plan as ``(device, dtype, graphs, model)`` with words that the reasons must have."""
+    """A machine, what is asked of it, and the plan: ``(device, dtype, graphs, model)``, and words of the reasons."""
 
     name: str
     hardware: Hardware
     expected: tuple[str | None, str, bool, str]
     says: tuple[str, ...] = ()
-    wish: DeviceWish = field(default_factory=DeviceWish)
+    config: EngineConfig = field(default_factory=engine_config)
 
 
 BUILTIN = (None, "float32", False, SMALL)
@@ -99,19 +101,25 @@ CASES = [
     ),
     Case("no torch", Hardware(driver="575", driver_cuda=(12, 9)), BUILTIN, ("torch is not installed", FAIL)),
     Case("a broken torch", Hardware(torch_error="OSError: libcudart"), BUILTIN, ("OSError: libcudart", FAIL)),
-    Case("no card, qwen3 asked for", NO_GPU, ("cpu", "float32", False, SMALL), ("slower",), DeviceWish(kind="qwen3")),
     Case(
-        "no card, cuda asked for", NO_GPU, BUILTIN, ("though device is cuda",), DeviceWish(kind="qwen3", device="cuda")
+        "no card, qwen3 asked for", NO_GPU, ("cpu", "float32", False, SMALL), ("slower",), engine_config(kind="qwen3")
     ),
-    Case("cpu asked for", box(RTX_4090), ("cpu", "float32", False, SMALL), (), DeviceWish(device="cpu")),
+    Case(
+        "no card, cuda asked for",
+        NO_GPU,
+        BUILTIN,
+        ("though device is cuda",),
+        engine_config(kind="qwen3", device="cuda"),
+    ),
+    Case("cpu asked for", box(RTX_4090), ("cpu", "float32", False, SMALL), (), engine_config(device="cpu")),
     Case(
         "a CPU with bfloat16",
         replace(NO_GPU, cpu_bfloat16=True),
         ("cpu", "bfloat16", False, SMALL),
         (),
-        DeviceWish(device="cpu"),
+        engine_config(device="cpu"),
     ),
-    Case("float32 asked for", box(RTX_4090), ("cuda:0", "float32", True, LARGE), (), DeviceWish(dtype="float32")),
+    Case("float32 asked for", box(RTX_4090), ("cuda:0", "float32", True, LARGE), (), engine_config(dtype="float32")),
     Case(
         "the emptier card of two that fit",
         box(
@@ -138,42 +146,50 @@ CASES = [
         box(RTX_4090),
         ("cuda:0", "bfloat16", True, SMALL),
         (),
-        DeviceWish(vram_limit_mb=6_000),
+        engine_config(vram_limit_mb=6_000),
     ),
     Case(
         "a ceiling that is too low for anything",
         box(RTX_4090),
         BUILTIN,
         ("2,833 MiB", "engine.vram_limit_mb allows 2,000", "engine.slots (4)", "it is not loaded"),
-        DeviceWish(vram_limit_mb=2_000),
+        engine_config(vram_limit_mb=2_000),
     ),
+    Case(
+        "int8 asked for, which is for CPUs",
+        box(RTX_4090),
+        ("cuda:0", "bfloat16", True, LARGE),
+        ("engine.quantize int8 is for CPUs; on cuda:0 the model stays bfloat16.",),
+        engine_config(quantize="int8"),
+    ),
+    Case("graphs turned off", box(RTX_4090), ("cuda:0", "bfloat16", False, LARGE), (), engine_config(graphs=False)),
     Case(
         "a model asked for that does not fit",
         box(replace(RTX_4060, free_mb=4_000)),
         ("cuda:0", "bfloat16", True, "Qwen/Qwen3-TTS-12Hz-0.6B-Base"),
         ("0.6B-Base instead",),
-        DeviceWish(models=("Qwen/Qwen3-TTS-12Hz-1.7B-Base",)),
+        engine_config(models=("Qwen/Qwen3-TTS-12Hz-1.7B-Base",)),
     ),
     Case(
         "a model without a smaller brother",
         box(replace(RTX_4060, free_mb=4_000)),
         (None, "float32", False, "Qwen/Qwen3-TTS-12Hz-1.7B-VoiceDesign"),
         ("it is not loaded", "4,769"),
-        DeviceWish(models=("Qwen/Qwen3-TTS-12Hz-1.7B-VoiceDesign",)),
+        engine_config(models=("Qwen/Qwen3-TTS-12Hz-1.7B-VoiceDesign",)),
     ),
     Case(
         "a model of unknown size",
         box(RTX_4060),
         ("cuda:0", "bfloat16", True, "someone/fine-tuned"),
         ("someone/fine-tuned is not known",),
-        DeviceWish(models=("someone/fine-tuned",)),
+        engine_config(models=("someone/fine-tuned",)),
     ),
 ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_each_machine_gets_the_best_it_can_run_and_the_reason_for_what_it_cannot(case: Case) -> None:
-    chosen = plan(case.wish, lambda: case.hardware)
+    chosen = plan(case.config, lambda: case.hardware)
 
     assert (chosen.device, chosen.dtype, chosen.graphs, chosen.model) == case.expected
     assert bool(chosen.reasons) is bool(case.says), chosen.reasons
@@ -182,7 +198,7 @@ def test_each_machine_gets_the_best_it_can_run_and_the_reason_for_what_it_cannot
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_start_says_it_in_five_lines_with_every_reason_once(case: Case) -> None:
-    chosen = plan(case.wish, lambda: case.hardware)
+    chosen = plan(case.config, lambda: case.hardware)
     said = "\n".join(chosen.lines)
 
     assert [line.split(":")[0] for line in chosen.lines] == ["Card", "Torch", "Engine", "Model", "Steps down"]
@@ -218,11 +234,51 @@ def test_a_wheel_with_no_code_serves_no_card() -> None:
 
 
 def test_a_step_down_later_on_is_said_like_the_others() -> None:
-    chosen: DevicePlan = plan(DeviceWish(), lambda: box(RTX_4090))
+    chosen: DevicePlan = plan(engine_config(), lambda: box(RTX_4090))
     lower = chosen.without_graphs("capture failed")
 
     assert (chosen.graphs, lower.graphs, lower.device) == (True, False, "cuda:0")
     assert "capture failed" in lower.reasons[-1]
+
+
+@pytest.mark.parametrize(
+    ("hardware", "asked", "decided"),
+    [
+        (NO_GPU, "auto", "int8"),
+        (NO_GPU, "none", "none"),
+        (NO_GPU, "int4", "int4"),
+        (box(RTX_4090), "auto", "none"),
+        (box(RTX_4090), "int4", "none"),
+    ],
+)
+def test_matrices_are_rounded_on_a_cpu_unless_asked_otherwise(hardware: Hardware, asked: str, decided: str) -> None:
+    assert plan(engine_config(kind="qwen3", quantize=asked), lambda: hardware).quantize == decided
+
+
+@pytest.mark.parametrize(
+    ("mib", "model"),
+    [(None, SMALL), (6_000, SMALL), (7_153, SMALL), (7_599, SMALL), (7_600, LARGE), (7_816, LARGE), (24_564, LARGE)],
+)
+def test_the_default_model_suits_the_cards_memory(mib: int | None, model: str) -> None:
+    assert default_model(mib) == model
+
+
+@pytest.mark.parametrize("total_mb", [3_900, 5_927, 7_152, 7_153, 7_300, 7_599, 7_600, 8_113, 24_564])
+@pytest.mark.parametrize("capability", [(7, 5), (8, 9)])
+@pytest.mark.parametrize("limit_mb", [0, 6_000])
+def test_what_is_fetched_ahead_of_time_is_what_the_server_loads(
+    total_mb: int, capability: Version, limit_mb: int
+) -> None:
+    """On each card, also one that something else uses while the model is fetched."""
+    config = engine_config(vram_limit_mb=limit_mb)
+    idle, busy = (box(card("a card", capability, total_mb, free_mb)) for free_mb in (total_mb, 100))
+
+    assert suitable_models(config, lambda: busy) == plan(config, lambda: idle).models
+
+
+@pytest.mark.parametrize("kind", ["auto", "qwen3"])
+def test_without_a_card_the_small_model_is_fetched(kind: str) -> None:
+    assert suitable_models(engine_config(kind=kind), lambda: NO_GPU) == (SMALL,)
 
 
 @pytest.mark.parametrize(("model", "weights_mb"), [(SMALL, 1_600), (LARGE, 3_528)])
@@ -366,7 +422,7 @@ def test_a_torch_that_is_missing_or_broken_is_told_apart(
 def test_on_this_machine_the_plan_holds() -> None:
     """Whatever it is: a plan comes out, and it agrees with torch about CUDA."""
     torch = pytest.importorskip("torch")
-    chosen = plan(DeviceWish())
+    chosen = plan(engine_config())
 
     assert (chosen.device or "").startswith("cuda") <= torch.cuda.is_available()
     assert chosen.device is not None or chosen.reasons

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.engine.configs import device_plan
 from tests.engine.studio import Codes, Studio, stream, studio, write
 from wyoming_qwen3tts.engine.qwen3 import loading
 from wyoming_qwen3tts.engine.qwen3.loading import _NOBODY, Models, load_models
@@ -40,13 +41,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def models(folder: Path) -> Models:
-    return load_models([folder], "cpu", "float32", lambda _: None)
+    return load_models([folder], device_plan(), None, lambda _: None)
 
 
 @pytest.fixture(scope="module")
 def cards(folder: Path) -> Models:
     """The same, as a card runs it."""
-    models = load_models([folder], "cpu", "float32", lambda _: None)
+    models = load_models([folder], device_plan(), None, lambda _: None)
     lean(models.checkpoints[0].model)
     return models
 

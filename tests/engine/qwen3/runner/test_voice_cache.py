@@ -10,13 +10,19 @@ from typing import Any
 import pytest
 import torch
 
+from tests.engine.configs import device_plan, engine_config
 from tests.engine.studio import StudioRunner, segments
 from tests.harness import until
 from tests.studio.own_voices import a_voice
-from wyoming_qwen3tts.engine.qwen3.runner.voice_cache import VoiceCache
-from wyoming_qwen3tts.engine.qwen3.runtime import LocalOptions, Runtime
+from wyoming_qwen3tts.engine.qwen3 import precision
+from wyoming_qwen3tts.engine.qwen3.loading import load_models
+from wyoming_qwen3tts.engine.qwen3.runner.voice_cache import VoiceCache, checkpoint_identity
+from wyoming_qwen3tts.engine.qwen3.runtime import Runtime
 from wyoming_qwen3tts.engine.qwen3.voice_lookup import ClonedVoices
 from wyoming_qwen3tts.model.checkpoint.config import ModelType
+from wyoming_qwen3tts.model.cpu.native.build import NoLibrary
+from wyoming_qwen3tts.model.fused import FusedTransformer, lean
+from wyoming_qwen3tts.model.language_model import LanguageModel
 from wyoming_qwen3tts.model.layers import KvCache
 from wyoming_qwen3tts.model.prompt import PromptVoice as PromptVoice
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
@@ -61,10 +67,10 @@ class Desk:
             runners = [StudioRunner(*pair, slots=1, positions=512) for pair in pairs]
             return [self.calls.watch(runner) for runner in runners]
 
-        options = LocalOptions(dtype="float32", slots=1, cache_dir=data / "cache")
         self.engine = Runtime(
             [folders["custom_voice"], folders["base"]],
-            options,
+            engine_config(slots=1, voice_cache_dir=data / "cache"),
+            device_plan(),
             resolve=ClonedVoices(VoiceFolder(data / "voices")),
             build_runners=build,
         )
@@ -151,6 +157,67 @@ async def test_what_is_loaded_is_what_was_computed_and_a_replaced_voice_is_compu
 
     assert loaded == computed
     assert prefills == 2
+
+
+# -- the name of a checkpoint's files
+
+WAYS = {
+    "float32": ("float32", "none"),
+    "bfloat16": ("bfloat16", "none"),
+    "int8": ("float32", "int8"),
+    "int8 of bfloat16": ("bfloat16", "int8"),
+    "int4": ("float32", "int4"),
+}
+
+
+def loaded(folder: Path, dtype: str, quantize: str) -> LanguageModel:
+    return load_models([folder], device_plan("cpu", dtype, quantize), None, lambda _: None).checkpoints[0].model
+
+
+@pytest.fixture
+def ways(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, LanguageModel]:
+    """The tiny model in every way that it can be computed with here."""
+
+    def missing(_: Path | None) -> None:
+        raise NoLibrary("there is no C++ compiler (install g++)")
+
+    models = {name: loaded(folder, *how) for name, how in WAYS.items()}
+    with monkeypatch.context() as patched:
+        patched.setattr(precision, "compiled", missing)
+        models["int8 in torch"] = loaded(folder, "float32", "int8")
+    return models | {"fused": lean(loaded(folder, "float32", "none"))}
+
+
+@pytest.mark.usefixtures("needs_library")
+def test_two_kinds_of_layer_never_share_a_key(folder: Path, ways: dict[str, LanguageModel]) -> None:
+    keys = {name: checkpoint_identity(folder, model) for name, model in ways.items()}
+
+    assert len(keys) == 7
+    assert len(set(keys.values())) == len(keys), keys
+
+
+@pytest.mark.usefixtures("needs_library")
+def test_a_layer_that_takes_anothers_place_has_a_name_for_the_key(ways: dict[str, LanguageModel]) -> None:
+    """A new kind without one would read what plain torch computed."""
+    plain = {type(part) for part in ways["float32"].modules()}
+    others = [part for model in ways.values() for part in model.modules() if type(part) not in plain]
+
+    assert {type(part).__name__ for part in others} == {"Int8Linear", "CpuTalker", "CpuPredictor", "FusedTransformer"}
+    assert all(isinstance(part.arithmetic, str) for part in others)
+
+
+def test_a_class_may_be_renamed_without_computing_every_voice_anew(folder: Path) -> None:
+    class AnotherName(FusedTransformer):
+        pass
+
+    model = lean(loaded(folder, "float32", "none"))
+    before = checkpoint_identity(folder, model)
+    for part in model.modules():
+        if isinstance(part, FusedTransformer):
+            part.__class__ = AnotherName
+
+    assert "AnotherName" in repr(model)
+    assert checkpoint_identity(folder, model) == before
 
 
 # -- the files

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import torch
 
-from ....engine.qwen3.precision import Precision, random_models
+from ....engine.qwen3.hardware.plan import DevicePlan
+from ....engine.qwen3.hardware.probe import cpu_has_bfloat16
+from ....engine.qwen3.precision import random_models
 from ....model.checkpoint.published import published_config, random_parameters
 from ....model.checkpoint.shapes import codec_decoder_shapes
 from ....model.generate import prefix_cache
@@ -50,7 +52,9 @@ class OurSide:
     def __init__(self, packet: int, quantize: str, cache_dir: Path | None) -> None:
         config = published_config("0.6B")
         self.packet = packet
-        self._model, self._codec = random_models(config, "cpu", Precision("auto", quantize, cache_dir))
+        dtype = "bfloat16" if cpu_has_bfloat16() else "float32"
+        plan = DevicePlan("cpu", dtype, quantize, graphs=False, models=())
+        self._model, self._codec = random_models(config, plan, cache_dir)
         self._sampling = FrameSampling.from_defaults(config.sampling)
         self._prompt = 0.1 * torch.randn(1, PROMPT, config.talker.stack.hidden_size, dtype=self._model.dtype)
         self._voice = prefix_cache(self._model, self._prompt[0, :VOICE])

@@ -67,7 +67,7 @@ def need(model: str, *, dtype: str, slots: int, positions: int) -> Need | None:
     return Need(weights_mb, slots_mb, round(kept), _NODES_MB + _POOL_MB + slots * _POOL_SLOT_MB)
 
 
-def table(slots: int = 4, positions: int = 1024) -> list[dict[str, str | int]]:
+def table(slots: int, positions: int) -> list[dict[str, str | int]]:
     """What every published size takes, for people and for ``doctor``: MiB beside the CUDA context."""
     rows = []
     for model in _LANGUAGE_MODEL:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
-from ....settings import EngineSettings as EngineSettings
+from ..config import EngineConfig
 from .memory import Need, need, smaller
 from .probe import Card, Hardware, Probe, covers, probe
 
@@ -20,35 +20,12 @@ _INSTALL = (
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceWish:
-    """What the settings ask for."""
-
-    kind: str = "auto"  # auto, qwen3
-    device: str = "auto"  # auto, cpu, cuda
-    dtype: str = "auto"  # auto, float32, bfloat16
-    models: tuple[str, ...] = ()  # none: chosen here
-    slots: int = 4
-    positions: int = 1_024  # of a slot
-    vram_limit_mb: int = 0  # 0: what is free
-
-    @classmethod
-    def of(cls, engine: EngineSettings) -> DeviceWish:
-        return cls(
-            kind=engine.kind,
-            device=engine.device,
-            dtype=engine.dtype,
-            models=engine.model,
-            slots=engine.slots,
-            vram_limit_mb=engine.vram_limit_mb,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class DevicePlan:
     """What will be done. ``device`` None: the model is not loaded, and the built-in voice speaks."""
 
     device: str | None  # cuda:0, cpu
     dtype: str  # float32, bfloat16
+    quantize: str  # none, int8, int4 (the code predictor; the talker int8)
     graphs: bool
     models: tuple[str, ...]
     reasons: tuple[str, ...] = ()  # one sentence for each step down, and what to do about it
@@ -59,33 +36,45 @@ class DevicePlan:
         """The one that is loaded first."""
         return self.models[0]
 
+    @property
+    def torch_device(self) -> str:
+        """``device``, of a plan by which the model is loaded.
+
+        Raises:
+            ValueError: if it is not.
+        """
+        if self.device is None:
+            raise ValueError("by this plan no model is loaded")
+        return self.device
+
     def without_graphs(self, why: str) -> DevicePlan:
         """The next step down, for a runner whose graphs could not be captured."""
         return replace(self, graphs=False, reasons=(*self.reasons, f"No CUDA graphs: {why}. Speech starts later."))
 
 
-def plan(wish: DeviceWish, probe: Probe = probe) -> DevicePlan:
+def plan(config: EngineConfig, probe: Probe = probe) -> DevicePlan:
     """Choose for this machine."""
     hardware = probe()
-    chosen = _choose(wish, hardware)
-    return replace(chosen, lines=_lines(chosen, wish, hardware))
+    chosen = _choose(config, hardware)
+    return replace(chosen, lines=_lines(chosen, config, hardware))
 
 
-def _choose(wish: DeviceWish, hardware: Hardware) -> DevicePlan:
+def _choose(config: EngineConfig, hardware: Hardware) -> DevicePlan:
     if hardware.torch is None:
         why = f"torch cannot be loaded ({hardware.torch_error})" if hardware.torch_error else "torch is not installed"
-        return _builtin(wish, f"Qwen3-TTS is off: {why}. Set it up: {_INSTALL}")
-    if wish.device == "cpu":
-        return _cpu(wish, hardware)
+        return _builtin(config, f"Qwen3-TTS is off: {why}. Set it up: {_INSTALL}")
+    if config.device == "cpu":
+        return cpu_plan(config, has_bfloat16=hardware.cpu_bfloat16)
     card = _best_card(hardware)
     if card is None:
         reason = _why_no_cuda(hardware)
-        if wish.device == "cuda":
-            return _builtin(wish, f"No CUDA, though device is cuda: {reason}")
-        if wish.kind == "qwen3":
-            return _cpu(wish, hardware, f"The CPU speaks, slower than a graphics card: {reason}")
-        return _builtin(wish, f"No CUDA: {reason}")
-    return _cuda(wish, card)
+        if config.device == "cuda":
+            return _builtin(config, f"No CUDA, though device is cuda: {reason}")
+        if config.kind == "qwen3":
+            slower = f"The CPU speaks, slower than a graphics card: {reason}"
+            return cpu_plan(config, slower, has_bfloat16=hardware.cpu_bfloat16)
+        return _builtin(config, f"No CUDA: {reason}")
+    return _cuda(config, card)
 
 
 def _best_card(hardware: Hardware) -> Card | None:
@@ -127,19 +116,25 @@ def _other_wheel(hardware: Hardware) -> str:
     return f"Install a newer one, cu128 or cu130: {_INSTALL}"
 
 
-def _builtin(wish: DeviceWish, *reasons: str) -> DevicePlan:
-    return DevicePlan(None, "float32", graphs=False, models=wish.models or (SMALL,), reasons=reasons)
+def _builtin(config: EngineConfig, *reasons: str) -> DevicePlan:
+    return DevicePlan(
+        None, "float32", "none", graphs=False, models=config.models or (default_model(None),), reasons=reasons
+    )
 
 
-def _cpu(wish: DeviceWish, hardware: Hardware, *reasons: str) -> DevicePlan:
-    dtype = wish.dtype
+def cpu_plan(config: EngineConfig, *reasons: str, has_bfloat16: bool) -> DevicePlan:
+    """What ``config`` comes to on a CPU, which computes with bfloat16 or not."""
+    dtype, quantize = config.dtype, config.quantize
     if dtype == "auto":
-        dtype = "bfloat16" if hardware.cpu_bfloat16 else "float32"
-    return DevicePlan("cpu", dtype, graphs=False, models=wish.models or (SMALL,), reasons=reasons)
+        dtype = "bfloat16" if has_bfloat16 else "float32"
+    if quantize == "auto":
+        quantize = "int8"
+    models = config.models or (default_model(None),)
+    return DevicePlan("cpu", dtype, quantize, graphs=False, models=models, reasons=reasons)
 
 
-def _cuda(wish: DeviceWish, card: Card) -> DevicePlan:
-    dtype, reasons = wish.dtype, []
+def _cuda(config: EngineConfig, card: Card) -> DevicePlan:
+    dtype, reasons = config.dtype, []
     if dtype == "auto":
         dtype = "bfloat16" if card.capability >= (8, 0) else "float32"
         if dtype == "float32":
@@ -147,25 +142,36 @@ def _cuda(wish: DeviceWish, card: Card) -> DevicePlan:
                 f"float32 weights, twice the size: {card.name} ({_dotted(card.capability)}) does not compute with "
                 "bfloat16, which begins with the RTX 30 series."
             )
-    room_mb = min(card.free_mb, wish.vram_limit_mb or card.free_mb)
-    models, graphs = wish.models or (_default_model(wish, card),), True
+    if config.quantize not in ("auto", "none"):
+        reasons.append(f"engine.quantize {config.quantize} is for CPUs; on cuda:{card.index} the model stays {dtype}.")
+    room_mb = min(card.free_mb, config.vram_limit_mb or card.free_mb)
+    allowed_mb = min(card.total_mb, config.vram_limit_mb or card.total_mb)
+    models, graphs = config.models or (default_model(allowed_mb),), config.graphs
     fitting = []
     for model in models:
-        fits, with_graphs, why = _fitted(model, dtype, wish, card, room_mb)
+        fits, with_graphs, why = _fitted(model, dtype, config, card, room_mb)
         reasons += why
         graphs = graphs and with_graphs
         fitting += [fits] if fits else []
     if not fitting:
-        return _builtin(wish, *reasons)
-    return DevicePlan(f"cuda:{card.index}", dtype, graphs, tuple(dict.fromkeys(fitting)), tuple(reasons))
+        return _builtin(config, *reasons)
+    return DevicePlan(f"cuda:{card.index}", dtype, "none", graphs, tuple(dict.fromkeys(fitting)), tuple(reasons))
 
 
-def _default_model(wish: DeviceWish, card: Card) -> str:
-    return LARGE if min(card.total_mb, wish.vram_limit_mb or card.total_mb) >= _LARGE_FROM_MB else SMALL
+def default_model(mib: int | None) -> str:
+    """The model for a card that has, or may use, so much memory; None: no card."""
+    return LARGE if mib is not None and mib >= _LARGE_FROM_MB else SMALL
+
+
+def suitable_models(config: EngineConfig, probe: Probe = probe) -> tuple[str, ...]:
+    """What `plan` chooses on this machine while nothing else uses its cards: the models to fetch ahead of time."""
+    hardware = probe()
+    idle = tuple(replace(card, free_mb=card.total_mb) for card in hardware.cards)
+    return _choose(config, replace(hardware, cards=idle)).models
 
 
 def _fitted(
-    model: str, dtype: str, wish: DeviceWish, card: Card, room_mb: int
+    model: str, dtype: str, config: EngineConfig, card: Card, room_mb: int
 ) -> tuple[str | None, bool, tuple[str, ...]]:
     """``model`` or its smaller brother, whether with graphs, and what is to be said about it. None: nothing fits.
 
@@ -174,29 +180,29 @@ def _fitted(
     why: tuple[str, ...] = ()
     candidate: str | None = model
     while candidate is not None:
-        wanted = need(candidate, dtype=dtype, slots=wish.slots, positions=wish.positions)
+        wanted = need(candidate, dtype=dtype, slots=config.slots, positions=config.positions)
         if wanted is None:
             return candidate, True, (*why, f"The size of {candidate} is not known; whether it fits will be seen.")
         if wanted.total_mb <= room_mb:
             return candidate, True, why
         if wanted.eager_mb <= room_mb:
-            return candidate, False, (*why, f"No CUDA graphs, so speech starts later: {_room(wanted, wish, card)}")
+            return candidate, False, (*why, f"No CUDA graphs, so speech starts later: {_room(wanted, config, card)}")
         candidate, before = smaller(candidate), candidate
         then = f"{candidate} instead" if candidate else "it is not loaded"
-        why = (*why, f"{before} does not fit, {then}: {_room(wanted, wish, card)}")
+        why = (*why, f"{before} does not fit, {then}: {_room(wanted, config, card)}")
     return None, False, why
 
 
-def _room(wanted: Need, wish: DeviceWish, card: Card) -> str:
-    limited = 0 < wish.vram_limit_mb < card.free_mb
+def _room(wanted: Need, config: EngineConfig, card: Card) -> str:
+    limited = 0 < config.vram_limit_mb < card.free_mb
     if limited:
-        room, fix = f"engine.vram_limit_mb allows {wish.vram_limit_mb:,}", "Raise it"
+        room, fix = f"engine.vram_limit_mb allows {config.vram_limit_mb:,}", "Raise it"
     else:
         room, fix = f"{card.free_mb:,} of {card.total_mb:,} MiB are free on {card.name}", "Free some"
-    return f"it needs {wanted}, and {room}. {fix}, or lower engine.slots ({wish.slots})."
+    return f"it needs {wanted}, and {room}. {fix}, or lower engine.slots ({config.slots})."
 
 
-def _lines(chosen: DevicePlan, wish: DeviceWish, hardware: Hardware) -> tuple[str, ...]:
+def _lines(chosen: DevicePlan, config: EngineConfig, hardware: Hardware) -> tuple[str, ...]:
     cards = "; ".join(
         f"{card.name}, compute capability {_dotted(card.capability)}, {card.free_mb:,} of {card.total_mb:,} MiB free"
         for card in hardware.cards
@@ -212,13 +218,13 @@ def _lines(chosen: DevicePlan, wish: DeviceWish, hardware: Hardware) -> tuple[st
     where = "the built-in voice speaks" if chosen.device is None else f"Qwen3-TTS on {chosen.device}"
     if (chosen.device or "").startswith("cuda"):
         where += " with CUDA graphs" if chosen.graphs else " without CUDA graphs"
-    wanted = need(chosen.model, dtype=chosen.dtype, slots=wish.slots, positions=wish.positions)
+    wanted = need(chosen.model, dtype=chosen.dtype, slots=config.slots, positions=config.positions)
     size = f", {wanted}" if wanted and (chosen.device or "").startswith("cuda") else ""
     return (
         f"Card: {cards or 'none'} ({driver})",
         f"Torch: {torch}",
         f"Engine: {where}",
-        f"Model: {', '.join(chosen.models)}, {chosen.dtype}, {wish.slots} slots{size}"
+        f"Model: {', '.join(chosen.models)}, {chosen.dtype}, {config.slots} slots{size}"
         if chosen.device
         else "Model: none",
         f"Steps down: {' '.join(chosen.reasons) or 'none'}",

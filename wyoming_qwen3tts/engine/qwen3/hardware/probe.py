@@ -91,7 +91,7 @@ def probe() -> Hardware:
         driver_cuda=driver_cuda,
         cards=cards,
         cuda_error=error_text,
-        cpu_bfloat16=_cpu_has_bfloat16(),
+        cpu_bfloat16=cpu_has_bfloat16(),
     )
 
 
@@ -151,7 +151,8 @@ def _driver() -> tuple[str | None, Version | None]:
     return (found[1] if found else "unknown"), cuda
 
 
-def _cpu_has_bfloat16() -> bool:
+def cpu_has_bfloat16() -> bool:
+    """Whether this processor computes with it."""
     try:
         flags = Path("/proc/cpuinfo").read_text(errors="replace")
     except OSError:

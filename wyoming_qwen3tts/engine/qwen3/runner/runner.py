@@ -31,7 +31,6 @@ from .graphs import Graphs, NoGraphs
 from .prefill import GraphedPrompts, PromptReader, Prompts
 from .voice_cache import VoiceCache
 
-POSITIONS = 1024  # of a slot: a long instruction, a 10 s reference and 60 s of speech
 ROOM_SHARE = 8  # of a slot, what a prompt has to leave for frames
 PREFIXES_KEPT = 64  # about 1 MB each in bfloat16 without a reference clip
 
@@ -80,7 +79,7 @@ class ModelRunner:
         codec: CodecDecoder,
         *,
         slots: int,
-        positions: int = POSITIONS,
+        positions: int,
         sampling: FrameSampling | None = None,
         graphs: Graphs | None = None,
     ) -> None:

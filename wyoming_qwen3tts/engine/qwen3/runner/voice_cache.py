@@ -20,6 +20,7 @@ from torch import Tensor
 
 from .... import __version__
 from ....model.checkpoint.weights import WEIGHTS
+from ....model.language_model import LanguageModel
 from ....model.layers import KvCache
 from ....model.prompt import PromptVoice
 from ....model.streaming import State
@@ -31,15 +32,21 @@ _SUFFIX = ".safetensors"
 _DIGEST_BYTES = 32
 
 
-def checkpoint_identity(folder: Path, module: torch.nn.Module, device: torch.device, dtype: torch.dtype) -> str:
+def checkpoint_identity(folder: Path, model: LanguageModel) -> str:
     """What the numbers depend on besides the voice: the files, where and in what they are computed, and with which
     code."""
     digest = hashlib.sha256((folder / "config.json").read_bytes())
     for path in (folder / WEIGHTS, folder / "speech_tokenizer" / WEIGHTS):
         status = path.stat()
         digest.update(f"{status.st_size} {status.st_mtime_ns}".encode())
-    layers = sorted({type(part).__name__ for part in module.modules()})  # int8 layers are others
-    digest.update(f"{device.type} {dtype} {layers} {torch.__version__} {__version__}".encode())
+    values = {
+        "device": model.device.type,
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "arithmetic": ", ".join(model.arithmetics()),
+        "torch": torch.__version__,
+        "version": __version__,
+    }
+    digest.update(" ".join(f"{name}={value}" for name, value in values.items()).encode())
     return digest.hexdigest()
 
 

@@ -6,10 +6,10 @@ import base64
 import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import quote
 
-from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -39,6 +39,30 @@ class DesignBody(BaseModel):
     language: Annotated[str, Field(max_length=40)] = "en"
     text: Annotated[str | None, Field(max_length=1_000)] = None
     variants: Annotated[int, Field(ge=1, le=8)] = 3
+
+
+class _VoiceForm(NamedTuple):
+    """What a new voice is made with, beside a clip."""
+
+    name: str
+    kind: Literal["audio_sample", "prompt"]
+    prompt: str | None
+    text: str | None
+    language: str
+    consent: str | None
+    keep_clip: bool
+
+
+async def _voice_form(
+    name: Annotated[str, Form(min_length=1, max_length=64)],
+    consent: _Text = None,
+    kind: Annotated[Literal["audio_sample", "prompt"], Form(alias="type")] = "audio_sample",
+    prompt: Annotated[str | None, Form(max_length=2_000)] = None,
+    text: _Text = None,
+    language: Annotated[str, Form(max_length=40)] = "en",
+    keep_clip: Annotated[bool, Form()] = False,
+) -> _VoiceForm:
+    return _VoiceForm(name, kind, prompt, text, language, consent, keep_clip)
 
 
 class NameBody(BaseModel):
@@ -79,24 +103,20 @@ def _creating(router: APIRouter, cloner: Permission, designer: Permission, conse
     @router.post("/v1/audio/voices", summary="A voice from a clip of somebody, or from a description")
     async def create(
         request: Request,
-        name: Annotated[str, Form(min_length=1, max_length=64)],
+        wanted: Annotated[_VoiceForm, Depends(_voice_form)],
         audio_sample: Annotated[UploadFile | None, File()] = None,
-        consent: _Text = None,
-        kind: Annotated[Literal["audio_sample", "prompt"], Form(alias="type")] = "audio_sample",
-        prompt: Annotated[str | None, Form(max_length=2_000)] = None,
-        text: _Text = None,
-        language: Annotated[str, Form(max_length=40)] = "en",
-        keep_clip: Annotated[bool, Form()] = False,
     ) -> dict[str, Any]:
-        if kind == "prompt":
-            return as_json(await _described(designer(request), name, _needed(prompt, "prompt"), _code(language), text))
+        text = wanted.text or None
+        if wanted.kind == "prompt":
+            prompt, language = _needed(wanted.prompt, "prompt"), _code(wanted.language)
+            return as_json(await _described(designer(request), wanted.name, prompt, language, text))
         maker = cloner(request)
         if audio_sample is None:
             raise HttpError(400, "'audio_sample' is missing: a clip of the voice.", field="audio_sample")
-        note = consents.note(_needed(consent, "consent"))
+        note, keep_clip = consents.note(_needed(wanted.consent, "consent")), wanted.keep_clip
         clip = await audio_sample.read()
         with _named(clip="audio_sample"):
-            return as_json(await maker.clone(name, clip, text=text or None, consent=note, keep_clip=keep_clip))
+            return as_json(await maker.clone(wanted.name, clip, text=text, consent=note, keep_clip=keep_clip))
 
     @router.post("/v1/audio/voices/check", summary="Whether a clip can become a voice")
     async def check(request: Request, audio_sample: Annotated[UploadFile, File()]) -> dict[str, Any]:
