@@ -16,7 +16,7 @@ from .cli import parser
 from .errors import BadRequest, SettingsError, SpeechError
 from .model.checkpoint.files import ModelFileError
 from .monitoring import logs
-from .service.service import SpeechOptions
+from .service.options import SpeechOptions
 from .settings import Settings, sources, walk
 
 log = logging.getLogger(__name__)

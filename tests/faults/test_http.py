@@ -61,13 +61,13 @@ async def test_without_a_right_key_nothing_but_the_liveness_is_told(sent: str) -
 
 async def test_each_key_lets_in_and_its_name_is_in_the_report() -> None:
     async with web(settings=KEYED) as it:
-        reports: list[str] = []
-        it.service.observe(lambda report: reports.append(report.client))
+        clients: list[str] = []
+        it.service.observe(lambda stats: clients.append(stats.client))
         for key in ("sesame", "open-says-me"):
             reply = await it.client.post(SPEECH, json=HELLO, headers={"Authorization": f"Bearer {key}"})
             assert reply.status_code == 200
 
-        assert reports == ["kitchen", "key-2"]
+        assert clients == ["kitchen", "key-2"]
 
 
 @pytest.mark.parametrize("name", ["api_key", "key", "token", "Access_Token"])

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness import FakeEngine
+from wyoming_qwen3tts.service.options import SpeechOptions
 from wyoming_qwen3tts.service.phrase_cache import PhraseCache
-from wyoming_qwen3tts.service.service import RequestStats, SpeechOptions, SpeechService
+from wyoming_qwen3tts.service.service import SpeechService
+from wyoming_qwen3tts.service.stats import RequestStats
 from wyoming_qwen3tts.settings import Limits
 from wyoming_qwen3tts.speech.engine import Origin
 from wyoming_qwen3tts.speech.request import SpeechRequest
@@ -46,8 +48,8 @@ class Caching:
 
     def __init__(self, engine: Traced, service: SpeechService, cache: PhraseCache) -> None:
         self.engine, self.service, self.cache = engine, service, cache
-        self.reports: list[RequestStats] = []
-        service.observe(self.reports.append)
+        self.stats: list[RequestStats] = []
+        service.observe(self.stats.append)
 
     async def say(self, text: str = "Dinner is ready.", voice: str | None = "builtin-en", **options: Any) -> bytes:
         """To the end, and until it is written."""
@@ -58,7 +60,7 @@ class Caching:
 
     @property
     def was_cached(self) -> list[bool]:
-        return [report.is_cached for report in self.reports]
+        return [stats.is_cached for stats in self.stats]
 
 
 @asynccontextmanager

@@ -10,7 +10,8 @@ import pytest
 
 from tests.harness import FakeEngine
 from wyoming_qwen3tts.__main__ import main
-from wyoming_qwen3tts.service.service import SpeechOptions, SpeechService
+from wyoming_qwen3tts.service.options import SpeechOptions
+from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Limits
 from wyoming_qwen3tts.text.lexicon import LexiconFolder
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog

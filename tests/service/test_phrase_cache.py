@@ -16,8 +16,8 @@ from tests.service.phrases import Traced, caching
 from wyoming_qwen3tts.errors import Busy, EngineError
 from wyoming_qwen3tts.servers.wyoming.client import connect
 from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
+from wyoming_qwen3tts.service.options import SpeechOptions
 from wyoming_qwen3tts.service.phrase_cache import TEXT_CHARS
-from wyoming_qwen3tts.service.service import SpeechOptions
 from wyoming_qwen3tts.settings import Address, Limits
 from wyoming_qwen3tts.speech.engine import AudioStream
 from wyoming_qwen3tts.speech.request import SpeechRequest
@@ -30,8 +30,8 @@ async def test_a_phrase_is_spoken_by_the_engine_once_and_from_then_on_from_its_r
         assert first == second
         assert it.engine.spoken == ["Dinner is ready."]
         assert it.was_cached == [False, True]
-        assert it.reports[1].engine == "fake"
-        assert it.reports[1].outcome == "done, from the cache"
+        assert it.stats[1].engine == "fake"
+        assert it.stats[1].outcome == "done, from the cache"
         assert (it.cache.hits, it.cache.misses, len(it.cache)) == (1, 1, 1)
         assert it.cache.bytes == sum(file.stat().st_size for file in (tmp_path / "phrases").iterdir())
 
@@ -125,7 +125,7 @@ async def test_a_fallback_is_never_recorded_under_the_name_of_the_voice_it_stand
     async with caching(tmp_path, engine) as it:
         await it.say()
 
-        assert it.reports[0].engine == "builtin"
+        assert it.stats[0].engine == "builtin"
         assert not len(it.cache)
 
 

@@ -16,8 +16,9 @@ from tests.harness import TONE, FakeEngine
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.audio.pcm import Samples, from_pcm, to_pcm
 from wyoming_qwen3tts.errors import BadRequest, EngineError
+from wyoming_qwen3tts.service.options import SpeechOptions
 from wyoming_qwen3tts.service.postprocess import PostProcessor
-from wyoming_qwen3tts.service.service import SpeechOptions, SpeechService
+from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Audio, Limits
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.request import SpeechRequest

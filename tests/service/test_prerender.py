@@ -99,8 +99,8 @@ async def test_it_makes_way_as_soon_as_somebody_wants_to_be_spoken_to_and_goes_o
         assert await request
         await until(lambda: len(it.cache) == 2)
 
-        assert it.reports[0].outcome == "done"
-        assert len(it.reports) == 1
+        assert it.stats[0].outcome == "done"
+        assert len(it.stats) == 1
 
 
 async def test_nothing_is_spoken_while_the_engine_is_not_ready(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ import pytest
 
 from tests.harness import FakeEngine
 from wyoming_qwen3tts.errors import Busy, UnknownVoice
-from wyoming_qwen3tts.service.service import RequestStats, SpeechOptions, SpeechService
+from wyoming_qwen3tts.service.options import SpeechOptions
+from wyoming_qwen3tts.service.service import SpeechService
+from wyoming_qwen3tts.service.stats import RequestStats
 from wyoming_qwen3tts.settings import Limits
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 
@@ -28,9 +30,9 @@ async def test_a_voice_that_nobody_has_is_told_to_who_observes() -> None:
         ):
             pass
 
-    (report,) = told
-    assert isinstance(report.error, UnknownVoice)
-    assert (report.server, report.client, report.chars) == ("test", "kitchen", 6)
+    (stats,) = told
+    assert isinstance(stats.error, UnknownVoice)
+    assert (stats.server, stats.client, stats.chars) == ("test", "kitchen", 6)
     assert not service.replies
 
 
@@ -41,8 +43,8 @@ async def test_a_request_that_finds_no_place_is_told_and_holds_none() -> None:
         with pytest.raises(Busy):
             async with service.speak(service.whole_text("Second."), SpeechOptions("builtin-en")):
                 pass
-        assert [type(report.error) for report in told] == [Busy]
+        assert [type(stats.error) for stats in told] == [Busy]
         assert [pcm async for pcm in speech]
 
-    assert [report.outcome for report in told][1:] == ["done"]
+    assert [stats.outcome for stats in told][1:] == ["done"]
     assert service.active == 0

@@ -20,7 +20,7 @@ from wyoming_qwen3tts.app.build import build_qwen3, build_studio, speech_service
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.qwen3.core import EngineCore
 from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
-from wyoming_qwen3tts.service.service import RequestStats
+from wyoming_qwen3tts.service.stats import RequestStats
 from wyoming_qwen3tts.settings import Address, Settings
 from wyoming_qwen3tts.speech.voice import VoiceName
 from wyoming_qwen3tts.studio.studio import VoiceStudio
@@ -77,8 +77,8 @@ class Home:
 
     def __init__(self, settings: Settings, server: Server, engine: FailoverEngine, studio: VoiceStudio) -> None:
         self.settings, self.server, self.engine, self.studio = settings, server, engine, studio
-        self.reports: list[RequestStats] = []
-        server.service.observe(self.reports.append)
+        self.stats: list[RequestStats] = []
+        server.service.observe(self.stats.append)
 
     @property
     def core(self) -> EngineCore:
@@ -102,8 +102,8 @@ class Home:
         assert events[-1].type == "audio-chunk", events[-1].data
         await wire.close()
         await until(lambda: not self.server.service.replies, within_s=30)
-        report = self.reports[-1]
-        return report.voice, report.engine, report.language
+        stats = self.stats[-1]
+        return stats.voice, stats.engine, stats.language
 
 
 @asynccontextmanager

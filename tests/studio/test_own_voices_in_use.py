@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.harness import FakeEngine
-from wyoming_qwen3tts.service.service import SpeechOptions, SpeechService
+from wyoming_qwen3tts.service.options import SpeechOptions
+from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Limits
 from wyoming_qwen3tts.speech.engine import AudioStream
 from wyoming_qwen3tts.speech.languages import LANGUAGES
@@ -50,7 +51,7 @@ async def asked(folder: Path, text: str, options: SpeechOptions) -> tuple[Speech
     await service.loaded()
     async with service.speak(service.whole_text(text), options) as speech:
         assert [pcm async for pcm in speech]
-        language = speech.report.language
+        language = speech.stats.language
     await service.close()
     return engine.asked[0], engine.requests[0][1][0], language
 

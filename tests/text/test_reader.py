@@ -7,7 +7,6 @@ import random
 
 import pytest
 
-from wyoming_qwen3tts.errors import Busy
 from wyoming_qwen3tts.speech.segment import OpenSegment, Segment
 from wyoming_qwen3tts.speech.text_stream import TextStream
 from wyoming_qwen3tts.text.front_end import FrontEnd
@@ -91,12 +90,12 @@ async def test_an_open_segment_that_nobody_read_is_passed_over() -> None:
     assert await read(reader) == [("It will rain tonight.", "en")]
 
 
-async def test_who_is_told_of_a_piece_may_refuse_it() -> None:
-    def full(_: str) -> None:
-        raise Busy("full")
+async def test_the_text_is_in_the_log_at_debug_only_and_cannot_forge_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    for level in ("INFO", "DEBUG"):
+        caplog.set_level(level)
+        text = stream()
+        text.add("Hello.\nERROR forged")
+        text.close()
+        assert await read(SegmentReader(text, FrontEnd(language="en")))
 
-    text = stream()
-    text.add("Hello.")
-
-    with pytest.raises(Busy):
-        await anext(SegmentReader(text, FrontEnd(), full))
+    assert [record.getMessage() for record in caplog.records] == ["text 'Hello.\\nERROR forged'"]

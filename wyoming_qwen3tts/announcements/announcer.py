@@ -12,7 +12,8 @@ from typing import Self
 
 from ..errors import BadRequest, EngineError, Refused, SpeechError
 from ..monitoring.logs import quoted
-from ..service.service import SpeechOptions, SpeechService
+from ..service.options import SpeechOptions
+from ..service.service import SpeechService
 from ..settings import Settings
 from .announcement import HIGH, Announcement, Listener, Sound, Speaker, Started
 from .clips import Clip, ClipStore
@@ -223,8 +224,8 @@ class Announcer:
                 async for pcm in speech:
                     clip.add(pcm)
                     if self._settings.growing and not job.has_started:
-                        await self._begin(job, checks, clip, speech.report.voice)
-                voice = speech.report.voice
+                        await self._begin(job, checks, clip, speech.stats.voice)
+                voice = speech.stats.voice
             self._shelf.keep(clip)
             if not job.has_started:
                 await self._begin(job, checks, clip, voice)

@@ -14,7 +14,8 @@ from typing import BinaryIO
 from ..app.build import speech_service
 from ..audio.wav import UNKNOWN_LENGTH, wav_header
 from ..errors import SpeechError
-from ..service.service import SpeechOptions, SpeechService
+from ..service.options import SpeechOptions
+from ..service.service import SpeechService
 from ..settings import Settings
 from ..speech.text_stream import TextStream
 

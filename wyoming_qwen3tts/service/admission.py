@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from ..errors import Busy
 
 
 class AdmissionController:
-    """The places that replies have. Event loop only."""
+    """Counts replies being spoken or waiting. Event loop only."""
 
     def __init__(self, places: int) -> None:
         self.places = places
@@ -18,28 +20,37 @@ class AdmissionController:
 
 
 class Permit:
-    """One of the places, once it is taken. A stream without a word of text holds none."""
+    """One reply's claim to a place: none is held before `take`, and none after the ``with`` block."""
 
     def __init__(self, admission: AdmissionController) -> None:
-        self._admission, self._held = admission, False
-        self.is_waived = False  # none is needed, as far as is known
+        self._admission = admission
+        self.is_held = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.give_back()
+
+    @property
+    def is_available(self) -> bool:
+        """Whether `take` succeeds now."""
+        return self.is_held or not self._admission.is_full
 
     def check(self) -> None:
-        """Raises Busy if there is none."""
-        if self._admission.is_full:
+        """Raises Busy if `take` would."""
+        if not self.is_available:
             raise Busy(f"All {self._admission.places} places are taken. Try again in a moment, or raise limits.queue.")
 
-    def take(self) -> bool:
-        """Hold one from now on; whether it was taken just now. Raises Busy if there is none."""
-        if self._held or self.is_waived:
-            return False
+    def take(self) -> None:
+        """Hold a place from now on. Is idempotent. Raises Busy if there is none."""
         self.check()
-        self._held = True
-        self._admission.active += 1
-        return True
+        if not self.is_held:
+            self.is_held = True
+            self._admission.active += 1
 
-    def leave(self) -> None:
-        """Give it back. Is idempotent."""
-        if self._held:
-            self._held = False
+    def give_back(self) -> None:
+        """Hold none. Is idempotent; it may be taken again."""
+        if self.is_held:
+            self.is_held = False
             self._admission.active -= 1

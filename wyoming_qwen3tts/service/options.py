@@ -1,30 +1,35 @@
-"""How a reply is to sound: what the request wishes comes before the voice's style, that before the settings."""
+"""Options of a reply, and their merging. Precedence: request, voice style, settings."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
 
 from ..errors import BadRequest
 from ..settings import Audio
+from ..speech.request import Feed
 from ..speech.voice import Style
 
 SLOWEST, FASTEST = 0.5, 2.0
 _ASKED_SLOWEST, _ASKED_FASTEST = 0.25, 4.0  # what OpenAI's clients may send; it is spoken as near as we can
 
 
-class Wished(Protocol):
-    """The part of a `service.Wish` that this is about."""
+@dataclass(frozen=True, slots=True)
+class SpeechOptions:
+    """What a server asks for, apart from the text. None leaves a value to the voice's style and the settings."""
 
-    @property
-    def instruct(self) -> str | None: ...
-    @property
-    def speed(self) -> float | None: ...
-    @property
-    def volume(self) -> float | None: ...
-    @property
-    def chime(self) -> bool | None: ...
+    voice: str | None = None
+    language: str | None = None  # ISO code, regional tag, or the model's own name
+    ssml: bool = False
+    seed: int | None = None
+    feed: Feed | None = None  # how the text reaches the engine
+    instruct: str | None = None  # how to speak; instead of the voice's own style
+    speed: float | None = None  # 1 is the voice's own pace, which is not changed then
+    volume: float | None = None  # 0 to 1 of the voice's own
+    chime: bool | None = None  # two tones before the speech
+    normalize: bool = True  # numbers, units and so on as words; else only what cannot be spoken is taken out
+    server: str = "cli"
+    client: str = ""  # who asks, where the server knows: the name of an API key, an address
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class ResolvedOptions:
     chime: bool = False
 
 
-def check(options: Wished) -> None:
+def check(options: SpeechOptions) -> None:
     """Refuse what no voice can do, before anybody waits for it.
 
     Raises:
@@ -49,8 +54,8 @@ def check(options: Wished) -> None:
         raise BadRequest("chime must be true or false.", field="chime")
 
 
-def manner(options: Wished, style: Style, audio: Audio) -> ResolvedOptions:
-    """A checked wish, filled up. A style's plain value (speed 1, volume 1, no chime) leaves it to the settings."""
+def resolve(options: SpeechOptions, style: Style, audio: Audio) -> ResolvedOptions:
+    """Checked options, filled up. A style's plain value (speed 1, volume 1, no chime) leaves it to the settings."""
     speed = options.speed if options.speed is not None else _unless(style.speed, 1.0, audio.speed)
     volume = options.volume if options.volume is not None else _unless(style.volume, 1.0, audio.volume)
     return ResolvedOptions(

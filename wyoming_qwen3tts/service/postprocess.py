@@ -1,4 +1,4 @@
-"""Which chain of sound a reply gets: by its manner, the engine that speaks, and what is known of the voice's level."""
+"""Which chain of sound a reply gets: by its options, the engine that speaks, and what is known of the voice's level."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class PostProcessor:
         self._levels = levels
         self._gong = b""
 
-    def begin(self, voice: Voice, engine: str, manner: ResolvedOptions) -> ReplyPipeline:
+    def begin(self, voice: Voice, engine: str, options: ResolvedOptions) -> ReplyPipeline:
         """The way of one reply's sound to its listener."""
         steps: list[PipelineStep] = []
         leveller = None
-        if manner.speed != 1:
-            steps.append(SpeedChange(FORMAT.rate, manner.speed))
+        if options.speed != 1:
+            steps.append(SpeedChange(FORMAT.rate, options.speed))
         if self._levels is not None and engine not in _LEVELLED:
             leveller = Leveller(FORMAT.rate, self._levels.of(voice.name), self.audio.loudness)
             steps.append(leveller)
@@ -40,15 +40,15 @@ class PostProcessor:
             steps.append(Leveller(FORMAT.rate, _AT_TARGET, self.audio.loudness))
         elif steps:
             steps.append(Limiter(FORMAT.rate))
-        before = FORMAT.silence(self.audio.lead_in_s) + (self._chime() if manner.chime else b"")
+        before = FORMAT.silence(self.audio.lead_in_s) + (self._chime() if options.chime else b"")
         after = FORMAT.silence(self.audio.tail_s)
-        chain = AudioPipeline(steps, manner.volume, before=before, after=after, most_bytes=_PIECE_BYTES)
+        chain = AudioPipeline(steps, options.volume, before=before, after=after, most_bytes=_PIECE_BYTES)
         return ReplyPipeline(chain, leveller)
 
-    def learn(self, voice: Voice, shaped: ReplyPipeline) -> None:
+    def learn(self, voice: Voice, pipeline: ReplyPipeline) -> None:
         """Remember how loud the voice came."""
-        if self._levels is not None and shaped.leveller is not None:
-            self._levels.learned(voice.name, shaped.leveller.level)
+        if self._levels is not None and pipeline.leveller is not None:
+            self._levels.learned(voice.name, pipeline.leveller.level)
 
     async def close(self) -> None:
         if self._levels is not None:

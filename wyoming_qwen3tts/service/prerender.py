@@ -15,8 +15,9 @@ from ..settings import Cache
 from ..speech.engine import Origin, Phase
 from ..speech.languages import LANGUAGES
 from ..speech.voice import Voice
+from .options import SpeechOptions
 from .phrase_cache import TEXT_CHARS
-from .service import SpeechOptions, SpeechService
+from .service import SpeechService
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class Prerender:
         self._idle_s, self._look_s = idle_s, look_s
         self._voices: dict[Voice, Origin | None] = {}  # who spoke the last time, and from where
         self._seen: object = None
+        self._arrivals = 0  # requests that it has made way for
         self._complaint = ""
         self.recorded = 0  # phrases that are in the cache, of the present file
 
@@ -118,10 +120,10 @@ class Prerender:
         """Whether all are done that can be."""
         self._voices, self.recorded = {}, 0
         for line in lines:
-            if self._service.replies or self._service.arrival.is_set():
+            if self._service.replies or self._is_wanted:
                 await self._idle()
             try:
-                while (voice := await self._record(line)) is None and self._service.arrival.is_set():
+                while (voice := await self._record(line)) is None and self._is_wanted:
                     await self._idle()
             except SpeechError as error:
                 log.warning("%s: %r cannot be spoken ahead of time: %s", self._path, line.text[:40], error)
@@ -140,7 +142,7 @@ class Prerender:
         service = self._service
         options = SpeechOptions(line.voice, line.language, server="prerender")
         work = asyncio.create_task(service.record(service.whole_text(line.text), options))
-        arrival = asyncio.create_task(service.arrival.wait())
+        arrival = asyncio.create_task(service.wait_for_arrival(self._arrivals))
         try:
             await asyncio.wait({work, arrival}, return_when=asyncio.FIRST_COMPLETED)
             return work.result() if work.done() else None
@@ -149,14 +151,19 @@ class Prerender:
                 task.cancel()
             await asyncio.gather(work, arrival, return_exceptions=True)
 
+    @property
+    def _is_wanted(self) -> bool:
+        """Whether somebody wants to be spoken to that it has not made way for."""
+        return self._service.arrivals > self._arrivals
+
     async def _idle(self) -> None:
         """Returns when nobody has been spoken to for a while."""
         while True:
-            self._service.arrival.clear()
+            self._arrivals = self._service.arrivals
             if not self._service.replies:
                 try:
                     async with asyncio.timeout(self._idle_s):
-                        await self._service.arrival.wait()
+                        await self._service.wait_for_arrival(self._arrivals)
                 except TimeoutError:
                     return
             else:

@@ -64,6 +64,15 @@ class TextStream:
         self._closed = True
         self._changed.set()
 
+    async def has_begun(self) -> None:
+        """Wait for the first text, or for the end of a stream without any. Not while somebody reads.
+
+        Raises:
+            TextStalled: after ``idle_s`` without text.
+        """
+        while not (self.chars or self._closed):
+            await self._change()
+
     async def read(self) -> str:
         """Everything added since the last time, as soon as there is some; nothing once it is closed and read. Being
         cancelled here loses no text.
@@ -74,12 +83,7 @@ class TextStream:
         while not self._pieces:
             if self._closed:
                 return ""
-            self._changed.clear()
-            try:
-                async with asyncio.timeout(self._idle_s):
-                    await self._changed.wait()
-            except TimeoutError:
-                raise TextStalled(f"No text came for {self._idle_s:g} s, and the stream was not stopped.") from None
+            await self._change()
         piece = "".join(self._pieces)
         self._pieces.clear()
         return piece or await self.read()
@@ -92,6 +96,14 @@ class TextStream:
                     self._changed.clear()
                     await self._changed.wait()
         return self._closed
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        try:
+            async with asyncio.timeout(self._idle_s):
+                await self._changed.wait()
+        except TimeoutError:
+            raise TextStalled(f"No text came for {self._idle_s:g} s, and the stream was not stopped.") from None
 
     async def __aiter__(self) -> AsyncIterator[str]:
         """What `read` gives, to the end."""

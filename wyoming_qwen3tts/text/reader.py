@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Self
 
+from ..monitoring.logs import quoted
 from ..speech.segment import OpenSegment, Segment
 from ..speech.text_stream import TextStream
 from .front_end import FrontEnd
@@ -19,12 +20,11 @@ class SegmentReader:
     """Iterates over the segments of a text: whole ones where they are complete, an open one where it has begun.
 
     Nothing runs by itself: whoever waits for a segment, or for more of an open one, does the reading. A wait that is
-    cancelled loses nothing. ``heard`` is told every piece of text before it is looked at, and may raise. Event loop
-    only.
+    cancelled loses nothing. Event loop only.
     """
 
-    def __init__(self, text: TextStream, front_end: FrontEnd, heard: Callable[[str], None] = lambda _: None) -> None:
-        self._text, self._front_end, self._heard = text, front_end, heard
+    def __init__(self, text: TextStream, front_end: FrontEnd) -> None:
+        self._text, self._front_end = text, front_end
         self._unread = ""  # has come in, not yet given to the front-end
         self._ready: deque[Segment | _Opening] = deque()
         self._taken: list[Segment | _Opening] = []
@@ -68,10 +68,9 @@ class SegmentReader:
         """Wait for some more text, and take note of what it completes or begins."""
         await asyncio.sleep(0)  # a long text must not hold the event loop
         if not self._unread:
-            piece = await self._text.read()
-            if piece:
-                self._unread = piece  # first, so that what is refused now can be read by whoever comes later
-                self._heard(piece)
+            self._unread = await self._text.read()
+            if self._unread:
+                log.debug("text %s", quoted(self._unread))
         part, self._unread = self._unread[:_SLICE_CHARS], self._unread[_SLICE_CHARS:]
         for segment in self._front_end.add(part) if part else self._last_segments():
             self._complete(segment)

@@ -39,7 +39,7 @@ async def test_a_german_reply_with_no_voice_named_is_spoken_by_the_mapped_voice(
             await client.write_event(Synthesize(GERMAN).event())
             while (event := await client.read_event()) and not AudioStop.is_type(event.type):
                 assert event.type in ("audio-start", "audio-chunk")
-        assert [(r.voice, r.engine, r.language) for r in house.reports] == [("vivian-de", "qwen3", "de")]
+        assert [(r.voice, r.engine, r.language) for r in house.stats] == [("vivian-de", "qwen3", "de")]
         assert (await house.describe())["vivian-de"]["description"].startswith("01 ")
 
 

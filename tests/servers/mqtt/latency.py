@@ -42,7 +42,7 @@ class Times:
 async def announce(client: aiomqtt.Client, web: httpx.AsyncClient, house: House, number: int) -> Times:
     """One announcement, as somebody who wants to play it sees it."""
     ttfa: list[float] = []
-    house.service.observe(lambda report: ttfa.append(report.ttfa_s or 0.0))
+    house.service.observe(lambda stats: ttfa.append(stats.ttfa_s or 0.0))
     began = time.perf_counter()
     await client.publish("qwen3tts/say", json.dumps({"text": f"Number {number} is done.", "id": str(number)}))
     async for message in client.messages:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ...audio.encode import Format
 from ...errors import BadRequest
-from ...service.service import SpeechOptions
+from ...service.options import SpeechOptions
 from ...speech.languages import LANGUAGES, normalize_tag
 from ...speech.request import Feed
 from ...voices.catalog import VoiceCatalog

@@ -16,7 +16,8 @@ from wyoming.tts import SynthesizeStopped
 
 from ...errors import BadRequest, Busy, SpeechError, Stalled
 from ...monitoring.logs import quoted
-from ...service.service import SpeechOptions, SpeechService
+from ...service.options import SpeechOptions
+from ...service.service import SpeechService
 from ...settings import Limits
 from ...speech.audio_format import FORMAT
 from ...speech.text_stream import TextStream

@@ -12,7 +12,8 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from ....monitoring import metrics
-from ....service.service import RequestStats, SpeechService
+from ....service.service import SpeechService
+from ....service.stats import RequestStats
 from ..streaming import ResponseStream, StreamedResponse
 from .engine import EngineControl, engine_json
 from .speech import event
@@ -37,13 +38,13 @@ class StreamRecorder:
     def __init__(self) -> None:
         self._errors: deque[dict[str, Any]] = deque(maxlen=_ERRORS)
 
-    def observe(self, report: RequestStats) -> None:
-        if report.error is None:
+    def observe(self, stats: RequestStats) -> None:
+        if stats.error is None:
             return
         at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        code = report.error.code
+        code = stats.error.code
         fix = _FIXES.get(code, "See the log of the server.")
-        self._errors.appendleft({"at": at, "code": code, "message": str(report.error), "fix": fix})
+        self._errors.appendleft({"at": at, "code": code, "message": str(stats.error), "fix": fix})
 
     def errors(self) -> list[dict[str, Any]]:
         """The newest first."""
@@ -87,7 +88,7 @@ def routes(
 def snapshot(service: SpeechService, control: EngineControl | None, recorder: StreamRecorder) -> dict[str, Any]:
     """Everything that the page shows at a glance."""
     now = time.monotonic()
-    streams = [_stream(report, now) for report in service.replies]
+    streams = [_stream(reply.stats, now) for reply in service.replies]
     speaking = sum(stream["state"] == "speaking" for stream in streams)
     return {
         "streams": streams,
@@ -98,15 +99,15 @@ def snapshot(service: SpeechService, control: EngineControl | None, recorder: St
     }
 
 
-def _stream(report: RequestStats, now: float) -> dict[str, Any]:
+def _stream(stats: RequestStats, now: float) -> dict[str, Any]:
     return {
-        "door": report.server,
-        "client": report.client,
-        "voice": report.voice,
-        "engine": report.engine,
-        "chars": report.chars,
-        "ttfa_ms": None if report.ttfa_s is None else round(report.ttfa_s * 1000),
-        "lead_s": round(report.lead_s(now), 1),
-        "seconds": round(now - report.started, 1),
-        "state": "waiting" if report.ttfa_s is None else "speaking",
+        "door": stats.server,
+        "client": stats.client,
+        "voice": stats.voice,
+        "engine": stats.engine,
+        "chars": stats.chars,
+        "ttfa_ms": None if stats.ttfa_s is None else round(stats.ttfa_s * 1000),
+        "lead_s": round(stats.lead_s(now), 1),
+        "seconds": round(now - stats.started, 1),
+        "state": "waiting" if stats.ttfa_s is None else "speaking",
     }

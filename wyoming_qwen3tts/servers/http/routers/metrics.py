@@ -9,17 +9,18 @@ from fastapi.responses import Response
 
 from ....monitoring.health import health
 from ....monitoring.metrics import CONTENT_TYPE, Metrics, memory
-from ....service.service import RequestStats, SpeechService
+from ....service.service import SpeechService
+from ....service.stats import RequestStats
 from ....speech.audio_format import FORMAT
 
 
 def of_service(service: SpeechService) -> Metrics:
     """Metrics that watch ``service`` from now on."""
     metrics = Metrics()
-    service.observe(lambda report: _count(metrics, report))
+    service.observe(lambda stats: _count(metrics, stats))
 
     def speaking() -> int:
-        return sum(report.ttfa_s is not None for report in service.replies)
+        return sum(reply.stats.ttfa_s is not None for reply in service.replies)
 
     def ready() -> bool:
         engine = service.engine
@@ -56,18 +57,18 @@ def routes(metrics: Metrics) -> APIRouter:
     return router
 
 
-def _count(metrics: Metrics, report: RequestStats) -> None:
-    if report.error is not None:
-        outcome = report.error.code
+def _count(metrics: Metrics, stats: RequestStats) -> None:
+    if stats.error is not None:
+        outcome = stats.error.code
     else:
-        outcome = "done" if report.outcome.startswith("done") else "cancelled"
+        outcome = "done" if stats.outcome.startswith("done") else "cancelled"
     metrics.reply(
-        report.engine,
-        report.server,
-        ttfa_s=report.ttfa_s,
-        working_s=report.working_s,
-        speech_s=FORMAT.seconds(report.audio_bytes),
-        chars=report.chars,
+        stats.engine,
+        stats.server,
+        ttfa_s=stats.ttfa_s,
+        working_s=stats.working_s,
+        speech_s=FORMAT.seconds(stats.audio_bytes),
+        chars=stats.chars,
         outcome=outcome,
-        was_cut_off="cut off" in report.outcome,
+        was_cut_off="cut off" in stats.outcome,
     )

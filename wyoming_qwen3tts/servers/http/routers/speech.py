@@ -14,7 +14,9 @@ from fastapi.responses import Response
 from ....audio.encode import MEDIA_TYPES, Encoder, encoder
 from ....audio.wav import wav_header
 from ....errors import SpeechError
-from ....service.service import RequestStats, Speech, SpeechService
+from ....service.reply import Reply
+from ....service.service import SpeechService
+from ....service.stats import RequestStats
 from ....speech.audio_format import FORMAT
 from ....speech.text_stream import TextStream
 from ..errors import error_body
@@ -53,33 +55,33 @@ def routes(service: SpeechService, control: EngineControl | None) -> APIRouter:
     return router
 
 
-async def _as_audio(speech: Speech, encoding: Encoder, outlet: ResponseStream, media_type: str) -> None:
+async def _as_audio(speech: Reply, encoding: Encoder, outlet: ResponseStream, media_type: str) -> None:
     """The headers go out with the first sound: what goes wrong before it is told with its own status."""
     async for pcm in speech:
-        if not outlet.is_open and media_type == MEDIA_TYPES["wav"] and speech.report.is_cached:
+        if not outlet.is_open and media_type == MEDIA_TYPES["wav"] and speech.stats.is_cached:
             await _as_whole(pcm, speech, outlet, media_type)
             return
         encoded = await encoding.add(pcm)
         if not outlet.is_open:
-            await outlet.open(media_type, _who(speech.report))
+            await outlet.open(media_type, _who(speech.stats))
         await outlet.write(encoded)
     await outlet.write(await encoding.finish())
 
 
-async def _as_whole(first: bytes, speech: Speech, outlet: ResponseStream, media_type: str) -> None:
+async def _as_whole(first: bytes, speech: Reply, outlet: ResponseStream, media_type: str) -> None:
     """A recording is all there at once: its WAV says how long it is."""
     pcm = first + b"".join([piece async for piece in speech])
     wav = wav_header(len(pcm)) + pcm
-    await outlet.open(media_type, _who(speech.report) | {"Content-Length": str(len(wav))})
+    await outlet.open(media_type, _who(speech.stats) | {"Content-Length": str(len(wav))})
     await outlet.write(wav)
 
 
-async def _as_events(speech: Speech, encoding: Encoder, outlet: ResponseStream, text: TextStream) -> None:
+async def _as_events(speech: Reply, encoding: Encoder, outlet: ResponseStream, text: TextStream) -> None:
     try:
         async for pcm in speech:
             encoded = await encoding.add(pcm)
             if not outlet.is_open:
-                await outlet.open("text/event-stream", _who(speech.report))
+                await outlet.open("text/event-stream", _who(speech.stats))
             await outlet.write(_delta(encoded))
         await outlet.write(_delta(await encoding.finish()))
     except SpeechError as error:
@@ -87,7 +89,7 @@ async def _as_events(speech: Speech, encoding: Encoder, outlet: ResponseStream, 
             raise
         await outlet.write(event({"type": "error", **error_body(error)}))
         raise
-    spoken, heard = -(-text.chars // 4), -(-speech.report.audio_bytes // FORMAT.frame_bytes)
+    spoken, heard = -(-text.chars // 4), -(-speech.stats.audio_bytes // FORMAT.frame_bytes)
     usage = {"input_tokens": spoken, "output_tokens": heard, "total_tokens": spoken + heard}
     await outlet.write(event({"type": "speech.audio.done", "usage": usage}))
 
@@ -103,6 +105,6 @@ def event(what: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(what, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
 
 
-def _who(report: RequestStats) -> dict[str, str]:
+def _who(stats: RequestStats) -> dict[str, str]:
     """Voices have names in any script, headers have not."""
-    return {"X-TTS-Engine": report.engine, "X-TTS-Voice": quote(report.voice), "X-TTS-Language": report.language}
+    return {"X-TTS-Engine": stats.engine, "X-TTS-Voice": quote(stats.voice), "X-TTS-Language": stats.language}

@@ -18,7 +18,8 @@ from pydantic import ValidationError
 
 from ....audio.encode import Format, encoder
 from ....errors import BadRequest, Busy, SpeechError
-from ....service.service import SpeechOptions, SpeechService
+from ....service.options import SpeechOptions
+from ....service.service import SpeechService
 from ....settings import Limits
 from ....speech.audio_format import FORMAT
 from ....speech.text_stream import TextStream
@@ -206,8 +207,8 @@ class _Session:
             async for pcm in speech:
                 encoded = await encoding.add(pcm)
                 if not has_begun:
-                    has_begun, report = True, speech.report
-                    who = {"voice": report.voice, "engine": report.engine, "language": report.language}
+                    has_begun, stats = True, speech.stats
+                    who = {"voice": stats.voice, "engine": stats.engine, "language": stats.language}
                     form = {"format": utterance.form, "sample_rate": FORMAT.rate}
                     await self._tell("audio.start", utterance, sentence_index=0, sentence_text="", **form, **who)
                 sent += await self._send(encoded)

@@ -1,0 +1,37 @@
+"""Collects a reply's sound for the phrase cache."""
+
+from __future__ import annotations
+
+from ..speech.text_stream import TextStream
+from .lookup import Lookup
+from .phrase_cache import AUDIO_BYTES, TEXT_CHARS, Phrase, PhraseCache, key_of
+
+
+class PhraseRecorder:
+    """One reply's sound, kept if it is a phrase that may come again. Event loop only.
+
+    A phrase is a short text that was all there at the first sound: what is still being written then does not come
+    again.
+    """
+
+    def __init__(self, phrases: PhraseCache | None, lookup: Lookup, text: TextStream) -> None:
+        self._phrases, self._lookup, self._text = phrases, lookup, text
+        self._pcm = bytearray()
+        self._is_phrase: bool | None = None  # decided at the first sound
+
+    def add(self, pcm: bytes) -> None:
+        """The engine's sound, before any post-processing; not empty."""
+        if self._is_phrase is None:
+            self._is_phrase = self._text.closed and self._text.chars <= TEXT_CHARS
+        if self._is_phrase and len(self._pcm) <= AUDIO_BYTES:  # one piece more: the cache refuses what is too long
+            self._pcm += pcm
+
+    async def keep(self, engine: str) -> None:
+        """The sound is complete; ``engine`` made it. It is kept if that is the voice's own, and nothing was cut off."""
+        origin = self._lookup.origin
+        if self._phrases is None or origin is None or not self._is_phrase:
+            return
+        if engine == origin.engine and not self._lookup.request.notes:
+            segments = await self._lookup.segments.all()
+            key = key_of(self._lookup.request, segments, origin)
+            self._phrases.keep(key, Phrase(engine, bytes(self._pcm), segments[0].text))

@@ -1,0 +1,217 @@
+"""One reply, from its text to its log line."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Self
+
+from ..audio.pcm import packets
+from ..errors import EngineError, SpeechError
+from ..speech.audio_format import FORMAT
+from ..speech.engine import Engine
+from ..speech.request import SpeechRequest
+from ..speech.text_stream import TextStream
+from ..speech.voice import Voice
+from ..text.reader import SegmentReader
+from ..voices.catalog import VoiceCatalog
+from .admission import Permit
+from .lookup import Lookup, look_up
+from .options import SpeechOptions, check, resolve
+from .phrase_cache import PhraseCache
+from .postprocess import PostProcessor, ReplyPipeline
+from .recorder import PhraseRecorder
+from .stats import RequestStats
+
+log = logging.getLogger(__name__)
+
+_EMPTY_REPLY_S = 0.1  # an error would fail the whole pipeline of an assistant whose model answered with an emoji
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyContext:
+    """What a reply is made with; the same for all replies of a service."""
+
+    engine: Engine
+    catalog: VoiceCatalog
+    postprocessor: PostProcessor
+    phrases: PhraseCache | None
+    read: Callable[[TextStream, SpeechOptions, Voice | None], Awaitable[SegmentReader]]  # as soon as it can be read
+    clock: Callable[[], float]
+
+
+class Reply:
+    """One reply, from its text to its log line. Event loop only.
+
+    ``async with`` gives it up on leaving; ``permit`` is given back by its own block, around that one. Iterating yields
+    PCM in ``FORMAT``, at most four frames a piece. From the first piece on ``stats`` names the voice and the engine.
+
+    Raises:
+        UnknownVoice: on entry, if nobody has that name.
+        BadRequest: on entry, for a speed, volume or chime that cannot be; ``field`` names it.
+        Busy: on entry, or from the iterator for a text that was still empty then.
+        SpeechError: from the iterator, for what goes wrong later.
+    """
+
+    def __init__(self, context: ReplyContext, text: TextStream, options: SpeechOptions, permit: Permit) -> None:
+        self.text, self.options = text, options
+        self.stats = RequestStats(options.server, options.client, started=context.clock())
+        self._context, self._permit = context, permit
+        self._voice: Voice | None = None  # the one that was asked for by name
+        self._lookup: Lookup | None = None  # made on entry only if a recording would spare the permit
+        self._pcm: AsyncGenerator[bytes, None]  # from entry on
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._enter()
+        except BaseException as error:  # told to the client by its server; here it only counts
+            self._end(error)
+            raise
+        self._pcm = self._speak()
+        return self
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        try:
+            await self._pcm.aclose()
+        finally:
+            self._end(error)
+            log.info("%s: %s", self.options.server, self.stats.line())
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._pcm)
+
+    async def record(self) -> Voice | None:
+        """Speak into the phrase cache, unless there is a recording; instead of ``async with``, and with no permit.
+
+        Returns the voice, or None if the reply cannot be kept.
+        """
+        self._voice = self._named_voice()
+        lookup = await self._look_up()
+        if lookup is None or lookup.key is None:
+            return None
+        if lookup.recording is None:
+            async with aclosing(self._sound(lookup)) as sound:
+                async for _ in sound:
+                    pass
+        return lookup.request.voice
+
+    # -- before the first sound
+
+    async def _enter(self) -> None:
+        """What can be refused is refused here, before anything is waited for."""
+        check(self.options)
+        self._voice = self._named_voice()
+        if not (self.text.chars or self.text.closed):
+            self._permit.check()
+        elif self._permit.is_available or self._context.phrases is None or not self.text.closed:
+            self._permit.take()
+        else:  # what is spoken from a recording needs none
+            self._lookup = await self._look_up()
+            if self._lookup is None or self._lookup.recording is None:
+                self._permit.take()
+
+    async def _begin(self) -> None:
+        """Wait for the text. One that was empty on entry takes its permit with its first piece."""
+        await self.text.has_begun()
+        if self.text.chars and not self._permit.is_held:
+            self._permit.take()
+            self.stats.started = self._context.clock()
+
+    async def _look_up(self) -> Lookup | None:
+        """Voice, language, resolved options, and the recording if there is one; None if there is nothing to speak."""
+        segments = await self._context.read(self.text, self.options, self._voice)
+        first = await segments.peek()
+        if first is None:
+            return None
+        voice = self._voice or self._voice_for(first.language)
+        self.stats.voice, self.stats.language = voice.name, first.language
+        options = resolve(self.options, voice.style, self._context.postprocessor.audio)
+        request = SpeechRequest(
+            segments,
+            voice,
+            self.options.seed,
+            options.instruct,
+            is_stream=self.text.is_stream,
+            feed=self.options.feed,
+        )
+        return await look_up(self.text, request, segments, options, self._context.engine, self._context.phrases)
+
+    def _named_voice(self) -> Voice | None:
+        return self._context.catalog.find(self.options.voice, self.options.language)
+
+    def _voice_for(self, language: str) -> Voice:
+        """The voice of a text that had to be read first to tell its language."""
+        catalog = self._context.catalog
+        speaker = catalog.speaker_of(self.options.voice)
+        return catalog.speaking(speaker, language) if speaker else catalog.for_language(language)
+
+    # -- sound
+
+    async def _speak(self) -> AsyncGenerator[bytes, None]:
+        """The reply as the listener hears it."""
+        if self._lookup is None:
+            await self._begin()
+            self._lookup = await self._look_up()
+        if self._lookup is None:
+            self.stats.outcome = "done, nothing to speak"
+            yield FORMAT.silence(_EMPTY_REPLY_S)
+            return
+        if self._lookup.recording is not None:
+            self._permit.give_back()
+        async with aclosing(self._postprocessed(self._lookup)) as sound:
+            async for pcm in sound:
+                self.stats.count(pcm, self._context.clock())
+                yield pcm
+        done = "done, from the cache" if self.stats.is_cached else "done"
+        self.stats.outcome = "; ".join([done, *self._lookup.request.notes])
+
+    async def _postprocessed(self, lookup: Lookup) -> AsyncGenerator[bytes, None]:
+        """The sound through its pipeline: to the end, or after an error as far as it came."""
+        postprocessor, voice = self._context.postprocessor, lookup.request.voice
+        pipeline: ReplyPipeline | None = None
+        async with aclosing(self._sound(lookup)) as sound:
+            try:
+                async for pcm in sound:
+                    pipeline = pipeline or postprocessor.begin(voice, self.stats.engine, lookup.options)
+                    for piece in pipeline.add(pcm):
+                        yield piece
+            except SpeechError:
+                for piece in pipeline.close() if pipeline is not None else ():  # it ends in the engine's own fade
+                    yield piece
+                raise
+            finally:
+                if pipeline is not None and self.options.instruct is None:  # a whisper on demand is no measure
+                    postprocessor.learn(voice, pipeline)
+        if pipeline is None:
+            raise EngineError("The engine had no sound for this text.")
+        for piece in pipeline.close():
+            yield piece
+
+    async def _sound(self, lookup: Lookup) -> AsyncGenerator[bytes, None]:
+        """The engine's own sound, or its recording. ``stats`` names the engine from the first piece on."""
+        if lookup.recording is not None:
+            self.stats.engine, self.stats.is_cached = lookup.recording.engine, True
+            for packet in packets(lookup.recording.pcm, FORMAT.frame_bytes):
+                yield packet
+            return
+        recorder, clock = PhraseRecorder(self._context.phrases, lookup, self.text), self._context.clock
+        async with self._context.engine.speak(lookup.request) as audio:
+            waiting_since = clock()
+            async for pcm in audio:
+                self.stats.working_s += clock() - waiting_since
+                if pcm:
+                    self.stats.engine = audio.engine
+                    recorder.add(pcm)
+                    yield pcm
+                waiting_since = clock()
+        await recorder.keep(self.stats.engine)
+
+    def _end(self, error: BaseException | None) -> None:
+        self.stats.chars = self.text.chars
+        if isinstance(error, SpeechError):
+            self.stats.fail(error)

@@ -1,0 +1,52 @@
+"""What became of one request, for the log line, the metrics and the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import SpeechError
+from ..speech.audio_format import FORMAT
+
+
+@dataclass(slots=True, eq=False)
+class RequestStats:
+    """What became of one request. Its reply writes it; others read. Times are of the service's clock, in seconds."""
+
+    server: str = "-"
+    client: str = ""
+    voice: str = "-"
+    language: str = "-"
+    engine: str = "-"  # which one spoke
+    chars: int = 0
+    ttfa_s: float | None = None  # from the later of entry and first text to the first audio
+    working_s: float = 0.0  # time the engine was waited for
+    audio_bytes: int = 0
+    is_cached: bool = False  # spoken from a recording
+    outcome: str = "listener left"
+    error: SpeechError | None = None
+    started: float = 0.0
+    first_audio_at: float | None = None
+
+    def fail(self, error: SpeechError) -> None:
+        """It ended with an error."""
+        self.outcome, self.error = f"{error.code}: {error}", error
+
+    def count(self, pcm: bytes, now: float) -> None:
+        """This much more goes to the listener."""
+        if self.first_audio_at is None:
+            self.first_audio_at, self.ttfa_s = now, now - self.started
+        self.audio_bytes += len(pcm)
+
+    def lead_s(self, now: float) -> float:
+        """Audio made so far that a listener who plays from the first sound on has not played yet, in seconds."""
+        return 0.0 if self.first_audio_at is None else FORMAT.seconds(self.audio_bytes) - (now - self.first_audio_at)
+
+    def line(self) -> str:
+        """For the log."""
+        seconds = FORMAT.seconds(self.audio_bytes)
+        first = "no audio" if self.ttfa_s is None else f"first audio after {self.ttfa_s * 1000:.0f} ms"
+        rtf = f"RTF {self.working_s / seconds:.3f}" if seconds else "RTF -"
+        return (
+            f"{self.voice} by {self.engine}, {self.chars} characters, {first}, {seconds:.1f} s of speech, {rtf}: "
+            f"{self.outcome}"
+        )
