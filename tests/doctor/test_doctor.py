@@ -458,7 +458,7 @@ def test_the_exit_code_is_1_if_anything_is_wrong(capsys: pytest.CaptureFixture[s
 
 
 def test_the_command_prints_one_json_list(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wyoming_qwen3tts.doctor.checks.look", Hardware)
+    monkeypatch.setattr("wyoming_qwen3tts.doctor.checks.probe", Hardware)
     port = free_port()
 
     code = main(["doctor", "--json", "--engine.kind", "builtin", "--wyoming.uri", f"tcp://127.0.0.1:{port}"])
@@ -473,7 +473,7 @@ def test_the_log_of_a_start_says_the_same_in_five_lines(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level("INFO")
-    monkeypatch.setattr(doctor, "glance", Hardware)
+    monkeypatch.setattr(doctor, "probe_driver", Hardware)
     monkeypatch.setattr(memory, "available_mb", lambda: 20)
 
     doctor.say_at_start(load({"engine.kind": "builtin"}, {}), {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +12,7 @@ from ..app.build import build_store
 from ..downloads.progress import Bar, Lines
 from ..downloads.store import default_model
 from ..settings import Settings
+from ..util.processes import ProcessError, run_blocking
 
 
 def download(settings: Settings, model: str | None) -> int:
@@ -53,8 +54,8 @@ def _say(line: str) -> None:
 def gpu_bytes() -> int | None:
     """The memory of the largest NVIDIA card; None without one. Asked without torch, which may not be installed yet."""
     command = ("nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits")
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired, ValueError):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-        if done.returncode == 0 and done.stdout.strip():
-            return max(int(line) for line in done.stdout.split()) << 20
+    with contextlib.suppress(ProcessError, ValueError):
+        output = run_blocking(command, timeout_s=10, environment=os.environ)
+        if output.code == 0 and output.stdout.strip():
+            return max(int(line) for line in output.stdout.split()) << 20
     return None

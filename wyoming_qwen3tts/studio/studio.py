@@ -7,9 +7,7 @@ CPU; a described voice is rendered by the engine itself, whose turn it waits for
 from __future__ import annotations
 
 import asyncio
-import io
 import secrets
-import wave
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..audio.pcm import Samples, from_pcm, to_pcm
 from ..audio.reference.check import SHORTEST_S, ClipReport, examine, unreadable
 from ..audio.reference.reader import BadClip, decode_clip
+from ..audio.wav import wav_file
 from ..engine.qwen3.checkpoints import Checkpoints
 from ..engine.qwen3.voice_lookup import DESCRIBED
 from ..errors import BadRequest, Busy, EngineError, UnknownVoice
@@ -184,7 +183,7 @@ class VoiceStudio:
                 self._variants[key] = _Rendering(samples, spoken, words)
                 while len(self._variants) > VARIANTS_KEPT:
                     self._variants.popitem(last=False)
-                yield Variant(key, chosen, round(len(samples) / FORMAT.rate, 2), _wav(samples))
+                yield Variant(key, chosen, round(len(samples) / FORMAT.rate, 2), wav_file(to_pcm(samples)))
 
     async def keep(self, variant_id: str, name: str) -> Voice:
         """Make a voice of a variant: from now on it is spoken as a clone of that reference.
@@ -374,13 +373,3 @@ def _as_int16(samples: Samples) -> file_format.Clip:
     import numpy as np
 
     return np.frombuffer(to_pcm(samples), "<i2").astype(np.int16)
-
-
-def _wav(samples: Samples) -> bytes:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as wav:
-        wav.setnchannels(FORMAT.channels)
-        wav.setsampwidth(FORMAT.width)
-        wav.setframerate(FORMAT.rate)
-        wav.writeframes(to_pcm(samples))
-    return file.getvalue()

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from ....audio.encode import MEDIA_TYPES, Encoder, encoder
-from ....audio.wav import wav_header
+from ....audio.wav import wav_file
 from ....errors import SpeechError
 from ....service.service import RequestStats, Speech, SpeechService
 from ....speech.audio_format import FORMAT
@@ -69,7 +69,7 @@ async def _as_audio(speech: Speech, encoding: Encoder, outlet: ResponseStream, m
 async def _as_whole(first: bytes, speech: Speech, outlet: ResponseStream, media_type: str) -> None:
     """A recording is all there at once: its WAV says how long it is."""
     pcm = first + b"".join([piece async for piece in speech])
-    wav = wav_header(len(pcm)) + pcm
+    wav = wav_file(pcm)
     await outlet.open(media_type, _who(speech.report) | {"Content-Length": str(len(wav))})
     await outlet.write(wav)
 
