@@ -14,6 +14,7 @@ from ..errors import BadRequest, EngineError, Refused, SpeechError
 from ..monitoring.logs import quoted
 from ..service.service import SpeechOptions, SpeechService
 from ..settings import Announce
+from ..util.tasks import cancel_and_wait
 from .announcement import HIGH, Announcement, Listener, Sound, Speaker, Started
 from .clips import Clip, ClipStore
 from .quiet import QuietHours
@@ -81,9 +82,7 @@ class Announcer:
             self._give_up(job, Refused("stopped", "The server is stopping."))
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=self.drain_s)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await cancel_and_wait(*late)
 
     @property
     def waiting(self) -> int:
@@ -209,10 +208,7 @@ class Announcer:
                 await self._begin(job, checks, None, announcement.voice)
             await _played(job.plays)
         finally:
-            running = [*checks.values(), *job.plays.values()]
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await cancel_and_wait(*checks.values(), *job.plays.values())
         job.listener.done(announcement, seconds)
 
     async def _speak(self, job: _Job, checks: dict[str, asyncio.Task[None]]) -> float:

@@ -29,6 +29,7 @@ from ..service.prerender import prerendering
 from ..service.service import SpeechService
 from ..settings import Address, Settings, sources
 from ..speech.engine import Engine
+from ..util.tasks import cancel_and_wait
 from .build import build_engine, build_studio, speech_service
 from .web import web_address, web_listener, web_server
 
@@ -91,7 +92,7 @@ async def serve(
         await _announce(stack, address, settings)
         # Only now, and beside all else: their libraries take longer to load than all before.
         web = _web_door(stack, settings, service, web_socket, mqtt) if web_socket else None
-        stack.push_async_callback(_given_up, asyncio.create_task(_open(web, mqtt, servers, settings, service)))
+        stack.push_async_callback(cancel_and_wait, asyncio.create_task(_open(web, mqtt, servers, settings, service)))
         fatal = await _stopped_or_broken(stop, engine, stuck_s)
         if fatal is None:
             log.info("Stopping: no new connections; speech in progress may end")
@@ -190,11 +191,6 @@ async def _open(
             log.info("The web door is open: %s", web_address(settings, web.port))
     if mqtt is not None and (server := await mqtt.open(address)) is not None:
         servers.append(server)
-
-
-async def _given_up(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _close(servers: Sequence[Door]) -> None:

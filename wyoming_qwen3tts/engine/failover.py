@@ -21,6 +21,7 @@ from ..speech.engine import Cloning, Engine, Origin, Sleeper, Traceable
 from ..speech.request import SpeechRequest
 from ..speech.voice import Voice
 from ..util.backoff import Backoff
+from ..util.tasks import cancel_and_wait
 from .tee import Tee
 
 log = logging.getLogger(__name__)
@@ -103,9 +104,7 @@ class FailoverEngine:
             self._retry = asyncio.get_running_loop().create_task(self._start(self._first))
 
     async def close(self) -> None:
-        if self._retry is not None:
-            self._retry.cancel()
-            await asyncio.gather(self._retry, return_exceptions=True)
+        await cancel_and_wait(self._retry)
         try:
             await self._first.close()
         finally:

@@ -14,6 +14,7 @@ from ..speech.engine import Cloning, Origin, Traceable, Unloadable
 from ..speech.request import SpeechRequest
 from ..speech.voice import Voice
 from ..util.backoff import Backoff
+from ..util.tasks import cancel_and_wait
 
 log = logging.getLogger(__name__)
 
@@ -98,9 +99,7 @@ class IdleEngine:
             self._keeper = asyncio.get_running_loop().create_task(self._keep())
 
     async def close(self) -> None:
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        await cancel_and_wait(self._keeper)
         await self.engine.close()
 
     @asynccontextmanager

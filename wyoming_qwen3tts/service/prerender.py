@@ -15,6 +15,7 @@ from ..settings import Cache
 from ..speech.engine import Origin, Traceable
 from ..speech.languages import LANGUAGES
 from ..speech.voice import Voice
+from ..util.tasks import cancel_and_wait
 from .phrase_cache import TEXT_CHARS
 from .service import SpeechOptions, SpeechService
 
@@ -146,9 +147,7 @@ class Prerender:
             await asyncio.wait({work, arrival}, return_when=asyncio.FIRST_COMPLETED)
             return work.result() if work.done() else None
         finally:
-            for task in (work, arrival):
-                task.cancel()
-            await asyncio.gather(work, arrival, return_exceptions=True)
+            await cancel_and_wait(work, arrival)
 
     async def _idle(self) -> None:
         """Returns when nobody has been spoken to for a while."""
@@ -176,8 +175,7 @@ async def prerendering(service: SpeechService, cache: Cache) -> AsyncIterator[No
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await cancel_and_wait(task)
 
 
 async def _guarded(prerender: Prerender) -> None:

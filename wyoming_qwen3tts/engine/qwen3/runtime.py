@@ -17,6 +17,7 @@ from ...model.checkpoint.config import ModelConfig, load_config
 from ...speech.languages import LANGUAGES
 from ...speech.request import SpeechRequest
 from ...speech.voice import Voice, VoiceName
+from ...util.tasks import cancel_and_wait
 from .audio_queue import AudioQueue
 from .chunking import ChunkPolicy
 from .core import Counters, EngineCore, Prepare
@@ -133,8 +134,7 @@ class Runtime:
                     yield audio
             finally:
                 self._open.discard(audio_queue)
-                feeding.cancel()
-                await asyncio.gather(feeding, return_exceptions=True)
+                await cancel_and_wait(feeding)
 
     def prepare(self, voices: Iterable[Voice]) -> None:
         """Have these voices made ready while nobody is spoken to, so that their first reply starts as soon as any."""
@@ -142,10 +142,8 @@ class Runtime:
             self._worker.post(Prepare(voice))
 
     async def close(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
-            self._watch = None
+        await cancel_and_wait(self._watch)
+        self._watch = None
         if not await asyncio.to_thread(self._worker.stop, 10.0):
             log.warning("The engine thread is still at work and is left behind")
 
