@@ -29,6 +29,7 @@ from ..service.prerender import prerendering
 from ..service.service import SpeechService
 from ..settings import Address, Settings, sources
 from ..speech.engine import Engine
+from ..util.files import sweep
 from ..util.tasks import cancel_and_wait
 from .build import build_engine, build_studio, speech_service
 from .web import web_address, web_listener, web_server
@@ -65,6 +66,7 @@ async def serve(
     stop = asyncio.Event()
     _on_signals(stop)
     log.info("wyoming-qwen3tts %s, settings: %s", __version__, sources.describe(settings))
+    await asyncio.to_thread(sweep, settings.data_dir)
     address = settings.wyoming.address
     async with AsyncExitStack() as stack:
         phrases = PhraseCache(settings.phrases_dir, settings.cache.size_mb * 1_000_000)

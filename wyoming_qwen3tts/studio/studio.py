@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -30,6 +29,7 @@ from ..speech.request import SpeechRequest
 from ..speech.segment import Segment
 from ..speech.voice import Voice, VoiceName
 from ..text.front_end import FrontEnd
+from ..util.lru import LruCache
 from ..voices import file_format
 from ..voices.file_format import FILE_BYTES_MAX, NOTE_CHARS_MAX, ClonedVoice
 from ..voices.folder import VoiceFolder, new_name
@@ -79,7 +79,7 @@ class VoiceStudio:
         self._pool = ThreadPoolExecutor(1, "voice-studio")
         self._waiting = 0
         self._rendering = asyncio.Lock()
-        self._variants: OrderedDict[str, _Rendering] = OrderedDict()
+        self._variants = LruCache[_Rendering](VARIANTS_KEPT)
 
     # -- what it can
 
@@ -180,9 +180,7 @@ class VoiceStudio:
                 chosen = secrets.randbelow(_SEEDS) if seed is None else (seed + number) % _SEEDS
                 samples = await self._rendered(words, spoken, code, chosen)
                 key = secrets.token_hex(8)
-                self._variants[key] = _Rendering(samples, spoken, words)
-                while len(self._variants) > VARIANTS_KEPT:
-                    self._variants.popitem(last=False)
+                self._variants.put(key, _Rendering(samples, spoken, words))
                 yield Variant(key, chosen, round(len(samples) / FORMAT.rate, 2), wav_file(to_pcm(samples)))
 
     async def keep(self, variant_id: str, name: str) -> Voice:
@@ -203,7 +201,7 @@ class VoiceStudio:
             self._folder.add(replace(voice, kind="design", description=rendering.description))
 
         await self._in_thread(make)
-        self._variants.pop(variant_id, None)
+        self._variants.pop(variant_id)
         return self._voice(fresh)
 
     async def remove(self, name: str) -> None:
