@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -32,3 +33,26 @@ def test_importing_the_package_costs_nothing() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert int(done.stdout) == 1
+
+
+#: Runs other people's programs at a terminal, for a comparison that developers make.
+_AT_A_TERMINAL = "cli/bench/peers/compare.py"
+_STARTERS = re.compile(
+    r"create_subprocess_\w+|subprocess_(exec|shell)|system|popen|posix_spawnp?|spawn[lv]p?e?|fork\w*"
+)
+
+
+def test_only_util_processes_starts_other_programs() -> None:
+    """Elsewhere nobody would kill the whole group, bound the output, or end within a second."""
+    package = ROOT / "wyoming_qwen3tts"
+    found = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.Import) and any(alias.name == "subprocess" for alias in node.names))
+        or (isinstance(node, ast.ImportFrom) and node.module in ("subprocess", "asyncio.subprocess"))
+        or (isinstance(node, ast.ImportFrom) and any(_STARTERS.fullmatch(alias.name) for alias in node.names))
+        or (isinstance(node, ast.Attribute) and _STARTERS.fullmatch(node.attr))
+    }
+
+    assert found == {"util/processes.py", _AT_A_TERMINAL}

@@ -19,22 +19,20 @@ from fastapi import APIRouter
 from tests.harness import TONE, until
 from tests.servers.mqtt.house import web
 from wyoming_qwen3tts.announcements.clips import Clip, ClipStore
-from wyoming_qwen3tts.announcements.encoding import FileFormat, writer
 from wyoming_qwen3tts.announcements.routes import shelf_routes
+from wyoming_qwen3tts.audio.encode import FileFormat, sync_encoder
 from wyoming_qwen3tts.errors import Busy, TextTooLong
 
 
 @pytest.mark.parametrize("kind", ["wav", "mp3", "flac"])
 def test_every_format_says_how_long_it_is_and_sounds_like_what_went_in(kind: FileFormat) -> None:
-    file = bytearray()
-    made = writer(kind, file)
-    begun = len(file)
+    clip = Clip(kind, 1 << 20)
     for _ in range(25):
-        made.add(TONE)
-    assert len(file) > begun + 1000, "nothing comes out before the end"
-    made.finish()
+        clip.add(TONE)
+    assert len(clip.data) > 1000, "nothing comes out before the end"
+    clip.finish()
 
-    samples, rate = soundfile.read(io.BytesIO(file), dtype="float32")
+    samples, rate = soundfile.read(io.BytesIO(clip.data), dtype="float32")
     tone = np.frombuffer(TONE * 25, "<i2").astype(np.float32) / 32768
     assert rate == 24_000
     assert len(samples) == pytest.approx(2 * 24_000, abs=3_000 if kind == "mp3" else 0)
@@ -42,12 +40,27 @@ def test_every_format_says_how_long_it_is_and_sounds_like_what_went_in(kind: Fil
 
 
 def test_a_growing_wav_can_be_read_by_what_reads_pipes() -> None:
-    file = bytearray()
-    made = writer("wav", file)
-    made.add(TONE)
+    clip = Clip("wav", 1 << 20)
+    clip.add(TONE)
 
-    samples, _ = soundfile.read(io.BytesIO(file), dtype="int16")
+    samples, _ = soundfile.read(io.BytesIO(clip.data), dtype="int16")
     assert samples.tobytes() == TONE
+
+
+@pytest.mark.parametrize("kind", ["wav", "mp3", "flac"])
+def test_a_finished_clip_is_what_is_sent_over_http_but_for_its_length(kind: FileFormat) -> None:
+    """One encoder, one bit rate: the MP3 of an announcement had another."""
+    clip = Clip(kind, 1 << 20)
+    over_http = sync_encoder(kind)
+    sent = b""
+    for _ in range(10):
+        clip.add(TONE)
+        sent += over_http.add(TONE)
+    clip.finish()
+    sent += over_http.finish()
+
+    assert clip.data[64:] == sent[64:]
+    assert (clip.data == sent) == (kind == "mp3")
 
 
 @asynccontextmanager

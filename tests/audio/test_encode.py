@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import shutil
+import signal
 import subprocess
 import time
 from contextlib import aclosing
@@ -109,8 +111,8 @@ async def test_ffmpeg_leaves_no_zombie_when_it_is_killed() -> None:
     """F52."""
     encoding = encode.Aac()
     await encoding.add(SPEECH)
-    assert encoding._process is not None
-    number = encoding._process.pid
+    assert encoding._child is not None
+    number = encoding._child.pid
 
     await encoding.aclose()
 
@@ -120,13 +122,44 @@ async def test_ffmpeg_leaves_no_zombie_when_it_is_killed() -> None:
 async def test_an_ffmpeg_that_dies_is_an_error_and_not_the_end_of_the_speech() -> None:
     encoding = encode.Aac()
     await encoding.add(SPEECH)
-    assert encoding._process is not None
-    encoding._process.kill()
-    await encoding._process.wait()
+    assert encoding._child is not None
+    os.kill(encoding._child.pid, signal.SIGKILL)
 
-    with pytest.raises(EngineError, match="ffmpeg"):
+    with pytest.raises(EngineError, match="ffmpeg failed: exit code -9"):
         await encoding.finish()
     await encoding.aclose()
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("exec yes", "ffmpeg (has taken no|ended before)"),
+        ("exec sleep 60", "has taken no speech for 0.3 s"),
+        ("exec <&-; sleep 60", "ended before the speech did"),
+        ("cat >/dev/null; sleep 60", "did not end within 0.3 s"),
+        ("cat >/dev/null; echo oops >&2; exit 1", "ffmpeg failed: oops"),
+    ],
+)
+async def test_an_ffmpeg_that_does_anything_else_is_an_error_soon_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, message: str
+) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    encoding = encode.Aac(timeout_s=0.3)
+
+    async def encoded() -> None:
+        for _ in range(3):
+            await encoding.add(SPEECH)
+        await encoding.finish()
+
+    with pytest.raises(EngineError, match=message):
+        await encoded()
+    number = encoding._child and encoding._child.pid
+    await encoding.aclose()
+
+    assert not Path(f"/proc/{number}").exists()  # noqa: ASYNC240  no disk behind it
 
 
 async def test_without_ffmpeg_aac_is_refused_by_name_and_the_others_are_offered(

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.service.phrases import caching
-from wyoming_qwen3tts.service import phrase_cache
-from wyoming_qwen3tts.service.phrase_cache import OFF_S
+from wyoming_qwen3tts.util import disk_cache
+from wyoming_qwen3tts.util.disk_cache import OFF_S
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO, errno.EACCES])
@@ -19,11 +19,11 @@ async def test_a_disk_that_takes_nothing_costs_no_reply_and_is_left_alone_for_te
 ) -> None:
     now, tries = [1000.0], []
 
-    def refuse(path: Path, content: bytes) -> None:
+    def refuse(path: Path, content: bytes, **_: object) -> None:
         tries.append(path)
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(phrase_cache, "write_atomic", refuse)
+    monkeypatch.setattr(disk_cache, "write_atomic", refuse)
     async with caching(tmp_path, clock=lambda: now[0]) as it:
         replies = [await it.say() for _ in range(3)]
         assert len(set(replies)) == 1
@@ -40,10 +40,10 @@ async def test_a_disk_that_takes_nothing_costs_no_reply_and_is_left_alone_for_te
 
 
 async def test_a_write_that_fails_half_way_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(descriptor: int) -> None:
+    def full(path: Path, target: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(Path, "rename", full)
     async with caching(tmp_path) as it:
         await it.say()
 
@@ -81,7 +81,7 @@ async def test_a_damaged_recording_is_dropped_and_spoken_anew(damage: str, tmp_p
 async def test_what_a_crash_left_half_written_is_cleared_away_and_strange_files_are_let_be(tmp_path: Path) -> None:
     folder = tmp_path / "phrases"
     folder.mkdir()
-    (folder / ".abc.phrase.123.456").write_bytes(b"half")
+    (folder / f".abc.phrase.{os.getpid()}-456.unfinished").write_bytes(b"half")
     (folder / "notes.md").write_text("mine")
     (folder / "link.phrase").symlink_to("/etc/hostname")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..audio.encode import FileFormat
 from ..errors import SpeechError
 from .clips import Clip
-from .encoding import FileFormat
 
 HIGH = 5  # from here on an announcement is not held back by quiet hours
 

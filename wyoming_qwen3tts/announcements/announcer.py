@@ -15,6 +15,7 @@ from ..monitoring.logs import quoted
 from ..service.options import SpeechOptions
 from ..service.service import SpeechService
 from ..settings import Settings
+from ..util.tasks import cancel_and_wait
 from .announcement import HIGH, Announcement, Listener, Sound, Speaker, Started
 from .clips import Clip, ClipStore
 from .quiet import QuietHours
@@ -80,9 +81,7 @@ class Announcer:
             self._give_up(job, Refused("stopped", "The server is stopping."))
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=self.drain_s)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await cancel_and_wait(*late)
 
     @property
     def waiting(self) -> int:
@@ -208,10 +207,7 @@ class Announcer:
                 await self._begin(job, checks, None, announcement.voice)
             await _played(job.plays)
         finally:
-            running = [*checks.values(), *job.plays.values()]
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await cancel_and_wait(*checks.values(), *job.plays.values())
         job.listener.done(announcement, seconds)
 
     async def _speak(self, job: _Job, checks: dict[str, asyncio.Task[None]]) -> float:

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Self
 
+from ..audio.encode import MEDIA_TYPES, FileFormat, sync_encoder
 from ..errors import Busy, TextTooLong
 from ..speech.audio_format import FORMAT
-from .encoding import CONTENT_TYPES, FileFormat, writer
 
 _PIECE_BYTES = 64 * 1024
 _ID_BYTES = 16  # 128 bits: nobody guesses what the neighbours were told
@@ -21,11 +21,11 @@ class Clip:
 
     def __init__(self, kind: FileFormat, limit_bytes: int) -> None:
         self.name = f"{secrets.token_urlsafe(_ID_BYTES)}.{kind}"
-        self.content_type = CONTENT_TYPES[kind]
+        self.content_type = MEDIA_TYPES[kind]
         self.data = bytearray()
         self.seconds = 0.0
         self.finished = False
-        self._writer, self._limit_bytes = writer(kind, self.data), limit_bytes
+        self._encoder, self._limit_bytes = sync_encoder(kind), limit_bytes
         self._changed = asyncio.Event()
 
     def add(self, pcm: bytes) -> None:
@@ -38,14 +38,15 @@ class Clip:
             raise TextTooLong(
                 "The speech is too long for one announcement. Send it in parts, or raise announce.clips_mb."
             )
-        self._writer.add(pcm)
+        self.data += self._encoder.add(pcm)
         self.seconds += FORMAT.seconds(len(pcm))
         self._wake()
 
     def finish(self) -> None:
         """All of it is there, or as much as there will ever be. Is idempotent."""
         if not self.finished:
-            self._writer.finish()
+            self.data += self._encoder.finish()
+            self.data[: len(self._encoder.head)] = self._encoder.head  # with the length, which is known now
             self.finished = True
             self._wake()
 

@@ -29,6 +29,8 @@ from ..service.prerender import prerendering
 from ..service.service import SpeechService
 from ..settings import Address, Settings, sources
 from ..speech.engine import Engine
+from ..util.files import sweep
+from ..util.tasks import cancel_and_wait
 from .build import BuiltEngine, build_engine, build_studio, speech_service
 from .web import web_address, web_listener, web_server
 
@@ -65,6 +67,7 @@ async def serve(
     stop = asyncio.Event()
     _on_signals(stop)
     log.info("wyoming-qwen3tts %s, settings: %s", __version__, sources.describe(settings))
+    await asyncio.to_thread(sweep, settings.data_dir)
     address = settings.wyoming.address
     async with AsyncExitStack() as stack:
         phrases = PhraseCache(settings.phrases_dir, settings.cache.size_mb * 1_000_000)
@@ -92,7 +95,7 @@ async def serve(
         await _announce(stack, address, settings)
         # Only now, and beside all else: their libraries take longer to load than all before.
         web = _web_door(stack, settings, service, built, web_socket, mqtt) if web_socket else None
-        stack.push_async_callback(_given_up, asyncio.create_task(_open(web, mqtt, servers, settings, service)))
+        stack.push_async_callback(cancel_and_wait, asyncio.create_task(_open(web, mqtt, servers, settings, service)))
         fatal = await _stopped_or_broken(stop, engine, stuck_s)
         if fatal is None:
             log.info("Stopping: no new connections; speech in progress may end")
@@ -195,11 +198,6 @@ async def _open(
             log.info("The web door is open: %s", web_address(settings, web.port))
     if mqtt is not None and (server := await mqtt.open(address)) is not None:
         servers.append(server)
-
-
-async def _given_up(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _close(servers: Sequence[Door]) -> None:

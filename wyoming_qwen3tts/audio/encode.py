@@ -1,25 +1,28 @@
-"""PCM to what listeners asked for, piece by piece: bytes come out with the first frame, not with the last."""
+"""PCM to what listeners asked for, piece by piece: bytes come out with the first frame, not with the last.
+
+`SyncEncoder` does the work; `encoder` gives it to the event loop, in a thread where it takes long.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import io
 import os
 import shutil
 import threading
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import lameenc
-import soundfile
 
 from ..errors import BadRequest, EngineError
 from ..speech.audio_format import FORMAT
+from ..util.processes import Child, ProcessError
 from .wav import UNKNOWN_LENGTH, wav_header
 
 Format = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 FORMATS: tuple[Format, ...] = get_args(Format)
+FileFormat = Literal["wav", "mp3", "flac"]
+"""What every player takes as a file that grows while it is played."""
 MEDIA_TYPES: dict[Format, str] = {
     "mp3": "audio/mpeg", "opus": "audio/ogg", "aac": "audio/aac", "flac": "audio/flac", "wav": "audio/wav",
     "pcm": "audio/pcm",
@@ -28,6 +31,7 @@ MP3_KBPS, AAC_KBPS = 64, 64  # of 24 kHz mono, where a voice gains nothing by mo
 
 _SET_OGG_PAGE_LATENCY_MS = 0x1302  # of libsndfile's sf_command; its default is a page a second, too late for speech
 _PAGE_MS = 50.0  # the shortest that libsndfile does
+_HEAD_BYTES = 256  # WAV's header has 44, FLAC's first block 42
 
 
 class Encoder(Protocol):
@@ -44,6 +48,23 @@ class Encoder(Protocol):
     async def aclose(self) -> None: ...
 
 
+class SyncEncoder(Protocol):
+    """Encodes one stream, PCM in ``speech.FORMAT``. One thread at a time."""
+
+    def add(self, pcm: bytes) -> bytes:
+        """What follows in the file now that ``pcm`` has come."""
+        ...
+
+    def finish(self) -> bytes:
+        """The rest; nothing if it was finished before."""
+        ...
+
+    @property
+    def head(self) -> bytes:
+        """How the file begins, as it is known now: at the end with its length. For files that can still be changed."""
+        ...
+
+
 def encoder(form: Format) -> Encoder:
     """A new one for ``form``.
 
@@ -51,39 +72,110 @@ def encoder(form: Format) -> Encoder:
         BadRequest: if this machine cannot make it.
     """
     match form:
-        case "pcm":
-            return Plain()
-        case "wav":
-            return Plain(wav_header(UNKNOWN_LENGTH))
-        case "mp3":
-            return Mp3()
-        case "flac":
-            return SoundFile("FLAC", "PCM_16")
-        case "opus":
-            return SoundFile("OGG", "OPUS")
         case "aac":
             return Aac()
+        case "opus":
+            return _InThread(sync_encoder(form))  # 3 ms a frame
+        case _:
+            return _InLoop(sync_encoder(form))
 
 
-class Plain:
-    """PCM as it is, behind ``header``. A WAV header that is sent before the length is known says the largest."""
+def sync_encoder(form: FileFormat | Literal["pcm", "opus"]) -> SyncEncoder:
+    """A new one for ``form``."""
+    match form:
+        case "pcm":
+            return _Pcm()
+        case "wav":
+            return _Wav()
+        case "mp3":
+            return _Mp3()
+        case "flac":
+            return _SoundFile("FLAC", "PCM_16")
+        case "opus":
+            return _SoundFile("OGG", "OPUS")
 
-    def __init__(self, header: bytes = b"") -> None:
-        self._header = header
+
+def load_libraries() -> None:
+    """Load what is else loaded with the first FLAC or Opus: 30 ms, which nobody in an event loop has."""
+    import soundfile  # noqa: F401  3 MB that a home without these formats does without
+
+
+class _InLoop:
+    """At most 0.2 ms a frame."""
+
+    def __init__(self, core: SyncEncoder) -> None:
+        self._core = core
 
     async def add(self, pcm: bytes) -> bytes:
-        header, self._header = self._header, b""
-        return header + pcm
+        return self._core.add(pcm)
 
     async def finish(self) -> bytes:
-        return b""
+        return self._core.finish()
 
     async def aclose(self) -> None:
-        return
+        self._core.finish()
 
 
-class Mp3:
-    """By LAME, in the event loop: 0.2 ms a frame."""
+class _InThread:
+    """For what takes milliseconds."""
+
+    def __init__(self, core: SyncEncoder) -> None:
+        self._core = core
+        self._one_at_a_time = threading.Lock()  # a cancelled `add` goes on in its thread while `aclose` comes
+
+    async def add(self, pcm: bytes) -> bytes:
+        return await asyncio.to_thread(self._add, pcm)
+
+    def _add(self, pcm: bytes) -> bytes:
+        with self._one_at_a_time:
+            return self._core.add(pcm)
+
+    async def finish(self) -> bytes:
+        return await asyncio.to_thread(self._finish)
+
+    def _finish(self) -> bytes:
+        with self._one_at_a_time:
+            return self._core.finish()
+
+    async def aclose(self) -> None:
+        await self.finish()
+
+
+class _Pcm:
+    """PCM as it is."""
+
+    head = b""
+
+    def add(self, pcm: bytes) -> bytes:
+        return pcm
+
+    def finish(self) -> bytes:
+        return b""
+
+
+class _Wav:
+    """A header that is sent before the length is known says the largest."""
+
+    def __init__(self) -> None:
+        self._size: int | None = None  # nothing yet
+
+    def add(self, pcm: bytes) -> bytes:
+        header = wav_header(UNKNOWN_LENGTH) if self._size is None else b""
+        self._size = (self._size or 0) + len(pcm)
+        return header + pcm
+
+    def finish(self) -> bytes:
+        return self.add(b"")
+
+    @property
+    def head(self) -> bytes:
+        return b"" if self._size is None else wav_header(self._size)
+
+
+class _Mp3:
+    """By LAME."""
+
+    head = b""
 
     def __init__(self) -> None:
         self._lame = lameenc.Encoder()
@@ -92,66 +184,62 @@ class Mp3:
         self._lame.set_bit_rate(MP3_KBPS)
         self._lame.set_quality(5)
         self._lame.silence()
-        self._has_begun = False
+        self._is_open = False  # LAME will not end what it has not begun
 
-    async def add(self, pcm: bytes) -> bytes:
-        self._has_begun = True
+    def add(self, pcm: bytes) -> bytes:
+        self._is_open = True
         return bytes(self._lame.encode(pcm))
 
-    async def finish(self) -> bytes:
-        return bytes(self._lame.flush()) if self._has_begun else b""
-
-    async def aclose(self) -> None:
-        return
+    def finish(self) -> bytes:
+        is_open, self._is_open = self._is_open, False
+        return bytes(self._lame.flush()) if is_open else b""
 
 
-class SoundFile:
-    """By libsndfile: FLAC and Opus. Opus takes 3 ms a frame, so it is done in a thread."""
+class _SoundFile:
+    """By libsndfile: FLAC and Opus."""
 
     def __init__(self, container: str, codec: str) -> None:
+        import soundfile
+
         self._out = _Growing()
-        self._one_at_a_time = threading.Lock()  # a cancelled `add` goes on in its thread while `aclose` comes
-        self._in_thread = codec == "OPUS"
-        self._file = soundfile.SoundFile(
+        self._file: Any = soundfile.SoundFile(
             self._out, "w", samplerate=FORMAT.rate, channels=FORMAT.channels, format=container, subtype=codec
         )
         if codec == "OPUS":
             latency = soundfile._ffi.new("double *", _PAGE_MS)  # the package has no public way to this command
             soundfile._snd.sf_command(self._file._file, _SET_OGG_PAGE_LATENCY_MS, latency, 8)
 
-    async def add(self, pcm: bytes) -> bytes:
-        return await asyncio.to_thread(self._add, pcm) if self._in_thread else self._add(pcm)
-
-    def _add(self, pcm: bytes) -> bytes:
-        with self._one_at_a_time:
-            if not self._file.closed:
-                self._file.buffer_write(pcm, "int16")
-            return self._out.take()
-
-    async def finish(self) -> bytes:
-        return await asyncio.to_thread(self._finish)
-
-    def _finish(self) -> bytes:
-        with self._one_at_a_time:
-            self._file.close()
-            return self._out.take()
-
-    async def aclose(self) -> None:
+    def add(self, pcm: bytes) -> bytes:
         if not self._file.closed:
-            await asyncio.to_thread(self._finish)
+            self._file.buffer_write(pcm, "int16")
+        return self._out.take()
+
+    def finish(self) -> bytes:
+        self._file.close()
+        return self._out.take()
+
+    @property
+    def head(self) -> bytes:
+        return bytes(self._out.head)
 
 
 class _Growing(io.RawIOBase):
-    """A file for libsndfile whose beginning is sent before its end is written: it cannot be changed any more.
+    """A file for libsndfile whose beginning is sent before its end is written: it cannot be changed any more, but for
+    a copy, ``head``.
 
-    What FLAC would write there at last, the length and a checksum, may be left out by its standard.
+    What FLAC writes there at last, the length and a checksum, may be left out by its standard.
     """
 
     def __init__(self) -> None:
+        self.head = bytearray()
         self._ready = bytearray()
         self._position = self._end = 0
 
     def write(self, data: bytes) -> int:  # type: ignore[override]
+        data = bytes(data)
+        if self._position < _HEAD_BYTES:
+            known = data[: _HEAD_BYTES - self._position]
+            self.head[self._position : self._position + len(known)] = known
         if self._position == self._end:
             self._ready += data
             self._end += len(data)
@@ -173,83 +261,50 @@ class _Growing(io.RawIOBase):
 class Aac:
     """By the ffmpeg program, where there is one: no free library of its own makes AAC."""
 
-    def __init__(self) -> None:
-        self._program = shutil.which("ffmpeg")
-        if self._program is None:
+    def __init__(self, timeout_s: float = 10.0) -> None:
+        program = shutil.which("ffmpeg")
+        if program is None:
             raise BadRequest(
                 "This server makes no aac, as ffmpeg is not installed. Install it, or ask for mp3, opus, flac, wav or "
                 "pcm.",
                 field="response_format",
             )
-        self._process: Process | None = None
-        self._reading: asyncio.Task[None] | None = None
-        self._ready = bytearray()
-
-    async def add(self, pcm: bytes) -> bytes:
-        process = self._process or await self._start()
-        assert process.stdin is not None  # noqa: S101  it is a pipe
-        try:
-            process.stdin.write(pcm)
-            await process.stdin.drain()
-        except ConnectionError:
-            raise EngineError("ffmpeg ended before the speech did.") from None
-        return self._take()
-
-    async def finish(self) -> bytes:
-        process = self._process
-        if process is None or process.stdin is None or self._reading is None:
-            return b""
-        process.stdin.close()
-        await self._reading
-        if await process.wait():
-            raise EngineError(f"ffmpeg failed, with exit code {process.returncode}.")
-        return self._take()
-
-    async def aclose(self) -> None:
-        """Leaves no process behind, not even a dead one."""
-        if self._process is None or self._reading is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        self._reading.cancel()
-        await asyncio.gather(self._reading, return_exceptions=True)
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        await self._process.wait()
-
-    async def _start(self) -> Process:
-        command = (
-            *(
-                self._program or "ffmpeg",
-                "-v",
-                "error",
-                "-nostdin",
-                "-f",
-                "s16le",
-                "-ar",
-                str(FORMAT.rate),
-                "-ac",
-                str(FORMAT.channels),
-            ),
+        self._command = (
+            *(program, "-v", "error", "-nostdin"),
+            *("-f", "s16le", "-ar", str(FORMAT.rate), "-ac", str(FORMAT.channels)),
             *("-probesize", "32", "-analyzeduration", "0", "-i", "pipe:0"),
             *("-c:a", "aac", "-b:a", f"{AAC_KBPS}k", "-f", "adts", "-flush_packets", "1", "pipe:1"),
         )
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=DEVNULL,
-            env={"PATH": os.defpath},  # none of our secrets
-        )
-        self._process = process
-        self._reading = asyncio.get_running_loop().create_task(self._read(process))
-        return process
+        self._timeout_s = timeout_s
+        self._child: Child | None = None
 
-    async def _read(self, process: Process) -> None:
-        assert process.stdout is not None  # noqa: S101  it is a pipe
-        while data := await process.stdout.read(1 << 14):
-            self._ready += data
+    async def add(self, pcm: bytes) -> bytes:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                if self._child is None:
+                    self._child = await Child.start(self._command, environment={"PATH": os.defpath})
+                await self._child.send(pcm)
+        except BrokenPipeError:
+            raise EngineError("ffmpeg ended before the speech did.") from None
+        except ProcessError as error:
+            raise EngineError(f"{error}.") from error
+        except TimeoutError:
+            raise EngineError(f"ffmpeg has taken no speech for {self._timeout_s:g} s.") from None
+        return self._child.take()
 
-    def _take(self) -> bytes:
-        ready, self._ready = bytes(self._ready), bytearray()
-        return ready
+    async def finish(self) -> bytes:
+        if self._child is None:
+            return b""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                output = await self._child.finish()
+        except TimeoutError:
+            raise EngineError(f"ffmpeg did not end within {self._timeout_s:g} s.") from None
+        if output.code:
+            raise EngineError(f"ffmpeg failed: {output.complaint}.")
+        return output.stdout
+
+    async def aclose(self) -> None:
+        """Leaves no process behind, not even a dead one."""
+        if self._child is not None:
+            await self._child.end()

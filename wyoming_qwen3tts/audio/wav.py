@@ -1,4 +1,4 @@
-"""The header of a WAV file with our PCM."""
+"""WAV files with our PCM."""
 
 from __future__ import annotations
 
@@ -18,3 +18,8 @@ def wav_header(size: int) -> bytes:
         b"fmt ", 16, 1, channels, rate, rate * width * channels, width * channels, 8 * width,
         b"data", size,
     )  # fmt: skip
+
+
+def wav_file(pcm: bytes) -> bytes:
+    """A whole file."""
+    return wav_header(len(pcm)) + pcm

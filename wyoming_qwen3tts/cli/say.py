@@ -6,8 +6,9 @@ import asyncio
 import codecs
 import os
 import shutil
-import subprocess
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,8 @@ from ..service.options import SpeechOptions
 from ..service.service import SpeechService
 from ..settings import Settings
 from ..speech.text_stream import TextStream
+from ..util.processes import Child, ProcessError
+from ..util.tasks import cancel_and_wait
 
 _PLAYERS = (
     ("pw-cat", "--playback", "-"),
@@ -57,21 +60,33 @@ async def say(settings: Settings, text: str, output: str | None, options: Speech
 
 async def _write(service: SpeechService, text: str, options: SpeechOptions, target: BinaryIO) -> None:
     """A WAV, flushed as it is made; its length is put right at the end where ``target`` can seek."""
-    from_stdin = text == "-"
-    stream = service.open_text() if from_stdin else service.whole_text(text)
     size = 0
-    async with service.speak(stream, options) as audio, asyncio.TaskGroup() as tasks:
-        if from_stdin:
-            tasks.create_task(_feed(stream))
-        target.write(wav_header(UNKNOWN_LENGTH))
-        async for pcm in audio:
-            target.write(pcm)
+    async with aclosing(_wav(service, text, options)) as pieces:
+        async for piece in pieces:
+            target.write(piece)
             target.flush()
-            size += len(pcm)
+            size += len(piece)
     if target.seekable():
         target.seek(0)
-        target.write(wav_header(size))
+        target.write(wav_header(size - len(wav_header(0))))
         target.flush()
+
+
+async def _wav(service: SpeechService, text: str, options: SpeechOptions) -> AsyncGenerator[bytes, None]:
+    """The header of a WAV of unknown length, then PCM as it is made."""
+    from_stdin = text == "-"
+    stream = service.open_text() if from_stdin else service.whole_text(text)
+    feeding = None
+    try:
+        async with service.speak(stream, options) as audio:
+            feeding = asyncio.create_task(_feed(stream)) if from_stdin else None
+            yield wav_header(UNKNOWN_LENGTH)
+            async for pcm in audio:
+                yield pcm
+        if feeding is not None:
+            await feeding
+    finally:
+        await cancel_and_wait(feeding)
 
 
 async def _play(service: SpeechService, text: str, options: SpeechOptions) -> int:
@@ -80,20 +95,26 @@ async def _play(service: SpeechService, text: str, options: SpeechOptions) -> in
         raise SpeechError(
             "No program that plays sound was found (pw-cat, paplay, aplay, ffplay or play). Write a file: -o FILE.wav"
         )
-    # Blocking writes on purpose: while the player is busy there is nothing else to do here.
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as player:  # noqa: ASYNC220
-        assert player.stdin is not None  # noqa: S101  for the type checker: PIPE was asked for
-        try:
-            await _write(service, text, options, player.stdin)  # type: ignore[arg-type]  # IO[bytes], and binary
-        except BrokenPipeError:
-            raise SpeechError(f"{command[0]} stopped playing. Write a file instead: -o FILE.wav") from None
-        player.stdin.close()
-    return player.returncode
+    try:
+        player = await Child.start(command, environment=os.environ, shares_output=True)  # it looks for its sound server
+    except ProcessError as error:
+        raise SpeechError(f"{error}. Write a file instead: -o FILE.wav") from error
+    try:
+        async with aclosing(_wav(service, text, options)) as pieces:
+            async for piece in pieces:
+                await player.send(piece)
+        return (await player.finish()).code
+    except BrokenPipeError:
+        raise SpeechError(f"{player.name} stopped playing. Write a file instead: -o FILE.wav") from None
+    finally:
+        await player.end()
 
 
 async def _feed(stream: TextStream) -> None:
     """Standard input into ``stream``, as it comes."""
     decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-    while raw := await asyncio.to_thread(os.read, sys.stdin.fileno(), 4096):
-        stream.add(decode(raw))
-    stream.close()
+    try:
+        while raw := await asyncio.to_thread(os.read, sys.stdin.fileno(), 4096):
+            stream.add(decode(raw))
+    finally:
+        stream.close()

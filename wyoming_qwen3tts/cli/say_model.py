@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..audio.wav import wav_header
+from ..audio.wav import wav_file
 from ..engine.qwen3.single import Layout, SingleStream, UtteranceOptions
 from ..engine.qwen3.voice_lookup import model_voice
 from ..errors import BadRequest, UnknownVoice
@@ -73,7 +73,7 @@ def say_model(settings: Settings, text: str, output: str | None, wish: ModelWish
             np.save(file, np.stack([c for c, _ in frames]) if frames else np.zeros((0, groups), np.int64))
     if output is not None:
         pcm = b"".join(pcm for _, pcm in frames)
-        _write(output, wav_header(len(pcm)) + pcm)
+        _write(output, wav_file(pcm))
     return 0
 
 

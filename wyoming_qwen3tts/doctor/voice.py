@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-import subprocess
 
+from ..util.processes import ProcessError, run_blocking
 from .checks import Check, CheckContext, fine, wrong
 
 _INSTALL = "apt install espeak-ng kakasi (the images have both)"
@@ -26,10 +26,13 @@ def _others() -> Check:
     if program is None:
         return wrong(name, "espeak-ng is not installed: only English can be spoken", _INSTALL)
     try:
-        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError) as error:
+        output = run_blocking([program, "--version"], timeout_s=10)
+    except ProcessError as error:
         return wrong(name, f"{program} does not run: {error}", _INSTALL)
-    return fine(name, f"others by {done.stdout.split('  Data at')[0].strip()}")
+    if output.code:
+        return wrong(name, f"{program} does not run: {output.complaint}", _INSTALL)
+    version = output.stdout.decode(errors="replace").split("  Data at")[0]
+    return fine(name, f"others by {version.strip()}")
 
 
 def _japanese() -> Check:

@@ -19,6 +19,7 @@ from ..speech.engine import AudioStream, Engine, EngineStatus, Origin, Phase
 from ..speech.request import SpeechRequest
 from ..speech.voice import Voice
 from ..util.backoff import Backoff
+from ..util.tasks import cancel_and_wait
 from .delegating import DelegatingEngine
 from .tee import Tee
 
@@ -97,9 +98,7 @@ class FailoverEngine(DelegatingEngine):
             self._retry = asyncio.get_running_loop().create_task(self._start(self.primary))
 
     async def close(self) -> None:
-        if self._retry is not None:
-            self._retry.cancel()
-            await asyncio.gather(self._retry, return_exceptions=True)
+        await cancel_and_wait(self._retry)
         try:
             await self.primary.close()
         finally:

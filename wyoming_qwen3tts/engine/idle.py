@@ -12,6 +12,7 @@ from ..errors import EngineDown
 from ..speech.engine import AudioStream, Engine, EngineStatus, Phase
 from ..speech.request import SpeechRequest
 from ..util.backoff import Backoff
+from ..util.tasks import cancel_and_wait
 from .delegating import DelegatingEngine
 
 log = logging.getLogger(__name__)
@@ -89,9 +90,7 @@ class IdleEngine(DelegatingEngine):
             self._keeper = asyncio.get_running_loop().create_task(self._keep())
 
     async def close(self) -> None:
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        await cancel_and_wait(self._keeper)
         await self.inner.close()
 
     @asynccontextmanager

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import SpeechError
 from ..util.backoff import Backoff
+from ..util.tasks import cancel_and_wait
 
 log = logging.getLogger(__name__)
 
@@ -137,8 +138,7 @@ async def discovered(supervisor: Supervisor, uri: str, backoff: Backoff | None =
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await cancel_and_wait(task)
 
 
 async def _announce_until_heard(supervisor: Supervisor, uri: str, backoff: Backoff) -> None:

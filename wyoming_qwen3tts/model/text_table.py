@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from ..util.lru import LruCache
 from .talker import TextProjection
 
 CACHED_ROWS = 4096  # a house's working vocabulary; 8 MB in bfloat16 at 1,024 wide
@@ -20,11 +20,11 @@ class TextTable:
     needed; the latest are kept. After `project_all`, every row is at hand on the projection's device.
     """
 
-    def __init__(self, table: Tensor, projection: TextProjection) -> None:
+    def __init__(self, table: Tensor, projection: TextProjection, kept: int = CACHED_ROWS) -> None:
         self._table = table
         self._projection = projection
         self._projected: Tensor | None = None
-        self._rows: OrderedDict[int, Tensor] = OrderedDict()
+        self._rows = LruCache[Tensor](kept)
 
     def project_all(self, rows_at_once: int = 8192) -> None:
         """Project the whole table once (GPU: a quarter of a second buys a look-up in place of the projection)."""
@@ -35,19 +35,17 @@ class TextTable:
         """``[len(ids), hidden]`` in the projection's device and dtype."""
         if self._projected is not None:
             return self._projected[torch.tensor(ids, dtype=torch.int64, device=self._projected.device)]
-        missing = [id_ for id_ in dict.fromkeys(ids) if id_ not in self._rows]
-        if missing:
-            rows = self._project(self._table[torch.tensor(missing, device=self._table.device)])
-            self._rows.update(zip(missing, rows.unbind(), strict=True))
         if not ids:
             weight = self._projection.down.weight
             return weight.new_empty(0, weight.shape[0])
-        picked = torch.stack([self._rows[id_] for id_ in ids])
-        for id_ in ids:
-            self._rows.move_to_end(id_)
-        while len(self._rows) > CACHED_ROWS:
-            self._rows.popitem(last=False)
-        return picked
+        rows = {id_: row for id_ in dict.fromkeys(ids) if (row := self._rows.get(id_)) is not None}
+        missing = [id_ for id_ in dict.fromkeys(ids) if id_ not in rows]
+        if missing:
+            projected = self._project(self._table[torch.tensor(missing, device=self._table.device)]).unbind()
+            for id_, row in zip(missing, projected, strict=True):
+                rows[id_] = row
+                self._rows.put(id_, row)
+        return torch.stack([rows[id_] for id_ in ids])
 
     def _project(self, rows: Tensor) -> Tensor:
         weight = self._projection.up.weight

@@ -15,6 +15,7 @@ from ..settings import Cache
 from ..speech.engine import Origin, Phase
 from ..speech.languages import LANGUAGES
 from ..speech.voice import Voice
+from ..util.tasks import cancel_and_wait
 from .options import SpeechOptions
 from .phrase_cache import TEXT_CHARS
 from .service import SpeechService
@@ -147,9 +148,7 @@ class Prerender:
             await asyncio.wait({work, arrival}, return_when=asyncio.FIRST_COMPLETED)
             return work.result() if work.done() else None
         finally:
-            for task in (work, arrival):
-                task.cancel()
-            await asyncio.gather(work, arrival, return_exceptions=True)
+            await cancel_and_wait(work, arrival)
 
     @property
     def _is_wanted(self) -> bool:
@@ -182,8 +181,7 @@ async def prerendering(service: SpeechService, cache: Cache) -> AsyncIterator[No
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await cancel_and_wait(task)
 
 
 async def _guarded(prerender: Prerender) -> None:

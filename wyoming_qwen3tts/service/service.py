@@ -16,6 +16,7 @@ from ..text.front_end import FrontEnd
 from ..text.language import detect
 from ..text.lexicon import EMPTY, Lexicon, LexiconFolder
 from ..text.reader import SegmentReader
+from ..util.tasks import cancel_and_wait
 from ..voices.catalog import VoiceCatalog
 from .admission import AdmissionController, Permit
 from .options import SpeechOptions
@@ -69,9 +70,7 @@ class SpeechService:
 
     async def close(self) -> None:
         """Give up loading, close the engine. Is idempotent."""
-        if self._loading is not None:
-            self._loading.cancel()
-            await asyncio.gather(self._loading, return_exceptions=True)
+        await cancel_and_wait(self._loading)
         await self._engine.close()
         await self._postprocessor.close()
         if self.phrases is not None:

@@ -7,10 +7,7 @@ CPU; a described voice is rendered by the engine itself, whose turn it waits for
 from __future__ import annotations
 
 import asyncio
-import io
 import secrets
-import wave
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -20,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..audio.pcm import Samples, from_pcm, to_pcm
 from ..audio.reference.check import SHORTEST_S, ClipReport, examine, unreadable
 from ..audio.reference.reader import BadClip, decode_clip
+from ..audio.wav import wav_file
 from ..engine.qwen3.checkpoints import Checkpoints
 from ..engine.qwen3.voice_lookup import DESCRIBED
 from ..errors import BadRequest, Busy, EngineError, UnknownVoice
@@ -31,6 +29,7 @@ from ..speech.request import SpeechRequest
 from ..speech.segment import Segment
 from ..speech.voice import Voice, VoiceName
 from ..text.front_end import FrontEnd
+from ..util.lru import LruCache
 from ..voices import file_format
 from ..voices.file_format import FILE_BYTES_MAX, NOTE_CHARS_MAX, ClonedVoice
 from ..voices.folder import VoiceFolder, new_name
@@ -80,7 +79,7 @@ class VoiceStudio:
         self._pool = ThreadPoolExecutor(1, "voice-studio")
         self._waiting = 0
         self._rendering = asyncio.Lock()
-        self._variants: OrderedDict[str, _Rendering] = OrderedDict()
+        self._variants = LruCache[_Rendering](VARIANTS_KEPT)
 
     # -- what it can
 
@@ -181,10 +180,8 @@ class VoiceStudio:
                 chosen = secrets.randbelow(_SEEDS) if seed is None else (seed + number) % _SEEDS
                 samples = await self._rendered(words, spoken, code, chosen)
                 key = secrets.token_hex(8)
-                self._variants[key] = _Rendering(samples, spoken, words)
-                while len(self._variants) > VARIANTS_KEPT:
-                    self._variants.popitem(last=False)
-                yield Variant(key, chosen, round(len(samples) / FORMAT.rate, 2), _wav(samples))
+                self._variants.put(key, _Rendering(samples, spoken, words))
+                yield Variant(key, chosen, round(len(samples) / FORMAT.rate, 2), wav_file(to_pcm(samples)))
 
     async def keep(self, variant_id: str, name: str) -> Voice:
         """Make a voice of a variant: from now on it is spoken as a clone of that reference.
@@ -204,7 +201,7 @@ class VoiceStudio:
             self._folder.add(replace(voice, kind="design", description=rendering.description))
 
         await self._in_thread(make)
-        self._variants.pop(variant_id, None)
+        self._variants.pop(variant_id)
         return self._voice(fresh)
 
     async def remove(self, name: str) -> None:
@@ -374,13 +371,3 @@ def _as_int16(samples: Samples) -> file_format.Clip:
     import numpy as np
 
     return np.frombuffer(to_pcm(samples), "<i2").astype(np.int16)
-
-
-def _wav(samples: Samples) -> bytes:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as wav:
-        wav.setnchannels(FORMAT.channels)
-        wav.setsampwidth(FORMAT.width)
-        wav.setframerate(FORMAT.rate)
-        wav.writeframes(to_pcm(samples))
-    return file.getvalue()

@@ -5,9 +5,7 @@ that is all small letters is found in any case; one with a capital only as it is
 """
 
 import errno
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +15,7 @@ from typing import Final
 
 from ..errors import SpeechError
 from ..speech.languages import LANGUAGES
+from ..util.files import write_atomic
 from .tracked_text import TrackedText
 
 FILES: Final = ("all", *LANGUAGES)
@@ -167,17 +166,7 @@ class LexiconFolder:
             LexiconFileError: saying why.
         """
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("wb", dir=self._folder, prefix=f".{name}-", delete=False) as file:
-                try:
-                    file.write(text.encode())
-                    file.flush()
-                    os.fsync(file.fileno())
-                    os.fchmod(file.fileno(), 0o644)
-                    Path(file.name).replace(self._folder / f"{name}.txt")
-                except BaseException:
-                    Path(file.name).unlink(missing_ok=True)
-                    raise
+            write_atomic(self._folder / f"{name}.txt", text.encode(), is_shared=True)  # the user edits it too
         except OSError as error:
             what = "The disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or str(error)
             raise LexiconFileError(f"{self._folder} cannot be written: {what}. Nothing was changed.") from error

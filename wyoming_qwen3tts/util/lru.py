@@ -4,23 +4,49 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 R = TypeVar("R")
 
 
-class LruCache(OrderedDict[Hashable, R]):
-    """At most ``kept`` of them."""
+class LruCache(Generic[R]):
+    """At most ``kept`` things by their keys; the one not used for longest goes first. One thread.
+
+    With a ``backing_store``, `of` asks that before anything is made.
+    """
 
     def __init__(self, kept: int) -> None:
-        super().__init__()
         self._kept = kept
-        self.backing_store: Callable[[Hashable, Callable[[], R]], R] | None = None  # asked before anything is made
+        self._things: OrderedDict[Hashable, R] = OrderedDict()
+        self.backing_store: Callable[[Hashable, Callable[[], R]], R] | None = None
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def get(self, key: Hashable) -> R | None:
+        """The thing, which is used by that; None if it is not kept."""
+        if key not in self._things:
+            return None
+        self._things.move_to_end(key)
+        return self._things[key]
+
+    def put(self, key: Hashable, thing: R) -> None:
+        """Keep it, in place of what had its key."""
+        self._things[key] = thing
+        self._things.move_to_end(key)
+        while len(self._things) > self._kept:
+            self._things.popitem(last=False)
 
     def of(self, key: Hashable, make: Callable[[], R]) -> R:
-        if key not in self:
-            self[key] = make() if self.backing_store is None else self.backing_store(key, make)
-        self.move_to_end(key)
-        while len(self) > self._kept:
-            self.popitem(last=False)
-        return self[key]
+        """The thing, made now if it is not kept."""
+        if key not in self._things:
+            self.put(key, make() if self.backing_store is None else self.backing_store(key, make))
+        self._things.move_to_end(key)
+        return self._things[key]
+
+    def pop(self, key: Hashable) -> None:
+        """Keep it no longer."""
+        self._things.pop(key, None)
+
+    def clear(self) -> None:
+        self._things.clear()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.harness import until
 from wyoming_qwen3tts.audio.loudness import integrated_lufs, true_peak_db
 from wyoming_qwen3tts.audio.pcm import from_pcm
 from wyoming_qwen3tts.engine.builtin.engine import BuiltinEngine
@@ -175,26 +177,76 @@ async def test_when_hibari_breaks_on_a_text_espeak_speaks_it(
     assert "espeak-ng takes over" in caplog.text
 
 
+def espeak_is(script: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let another program stand in for espeak-ng."""
+    program = folder / "espeak-ng"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+
+
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ("sleep 60", "did not answer"),
-        ("exit 3", "failed: 3"),
-        ("echo oops >&2; exit 1", "oops"),
+        ("sleep 60", "espeak-ng did not end"),
+        ("exit 3", "espeak-ng failed: exit code 3"),
+        ("echo oops >&2; exit 1", "espeak-ng failed: oops"),
         ("echo no wav", "not a WAV"),
+        ("yes", "more than 16,777,216 bytes"),
     ],
 )
 async def test_an_espeak_that_hangs_or_fails_is_an_error_of_this_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, message: str
 ) -> None:
-    program = tmp_path / "espeak-ng"
-    program.write_text(f"#!/bin/sh\ncat > /dev/null\n{'exec ' if 'sleep' in script else ''}{script}\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr("wyoming_qwen3tts.engine.builtin.espeak._TIMEOUT_S", 0.3)
+    espeak_is(f"cat > /dev/null\n{script}", tmp_path, monkeypatch)
 
     with pytest.raises(EngineError, match=message):
-        await Espeak(1).speak("hello", "de", 24_000)
+        await Espeak(1, timeout_s=0.3 if "sleep" in script else 20).speak("hello", "de", 24_000)
+
+
+@pytest.mark.parametrize("script", ["exec yes", "yes", "yes & sleep 60"])
+async def test_a_listener_who_leaves_at_any_moment_gives_the_place_of_espeak_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    """With the pipe full, the end of a killed espeak-ng was never seen, and its place was lost for ever."""
+    espeak_is(script, tmp_path, monkeypatch)
+    espeak = Espeak(2)
+    for _ in range(15):
+        speaking = asyncio.create_task(espeak.speak("hello", "de", 24_000))
+        await asyncio.sleep(0.012)
+        speaking.cancel()
+        done, _ = await asyncio.wait({speaking}, timeout=1.5)
+        assert done
+
+    assert espeak._places._value == 2
+
+
+async def test_the_place_is_given_back_too_when_a_grandchild_holds_the_pipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that has left the group, so that no kill reaches it."""
+    escape = "import os, time; os.fork() and os._exit(0); os.setsid(); open('here', 'w').close(); time.sleep(5)"
+    espeak_is(f'cd {tmp_path}; {sys.executable} -c "{escape}"; exec sleep 60', tmp_path, monkeypatch)
+    espeak = Espeak(1)
+    speaking = asyncio.create_task(espeak.speak("hello", "de", 24_000))
+    await until((tmp_path / "here").exists)
+
+    speaking.cancel()
+    done, _ = await asyncio.wait({speaking}, timeout=1.5)
+
+    assert done
+    assert espeak._places._value == 1
+
+
+async def test_who_waits_too_long_for_a_place_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    espeak_is("exec sleep 60", tmp_path, monkeypatch)
+    espeak = Espeak(1, timeout_s=0.2)
+    await espeak._places.acquire()
+
+    with pytest.raises(EngineError, match=r"busy with other texts for 0\.2 s"):
+        await espeak.speak("hello", "de", 24_000)
+
+    assert espeak._places._value == 0
 
 
 def test_a_wav_of_another_shape_is_refused() -> None:

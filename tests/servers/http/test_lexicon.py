@@ -99,7 +99,7 @@ async def test_a_disk_that_is_full_says_so_and_keeps_what_was(tmp_path: Path, mo
         def full(_: int) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("wyoming_qwen3tts.text.lexicon.os.fsync", full)
+        monkeypatch.setattr("os.fsync", full)
         status, refused = await put(server, "en", "a = c\n")
 
     assert status == 507

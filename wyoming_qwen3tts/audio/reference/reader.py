@@ -7,14 +7,13 @@ is there to be found. What comes back is a bounded number of floats, or one line
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...util.processes import ProcessError, ProcessTimeout, run_blocking
 from . import decoder
 from .decoder import ANSWER_BYTES_MAX, CLIP_S_MAX, FORMATS, RATE_HZ
 
@@ -44,10 +43,10 @@ def read_clip(path: Path) -> NDArray[np.float32]:
         raise BadClip(f"The clip cannot be read: {error.strerror}") from error
 
 
-def decode_clip(clip: bytes) -> NDArray[np.float32]:
+def decode_clip(clip: bytes, timeout_s: float = WALL_S) -> NDArray[np.float32]:
     """WAV (PCM, float) or FLAC bytes to mono samples at 24 kHz, ``[n]`` float32, otherwise as they are.
 
-    Channels are averaged. Takes up to 5 s and blocks: call it from a worker thread.
+    Channels are averaged. Takes up to ``timeout_s`` and blocks: call it from a worker thread.
 
     Raises:
         BadClip: whatever the clip is instead, larger than 10 MiB, longer than 60 s, or anything the child died of.
@@ -57,32 +56,23 @@ def decode_clip(clip: bytes) -> NDArray[np.float32]:
     magic = clip[:4]
     if magic not in FORMATS or (magic == b"RIFF" and clip[8:12] != b"WAVE"):
         raise BadClip("The clip is neither WAV nor FLAC, whatever its name says")
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as answer:
-        given.write(clip)
-        given.seek(0)
-        _run_child(given, answer)
-        answer.seek(0)
-        return _samples(answer.read(ANSWER_BYTES_MAX))
+    return _samples(_run_child(clip, timeout_s))
 
 
-def _run_child(given: IO[bytes], answer: IO[bytes]) -> None:
-    """Files, not pipes: however much the child writes, its own limit ends it, and nothing piles up here."""
+def _run_child(clip: bytes, timeout_s: float) -> bytes:
+    """What the decoder answers."""
     command = [sys.executable, "-P", decoder.__file__]
     try:
-        done = subprocess.run(
-            command,
-            stdin=given,
-            stdout=answer,
-            stderr=subprocess.DEVNULL,
-            env=ENVIRONMENT,
-            timeout=WALL_S,
-            start_new_session=True,
-            check=False,
+        output = run_blocking(
+            command, clip, timeout_s=timeout_s, environment=ENVIRONMENT, output_bytes=ANSWER_BYTES_MAX
         )
-    except subprocess.TimeoutExpired as error:
+    except ProcessTimeout as error:
         raise BadClip("The clip takes too long to decode") from error
-    if done.returncode:
+    except ProcessError as error:
+        raise BadClip(DAMAGED) from error
+    if output.code:
         raise BadClip(DAMAGED)
+    return output.stdout
 
 
 def _samples(answer: bytes) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from typing import Any
 from ...errors import BadRequest
 from ...servers.wyoming.client import Spoken, connect
 from ...settings import Address, parse_address
+from ...util.tasks import cancel_and_wait
 
 #: 24, 85 and 235 characters: a confirmation, one sentence, and what an assistant answers.
 TEXTS = (
@@ -90,8 +91,7 @@ async def _round(address: Address, run: _Run, text: str, mode: str) -> None:
     try:
         replies = await asyncio.gather(*(_listen(address, text, mode) for _ in range(run.streams)))
     finally:
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+        await cancel_and_wait(asking)
     run.replies.setdefault((len(text), mode), []).extend(replies)
 
 

@@ -7,28 +7,34 @@ import logging
 import os
 import shutil
 import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ...audio.pcm import Samples, from_pcm
 from ...audio.resample import resample
 from ...errors import EngineError
+from ...util.processes import ProcessError, run
 
 log = logging.getLogger(__name__)
 
 _VOICES = {"en": "en-us", "zh": "cmn", "fr": "fr-fr", "pt": "pt-br"}  # the others are called as ISO 639-1 calls them
 _WORDS_A_MINUTE = "165"
-_TIMEOUT_S = 10.0  # a sentence takes 10 to 60 ms
-_MAX_BYTES = 16 << 20
+_SPEECH_BYTES = 16 << 20  # six minutes; a segment has 250 characters at most
 
 
 class Espeak:
-    """Speaks one text at a time per call; a few calls at once."""
+    """Speaks one text at a time per call; ``processes`` calls at once, the others wait in line.
 
-    def __init__(self, processes: int) -> None:
+    A sentence takes 10 to 60 ms. After ``timeout_s`` in line, or at work, a call is given up.
+    """
+
+    def __init__(self, processes: int, timeout_s: float = 10.0) -> None:
         self._program = shutil.which("espeak-ng")
         # kakasi (GPL, a process too) reads kanji aloud as kana; espeak-ng alone says "Chinese letter" for each.
         self._kakasi = shutil.which("kakasi")
         self._places = asyncio.Semaphore(processes)
+        self._timeout_s = timeout_s
 
     @property
     def version(self) -> str:
@@ -43,7 +49,7 @@ class Espeak:
         """``text`` at ``rate`` Hz; empty if espeak-ng has no sound for it.
 
         Raises:
-            EngineError: if espeak-ng is missing, fails or hangs.
+            EngineError: if espeak-ng is missing, fails or hangs, or has too much to do.
         """
         if self._program is None:
             raise EngineError(
@@ -61,29 +67,34 @@ class Espeak:
         pcm, own_rate = _parse_wav(wav)
         return await asyncio.to_thread(resample, from_pcm(pcm), own_rate, rate)
 
-    async def _run(self, command: list[str], stdin: bytes) -> bytes:
-        async with self._places:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},  # a child gets none of our secrets
-            )
+    async def _run(self, command: list[str], given: bytes) -> bytes:
+        async with self._place():
             try:
-                async with asyncio.timeout(_TIMEOUT_S):
-                    stdout, stderr = await process.communicate(stdin)
-            except TimeoutError:
-                raise EngineError(f"{command[0]} did not answer within {_TIMEOUT_S:g} s") from None
-            finally:
-                if process.returncode is None:  # hung, or the listener has left
-                    process.kill()
-                    await process.wait()
-        if process.returncode != 0 or len(stdout) > _MAX_BYTES:
-            raise EngineError(
-                f"{command[0]} failed: {stderr.decode(errors='replace').strip()[:200] or process.returncode}"
-            )
-        return stdout
+                output = await run(
+                    command,
+                    given,
+                    timeout_s=self._timeout_s,
+                    environment={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
+                    output_bytes=_SPEECH_BYTES,
+                )
+            except ProcessError as error:
+                raise EngineError(f"{error}.") from error
+        if output.code:
+            raise EngineError(f"{Path(command[0]).name} failed: {output.complaint}.")
+        return output.stdout
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """A place among those that run at once."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._places.acquire()
+        except TimeoutError:
+            raise EngineError(f"espeak-ng has been busy with other texts for {self._timeout_s:g} s.") from None
+        try:
+            yield
+        finally:
+            self._places.release()
 
 
 def _parse_wav(wav: bytes) -> tuple[bytes, int]:

@@ -8,8 +8,9 @@ import itertools
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +23,7 @@ from ...speech.languages import LANGUAGES
 from ...speech.request import SpeechRequest
 from ...speech.voice import Voice, VoiceName
 from ...util.backoff import Backoff
+from ...util.tasks import in_daemon_thread
 from ...voices.folder import VoiceCard, VoiceFolder
 from ...voices.speakers import NAMES, QWEN_SPEAKERS
 from .checkpoints import Checkpoints
@@ -222,7 +224,7 @@ class Qwen3Engine(Engine):
         for model in models:
             while True:
                 try:
-                    folders.append(await self._in_daemon(model))
+                    folders.append(await self._fetch_one(model))
                     break
                 except StoreError as error:
                     self._status = EngineStatus(Phase.WAITING, model)
@@ -232,29 +234,14 @@ class Qwen3Engine(Engine):
         self._status = EngineStatus(Phase.LOADING)
         return folders
 
-    async def _in_daemon(self, model: str) -> Path:
-        """Fetch in a daemon thread: the process must be able to end while the network hangs."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[Path] = loop.create_future()
-
-        def tell(settle: Callable[[], object]) -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(lambda: None if done.done() else settle())
+    async def _fetch_one(self, model: str) -> Path:
+        """In a daemon thread: the process must be able to end while the network hangs."""
 
         def report(progress: Progress) -> None:
             self._status = EngineStatus(Phase.DOWNLOADING, progress=progress.fraction)
 
-        def work() -> None:
-            try:
-                folder = self._fetch(model, report=report, stop=self._stop_fetching)
-            except Exception as error:  # noqa: BLE001  handed to whoever waits
-                failure = error
-                tell(lambda: done.set_exception(failure))
-            else:
-                tell(lambda: done.set_result(folder))
-
-        threading.Thread(target=work, name=f"fetch {model}", daemon=True).start()
-        return await done
+        work = partial(self._fetch, model, report=report, stop=self._stop_fetching)
+        return await in_daemon_thread(work, f"fetch {model}")
 
 
 def _own_voice(card: VoiceCard) -> Voice:

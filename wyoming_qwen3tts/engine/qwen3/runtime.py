@@ -17,6 +17,7 @@ from ...speech.engine import AudioStream, Engine, EngineStatus, Phase
 from ...speech.languages import LANGUAGES
 from ...speech.request import SpeechRequest
 from ...speech.voice import Voice, VoiceName
+from ...util.tasks import cancel_and_wait
 from .audio_queue import AudioQueue
 from .config import EngineConfig
 from .core import Counters, EngineCore, Prepare
@@ -112,8 +113,7 @@ class Runtime(Engine):
                     yield AudioStream(self.name, audio)
             finally:
                 self._open.discard(audio_queue)
-                feeding.cancel()
-                await asyncio.gather(feeding, return_exceptions=True)
+                await cancel_and_wait(feeding)
 
     def prepare(self, voices: Iterable[Voice]) -> None:
         """Have these voices made ready while nobody is spoken to, so that their first reply starts as soon as any."""
@@ -121,10 +121,8 @@ class Runtime(Engine):
             self._worker.post(Prepare(voice))
 
     async def close(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
-            self._watch = None
+        await cancel_and_wait(self._watch)
+        self._watch = None
         if not await asyncio.to_thread(self._worker.stop, 10.0):
             log.warning("The engine thread is still at work and is left behind")
 

@@ -4,10 +4,10 @@ only."""
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from ...speech.voice import Voice
+from ...util.lru import LruCache
 from ...voices.folder import ClonedVoice, VoiceFolder
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class ClonedVoices:
 
     def __init__(self, folder: VoiceFolder) -> None:
         self._folder = folder
-        self._kept: OrderedDict[tuple[str, int], PromptVoice] = OrderedDict()
+        self._kept = LruCache["PromptVoice"](_KEPT)
         self._described: PromptVoice | None = None
 
     def __call__(self, voice: Voice) -> PromptVoice:
@@ -42,12 +42,7 @@ class ClonedVoices:
             return PromptVoice(speaker=voice.speaker)
         name = voice.speaker.removeprefix(CLONE)
         key = (name, self._folder.stamp(name))
-        if key not in self._kept:
-            self._kept[key] = model_voice(self._folder.read(name))
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        return self._kept.of(key, lambda: model_voice(self._folder.read(name)))
 
 
 def model_voice(cloned: ClonedVoice) -> PromptVoice:

@@ -18,6 +18,7 @@ from ...speech.request import SpeechRequest
 from ...speech.segment import Segment
 from ...speech.voice import Voice, VoiceName
 from ...util.backoff import Backoff
+from ...util.tasks import cancel_and_wait
 from ...voices.speakers import NAMES, QWEN_SPEAKERS
 from .response import RefusedByServer, pcm_of, refusal
 
@@ -110,9 +111,7 @@ class RemoteEngine(Engine):
         self._watch = asyncio.get_running_loop().create_task(self._ask_again())
 
     async def close(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+        await cancel_and_wait(self._watch)
         if self._client is not None:
             await self._client.aclose()
 
@@ -145,9 +144,7 @@ class RemoteEngine(Engine):
                 pause = FORMAT.silence(take.segment.pause_s or self._pause_s)
             yield FORMAT.silence(_TAIL_S)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel_and_wait(*tasks)
 
     async def _fetch_all(
         self, request: SpeechRequest, takes: asyncio.Queue[Any], tasks: list[asyncio.Task[None]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...util.files import atomic_file
 from ..checkpoint.config import ModelConfig, load_config
 from ..checkpoint.files import ModelFileError
 from ..checkpoint.shapes import TEXT_TABLE, language_model_entries, model_shapes
@@ -107,32 +109,25 @@ def _write(path: Path, tensors: Rounded) -> None:
 
     The header's length is not known before the tensors are, so they wait in a file of their own.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    body, made = path.with_suffix(".body"), path.with_suffix(".part")
     header: dict[str, Any] = {}
-    try:
-        with body.open("wb") as file:
-            for name, tensor in tensors:
-                parts = (
-                    ((name, tensor.values), (name + SCALES, tensor.scales))
-                    if isinstance(tensor, Int8)
-                    else ((name, tensor),)
-                )
-                for part, numbers in parts:
-                    start = file.tell()
-                    file.write(numbers.contiguous().flatten().view(torch.uint8).numpy().data)
-                    header[part] = {
-                        "dtype": _NAMES[numbers.dtype],
-                        "shape": list(numbers.shape),
-                        "data_offsets": [start, file.tell()],
-                    }
-        with made.open("wb") as file, body.open("rb") as data:
-            raw = json.dumps(header).encode()
-            raw += b" " * (-len(raw) % 8)
-            file.write(len(raw).to_bytes(8, "little") + raw)
-            while piece := data.read(1 << 22):
-                file.write(piece)
-        made.replace(path)
-    finally:
-        body.unlink(missing_ok=True)
-        made.unlink(missing_ok=True)
+    with atomic_file(path) as file, tempfile.TemporaryFile(dir=path.parent) as body:
+        for name, tensor in tensors:
+            parts = (
+                ((name, tensor.values), (name + SCALES, tensor.scales))
+                if isinstance(tensor, Int8)
+                else ((name, tensor),)
+            )
+            for part, numbers in parts:
+                start = body.tell()
+                body.write(numbers.contiguous().flatten().view(torch.uint8).numpy().data)
+                header[part] = {
+                    "dtype": _NAMES[numbers.dtype],
+                    "shape": list(numbers.shape),
+                    "data_offsets": [start, body.tell()],
+                }
+        raw = json.dumps(header).encode()
+        raw += b" " * (-len(raw) % 8)
+        file.write(len(raw).to_bytes(8, "little") + raw)
+        body.seek(0)
+        while piece := body.read(1 << 22):
+            file.write(piece)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
 
 from ... import __version__
+from ...audio import encode
 from ...service.service import SpeechService
 from ...settings import Settings
 from . import errors, openapi
@@ -40,6 +41,7 @@ def build_app(
     """
     if supervisor is None and "SUPERVISOR_TOKEN" in os.environ:
         supervisor = SUPERVISOR
+    encode.load_libraries()
     gate = Gate(settings.http, supervisor)
     app = _empty_app()
     app.state.routes = []

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
-import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ...settings import Address, Limits
+from ...util.tasks import cancel_and_wait, in_daemon_thread
 
 if TYPE_CHECKING:
     import uvicorn
@@ -76,7 +75,7 @@ class HttpServer:
         if self._socket is None:
             self._socket = bind(self._address)
         try:
-            await _in_daemon(self._prepare)
+            await in_daemon_thread(self._prepare, "web door")
             await self._server.startup(sockets=[self._socket])
             self._app.state.metrics.start()
         except BaseException:
@@ -131,31 +130,7 @@ class HttpServer:
             _, cut_off = await asyncio.wait(set(state.tasks), timeout=self.drain_s)
             if cut_off:
                 log.warning("http: stopped in the middle of %d responses", len(cut_off))
-            for task in cut_off:
-                task.cancel()
-            await asyncio.gather(*cut_off, return_exceptions=True)
+            await cancel_and_wait(*cut_off)
         for connection in list(state.connections):
             connection.transport.abort()
         await asyncio.sleep(0)
-
-
-async def _in_daemon(work: Callable[[], None]) -> None:
-    """Do ``work`` in a daemon thread: the process must be able to end while it goes on."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-
-    def tell(error: BaseException | None) -> None:
-        if not done.done():
-            done.set_result(None) if error is None else done.set_exception(error)
-
-    def run() -> None:
-        failure: BaseException | None = None
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001  handed to whoever waits
-            failure = error
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(tell, failure)
-
-    threading.Thread(target=run, name="web door", daemon=True).start()
-    await done

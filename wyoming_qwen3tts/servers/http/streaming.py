@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ...errors import SpeechError
+from ...util.tasks import cancel_and_wait
 
 
 class StreamConnection(Protocol):
@@ -61,9 +62,7 @@ class StreamedResponse(Response):
         try:
             await asyncio.wait({producing, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            producing.cancel()
-            leaving.cancel()
-            await asyncio.gather(producing, leaving, return_exceptions=True)
+            await cancel_and_wait(producing, leaving)
         if producing.cancelled():
             return
         error = producing.exception()

@@ -17,6 +17,7 @@ from ...announcements.clips import Clip, ClipStore
 from ...announcements.routes import PREFIX, shelf_routes
 from ...service.service import SpeechService
 from ...settings import Address, Settings
+from ...util.tasks import cancel_and_wait
 from .bridge import Bridge
 from .connection import Broker, BrokerConnection, NoBroker
 from .hermes import Hermes, HermesSpeaker
@@ -110,18 +111,16 @@ class MqttServer:
         )
         stack.push_async_callback(self._end, asyncio.create_task(self.connection.run()))
         await stack.enter_async_context(self.announcer)
-        stack.push_async_callback(_cancel, asyncio.create_task(self.bridge.watch()))
+        stack.push_async_callback(cancel_and_wait, asyncio.create_task(self.bridge.watch()))
         if self.base_url is not None:
             telling = address.tell_reachability(self.base_url, self.shelf, contained=self._contained)
-            stack.push_async_callback(_cancel, asyncio.create_task(telling))
+            stack.push_async_callback(cancel_and_wait, asyncio.create_task(telling))
 
     async def _end(self, running: asyncio.Task[None]) -> None:
         """The connection goes last: what the announcer says at its end is published too."""
         self.connection.stop()
-        _, late = await asyncio.wait([running], timeout=_STOP_S)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        await asyncio.wait([running], timeout=_STOP_S)
+        await cancel_and_wait(running)
 
     # -- the parts
 
@@ -178,8 +177,3 @@ class MqttServer:
         if self.base_url is None or address.why_unreachable(self.base_url, contained=self._contained):
             return None
         return self.base_url
-
-
-async def _cancel(task: asyncio.Task[object]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from ...util.files import write_atomic
+
 log = logging.getLogger(__name__)
 
 
@@ -27,10 +29,7 @@ class VoiceChoice:
 
     def keep(self, name: str) -> None:
         """Remember; a full disk keeps nobody from using the voice now."""
-        part = self._file.with_suffix(".part")
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(f"{name or 'auto'}\n", encoding="utf-8")
-            part.replace(self._file)
+            write_atomic(self._file, f"{name or 'auto'}\n".encode())
         except OSError as error:
             log.warning("Cannot keep the chosen voice in %s: %s", self._file, error)

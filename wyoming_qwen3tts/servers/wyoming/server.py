@@ -18,6 +18,7 @@ from ...errors import Busy
 from ...service.service import SpeechService
 from ...settings import Address, Limits
 from ...speech.voice import Voice
+from ...util.tasks import cancel_and_wait
 from .framing import encode_event
 from .info import info
 from .session import Session
@@ -78,9 +79,7 @@ class WyomingServer:
             _, cut_off = await asyncio.wait(self._peers, timeout=self.drain_s)
             if cut_off:
                 log.warning("Stopped in the middle of %d replies", len(cut_off))
-            for task in cut_off:
-                task.cancel()
-            await asyncio.gather(*cut_off, return_exceptions=True)
+            await cancel_and_wait(*cut_off)
 
     def info(self) -> Event:
         """The answer to ``describe``, made anew only when the voices have changed: it is asked for every 30 s, by

@@ -295,13 +295,13 @@ def test_the_longest_unused_leave_when_the_room_is_taken(tmp_path: Path) -> None
 def test_a_disk_that_is_full_costs_one_warning_and_a_pause(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def full(*_: object) -> int:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     clock = [0.0]
     cache = kept(tmp_path, now=lambda: clock[0])
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "write_bytes", full)
+        patched.setattr("wyoming_qwen3tts.util.disk_cache.write_atomic", full)
         for _ in range(3):
             assert torch.equal(cache.primed(VOICE, lambda: (torch.ones(3),))[0], torch.ones(3))
     assert caplog.text.count("No space left") == 1

@@ -15,6 +15,7 @@ import torch
 from ....model.cpu.language import held
 from ....model.cpu.native.library import Held, Native, open_native
 from ....model.cpu.quantize import pack_int8, to_int8
+from ....util.files import write_atomic
 
 OUTPUTS, INPUTS = 16_384, 2_048  # 32 MB: as a model's matrices, not to be had from a cache
 ROWS = (1, 16)  # reading memory, as the language model does most of its time, and computing, as the codec does
@@ -37,8 +38,7 @@ def best_threads(cache_dir: Path | None) -> int:
     best = fastest(_candidates(most), lambda threads: _product_s(threads, cache_dir))
     if kept is not None:
         try:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_text(json.dumps({"machine": machine, "threads": best}))
+            write_atomic(kept, json.dumps({"machine": machine, "threads": best}).encode())
         except OSError:  # then it is measured again next time
             return best
     return best

@@ -7,10 +7,8 @@ damaged or another's is computed anew. Engine thread only.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
-import os
 import time
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
@@ -24,12 +22,11 @@ from ....model.language_model import LanguageModel
 from ....model.layers import KvCache
 from ....model.prompt import PromptVoice
 from ....model.streaming import State
+from ....util.disk_cache import DiskCache
 
 log = logging.getLogger(__name__)
 
-PAUSE_S = 600.0  # after a disk that could not be written
 _SUFFIX = ".safetensors"
-_DIGEST_BYTES = 32
 
 
 def checkpoint_identity(folder: Path, model: LanguageModel) -> str:
@@ -62,9 +59,8 @@ class VoiceCache:
         limit_bytes: int,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._folder, self._identity, self._device = folder, identity, device
-        self._limit_bytes, self._now = limit_bytes, now
-        self._off_until = float("-inf")
+        self._identity, self._device = identity, device
+        self._disk = DiskCache(folder, limit_bytes, _SUFFIX, clock=now)
         self.loaded = self.stored = 0
 
     def prefix(self, key: Hashable, make: Callable[[], KvCache]) -> KvCache:
@@ -81,73 +77,30 @@ class VoiceCache:
         return tuple(self._of(f"codec {voice.key}", make))
 
     def _of(self, key: str, make: Callable[[], Sequence[Tensor]]) -> Sequence[Tensor]:
-        path = self._folder / f"{hashlib.sha256(f'{self._identity} {key}'.encode()).hexdigest()[:40]}{_SUFFIX}"
-        found = self._load(path)
-        if found is not None:
+        name = hashlib.sha256(f"{self._identity} {key}".encode()).hexdigest()[:40]
+        content = self._disk.get(name)
+        if content is not None and (found := self._unpacked(name, content)) is not None:
             self.loaded += 1
             return found
         made = make()
-        self._store(path, made)
+        if self._disk.is_on:
+            self.stored += self._disk.put(name, _packed(made))
         return made
 
-    def _load(self, path: Path) -> list[Tensor] | None:
+    def _unpacked(self, name: str, content: bytes) -> list[Tensor] | None:
         from safetensors import SafetensorError
         from safetensors.torch import load
 
         try:
-            data = path.read_bytes()
-        except OSError:
-            return None
-        digest, body = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
-        try:
-            if hashlib.sha256(body).digest() != digest:
-                raise ValueError("its checksum is another")
-            tensors = load(body)
-            found = [tensors[str(number)].to(self._device) for number in range(len(tensors))]
+            tensors = load(content)
+            return [tensors[str(number)].to(self._device) for number in range(len(tensors))]
         except (SafetensorError, ValueError, KeyError) as error:
-            log.warning("%s is damaged (%s) and is made anew", path, error)
-            with contextlib.suppress(OSError):
-                path.unlink()
+            log.warning("%s in %s holds no tensors (%s) and is made anew", name, self._disk.folder, error)
+            self._disk.drop(name)
             return None
-        with contextlib.suppress(OSError):
-            os.utime(path)  # used just now
-        return found
 
-    def _store(self, path: Path, tensors: Sequence[Tensor]) -> None:
-        """Appears whole or not at all. Not synced to the disk: a file that a power cut spoilt is found out."""
-        from safetensors.torch import save
 
-        if self._now() < self._off_until:
-            return
-        body = save({str(number): tensor.contiguous().cpu() for number, tensor in enumerate(tensors)})
-        if len(body) > self._limit_bytes:
-            return
-        unfinished = path.with_name(f".{path.stem}.{os.getpid()}")
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._make_room(len(body))
-            try:
-                unfinished.write_bytes(hashlib.sha256(body).digest() + body)
-                unfinished.rename(path)
-            finally:
-                unfinished.unlink(missing_ok=True)
-        except OSError as error:  # speech goes on with what is in memory
-            self._off_until = self._now() + PAUSE_S
-            log.warning("Nothing is kept in %s for ten minutes: %s", self._folder, error.strerror)
-            return
-        self.stored += 1
+def _packed(tensors: Sequence[Tensor]) -> bytes:
+    from safetensors.torch import save
 
-    def _make_room(self, size: int) -> None:
-        files = []
-        with os.scandir(self._folder) as entries:
-            for entry in entries:
-                with contextlib.suppress(FileNotFoundError):  # another process makes room too
-                    status = entry.stat(follow_symlinks=False)
-                    if entry.is_file(follow_symlinks=False):
-                        files.append((status.st_mtime_ns, status.st_size, Path(entry.path)))
-        taken = sum(length for _, length, _ in files) + size
-        for _, length, path in sorted(files):
-            if taken <= self._limit_bytes:
-                return
-            path.unlink(missing_ok=True)
-            taken -= length
+    return save({str(number): tensor.contiguous().cpu() for number, tensor in enumerate(tensors)})

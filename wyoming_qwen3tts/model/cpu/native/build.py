@@ -6,11 +6,12 @@ import hashlib
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 from functools import cache
 from pathlib import Path
+
+from ....util.processes import ProcessError, ProcessTimeout, run_blocking
 
 SOURCES = Path(__file__).parent
 FLAGS = (
@@ -78,7 +79,7 @@ def library_path(cache_dir: Path | None = None) -> Path:
     return compile_library(folder / name, march)
 
 
-def compile_library(target: Path, march: str) -> Path:
+def compile_library(target: Path, march: str, timeout_s: float = COMPILE_S) -> Path:
     """Compile the sources into ``target``, which appears whole or not at all.
 
     Raises:
@@ -93,16 +94,16 @@ def compile_library(target: Path, march: str) -> Path:
             made = Path(work) / "library.so"
             sources = [str(path) for path in sorted(SOURCES.glob("*.cpp"))]
             command = [compiler, *FLAGS, f"-march={march}", *sources, "-o", str(made)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_S, check=False)
-            if done.returncode != 0:
-                raise NoLibrary(
-                    f"{compiler} failed: {(done.stderr.strip() or 'no reason given').splitlines()[0][:200]}"
-                )
+            output = run_blocking(command, timeout_s=timeout_s, environment=os.environ)
+            if output.code:
+                raise NoLibrary(f"{compiler} failed: {output.complaint}")
             made.replace(target)
     except OSError as error:
         raise NoLibrary(f"it cannot be compiled into {target.parent}: {error.strerror or error}") from error
-    except subprocess.TimeoutExpired as error:
-        raise NoLibrary(f"{compiler} took longer than {COMPILE_S} s") from error
+    except ProcessTimeout as error:
+        raise NoLibrary(f"{compiler} took longer than {timeout_s:g} s") from error
+    except ProcessError as error:
+        raise NoLibrary(str(error)) from error
     return target
 
 

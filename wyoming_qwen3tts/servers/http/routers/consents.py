@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
+from ....util.files import write_atomic
 from ..errors import HttpError
 
 _ID = re.compile(r"cons_[0-9a-f]{24}")
@@ -87,8 +88,7 @@ class Consents:
         if len(list(self._folder.glob("cons_*.json"))) >= _MAX:
             raise HttpError(409, f"There are {_MAX} consents already. Delete those that are no longer needed.")
         consent = Consent(f"cons_{secrets.token_hex(12)}", name, language, int(time.time()))
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / f"{consent.id}.recording").write_bytes(recording)
+        write_atomic(self._folder / f"{consent.id}.recording", recording)
         self._write(consent)
         return consent
 
@@ -104,11 +104,7 @@ class Consents:
             (self._folder / f"{consent.id}.{kind}").unlink(missing_ok=True)
 
     def _write(self, consent: Consent) -> None:
-        """Whole or not at all."""
-        path = self._folder / f"{consent.id}.json"
-        draft = path.with_suffix(".part")
-        draft.write_text(json.dumps(asdict(consent), ensure_ascii=False), encoding="utf-8")
-        draft.replace(path)
+        write_atomic(self._folder / f"{consent.id}.json", json.dumps(asdict(consent), ensure_ascii=False).encode())
 
     @staticmethod
     def _read(path: Path) -> Consent | None:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from ....audio.encode import MEDIA_TYPES, Encoder, encoder
-from ....audio.wav import wav_header
+from ....audio.wav import wav_file
 from ....errors import SpeechError
 from ....service.reply import Reply
 from ....service.service import SpeechService
@@ -71,7 +71,7 @@ async def _as_audio(speech: Reply, encoding: Encoder, outlet: ResponseStream, me
 async def _as_whole(first: bytes, speech: Reply, outlet: ResponseStream, media_type: str) -> None:
     """A recording is all there at once: its WAV says how long it is."""
     pcm = first + b"".join([piece async for piece in speech])
-    wav = wav_header(len(pcm)) + pcm
+    wav = wav_file(pcm)
     await outlet.open(media_type, _who(speech.stats) | {"Content-Length": str(len(wav))})
     await outlet.write(wav)
 

@@ -23,6 +23,7 @@ from ....service.service import SpeechService
 from ....settings import Limits
 from ....speech.audio_format import FORMAT
 from ....speech.text_stream import TextStream
+from ....util.tasks import cancel_and_wait
 from ..auth import KEY_PROTOCOL, Requester
 from ..errors import HttpError, error_body
 from ..request import StyleBody, whole
@@ -181,8 +182,7 @@ class _Session:
             try:
                 await asyncio.wait({self._speaking})
             finally:
-                self._speaking.cancel()
-                await asyncio.gather(self._speaking, return_exceptions=True)
+                await cancel_and_wait(self._speaking)
             self._unfinished.discard(utterance)
             done, self._speaking = self._speaking, None
             if done.cancelled():
