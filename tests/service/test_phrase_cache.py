@@ -134,6 +134,7 @@ async def test_a_text_longer_than_a_phrase_is_not_recorded(tmp_path: Path) -> No
         await it.say("So. " * (TEXT_CHARS // 4 + 1))
 
         assert not len(it.cache)
+        assert not it.cache.misses  # nor looked for
 
 
 @pytest.mark.parametrize("is_whole", [False, True])

@@ -145,6 +145,15 @@ async def test_when_all_is_full_a_whole_text_is_looked_up_before_it_is_refused(t
         assert it.cache.misses == 3  # its recording, the one who speaks, the one who was looked up
 
 
+async def test_a_recording_gives_its_permit_back_before_it_is_heard(tmp_path: Path) -> None:
+    async with caching(tmp_path, slots=1, queue=0) as it:
+        await it.say("Dinner is ready.")
+        async with it.service.speak(it.service.whole_text("Dinner is ready."), NAMED) as reply:
+            assert it.service.active == 1
+            assert await anext(reply)
+            assert it.service.active == 0
+
+
 @asynccontextmanager
 async def filled(folder: Path) -> AsyncIterator[Caching]:
     """A recording of one phrase, and no place left."""

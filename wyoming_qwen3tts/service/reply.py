@@ -45,8 +45,8 @@ class ReplyContext:
 class Reply:
     """One reply, from its text to its log line. Event loop only.
 
-    ``async with`` gives it up on leaving; ``permit`` is given back by its own block, around that one. Iterating yields
-    PCM in ``FORMAT``, at most four frames a piece. From the first piece on ``stats`` names the voice and the engine.
+    ``async with`` gives it up on leaving; the permit's own block, around that one, gives the permit back. Iterating
+    yields PCM in ``FORMAT``, at most four frames a piece; from the first on ``stats`` names the voice and the engine.
 
     Raises:
         UnknownVoice: on entry, if nobody has that name.

@@ -27,7 +27,6 @@ from .stats import RequestStats
 
 log = logging.getLogger(__name__)
 
-
 Observer = Callable[[RequestStats], None]
 
 
