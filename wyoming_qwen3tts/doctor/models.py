@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 
+from ..downloads.hub import is_offline
 from ..downloads.store import Store
 from ..errors import StoreError
 from .checks import Check, CheckContext, fine, wrong
@@ -32,7 +32,7 @@ def _one(place: CheckContext, model: str) -> Check:
         return wrong(name, str(error), "Correct engine.model")
     if found is not None:
         return fine(name, f"complete: {found}")
-    if place.settings.models.offline or os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0"):
+    if place.settings.models.offline or is_offline():
         fix = "Allow downloads (models.offline off, no HF_HUB_OFFLINE), or put a folder's path into engine.model"
         return wrong(name, "not here, and downloads are off", fix)
     return fine(name, f"will be downloaded at the start, about {_size(model) / 1e9:.1f} GB")

@@ -8,6 +8,7 @@ any host. Addresses, token, mirror and offline switch are its own; the bytes com
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import urljoin, urlsplit
 
 from .. import __version__
-from ..errors import StoreError
+from ..errors import StoreError, first_line
 from .pins import PINS
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class Hub:
         try:
             yield from response.iter_bytes()  # as they come: what a larger buffer holds at a break is lost
         except httpx.HTTPError as error:
-            raise Interrupted(f"the connection to {response.url.host} broke ({_short(error)})") from error
+            raise Interrupted(f"the connection to {response.url.host} broke ({first_line(error)})") from error
 
     def _address(self, model: str, commit: str, name: str) -> str:
         from huggingface_hub import hf_hub_url
@@ -174,7 +175,7 @@ class Hub:
             try:
                 response = self._client.send(request, stream=True, follow_redirects=False)
             except httpx.HTTPError as error:
-                raise Interrupted(f"{request.url.host} cannot be reached ({_short(error)})") from error
+                raise Interrupted(f"{request.url.host} cannot be reached ({first_line(error)})") from error
             try:
                 if not response.is_redirect or (not follow and "x-linked-size" in response.headers):
                     yield response
@@ -257,5 +258,12 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, parts.hostname or "", port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
-def _short(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120] or type(error).__name__
+def is_offline() -> bool:
+    """Whether the hub's own switch forbids downloads: ``HF_HUB_OFFLINE``, as the hub's library reads it."""
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+        return True
+    try:
+        from huggingface_hub import constants
+    except ImportError:
+        return False
+    return bool(constants.HF_HUB_OFFLINE)

@@ -17,7 +17,6 @@ import hashlib
 import json
 import logging
 import os
-import random
 import re
 import shutil
 import threading
@@ -26,7 +25,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import StoreError
-from .hub import Hub, Interrupted, RemoteFile, Snapshot, Wrong, known_models
+from ..util.backoff import Backoff
+from .hub import Hub, Interrupted, RemoteFile, Snapshot, Wrong, is_offline, known_models
 from .pins import PINS, Pin
 from .progress import Lines, Progress, Report, size
 
@@ -105,7 +105,7 @@ class Store:
             return found
         if model not in self._models:
             raise StoreError(f"{model} is not here, and only configured models are fetched; add it to engine.model")
-        if self._offline or _hub_is_offline():
+        if self._offline or is_offline():
             raise StoreError(
                 f"{model} is not (or not wholly) in {self._home(model)} and downloads are off (models.offline or "
                 "HF_HUB_OFFLINE); fetch it elsewhere and give its folder as engine.model"
@@ -143,7 +143,7 @@ class _Fetch:
 
     def __init__(self, hub: Hub, home: Path, model: str, report: Report, stop: threading.Event, wait_s: float) -> None:
         self._hub, self._home, self._model = hub, home, model
-        self._report, self._stop, self._wait_s = report, stop, wait_s
+        self._report, self._stop, self._backoff = report, stop, Backoff(wait_s, _WAIT_MAX_S)
         self._done_bytes = self._total_bytes = 0
         self._warned = False
 
@@ -236,8 +236,9 @@ class _Fetch:
             ) from None
         log.log(logging.DEBUG if self._warned else logging.WARNING, "%s: %s; trying again", self._model, error)
         self._warned = True  # once: a line that breaks every minute would fill the log of a night's download
-        seconds = min(self._wait_s * 2 ** (failures - 1), _WAIT_MAX_S) * random.uniform(0.7, 1.3)  # noqa: S311
-        if self._stop.wait(seconds):
+        if failures == 1:  # ever, or since a byte came
+            self._backoff.reset()
+        if self._stop.wait(self._backoff.next_s()):
             raise StoreError("The download was stopped; what is here is kept")
 
 
@@ -318,16 +319,6 @@ def _size_of(path: Path) -> int:
 
 def _entries(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
-
-
-def _hub_is_offline() -> bool:
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
-        return True
-    try:
-        from huggingface_hub import constants
-    except ImportError:
-        return False
-    return bool(constants.HF_HUB_OFFLINE)
 
 
 def _disk_error(error: OSError, root: Path) -> StoreError:

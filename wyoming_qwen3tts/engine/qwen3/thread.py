@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
-from ...errors import DeviceLost, EngineDown
+from ...errors import DeviceLost, EngineDown, first_line
 from .core import Command, Counters, EngineCore, Say
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class EngineThread:
             error = why
         self._core = None
         self.turn_began_at = None
-        self.state = f"failed: {_first_line(error)}" if error else "closed"
+        self.state = f"failed: {first_line(error)}" if error else "closed"
         self._has_ended = True
         self._refuse_commands()
         self._changed()
@@ -163,7 +163,3 @@ class EngineThread:
                     command.utterance.reply.outlet.fail(EngineDown(f"The engine is {self.state}."))
         except queue.Empty:
             return
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
