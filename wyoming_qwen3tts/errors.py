@@ -97,5 +97,10 @@ class StoreError(EngineError):
     code, http_status, retry_after_s = "model-missing", 503, 60
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says, as one line: at most 200 characters of its first one, its type if it says nothing."""
+    return str(error).strip().partition("\n")[0].strip()[:200] or type(error).__name__
+
+
 class SettingsError(Exception):
     """A setting that stops the start. The message names the setting and what to write instead, never a secret."""

@@ -22,6 +22,7 @@ import pytest
 from tests.engine.remote.speech_server import speech_server
 from tests.harness import FakeEngine, free_port, serving
 from tests.homeassistant.fake_supervisor import fake_supervisor
+from tests.mosquitto import certificates
 from wyoming_qwen3tts import doctor
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.cli.doctor import report
@@ -38,6 +39,7 @@ from wyoming_qwen3tts.doctor import (
     remote,
     voice,
 )
+from wyoming_qwen3tts.downloads.hub import is_offline
 from wyoming_qwen3tts.engine.qwen3.hardware.probe import Card, Hardware
 from wyoming_qwen3tts.settings.sources import load
 
@@ -213,14 +215,19 @@ def test_models_are_complete_or_will_come_or_cannot(tmp_path: Path) -> None:
     assert models.missing_bytes(place(ABLE, engine__model="no such model/x")) == 0
 
 
-@pytest.mark.parametrize(("value", "ok"), [("1", False), ("true", False), ("0", True), ("false", True), ("off", True)])
-def test_a_switch_in_the_environment_forbids_downloads_only_where_it_is_on(
-    value: str, ok: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("switch", "is_off"), [("1", True), ("true", True), ("false", False), ("0", False), ("", False)]
+)
+def test_downloads_are_off_for_doctor_when_they_are_off_for_the_store(
+    switch: str, is_off: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", value)
+    """B2: ``HF_HUB_OFFLINE=false`` was offline to doctor alone."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", switch)
+
     [found] = models.check(place(ABLE, engine__model=SMALL, data_dir=str(tmp_path)))
 
-    assert found.ok is ok
+    assert found.ok is not is_off
+    assert is_offline() is is_off
 
 
 def test_the_built_in_voice_needs_no_model_files() -> None:
@@ -381,6 +388,34 @@ def test_a_broker_lets_us_in_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not refused.ok
     assert "mqtt.password" in refused.fix
     assert "hunter2" not in f"{refused}"
+
+
+@pytest.mark.skipif(not shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin"), reason="needs mosquitto")
+def test_a_broker_that_wants_our_certificate_gets_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B5: the server speaks to such a broker, and doctor said that it cannot be reached."""
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/usr/sbin")
+    certificates(tmp_path)
+    files = {name: str(tmp_path / name) for name in ("ca.pem", "server.pem", "server.key", "client.pem", "client.key")}
+    tls = [f"cafile {files['ca.pem']}", f"certfile {files['server.pem']}", f"keyfile {files['server.key']}"]
+    ours: dict[str, Any] = {"mqtt__certificate": files["client.pem"], "mqtt__key": files["client.key"]}
+    lines = [*tls, "require_certificate true", "use_identity_as_username true", "user root"]
+    with broker(tmp_path, *lines) as port:
+        here: dict[str, Any] = {
+            "mqtt__host": "localhost",
+            "mqtt__port": str(port),
+            "mqtt__tls": "on",
+            "mqtt__ca": files["ca.pem"],
+        }
+        [welcome] = mqtt.check(place(**here, **ours))
+        [stranger] = mqtt.check(place(**here))
+        [nobody] = mqtt.check(place(**here, mqtt__certificate=str(tmp_path / "nothing.pem")))
+
+    assert welcome.ok
+    assert "lets us in, encrypted" in welcome.detail
+    assert not stranger.ok
+    assert "mqtt.certificate" in stranger.fix
+    assert not nobody.ok
+    assert "nothing.pem" in nobody.detail
 
 
 def test_in_the_addon_the_broker_is_the_supervisors() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ..errors import first_line
 from .clips import ClipStore
 from .routes import PREFIX
 
@@ -66,7 +67,7 @@ async def probe(url: str, shelf: ClipStore) -> str | None:
         async with httpx.AsyncClient(timeout=_PROBE_S, trust_env=False) as client:
             answer = await client.head(f"{url}{PREFIX}/{clip.name}")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return str(error) or type(error).__name__
+        return first_line(error)
     finally:
         shelf.drop(clip)
     if answer.status_code != 200:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 
+from ..errors import SettingsError
 from ..homeassistant.supervisor import MqttService, Supervisor, SupervisorError
+from ..servers.mqtt.tls import tls_context
 from ..settings import Mqtt
 from .checks import Check, CheckContext, fine, wrong
 
@@ -21,7 +23,7 @@ async def _check(mqtt: Mqtt, supervisor: Supervisor | None) -> Check:
     if mqtt.host:
         port = mqtt.port or (8883 if mqtt.tls else 1883)
         password = mqtt.password.get_secret_value()
-        return await _connected(MqttService(mqtt.host, port, mqtt.username, password, mqtt.tls), mqtt.ca)
+        return await _connected(mqtt, MqttService(mqtt.host, port, mqtt.username, password, mqtt.tls))
     if supervisor is None:
         return fine(_NAME, "not configured; with mqtt.host, announcements can be published to a broker")
     try:
@@ -30,15 +32,22 @@ async def _check(mqtt: Mqtt, supervisor: Supervisor | None) -> Check:
         return wrong(_NAME, str(error), "Restart the add-on; if that does not help, name the broker in mqtt.host")
     if service is None:
         return fine(_NAME, "no broker; install the Mosquitto add-on to publish announcements")
-    return await _connected(service, "")
+    return await _connected(mqtt, service)
 
 
-async def _connected(service: MqttService, ca: str) -> Check:
+async def _connected(mqtt: Mqtt, service: MqttService) -> Check:
+    try:
+        context = tls_context(mqtt) if service.ssl else None
+    except SettingsError as error:
+        return wrong(_NAME, str(error), "Correct the name of the file, or the file")
+    return await _let_in(service, context)
+
+
+async def _let_in(service: MqttService, context: ssl.SSLContext | None) -> Check:
     import aiomqtt
 
     where = f"{service.host}:{service.port}"
     try:
-        context = ssl.create_default_context(cafile=ca or None) if service.ssl else None
         async with asyncio.timeout(_ANSWER_S):
             client = aiomqtt.Client(
                 service.host,
@@ -53,5 +62,5 @@ async def _connected(service: MqttService, ca: str) -> Check:
         return wrong(_NAME, f"{where} refused: {error}", "Correct mqtt.username and mqtt.password")
     except (aiomqtt.MqttError, OSError) as error:
         why = "no answer" if isinstance(error, TimeoutError) else error
-        fix = "Start the broker, or correct mqtt.host, mqtt.port, mqtt.tls and mqtt.ca"
+        fix = "Start the broker, or correct mqtt.host, mqtt.port, mqtt.tls, mqtt.ca and mqtt.certificate"
         return wrong(_NAME, f"{where} cannot be reached: {why}", fix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import first_line
 from .checks import Check, CheckContext, fine, wrong
 
 _ANSWER_S = 5.0
@@ -26,9 +27,10 @@ def _one(url: str, key: str) -> Check:
             health = client.get(f"{url}/health").status_code
             voices = client.get(f"{url}/v1/audio/voices").status_code
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        why = str(error) or type(error).__name__
         return wrong(
-            name, f"cannot be reached: {why}", "Start it, open its port to this machine, or correct engine.urls"
+            name,
+            f"cannot be reached: {first_line(error)}",
+            "Start it, open its port to this machine, or correct engine.urls",
         )
     if health != httpx.codes.OK:
         return wrong(name, f"its health is {health}", "Wait until it has loaded its model, or look at its log")

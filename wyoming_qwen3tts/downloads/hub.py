@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import urljoin, urlsplit
 
 from .. import __version__
-from ..errors import StoreError
+from ..errors import StoreError, first_line
 from .pins import PINS
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class Hub:
         try:
             yield from response.iter_bytes()  # as they come: what a larger buffer holds at a break is lost
         except httpx.HTTPError as error:
-            raise Interrupted(f"the connection to {response.url.host} broke ({_short(error)})") from error
+            raise Interrupted(f"the connection to {response.url.host} broke ({first_line(error)})") from error
 
     def _address(self, model: str, commit: str, name: str) -> str:
         from huggingface_hub import hf_hub_url
@@ -175,7 +175,7 @@ class Hub:
             try:
                 response = self._client.send(request, stream=True, follow_redirects=False)
             except httpx.HTTPError as error:
-                raise Interrupted(f"{request.url.host} cannot be reached ({_short(error)})") from error
+                raise Interrupted(f"{request.url.host} cannot be reached ({first_line(error)})") from error
             try:
                 if not response.is_redirect or (not follow and "x-linked-size" in response.headers):
                     yield response
@@ -263,7 +263,3 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     except ValueError:
         port = -1
     return parts.scheme, parts.hostname or "", port or {"https": 443, "http": 80}.get(parts.scheme)
-
-
-def _short(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120] or type(error).__name__

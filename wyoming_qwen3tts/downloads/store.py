@@ -17,7 +17,6 @@ import hashlib
 import json
 import logging
 import os
-import random
 import re
 import shutil
 import threading
@@ -26,6 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import StoreError
+from ..util.backoff import Backoff
 from .hub import Hub, Interrupted, RemoteFile, Snapshot, Wrong, is_offline, known_models
 from .pins import PINS, Pin
 from .progress import Lines, Progress, Report, size
@@ -136,7 +136,7 @@ class _Fetch:
 
     def __init__(self, hub: Hub, home: Path, model: str, report: Report, stop: threading.Event, wait_s: float) -> None:
         self._hub, self._home, self._model = hub, home, model
-        self._report, self._stop, self._wait_s = report, stop, wait_s
+        self._report, self._stop, self._backoff = report, stop, Backoff(wait_s, _WAIT_MAX_S)
         self._done_bytes = self._total_bytes = 0
         self._warned = False
 
@@ -229,8 +229,9 @@ class _Fetch:
             ) from None
         log.log(logging.DEBUG if self._warned else logging.WARNING, "%s: %s; trying again", self._model, error)
         self._warned = True  # once: a line that breaks every minute would fill the log of a night's download
-        seconds = min(self._wait_s * 2 ** (failures - 1), _WAIT_MAX_S) * random.uniform(0.7, 1.3)  # noqa: S311
-        if self._stop.wait(seconds):
+        if failures == 1:  # ever, or since a byte came
+            self._backoff.reset()
+        if self._stop.wait(self._backoff.next_s()):
             raise StoreError("The download was stopped; what is here is kept")
 
 

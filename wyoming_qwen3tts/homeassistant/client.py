@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Self
-
-import httpx
+from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import DeliveryFailed
+from .requester import ANSWER_S, Answer, Requester, Unreachable
 
-_CONNECT_S, _ANSWER_S = 5.0, 30.0
+if TYPE_CHECKING:
+    import httpx
 
 
 class HomeAssistant:
@@ -17,14 +17,7 @@ class HomeAssistant:
     ``async with`` closes its connections."""
 
     def __init__(self, api_url: str, token: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._url = api_url.rstrip("/")
-        # Never through a proxy: Home Assistant is a neighbour, and the token is for it alone.
-        self._http = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=httpx.Timeout(_ANSWER_S, connect=_CONNECT_S),
-            trust_env=False,
-            transport=transport,
-        )
+        self._http = Requester(api_url, token, transport=transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -32,7 +25,7 @@ class HomeAssistant:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._http.aclose()
+        await self._http.__aexit__(kind, error, trace)
 
     async def state(self, entity: str) -> dict[str, Any] | None:
         """The state of ``entity`` as Home Assistant tells it; None if there is no such entity.
@@ -41,7 +34,7 @@ class HomeAssistant:
             DeliveryFailed: if Home Assistant cannot be asked.
         """
         answer = await self._ask("GET", f"/states/{entity}")
-        if answer.status_code == 404:
+        if answer.status == 404:
             return None
         found = self._json(answer)
         return found if isinstance(found, dict) else None
@@ -55,7 +48,7 @@ class HomeAssistant:
         found = self._json(await self._ask("GET", "/states"))
         return [state for state in found if isinstance(state, dict)] if isinstance(found, list) else []
 
-    async def call(self, domain: str, service: str, data: dict[str, Any], *, answer_s: float = _ANSWER_S) -> None:
+    async def call(self, domain: str, service: str, data: dict[str, Any], *, answer_s: float = ANSWER_S) -> None:
         """Have Home Assistant do something; returns when it has.
 
         Raises:
@@ -64,34 +57,23 @@ class HomeAssistant:
         self._json(await self._ask("POST", f"/services/{domain}/{service}", data, answer_s))
 
     async def _ask(
-        self, method: str, path: str, body: dict[str, Any] | None = None, answer_s: float = _ANSWER_S
-    ) -> httpx.Response:
-        timeout = httpx.Timeout(answer_s, connect=_CONNECT_S)
+        self, method: str, path: str, body: dict[str, Any] | None = None, answer_s: float = ANSWER_S
+    ) -> Answer:
         try:
-            return await self._http.request(method, self._url + path, json=body, timeout=timeout)
-        except httpx.TimeoutException:
-            raise DeliveryFailed(f"Home Assistant did not answer {path} in time.") from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            why = str(error) or type(error).__name__
-            raise DeliveryFailed(f"Home Assistant cannot be reached at {self._url}: {why}") from None
+            return await self._http.ask(method, path, body, answer_s=answer_s)
+        except Unreachable as error:
+            if error.is_late:
+                raise DeliveryFailed(f"Home Assistant did not answer {path} in time.") from None
+            raise DeliveryFailed(f"Home Assistant cannot be reached at {self._http.base_url}: {error}") from None
 
-    def _json(self, answer: httpx.Response) -> Any:
-        if answer.status_code in (401, 403):
+    def _json(self, answer: Answer) -> Any:
+        if answer.status in (401, 403):
             raise DeliveryFailed(
                 "Home Assistant does not accept the token: set homeassistant.token to a long-lived access token of "
                 "your profile page."
             )
-        if answer.status_code >= 400:
-            raise DeliveryFailed(f"Home Assistant refused ({answer.status_code}): {_reason(answer)}")
-        try:
-            return answer.json()
-        except ValueError:
-            raise DeliveryFailed(f"{self._url} is not Home Assistant's API: the answer was no JSON.") from None
-
-
-def _reason(answer: httpx.Response) -> str:
-    try:
-        message = answer.json().get("message")
-    except (ValueError, AttributeError):
-        message = None
-    return str(message or answer.text[:200] or "no reason given")
+        if answer.status >= 400:
+            raise DeliveryFailed(f"Home Assistant refused ({answer.status}): {answer.reason}")
+        if not answer.is_json:
+            raise DeliveryFailed(f"{self._http.base_url} is not Home Assistant's API: the answer was no JSON.")
+        return answer.json

@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import SpeechError
 from ..util.backoff import Backoff
 from ..util.tasks import cancel_and_wait
+from .requester import Answer, Requester, Unreachable
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +69,10 @@ class Supervisor:
         Raises:
             SupervisorError: if the Supervisor could not be asked.
         """
-        status, answer = await self._ask("GET", "/services/mqtt")
-        if status == 400:  # "Service not enabled": no broker is installed
+        answer = await self._ask("GET", "/services/mqtt")
+        if answer.status == 400:  # "Service not enabled": no broker is installed
             return None
-        data = self._data(status, answer, "/services/mqtt")
+        data = self._data(answer, "/services/mqtt")
         try:
             return MqttService(
                 host=str(data["host"]),
@@ -90,7 +91,7 @@ class Supervisor:
             SupervisorError: if it was not accepted; trying again later is the caller's.
         """
         body = {"service": "wyoming", "config": {"uri": uri}}
-        self._data(*await self._ask("POST", "/discovery", body), "/discovery")
+        self._data(await self._ask("POST", "/discovery", body), "/discovery")
 
     async def info(self) -> dict[str, Any]:
         """What the Supervisor knows of this add-on: version, ip_address, network, ...
@@ -99,30 +100,20 @@ class Supervisor:
             SupervisorError: if the Supervisor could not be asked.
         """
         path = "/addons/self/info"
-        return self._data(*await self._ask("GET", path), path)
+        return self._data(await self._ask("GET", path), path)
 
-    async def _ask(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        import httpx
-
-        headers = {"Authorization": f"Bearer {self.token}"}
+    async def _ask(self, method: str, path: str, body: object = None) -> Answer:
         try:
-            # Never through a proxy: the Supervisor is a neighbour, and the token is for it alone.
-            async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
-                response = await client.request(method, self.base_url + path, json=body, headers=headers)
-        except httpx.HTTPError as error:
-            why = str(error) or type(error).__name__
-            raise SupervisorError(f"the Supervisor cannot be reached at {self.base_url}: {why}") from None
-        try:
-            return response.status_code, response.json()
-        except ValueError:
-            return response.status_code, None
+            async with Requester(self.base_url, self.token, answer_s=_TIMEOUT_S) as supervisor:
+                return await supervisor.ask(method, path, body)
+        except Unreachable as error:
+            raise SupervisorError(f"the Supervisor cannot be reached at {self.base_url}: {error}") from None
 
-    def _data(self, status: int, answer: Any, path: str) -> dict[str, Any]:
-        if status == 200 and isinstance(answer, dict) and answer.get("result") == "ok":
-            data = answer.get("data")
+    def _data(self, answer: Answer, path: str) -> dict[str, Any]:
+        if answer.status == 200 and isinstance(answer.json, dict) and answer.json.get("result") == "ok":
+            data = answer.json.get("data")
             return data if isinstance(data, dict) else {}
-        message = answer.get("message") if isinstance(answer, dict) else None
-        raise SupervisorError(f"the Supervisor refused {path} ({status}): {message or 'no reason given'}")
+        raise SupervisorError(f"the Supervisor refused {path} ({answer.status}): {answer.reason}")
 
 
 def own_uri(port: int) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-from ...errors import SpeechError
+from ...errors import SpeechError, first_line
 from ...model.checkpoint.tiny import write_tiny_checkpoint
 from .hardware.plan import DevicePlan
 from .loading import bench_utterance, load_models
@@ -40,7 +40,7 @@ def check_graphs(device: str, graphs: Callable[[], Graphs]) -> Found:
                 runner = ModelRunner(models.checkpoints[0], models.codecs[0], slots=2, positions=128, graphs=kind)
                 spoken.append(_speak(runner))
     except (GraphsFailed, SpeechError, RuntimeError) as error:
-        return Found(False, f"no CUDA graphs: {str(error).splitlines()[0]}", FIX)
+        return Found(False, f"no CUDA graphs: {first_line(error)}", FIX)
     if spoken[0] != spoken[1]:
         return Found(False, "CUDA graphs say something else than single steps", FIX)
     where = torch.cuda.get_device_name(device) if device.startswith("cuda") else device

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-from ...errors import EngineError
+from ...errors import EngineError, first_line
 from ...model.checkpoint.files import ModelFileError
 from ...model.checkpoint.weights import WEIGHTS, Checkpoint
 from ...model.codec import CodecDecoder
@@ -75,7 +75,7 @@ def build_runners(
             runners.append(build(graphs=graphs()))
             continue
         except (GraphsFailed, torch.OutOfMemoryError) as error:
-            why = str(error).splitlines()[0]  # the error itself would keep half a runner in memory
+            why = first_line(error)  # the error itself would keep half a runner in memory
         log.warning("No CUDA graphs: %s. Speech goes on without them, and starts later.", why)
         runners.append(build())
     return runners
@@ -94,7 +94,7 @@ def graphs_for(device: str, *, wanted: bool) -> Graphs | None:
     try:
         return CudaGraphs(torch.device(device))
     except RuntimeError as error:
-        raise GraphsFailed(str(error).splitlines()[0]) from error
+        raise GraphsFailed(first_line(error)) from error
 
 
 def keep_voices(runners: Sequence[ModelRunner], folders: Sequence[Path], cache: Path, limit_bytes: int) -> None:

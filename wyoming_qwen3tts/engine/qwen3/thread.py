@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
-from ...errors import DeviceLost, EngineDown
+from ...errors import DeviceLost, EngineDown, first_line
 from ...speech.engine import EngineStatus, Phase
 from .core import Command, Counters, EngineCore, Say
 
@@ -100,7 +100,7 @@ class EngineThread:
             error = why
         self._core = None
         self.turn_began_at = None
-        self.status = EngineStatus(Phase.FAILED, _first_line(error)) if error else EngineStatus(Phase.CLOSED)
+        self.status = EngineStatus(Phase.FAILED, first_line(error)) if error else EngineStatus(Phase.CLOSED)
         self._has_ended = True
         self._refuse_commands()
         self._changed()
@@ -164,7 +164,3 @@ class EngineThread:
                     command.utterance.reply.outlet.fail(EngineDown(f"The engine is {self.status}."))
         except queue.Empty:
             return
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""Whom we believe to be the broker, and how we prove who we are."""
+"""TLS context for the connection to the MQTT broker."""
 
 from __future__ import annotations
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ....errors import first_line
+
 Version = tuple[int, int]
 
 
@@ -116,17 +118,13 @@ def _cards(torch: Any) -> tuple[tuple[Card, ...], str]:
             torch.cuda.init()
             count = torch.cuda.device_count()
         except Exception as error:  # noqa: BLE001  RuntimeError, AssertionError, and torch's own classes
-            return (), _first_line(error)
+            return (), first_line(error)
         for index in range(count):
             try:
                 found.append(_card(torch, index))
             except Exception as error:  # noqa: BLE001  a broken or exclusively used card does not hide the others
-                complaint = _first_line(error)
+                complaint = first_line(error)
     return tuple(found), complaint
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _card(torch: Any, index: int) -> Card:

@@ -30,6 +30,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ....errors import first_line
 from .graphs import GraphsFailed, Lane, Work
 
 WARM_UPS = 3
@@ -57,7 +58,7 @@ class CudaGraphs:
             with torch.cuda.graph(graph, pool=self._pools[lane], stream=stream, capture_error_mode="thread_local"):
                 work()
         except RuntimeError as error:  # torch's own, out of memory too
-            raise GraphsFailed(str(error).splitlines()[0]) from error
+            raise GraphsFailed(first_line(error)) from error
         return graph.replay
 
     def lane(self, lane: Lane) -> AbstractContextManager[Any]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ....audio.pcm import Samples
-from ....errors import DeviceLost, EngineError, OutOfMemory
+from ....errors import DeviceLost, EngineError, OutOfMemory, first_line
 from ....model.checkpoint.weights import Checkpoint
 from ....model.codec import CodecDecoder
 from ....model.layers import KvCache
@@ -60,7 +60,7 @@ def device_errors(method: Callable[P, R]) -> Callable[P, R]:
             if "DefaultCPUAllocator" in str(error):
                 raise OutOfMemory("There is not enough memory for this text at the moment.") from error
             if "CUDA error" in str(error) or "device-side assert" in str(error):
-                raise DeviceLost(f"The GPU failed: {str(error).splitlines()[0]}") from error
+                raise DeviceLost(f"The GPU failed: {first_line(error)}") from error
             raise
 
     return guarded
