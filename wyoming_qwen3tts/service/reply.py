@@ -158,7 +158,7 @@ class Reply:
             await self._begin()
             self._lookup = await self._look_up()
         if self._lookup is None:
-            self.stats.outcome = "done, nothing to speak"
+            self.stats.finish("done, nothing to speak")
             yield FORMAT.silence(_EMPTY_REPLY_S)
             return
         if self._lookup.recording is not None:
@@ -167,8 +167,7 @@ class Reply:
             async for pcm in sound:
                 self.stats.count(pcm, self._context.clock())
                 yield pcm
-        done = "done, from the cache" if self.stats.is_cached else "done"
-        self.stats.outcome = "; ".join([done, *self._lookup.request.notes])
+        self.stats.finish("done, from the cache" if self.stats.is_cached else "done", self._lookup.request.notes)
 
     async def _postprocessed(self, lookup: Lookup) -> AsyncGenerator[bytes, None]:
         """The sound through its pipeline: to the end, or after an error as far as it came."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import SpeechError
@@ -22,10 +23,17 @@ class RequestStats:
     working_s: float = 0.0  # time the engine was waited for
     audio_bytes: int = 0
     is_cached: bool = False  # spoken from a recording
-    outcome: str = "listener left"
+    outcome: str = "listener left"  # for people
+    is_done: bool = False  # spoken to its end
+    was_cut_off: bool = False  # a sentence of it did not end and was stopped
     error: SpeechError | None = None
     started: float = 0.0
     first_audio_at: float | None = None
+
+    def finish(self, outcome: str, notes: Sequence[str] = ()) -> None:
+        """It was spoken to its end. ``notes`` are the request's."""
+        self.is_done, self.was_cut_off = True, bool(notes)
+        self.outcome = "; ".join([outcome, *notes])
 
     def fail(self, error: SpeechError) -> None:
         """It ended with an error."""

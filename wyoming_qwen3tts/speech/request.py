@@ -16,7 +16,7 @@ Feed = Literal["sentence", "live", "hybrid"]
 class SpeechRequest:
     """What an engine is asked to say, once voice and language are known.
 
-    ``notes`` is the engine's: what went wrong without ending the reply, for the one log line that the request gets.
+    ``notes`` is the engine's: one for each sentence that did not end and was cut off, for the request's log line.
     """
 
     segments: AsyncIterator[Segment | OpenSegment]

@@ -89,7 +89,7 @@ async def test_runaways_and_takeovers_are_counted() -> None:
             return Counter({"slow": 3})
 
         async def _frames(self, request: Any) -> Any:
-            request.notes.append("a sentence was cut off: near silence")
+            request.notes.append("near silence")
             async for pcm in super()._frames(request):
                 yield pcm
 

@@ -58,10 +58,9 @@ def routes(metrics: Metrics) -> APIRouter:
 
 
 def _count(metrics: Metrics, stats: RequestStats) -> None:
+    outcome = "done" if stats.is_done else "cancelled"
     if stats.error is not None:
         outcome = stats.error.code
-    else:
-        outcome = "done" if stats.outcome.startswith("done") else "cancelled"
     metrics.reply(
         stats.engine,
         stats.server,
@@ -70,5 +69,5 @@ def _count(metrics: Metrics, stats: RequestStats) -> None:
         speech_s=FORMAT.seconds(stats.audio_bytes),
         chars=stats.chars,
         outcome=outcome,
-        was_cut_off="cut off" in stats.outcome,
+        was_cut_off=stats.was_cut_off,
     )
