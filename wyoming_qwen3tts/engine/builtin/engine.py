@@ -119,7 +119,8 @@ class BuiltinEngine(Engine):
                 return
         pcm = await self._other(segment.text, language)
         if not pcm:
-            raise EngineError(f"The built-in voice has no sound for {segment.text[:40]!r} in {segment.language!r}.")
+            what = f"a text of {len(segment.text)} characters"  # never the text: errors reach the log and /v1/live
+            raise EngineError(f"The built-in voice has no sound for {what} in {segment.language!r}.")
         yield pcm
 
     def _must_do(self, segment: Segment) -> bool:

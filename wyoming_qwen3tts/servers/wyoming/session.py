@@ -214,7 +214,7 @@ class Session:
             async with asyncio.timeout(_LINGER_S):
                 while await self._reader.read(1 << 16):
                     pass
-        except (TimeoutError, ConnectionError):
+        except OSError:  # gone, late, or not connected any more
             log.debug("wyoming: the peer did not wait for the reason")
 
 
