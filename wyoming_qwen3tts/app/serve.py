@@ -19,6 +19,7 @@ from .. import __version__
 from ..errors import SettingsError
 from ..homeassistant.supervisor import Supervisor, discovered, own_uri
 from ..monitoring.health import STUCK_S, Liveness, Living, StateLog, health
+from ..servers.connections import close_all
 from ..servers.http.server import HttpServer
 from ..servers.mqtt.start import MqttStart
 from ..servers.wyoming.client import connect, local
@@ -70,11 +71,11 @@ async def serve(
         service = await stack.enter_async_context(speech_service(settings, engine, phrases))
         mqtt = MqttStart.wanted(settings, service, usable_addresses)
         try:
-            web_socket = web_listener(settings)
+            web_sockets = web_listener(settings)
         except OSError as error:
             return _cannot_listen("http.uri", settings.http.address or address, error)
-        if web_socket is not None:
-            stack.callback(web_socket.close)
+        if web_sockets is not None:
+            stack.callback(close_all, web_sockets)
         try:
             server = await WyomingServer(service, address, settings.limits).__aenter__()
         except OSError as error:
@@ -90,7 +91,7 @@ async def serve(
             threading.Thread(target=_say_how_it_is, args=(settings,), daemon=True).start()
         await _announce(stack, address, settings)
         # Only now, and beside all else: their libraries take longer to load than all before.
-        web = _web_door(stack, settings, service, web_socket, mqtt) if web_socket else None
+        web = _web_door(stack, settings, service, web_sockets, mqtt) if web_sockets else None
         stack.push_async_callback(_given_up, asyncio.create_task(_open(web, mqtt, servers, settings, service)))
         fatal = await _stopped_or_broken(stop, engine, stuck_s)
         if fatal is None:
@@ -115,11 +116,15 @@ def _say_how_it_is(settings: Settings) -> None:
 
 
 def _web_door(
-    stack: AsyncExitStack, settings: Settings, service: SpeechService, sock: socket.socket, mqtt: MqttStart | None
+    stack: AsyncExitStack,
+    settings: Settings,
+    service: SpeechService,
+    sockets: Sequence[socket.socket],
+    mqtt: MqttStart | None,
 ) -> HttpServer:
     studio = build_studio(settings, service.engine, service.catalog)
     stack.callback(studio.close)
-    return web_server(settings, service, sock, studio, mqtt)
+    return web_server(settings, service, sockets, studio, mqtt)
 
 
 async def _announce(stack: AsyncExitStack, address: Address, settings: Settings) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import logging
 import socket
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..engine.control import control_of
-from ..servers.http.server import HttpServer, bind
+from ..servers.connections import bind
+from ..servers.http.server import HttpServer
 from ..servers.mqtt.start import MqttStart
 from ..servers.wyoming.client import local
 from ..service.service import SpeechService
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def web_listener(settings: Settings) -> socket.socket | None:
-    """The web door's socket; none if it is off, or if the address is the default and another program has it: a home
+def web_listener(settings: Settings) -> list[socket.socket] | None:
+    """The web door's sockets; None if it is off, or if the address is the default and another program has it: a home
     that never asked for this door must not fall silent for it.
 
     Raises:
@@ -48,7 +50,11 @@ def web_listener(settings: Settings) -> socket.socket | None:
 
 
 def web_server(
-    settings: Settings, service: SpeechService, sock: socket.socket, studio: VoiceStudio, mqtt: MqttStart | None = None
+    settings: Settings,
+    service: SpeechService,
+    sockets: Sequence[socket.socket],
+    studio: VoiceStudio,
+    mqtt: MqttStart | None = None,
 ) -> HttpServer:
     """The web door, to be opened. The sound of announcements that come over ``mqtt`` is fetched there."""
 
@@ -61,7 +67,7 @@ def web_server(
         return build_app(service, settings, studio=studio, control=control, routers=routers)
 
     control = control_of(service.engine, settings.engine.model or DEFAULT_MODELS)
-    return HttpServer(build, Address(*sock.getsockname()[:2]), settings.limits, sock)
+    return HttpServer(build, Address(*sockets[0].getsockname()[:2]), settings.limits, sockets)
 
 
 def web_address(settings: Settings, port: int) -> str:

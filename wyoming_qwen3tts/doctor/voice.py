@@ -26,7 +26,9 @@ def _others() -> Check:
     if program is None:
         return wrong(name, "espeak-ng is not installed: only English can be spoken", _INSTALL)
     try:
-        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, errors="replace", timeout=10, check=True
+        )
     except (OSError, subprocess.SubprocessError) as error:
         return wrong(name, f"{program} does not run: {error}", _INSTALL)
     return fine(name, f"others by {done.stdout.split('  Data at')[0].strip()}")
