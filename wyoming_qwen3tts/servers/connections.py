@@ -7,7 +7,7 @@ import errno
 import logging
 import socket
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
@@ -185,6 +185,7 @@ class _Farewell(asyncio.Protocol):
         self.all.add(self)
         transport.set_protocol(self)
         transport.set_write_buffer_limits(high=0)  # so that `resume_writing` says when all is sent
+        self._on_socket(lambda sock: sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LINGER_BYTES))
         transport.resume_reading()
 
     async def say(self, reason: bytes) -> None:
@@ -199,9 +200,12 @@ class _Farewell(asyncio.Protocol):
         self._transport.close()
 
     def _shut(self) -> None:
-        """Not by `write_eof`: asyncio's raises in a callback, or not at all, where the peer is gone."""
+        """Not by `write_eof`: where the peer is gone, asyncio's raises, if it does, in a callback of its own."""
+        self._on_socket(lambda sock: sock.shutdown(socket.SHUT_WR))
+
+    def _on_socket(self, do: Callable[[socket.socket], None]) -> None:
         try:
-            self._transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
+            do(self._transport.get_extra_info("socket"))
         except OSError as error:
             log.debug("a refused peer was gone: %s", error)
             self._over.set()
