@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .clips import ClipStore
-from .routes import PREFIX
+from .clips import PREFIX, ClipStore
 
 log = logging.getLogger(__name__)
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from ..engine.control import control_of
 from ..servers.connections import bind
 from ..servers.http.server import HttpServer
-from ..servers.mqtt.start import MqttStart
 from ..servers.wyoming.client import local
 from ..service.service import SpeechService
 from ..settings import Address, Settings
 from ..studio.studio import VoiceStudio
+from .announcements import Announcements
 from .build import DEFAULT_MODELS
 
 if TYPE_CHECKING:
@@ -54,16 +54,17 @@ def web_server(
     service: SpeechService,
     sockets: Sequence[socket.socket],
     studio: VoiceStudio,
-    mqtt: MqttStart | None = None,
+    announcements: Announcements | None = None,
 ) -> HttpServer:
-    """The web door, to be opened. The sound of announcements that come over ``mqtt`` is fetched there."""
+    """The web door, to be opened when ``announcements`` are; their sound is fetched there."""
 
     def build() -> FastAPI:
         from ..servers.http.app import build_app
-        from ..servers.http.auth import OpenRouter
-        from ..servers.http.routers import lexicon, page
+        from ..servers.http.routers import announce, clips, lexicon, page
 
-        routers = [page.routes(), lexicon.routes(settings), *([mqtt.routes(OpenRouter())] if mqtt else [])]
+        routers = [page.routes(), lexicon.routes(settings)]
+        if announcements is not None:
+            routers += [announce.routes(announcements.announcer), clips.routes(announcements.clips)]
         return build_app(service, settings, studio=studio, control=control, routers=routers)
 
     control = control_of(service.engine, settings.engine.model or DEFAULT_MODELS)

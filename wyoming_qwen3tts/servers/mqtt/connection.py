@@ -60,6 +60,7 @@ class BrokerConnection:
         subscriptions: Sequence[str],
         hello: Callable[[], Iterable[Outgoing]],
         receive: Callable[[Incoming], None],
+        outbox: Outbox | None = None,
         session_s: float = 120.0,
         backoff: Backoff | None = None,
     ) -> None:
@@ -67,7 +68,7 @@ class BrokerConnection:
         self._hello, self._receive, self._session_s = hello, receive, session_s
         self._backoff = backoff or Backoff()
         self._tls = tls_context(settings) if settings.tls or settings.ca or settings.certificate else None
-        self._outbox = Outbox()
+        self._outbox = Outbox() if outbox is None else outbox
         self._recent: deque[tuple[int, str, int]] = deque(maxlen=_RECENT)
         self._identifier = f"qwen3tts-{secrets.token_hex(4)}"
         self._version_5 = settings.protocol != "3.1.1"
