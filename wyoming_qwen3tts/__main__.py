@@ -66,6 +66,10 @@ def _run(chosen: Namespace, settings: Settings) -> int:
             from .cli.say import say
 
             return _async(say(settings, chosen.text, chosen.output, _wish(chosen)))
+        case "announce":
+            from .cli.announce import announce
+
+            return _async(announce(settings, chosen))
         case "voices":
             from .cli.voices import voices
 

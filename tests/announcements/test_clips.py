@@ -14,14 +14,13 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
-from fastapi import APIRouter
 
 from tests.harness import TONE, until
 from tests.servers.mqtt.house import web
 from wyoming_qwen3tts.announcements.clips import Clip, ClipStore
-from wyoming_qwen3tts.announcements.routes import shelf_routes
 from wyoming_qwen3tts.audio.encode import FileFormat, sync_encoder
 from wyoming_qwen3tts.errors import Busy, TextTooLong
+from wyoming_qwen3tts.servers.http.routers.clips import routes as clip_routes
 
 
 @pytest.mark.parametrize("kind", ["wav", "mp3", "flac"])
@@ -69,7 +68,7 @@ async def shelf(
 ) -> AsyncIterator[tuple[ClipStore, httpx.AsyncClient]]:
     async with (
         ClipStore(limit_bytes=limit_bytes, lifetime_s=lifetime_s) as clips,
-        web(shelf_routes(clips, APIRouter())) as port,
+        web(clip_routes(clips)) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/announce/") as client,
     ):
         yield clips, client

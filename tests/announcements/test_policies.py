@@ -13,8 +13,8 @@ from tests.mosquitto import needs_mosquitto
 from tests.servers.mqtt.house import house, web
 from wyoming_qwen3tts.announcements.address import base_url, tell_reachability, why_unreachable
 from wyoming_qwen3tts.announcements.clips import ClipStore
-from wyoming_qwen3tts.announcements.routes import shelf_routes
 from wyoming_qwen3tts.errors import SettingsError
+from wyoming_qwen3tts.servers.http.routers.clips import routes as clip_routes
 from wyoming_qwen3tts.settings.sources import load
 
 
@@ -110,8 +110,6 @@ def test_the_address_is_what_is_set_or_one_of_this_machine() -> None:
 async def test_at_the_start_the_log_says_whether_announcements_can_be_fetched(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fastapi import APIRouter
-
     caplog.set_level(logging.INFO)
     async with ClipStore(limit_bytes=1 << 20, lifetime_s=60) as clips:
         assert not await tell_reachability("http://127.0.0.1:1", clips, contained=False)
@@ -121,7 +119,7 @@ async def test_at_the_start_the_log_says_whether_announcements_can_be_fetched(
 
         monkeypatch.setattr("wyoming_qwen3tts.announcements.address.why_unreachable", lambda *_, **__: None)
         caplog.clear()
-        async with web(shelf_routes(clips, APIRouter())) as port:
+        async with web(clip_routes(clips)) as port:
             assert await tell_reachability(f"http://127.0.0.1:{port}", clips, contained=False)
         assert not [record for record in caplog.records if record.levelno > logging.INFO]
         async with web() as port:

@@ -213,10 +213,11 @@ async def home(
         voices = settings.voices.model_copy(update={"cloning": True})
         settings = settings.model_copy(update={"voices": voices, "http": keyed})
     cloned = studio.voices if studio else tuple
+    app["studio"] = studio
     service = SpeechService(engine, VoiceCatalog(engine.voices(), cloned), settings.limits, slots=4)
     service.load()
     door = HttpServer(
-        lambda: build_app(service, settings, studio=studio, routers=(page.routes(), lexicon.routes(settings)), **app),
+        lambda: build_app(service, settings, routers=(page.routes(), lexicon.routes(settings)), **app),
         Address("127.0.0.1", port),
         settings.limits,
     )

@@ -170,10 +170,10 @@ async def test_the_server_has_the_page_at_its_door(tmp_path: Path) -> None:
     engine = FakeEngine()
     service = SpeechService(engine, VoiceCatalog(engine.voices()), settings.limits, slots=1)
     studio = build_studio(settings, None, service.catalog)
-    socket = app_web.web_listener(settings)
-    assert socket is not None
-    address = f"http://127.0.0.1:{socket.getsockname()[1]}"
-    async with app_web.web_server(settings, service, socket, studio), httpx.AsyncClient(base_url=address) as client:
+    sockets = app_web.web_listener(settings)
+    assert sockets is not None
+    address = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
+    async with app_web.web_server(settings, service, sockets, studio), httpx.AsyncClient(base_url=address) as client:
         found = [(await client.get(path)).status_code for path in ("/", "/v1/lexicon/all", "/v1/about")]
     await service.close()
     studio.close()

@@ -11,8 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..errors import first_line
-from .clips import ClipStore
-from .routes import PREFIX
+from .clips import PREFIX, ClipStore
 
 log = logging.getLogger(__name__)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..audio.encode import FileFormat
 from ..errors import SpeechError
@@ -45,12 +46,42 @@ class Started:
     error: SpeechError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The answer to whoever made an announcement: it has ``started``, perhaps not everywhere, or there is an error."""
+
+    id: str
+    started: Started | None
+    error: SpeechError | None
+
+    def as_json(self) -> dict[str, Any]:
+        """As on ``<base>/result``, and in the answer to ``POST /v1/announce``."""
+        how = self.started or Started(None, None)
+        return {
+            "id": self.id,
+            "ok": self.started is not None,
+            "url": how.url,
+            "duration": None if how.duration_s is None else round(how.duration_s, 3),
+            "voice": how.voice,
+            "error": error_json(self.error) if self.error else None,
+        }
+
+
+def error_json(error: SpeechError) -> dict[str, Any]:
+    """An error as results and events tell it."""
+    return {"code": error.code, "message": str(error)}
+
+
 class Listener(Protocol):
     """Who made an announcement. `started` or `refused` is called exactly once, whatever happens."""
 
     def started(self, announcement: Announcement, how: Started, clip: Clip | None) -> None: ...
 
     def refused(self, announcement: Announcement, error: SpeechError) -> None: ...
+
+    def repeated(self, announcement: Announcement, result: asyncio.Future[Result]) -> None:
+        """Instead of both: its id is known, and this is, or will be, what became of the first one."""
+        ...
 
     def done(self, announcement: Announcement, duration_s: float | None) -> None:
         """After `started`: it was spoken to its end."""

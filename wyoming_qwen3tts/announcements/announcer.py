@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,12 +17,16 @@ from ..service.options import SpeechOptions
 from ..service.service import SpeechService
 from ..settings import Settings
 from ..util.tasks import cancel_and_wait
-from .announcement import HIGH, Announcement, Listener, Sound, Speaker, Started
-from .clips import Clip, ClipStore
+from .announcement import HIGH, Announcement, Listener, Result, Sound, Speaker, Started
+from .clips import PREFIX, Clip, ClipStore
+from .ledger import IdempotencyCache
 from .quiet import QuietHours
+from .voice_choice import VoiceChoice
 from .waiting import Ticket, WaitingLine
 
 log = logging.getLogger(__name__)
+
+_IDS, _IDS_S = 4096, 3600.0  # how many ids are remembered, and how long
 
 
 @dataclass(slots=True, eq=False)
@@ -29,17 +34,28 @@ class _Job:
     """An accepted announcement."""
 
     announcement: Announcement
-    listener: Listener
+    listener: Listener | None
     turn: Ticket
+    result: asyncio.Future[Result]
     timer: asyncio.TimerHandle | None = None
     plays: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     has_started: bool = False
 
     def started(self, how: Started, clip: Clip | None) -> None:
         self.has_started = True
-        self.listener.started(self.announcement, how, clip)
+        self.result.set_result(Result(self.announcement.id, how, how.error))
+        if self.listener is not None:
+            self.listener.started(self.announcement, how, clip)
+
+    def done(self, seconds: float | None) -> None:
+        if self.listener is not None:
+            self.listener.done(self.announcement, seconds)
 
     def failed(self, error: SpeechError) -> None:
+        if not self.has_started:
+            self.result.set_result(Result(self.announcement.id, None, error))
+        if self.listener is None:
+            return
         if self.has_started:
             self.listener.failed(self.announcement, error)
         else:
@@ -47,7 +63,10 @@ class _Job:
 
 
 class Announcer:
-    """``async with`` = announcing. Leaving it refuses what waits, and lets what is spoken end for ``drain_s``."""
+    """``async with`` = announcing. Leaving it refuses what waits, and lets what is spoken end for ``drain_s``.
+
+    Sounds can be fetched at ``base_url``, unless it is None. Event loop only.
+    """
 
     def __init__(
         self,
@@ -55,15 +74,17 @@ class Announcer:
         settings: Settings,
         shelf: ClipStore,
         *,
-        url_of: Callable[[Clip], str | None],
-        speakers: Sequence[Speaker] = (),
+        base_url: str | None,
+        speakers: Sequence[Speaker],
+        choice: VoiceChoice,
         wall_clock: Callable[[], datetime] = datetime.now,
     ) -> None:
         self._service, self._settings, self._shelf = service, settings.announce, shelf
-        self._url_of, self._wall_clock, self.drain_s = url_of, wall_clock, settings.limits.drain_s
-        self.speakers = list(speakers)
-        self.offers_urls = True  # whether anybody can fetch what no target was named for
-        self.voice = self._settings.voice  # of those that name none; "" = by the language of the text
+        self._base_url, self._wall_clock, self.drain_s = base_url, wall_clock, settings.limits.drain_s
+        self._speakers, self._choice = tuple(speakers), choice
+        chosen = choice.load()
+        self._voice = self._settings.voice if chosen is None else chosen
+        self._known: IdempotencyCache[asyncio.Future[Result]] = IdempotencyCache(_IDS, _IDS_S, time.monotonic)
         self._quiet = QuietHours.parse(self._settings.quiet_hours)
         self._line = WaitingLine(self._settings.queue, nowhere=settings.engine.slots)
         self._waiting: dict[Ticket, _Job] = {}
@@ -83,6 +104,11 @@ class Announcer:
             _, late = await asyncio.wait(self._running, timeout=self.drain_s)
             await cancel_and_wait(*late)
 
+    def _fail(self, job: _Job, error: SpeechError) -> None:
+        if not job.has_started:  # nothing was spoken, so it may be tried again
+            self._known.forget(job.announcement.id)
+        job.failed(error)
+
     @property
     def waiting(self) -> int:
         return len(self._line)
@@ -91,17 +117,50 @@ class Announcer:
     def running(self) -> int:
         return len(self._running)
 
-    def submit(self, wanted: Announcement, listener: Listener) -> None:
-        """Take it, or refuse it at once; ``listener`` is told either way. Never raises."""
+    @property
+    def voice(self) -> str:
+        """Of announcements that name none; nothing: by the language of the text."""
+        return self._voice
+
+    def choose_voice(self, name: str) -> None:
+        """Change `voice`, for restarts too.
+
+        Raises:
+            UnknownVoice: if there is no such voice.
+        """
+        self._service.catalog.find(name or None)
+        self._choice.keep(name)
+        self._voice = name
+
+    def submit(self, wanted: Announcement, listener: Listener | None = None) -> asyncio.Future[Result]:
+        """Take it, or refuse it at once. The result, not to be cancelled, comes at the first sound or the failure.
+
+        An id that is known is spoken once: the result is that of the first time, and ``listener`` hears `repeated`.
+        What was refused may be tried again. Never raises.
+        """
+        if not self._known.begin(wanted.id) and (known := self._known.answer(wanted.id)) is not None:
+            if listener is not None:
+                listener.repeated(wanted, known)
+            return known
+        job = _Job(wanted, listener, Ticket((), 0), asyncio.get_running_loop().create_future())
+        self._known.answered(wanted.id, job.result)
         try:
-            announcement = self._decided(wanted)
-            turn = Ticket(announcement.targets, announcement.priority)
-            self._line.join(turn)
+            job.announcement = self._decided(wanted)
+            job.turn = Ticket(job.announcement.targets, job.announcement.priority)
+            self._line.join(job.turn)
         except SpeechError as error:
-            listener.refused(wanted, error)
-            return
-        job = self._waiting[turn] = _Job(announcement, listener, turn)
-        patience_s = announcement.expires_s or self._settings.expires_s
+            self._fail(job, error)
+        else:
+            self._accept(job)
+        return job.result
+
+    async def announce(self, wanted: Announcement) -> Result:
+        """`submit`, and wait for the result. Being cancelled here takes nothing back."""
+        return await asyncio.shield(self.submit(wanted))
+
+    def _accept(self, job: _Job) -> None:
+        self._waiting[job.turn] = job
+        patience_s = job.announcement.expires_s or self._settings.expires_s
         why = Refused("expired", f"Its turn did not come within {patience_s:g} s.")
         job.timer = asyncio.get_running_loop().call_later(patience_s, self._give_up, job, why)
         self._start_ready()
@@ -131,18 +190,27 @@ class Announcer:
         if not wanted.text.strip():
             raise BadRequest('There is nothing to say: "text" is empty.')
         self._service.whole_text(wanted.text)
-        voice = wanted.voice or (None if wanted.language else self.voice or None)
+        voice = wanted.voice or (None if wanted.language else self._voice or None)
         self._service.catalog.find(voice, wanted.language)
         targets = tuple(dict.fromkeys(wanted.targets or self._settings.targets))
         for target in targets:
             self._speaker(target)
-        if not (targets or self.offers_urls or wanted.take_sound):
+        if not (targets or self._base_url or wanted.take_sound):
             raise BadRequest('Nobody would hear it: name a "target", or let it be fetched (http.uri is off).')
         chime = self._settings.chime if wanted.chime is None else wanted.chime
-        return replace(wanted, voice=voice, targets=targets, chime=chime or None, volume=self._volume(wanted))
+        # Satellites, and those who take the sound, get it as one file, which has to be a WAV unless they say.
+        takes_file = wanted.take_sound or any(target.startswith("hermes/") for target in targets)
+        return replace(
+            wanted,
+            voice=voice,
+            targets=targets,
+            chime=chime or None,
+            volume=self._volume(wanted),
+            format=wanted.format or ("wav" if takes_file else None),
+        )
 
     def _speaker(self, target: str) -> Speaker:
-        for speaker in self.speakers:
+        for speaker in self._speakers:
             if speaker.plays_on(target):
                 return speaker
         ways = "media_player.kitchen or assist_satellite.bedroom, with homeassistant.url and homeassistant.token set"
@@ -161,7 +229,7 @@ class Announcer:
         if self._line.leave(job.turn):
             self._forget_timer(job)
             del self._waiting[job.turn]
-            job.failed(error)
+            self._fail(job, error)
             self._start_ready()  # others may have waited behind it
 
     @staticmethod
@@ -185,13 +253,13 @@ class Announcer:
         self._line.free(job.turn)
         error = None if task.cancelled() else task.exception()
         if task.cancelled():
-            job.failed(Refused("stopped", "It was stopped."))
+            self._fail(job, Refused("stopped", "It was stopped."))
         elif isinstance(error, SpeechError):
             log.info("announcement: %s: %s", error.code, error)
-            job.failed(error)
+            self._fail(job, error)
         elif error is not None:  # a bug here must neither end the door nor leave the caller without an answer
             log.error("announcement: internal error", exc_info=error)
-            job.failed(EngineError("An internal error; the log says more."))
+            self._fail(job, EngineError("An internal error; the log says more."))
         self._start_ready()
 
     async def _announce(self, job: _Job) -> None:
@@ -208,7 +276,7 @@ class Announcer:
             await _played(job.plays)
         finally:
             await cancel_and_wait(*checks.values(), *job.plays.values())
-        job.listener.done(announcement, seconds)
+        job.done(seconds)
 
     async def _speak(self, job: _Job, checks: dict[str, asyncio.Task[None]]) -> float:
         """Make the sound, and have it played from its first piece on; returns its seconds."""
@@ -263,7 +331,7 @@ class Announcer:
         error = next(iter(wrong.values()), None)
         if error is not None and len(wrong) == len(checks):
             raise error
-        url = self._url_of(clip) if clip else None
+        url = f"{self._base_url}{PREFIX}/{clip.name}" if clip and self._base_url else None
         sound = Sound(clip, url) if clip else None
         for target in checks.keys() - wrong.keys():
             playing = self._speaker(target).play(job.announcement, target, sound)

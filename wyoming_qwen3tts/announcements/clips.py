@@ -12,6 +12,7 @@ from ..audio.encode import MEDIA_TYPES, FileFormat, sync_encoder
 from ..errors import Busy, TextTooLong
 from ..speech.audio_format import FORMAT
 
+PREFIX = "/announce"  # the path at which the web server offers them
 _PIECE_BYTES = 64 * 1024
 _ID_BYTES = 16  # 128 bits: nobody guesses what the neighbours were told
 

@@ -13,14 +13,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from .. import __version__
 from ..errors import SettingsError
 from ..homeassistant.supervisor import Supervisor, discovered, own_uri
 from ..monitoring.health import STUCK_S, StateLog, health
+from ..servers.connections import close_all
 from ..servers.http.server import HttpServer
-from ..servers.mqtt.start import MqttStart
+from ..servers.mqtt.start import is_wanted
 from ..servers.wyoming.client import connect, local
 from ..servers.wyoming.discovery import announced, usable_addresses
 from ..servers.wyoming.server import WyomingServer
@@ -31,11 +32,9 @@ from ..settings import Address, Settings, sources
 from ..speech.engine import Engine
 from ..util.files import sweep
 from ..util.tasks import cancel_and_wait
+from .announcements import Announcements
 from .build import BuiltEngine, build_engine, build_studio, speech_service
 from .web import web_address, web_listener, web_server
-
-if TYPE_CHECKING:
-    from ..servers.mqtt.server import MqttServer
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +46,7 @@ _LAST_REPLIES_S = 2.0  # what the other voice still speaks may end, when the mod
 _HARD_EXIT_S = 4.0  # from then on: a thread that hangs in a CUDA call can neither be closed nor joined
 
 
-Door: TypeAlias = "WyomingServer | HttpServer | MqttServer"
+Door: TypeAlias = WyomingServer | HttpServer | Announcements
 
 
 async def serve(
@@ -72,13 +71,13 @@ async def serve(
     async with AsyncExitStack() as stack:
         phrases = PhraseCache(settings.phrases_dir, settings.cache.size_mb * 1_000_000)
         service = await stack.enter_async_context(speech_service(settings, engine, phrases))
-        mqtt = MqttStart.wanted(settings, service, usable_addresses)
+        mqtt = is_wanted(settings)
         try:
-            web_socket = web_listener(settings)
+            web_sockets = web_listener(settings)
         except OSError as error:
             return _cannot_listen("http.uri", settings.http.address or address, error)
-        if web_socket is not None:
-            stack.callback(web_socket.close)
+        if web_sockets is not None:
+            stack.callback(close_all, web_sockets)
         try:
             server = await WyomingServer(service, address, settings.limits).__aenter__()
         except OSError as error:
@@ -94,8 +93,8 @@ async def serve(
             threading.Thread(target=_say_how_it_is, args=(settings,), daemon=True).start()
         await _announce(stack, address, settings)
         # Only now, and beside all else: their libraries take longer to load than all before.
-        web = _web_door(stack, settings, service, built, web_socket, mqtt) if web_socket else None
-        stack.push_async_callback(cancel_and_wait, asyncio.create_task(_open(web, mqtt, servers, settings, service)))
+        opening = _open(stack, settings, service, built, web_sockets, servers, mqtt=mqtt)
+        stack.push_async_callback(cancel_and_wait, asyncio.create_task(opening))
         fatal = await _stopped_or_broken(stop, engine, stuck_s)
         if fatal is None:
             log.info("Stopping: no new connections; speech in progress may end")
@@ -116,19 +115,6 @@ def _say_how_it_is(settings: Settings) -> None:
     from ..doctor import say_at_start  # only now: the port answers already
 
     say_at_start(settings, os.environ)
-
-
-def _web_door(
-    stack: AsyncExitStack,
-    settings: Settings,
-    service: SpeechService,
-    built: BuiltEngine,
-    sock: socket.socket,
-    mqtt: MqttStart | None,
-) -> HttpServer:
-    studio = build_studio(settings, built.designer, service.catalog)
-    stack.callback(studio.close)
-    return web_server(settings, service, sock, studio, built.control, mqtt)
 
 
 async def _announce(stack: AsyncExitStack, address: Address, settings: Settings) -> None:
@@ -179,25 +165,44 @@ def _on_signals(stop: asyncio.Event) -> None:
 
 
 async def _open(
-    web: HttpServer | None, mqtt: MqttStart | None, servers: list[Door], settings: Settings, service: SpeechService
+    stack: AsyncExitStack,
+    settings: Settings,
+    service: SpeechService,
+    built: BuiltEngine,
+    web_sockets: Sequence[socket.socket] | None,
+    servers: list[Door],
+    *,
+    mqtt: bool,
 ) -> None:
-    """Open these doors, but let the voice be loaded first, if that is soon: all want the processor."""
+    """Open the web server and MQTT, but let the voice be loaded first, if that is soon: all want the processor."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_WEB_DOOR_AFTER_S):
             await asyncio.shield(service.loaded())
-    address = None
-    if web is not None:
+    announcements = None
+    if web_sockets is not None:
+        assert settings.http.address is not None  # noqa: S101  it has sockets
+        address = Address(settings.http.address.host, web_sockets[0].getsockname()[1])
+        announcements = await Announcements(settings, service, address, mqtt=mqtt).__aenter__()
+        servers.append(announcements)
+        studio = build_studio(settings, built.designer, service.catalog)
+        stack.callback(studio.close)
+        web = web_server(settings, service, web_sockets, studio, built.control, announcements)
         try:
             await web.__aenter__()
         except Exception:  # Wyoming speaks all the same
             log.exception("The web door could not be opened")
+            servers.remove(announcements)
+            await announcements.__aexit__(None, None, None)
+            announcements = None
         else:
             servers.append(web)
-            assert settings.http.address is not None  # noqa: S101  there is a door
-            address = Address(settings.http.address.host, web.port)
+            announcements.tell_reachability()
             log.info("The web door is open: %s", web_address(settings, web.port))
-    if mqtt is not None and (server := await mqtt.open(address)) is not None:
-        servers.append(server)
+    if mqtt:
+        if announcements is None:
+            announcements = await Announcements(settings, service, None, mqtt=True).__aenter__()
+            servers.append(announcements)
+        await announcements.connect()
 
 
 async def _close(servers: Sequence[Door]) -> None:

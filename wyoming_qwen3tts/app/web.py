@@ -5,15 +5,17 @@ from __future__ import annotations
 import errno
 import logging
 import socket
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..engine.control import ModelControl
-from ..servers.http.server import HttpServer, bind
-from ..servers.mqtt.start import MqttStart
+from ..servers.connections import bind
+from ..servers.http.server import HttpServer
 from ..servers.wyoming.client import local
 from ..service.service import SpeechService
 from ..settings import Address, Settings
 from ..studio.studio import VoiceStudio
+from .announcements import Announcements
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def web_listener(settings: Settings) -> socket.socket | None:
-    """The web door's socket; none if it is off, or if the address is the default and another program has it: a home
+def web_listener(settings: Settings) -> list[socket.socket] | None:
+    """The web door's sockets; None if it is off, or if the address is the default and another program has it: a home
     that never asked for this door must not fall silent for it.
 
     Raises:
@@ -49,22 +51,23 @@ def web_listener(settings: Settings) -> socket.socket | None:
 def web_server(
     settings: Settings,
     service: SpeechService,
-    sock: socket.socket,
+    sockets: Sequence[socket.socket],
     studio: VoiceStudio,
     control: ModelControl | None = None,
-    mqtt: MqttStart | None = None,
+    announcements: Announcements | None = None,
 ) -> HttpServer:
-    """The web door, to be opened. The sound of announcements that come over ``mqtt`` is fetched there."""
+    """The web door, to be opened when ``announcements`` are; their sound is fetched there."""
 
     def build() -> FastAPI:
         from ..servers.http.app import build_app
-        from ..servers.http.auth import OpenRouter
-        from ..servers.http.routers import lexicon, page
+        from ..servers.http.routers import announce, clips, lexicon, page
 
-        routers = [page.routes(), lexicon.routes(settings), *([mqtt.routes(OpenRouter())] if mqtt else [])]
+        routers = [page.routes(), lexicon.routes(settings)]
+        if announcements is not None:
+            routers += [announce.routes(announcements.announcer), clips.routes(announcements.clips)]
         return build_app(service, settings, studio=studio, control=control, routers=routers)
 
-    return HttpServer(build, Address(*sock.getsockname()[:2]), settings.limits, sock)
+    return HttpServer(build, Address(*sockets[0].getsockname()[:2]), settings.limits, sockets)
 
 
 def web_address(settings: Settings, port: int) -> str:

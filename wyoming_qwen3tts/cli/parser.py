@@ -67,7 +67,7 @@ def build() -> _Parser:
     parser.add_argument("--version", action="version", version=f"wyoming-qwen3tts {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
 
-    for add in (_serve, _say, _clone, _design, _voices, _spoken, _download, _doctor, _healthcheck, _bench):
+    for add in (_serve, _say, _announce, _clone, _design, _voices, _spoken, _download, _doctor, _healthcheck, _bench):
         add(commands)
     return parser
 
@@ -107,6 +107,22 @@ def _say(commands: argparse._SubParsersAction[_Parser]) -> None:
     model.add_argument("--greedy", action="store_true", help="take the likeliest code everywhere (for tests, not ears)")
     model.add_argument("--codes", metavar="FILE.npy", help="write the codes, int64 [frames, 16]")
     model.add_argument("--max-frames", type=_frames, metavar="N", help="stop after N frames of 80 ms")
+
+
+def _announce(commands: argparse._SubParsersAction[_Parser]) -> None:
+    announce = _command(
+        commands, "announce", "have the running server play a sentence in the house; it is asked at http.uri"
+    )
+    announce.add_argument("text", help="what to say")
+    announce.add_argument(
+        "--target",
+        metavar="T,T",
+        help="where: media_player.kitchen, assist_satellite.bedroom, hermes/hall; left out: announce.targets, else the "
+        "sound is only offered at a URL",
+    )
+    announce.add_argument("--priority", metavar="P", help="low, normal, high, critical, or -10 to 10")
+    announce.add_argument("--volume", type=_number, metavar="N", help="0 to 1")
+    announce.add_argument("--chime", action="store_true", default=None, help="two tones before the speech")
 
 
 def _clone(commands: argparse._SubParsersAction[_Parser]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,9 @@ from fastapi import APIRouter, FastAPI
 
 from tests.harness import FakeEngine, until
 from tests.mosquitto import Listener, Mosquitto, listening
+from wyoming_qwen3tts.app.announcements import Announcements
+from wyoming_qwen3tts.servers.connections import bind
+from wyoming_qwen3tts.servers.http.routers import announce, clips
 from wyoming_qwen3tts.servers.mqtt.server import MqttServer
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Settings
@@ -22,15 +26,15 @@ from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 
 
 @asynccontextmanager
-async def web(*routers: APIRouter) -> AsyncIterator[int]:
-    """``routers`` on a free port of 127.0.0.1."""
+async def web(*routers: APIRouter, sockets: list[socket.socket] | None = None) -> AsyncIterator[int]:
+    """``routers`` on ``sockets``, or on a free port of 127.0.0.1."""
     app = FastAPI(openapi_url=None)
     for router in routers:
         app.include_router(router)
     server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, lifespan="off", log_level="error", ws="none"))
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
-    task = asyncio.create_task(server.serve())
+    task = asyncio.create_task(server.serve(sockets))
     await until(lambda: server.started)
     try:
         yield int(server.servers[0].sockets[0].getsockname()[1])
@@ -42,8 +46,17 @@ async def web(*routers: APIRouter) -> AsyncIterator[int]:
 class House:
     """The server's side: its parts, to look at."""
 
-    def __init__(self, engine: FakeEngine, service: SpeechService, door: MqttServer, settings: Settings) -> None:
+    def __init__(
+        self,
+        engine: FakeEngine,
+        service: SpeechService,
+        door: MqttServer,
+        settings: Settings,
+        announcements: Announcements,
+        web_port: int | None,
+    ) -> None:
         self.engine, self.service, self.door, self.settings = engine, service, door, settings
+        self.announcements, self.web_port = announcements, web_port
 
     @property
     def spoken(self) -> list[str]:
@@ -76,14 +89,18 @@ async def serving(
     settings = settings_for(port, folder, engine={"slots": slots}, **sections)
     service = SpeechService(engine, VoiceCatalog(engine.voices()), settings.limits, slots=slots)
     service.load()
-    door = MqttServer(
-        service, settings, usable=usable, environ=environ or {}, backoff=Backoff(0.05, 0.2, chance=lambda: 0.0)
-    )
+    sockets = bind(Address("127.0.0.1", 0)) if with_web else []
+    at = Address("127.0.0.1", sockets[0].getsockname()[1]) if sockets else None
+    announcements = Announcements(settings, service, at, mqtt=True, usable=usable, environ=environ or {})
     async with contextlib.AsyncExitStack() as stack:
-        if with_web:
-            door.web = Address("127.0.0.1", await stack.enter_async_context(web(door.routes(APIRouter()))))
-        await stack.enter_async_context(door)
-        yield House(engine, service, door, settings)
+        await stack.enter_async_context(announcements)
+        if sockets:
+            routers = (clips.routes(announcements.clips), announce.routes(announcements.announcer))
+            await stack.enter_async_context(web(*routers, sockets=sockets))
+        door = await announcements.connect(backoff=Backoff(0.05, 0.2, chance=lambda: 0.0))
+        assert door is not None
+        announcements.tell_reachability()
+        yield House(engine, service, door, settings, announcements, at.port if at else None)
     assert not engine.speaking
     assert not service.active
     await service.loaded()

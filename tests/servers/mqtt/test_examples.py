@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 from tests.mosquitto import Mosquitto, listening, needs_mosquitto
 from tests.servers.mqtt.house import serving
 from wyoming_qwen3tts.announcements.announcement import HIGH, Announcement
-from wyoming_qwen3tts.servers.mqtt.payload import parse_say
+from wyoming_qwen3tts.announcements.payload import parse_say
 
 EXAMPLES = ROOT / "config" / "examples"
 BLUEPRINTS = sorted(EXAMPLES.glob("blueprint-*.yaml"))

@@ -12,12 +12,14 @@ import pytest
 from tests.harness import FakeEngine, until
 from tests.mosquitto import certificates, needs_mosquitto
 from tests.servers.mqtt.house import house
+from wyoming_qwen3tts.announcements.announcement import Announcement
+from wyoming_qwen3tts.announcements.voice_choice import VoiceChoice
+from wyoming_qwen3tts.app.announcements import Announcements
 from wyoming_qwen3tts.errors import SettingsError
 from wyoming_qwen3tts.servers.mqtt.error_messages import why
 from wyoming_qwen3tts.servers.mqtt.outbox import Outbox, Outgoing
-from wyoming_qwen3tts.servers.mqtt.start import MqttStart
+from wyoming_qwen3tts.servers.mqtt.start import is_wanted
 from wyoming_qwen3tts.servers.mqtt.tls import tls_context
-from wyoming_qwen3tts.servers.mqtt.voice_choice import VoiceChoice
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Limits, Mqtt, Settings
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
@@ -111,30 +113,35 @@ def service() -> SpeechService:
 
 def test_there_is_a_door_only_where_a_broker_may_be() -> None:
     named = Settings.model_validate({"mqtt": {"host": "broker"}})
-    assert MqttStart.wanted(Settings(), service(), list, {}) is None
-    assert MqttStart.wanted(named, service(), list, {}) is not None
-    assert MqttStart.wanted(Settings(), service(), list, {"SUPERVISOR_TOKEN": "x"}) is not None
+    assert not is_wanted(Settings(), {})
+    assert is_wanted(named, {})
+    assert is_wanted(Settings(), {"SUPERVISOR_TOKEN": "x"})
 
 
-async def test_a_bug_in_this_door_leaves_the_others_open(caplog: pytest.LogCaptureFixture) -> None:
-    def broken(host: str) -> list[str]:
+async def test_a_bug_in_this_door_leaves_the_others_open(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> object:
         raise RuntimeError("the scripted bug")
 
-    start = MqttStart(Settings.model_validate({"mqtt": {"host": "127.0.0.1", "port": 1}}), service(), broken, {})
-
-    assert await start.open(Settings().http.address) is None
+    monkeypatch.setattr("wyoming_qwen3tts.servers.mqtt.server.Bridge", broken)
+    settings = Settings.model_validate({"mqtt": {"host": "127.0.0.1", "port": 1}, "data_dir": str(tmp_path)})
+    async with Announcements(settings, service(), None, mqtt=True, environ={}) as announcements:
+        assert await announcements.connect() is None
+        result = await announcements.announcer.announce(Announcement("a", "Hello."))
+    assert result.error is not None
+    assert result.error.code == "bad-request"
     assert "The MQTT door could not be opened" in caplog.text
 
 
 async def test_the_door_opens_without_its_broker_and_closes_at_once(tmp_path: Path) -> None:
     settings = Settings.model_validate({"mqtt": {"host": "127.0.0.1", "port": 1}, "data_dir": str(tmp_path)})
-    door = await MqttStart(settings, service(), list, {}).open(None)
-
-    assert door is not None
-    door.drain_s = 0.1
-    assert door.drain_s == 0.1
+    announcements = await Announcements(settings, service(), None, mqtt=True, environ={}).__aenter__()
+    assert await announcements.connect() is not None
+    announcements.drain_s = 0.1
+    assert announcements.drain_s == announcements.announcer.drain_s == 0.1
     async with asyncio.timeout(5):
-        await door.__aexit__(None, None, None)
+        await announcements.__aexit__(None, None, None)
 
 
 @pytest.mark.parametrize(

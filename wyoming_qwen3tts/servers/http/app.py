@@ -13,12 +13,13 @@ from ... import __version__
 from ...audio import encode
 from ...service.service import SpeechService
 from ...settings import Settings
+from ...studio.studio import VoiceStudio
 from . import errors, openapi
 from .auth import SUPERVISOR, Gate, OpenRouter
 from .middleware import RequestGuard
+from .request import SpeechBody
 from .routers import consents, engine, live, metrics, models, speech, spoken, status, voices, websocket
 from .routers.engine import EngineControl
-from .studio import Studio
 
 _ABOUT = (
     "OpenAI's speech API, sent while it is made; fields of our own stand beside OpenAI's. Live text: WebSocket "
@@ -30,7 +31,7 @@ def build_app(
     service: SpeechService,
     settings: Settings,
     *,
-    studio: Studio | None = None,
+    studio: VoiceStudio | None = None,
     control: EngineControl | None = None,
     routers: Sequence[APIRouter] = (),
     supervisor: str | None = None,
@@ -85,6 +86,6 @@ def _empty_app() -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,
     )
-    errors.install(app)
+    errors.install(app, SpeechBody.model_fields)
     openapi.install(app)
     return app

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -75,10 +76,10 @@ def answer(error: SpeechError, headers: Mapping[str, str] | None = None) -> JSON
     return JSONResponse(error_body(error), error.http_status, {**error_headers(error), **(headers or {})})
 
 
-def install(app: FastAPI) -> None:
-    """Have every error of ``app`` told in this shape."""
+def install(app: FastAPI, fields: Iterable[str]) -> None:
+    """Have every error of ``app`` told in this shape. ``fields`` are suggested for a misspelt one."""
     app.add_exception_handler(SpeechError, _speech_error)
-    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(RequestValidationError, partial(_invalid, tuple(fields)))
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _bug)
 
@@ -117,14 +118,14 @@ async def _bug(_: Request, error: Exception) -> JSONResponse:
     return answer(HttpError(500, "An internal error; the log of the server has it.", code="internal-error"))
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
+async def _invalid(fields: Sequence[str], request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     first = error.errors()[0]
     place = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
     field = place[0] if place and first["type"] != "json_invalid" else None
     if not place and first["loc"] == ("body",):
         return answer(_no_body(request, first))
-    return answer(HttpError(400, _in_words(first, field, error), field=field, code="invalid-value"))
+    return answer(HttpError(400, _in_words(first, field, fields), field=field, code="invalid-value"))
 
 
 def _no_body(request: Request, first: Mapping[str, Any]) -> HttpError:
@@ -134,19 +135,17 @@ def _no_body(request: Request, first: Mapping[str, Any]) -> HttpError:
     return HttpError(400, "The body must be a JSON object.")
 
 
-def _in_words(first: Mapping[str, Any], field: str | None, error: RequestValidationError) -> str:
+def _in_words(first: Mapping[str, Any], field: str | None, fields: Sequence[str]) -> str:
     if first["type"] == "json_invalid":
         return f"The body is not JSON: {first.get('ctx', {}).get('error', 'it cannot be read')}."
     if first["type"] == "missing":
         return f"{field!r} is missing."
     if first["type"] == "extra_forbidden":
-        return f"There is no field called {str(field)[:64]!r}.{_nearest(str(field), error)}"
+        return f"There is no field called {str(field)[:64]!r}.{_nearest(str(field), fields)}"
     message = str(first["msg"]).removeprefix("Value error, ")
     return f"{field}: {message[0].lower()}{message[1:]}" if field else message
 
 
-def _nearest(field: str, error: RequestValidationError) -> str:
-    from .request import SpeechBody  # late: it needs the errors of this module
-
-    near = difflib.get_close_matches(field, SpeechBody.model_fields, n=1)
+def _nearest(field: str, fields: Sequence[str]) -> str:
+    near = difflib.get_close_matches(field, fields, n=1)
     return f" Did you mean {near[0]!r}?" if near else ""

@@ -14,10 +14,10 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...settings import Limits
+from ..connections import LINGER_BYTES, LINGER_S
 from .auth import Gate
 from .errors import BodyCut, HttpError, answer
 
-_LINGER_S = 1.0  # how long what a refused client still sends is read, so that a reset cannot overtake our answer
 _UPLOADS = ("/v1/audio/voices", "/v1/audio/voice_consents")  # where a clip may come; everything else is JSON
 _KINDS = ("application/json", "multipart/form-data")
 
@@ -36,7 +36,7 @@ class RequestGuard:
         except HttpError as error:
             if scope["type"] == "websocket":
                 await receive()  # websocket.connect; the answer stands in for the handshake
-            exchange = _Exchange(receive, send, 0, _LINGER_S, error)
+            exchange = _Exchange(receive, send, 0, LINGER_S, error)
             await answer(error)(scope, exchange.receive, exchange.send)
             return
         if scope["type"] == "websocket":
@@ -119,10 +119,17 @@ class _Exchange:
         await self._send(message)
 
     async def _read_on(self) -> None:
+        """As `connections.refuse_and_close`, but by uvicorn, whose answer this is. What is not received it reads no
+        further."""
+        unread, is_sending = LINGER_BYTES, True
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LINGER_S):
-                while (await self._receive()).get("more_body", False):
-                    pass
+            async with asyncio.timeout(LINGER_S):
+                while is_sending and unread > 0:
+                    message = await self._receive()
+                    unread -= len(message.get("body", b""))
+                    is_sending = message.get("more_body", False)
+                if is_sending:
+                    await asyncio.sleep(LINGER_S)
 
 
 def too_large(limit: int) -> HttpError:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import socket
 import sys
 from typing import Any
 
@@ -15,14 +14,14 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.frames import CloseCode
 
 from ...errors import SpeechError
 from ...settings import Limits
+from ..connections import ConnectionLimiter, refuse_and_close, tune
 from .errors import HttpError, error_body, error_headers
 
 log = logging.getLogger(__name__)
-
-_GRACE_S = 0.25  # a connection this young may still be sending its first request, and is not pushed out
 
 
 class WriteStallMixin:
@@ -75,6 +74,23 @@ class WebSocketConnection(WriteStallMixin, WebSocketsSansIOProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._limits: Limits = app_state["limits"]
 
+    def send_receive_event_to_app(self) -> None:
+        """uvicorn logs a text that is not UTF-8 as a fault of the server's, with its trace."""
+        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_text(b"".join(self.frames)):
+            log.debug("http: a WebSocket message is not UTF-8")
+            self.conn.send_close(CloseCode.INVALID_DATA)
+            self.handle_parser_exception()
+            return
+        super().send_receive_event_to_app()
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
 
 class HttpConnection(WriteStallMixin, H11Protocol):
     """A connection. ``app_state`` holds the ``limits``; requests find the connection in their state."""
@@ -102,9 +118,9 @@ class HttpConnection(WriteStallMixin, H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        _tune(transport)
+        tune(transport)
         self._await_headers()
-        if not _has_room(self):
+        if not self._has_room():
             self.refuse(HttpError(503, "Too many connections. Try again soon."))
 
     def data_received(self, data: bytes) -> None:
@@ -134,14 +150,16 @@ class HttpConnection(WriteStallMixin, H11Protocol):
             self.hang_up()
 
     def refuse(self, error: SpeechError) -> None:
-        """Answer by ourselves, as no request has got through, and close."""
+        """Answer by ourselves, as no request has got through, and close. It counts as a connection no more."""
         body = json.dumps(error_body(error)).encode()
         headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
         lines = [f"{name}: {value}\r\n" for name, value in (headers | error_headers(error)).items()]
         status = error.http_status
         head = f"HTTP/1.1 {status} {STATUS_PHRASES[status].decode()}\r\n{''.join(lines)}\r\n"
-        self.transport.write(head.encode() + body)
-        self.transport.close()
+        self.connections.discard(self)
+        refusing = self.loop.create_task(refuse_and_close(self.transport, head.encode() + body))
+        self.tasks.add(refusing)  # so that the server waits for it at its end
+        refusing.add_done_callback(self.tasks.discard)
 
     def hang_up(self) -> None:
         """End it in the middle of a response, once what was made of that is sent."""
@@ -161,31 +179,16 @@ class HttpConnection(WriteStallMixin, H11Protocol):
         if self.conn.our_state is h11.IDLE and not self.transport.is_closing():
             self.refuse(HttpError(408, f"No request came within {self._limits.http_header_s:g} s."))
 
-
-def _has_room(new: HttpConnection) -> bool:
-    """Whether ``new`` may stay. A busy house opens dozens of connections at once, but each soon says what it wants;
-    those that do not are counted, and the oldest of them makes room."""
-    limits, now = new._limits, new.loop.time()
-    silent = [c for c in new.connections if isinstance(c, HttpConnection) and c is not new and c.is_silent]
-    idle = [c for c in silent if c.host == new.host and now - c.since >= limits.hello_s]
-    if len(idle) >= limits.host_connections:
-        _oldest(idle).transport.close()
-    if len(new.connections) <= 2 * limits.connections:
-        return True
-    pushed_out = [c for c in silent if now - c.since >= _GRACE_S]
-    if pushed_out:
-        _oldest([c for c in pushed_out if c.host == new.host] or pushed_out).transport.close()
-    return bool(pushed_out)
-
-
-def _oldest(connections: list[HttpConnection]) -> HttpConnection:
-    return min(connections, key=lambda connection: connection.since)
-
-
-def _tune(transport: asyncio.Transport) -> None:
-    """Keep little in buffers: what lies there was computed, perhaps for nobody. 128 KiB are 2.7 s of PCM."""
-    transport.set_write_buffer_limits(high=32 * 1024)
-    sock = transport.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 128 * 1024)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def _has_room(self) -> bool:
+        """Whether this new connection may stay; the oldest of those that have nothing under way makes room for it."""
+        limits = self._limits
+        limiter = ConnectionLimiter(2 * limits.connections, limits.host_connections)
+        others = [c for c in self.connections if isinstance(c, HttpConnection) and c is not self]
+        if len(idle := limiter.silent(others, self.host, limits.hello_s)) >= limits.host_connections:
+            idle[0].transport.close()
+        if not limiter.is_full(self.connections - {self}):
+            return True
+        pushed_out = limiter.to_push_out(others, above_share=False)
+        if pushed_out is not None:
+            pushed_out.transport.close()
+        return pushed_out is not None

@@ -1,16 +1,17 @@
-"""Listens, and hangs up in an orderly way: uvicorn in our process and event loop, without its signal handlers."""
+"""TCP server with connection limits and graceful drain: uvicorn in this event loop, without its signal handlers."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ...settings import Address, Limits
 from ...util.tasks import cancel_and_wait, in_daemon_thread
+from ..connections import bind, close_all
 
 if TYPE_CHECKING:
     import uvicorn
@@ -22,44 +23,23 @@ _KEEP_ALIVE_S = 30  # clients that speak now and then should not have to connect
 _MESSAGE_BYTES = 128 * 1024  # of a WebSocket
 
 
-def bind(address: Address) -> socket.socket:
-    """The socket of a door that will open later.
-
-    Raises:
-        OSError: if the address cannot be had.
-    """
-    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, kind, protocol, _, where = found[0]
-    sock = socket.socket(family, kind, protocol)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(where)
-        sock.listen(512)
-        sock.setblocking(False)
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
 class HttpServer:
     """``async with`` = listening. Leaving it lets responses in progress end, for ``drain_s`` at the most.
 
-    ``build`` makes the app; it runs in a thread, as it imports a lot. Where ``sock`` is given it is bound already, and
-    the door closes it.
+    ``build`` makes the app; it runs in a thread, as it imports a lot. ``sockets`` are bound already, and are closed by
+    the server; without them it binds ``address``.
     """
 
     def __init__(
-        self, build: Callable[[], FastAPI], address: Address, limits: Limits, sock: socket.socket | None = None
+        self, build: Callable[[], FastAPI], address: Address, limits: Limits, sockets: Sequence[socket.socket] = ()
     ) -> None:
-        self._build, self._address, self._limits, self._socket = build, address, limits, sock
+        self._build, self._address, self._limits, self._sockets = build, address, limits, list(sockets)
         self.drain_s = limits.drain_s  # may be lowered by whoever is in a hurry
 
     @property
     def port(self) -> int:
         """The real port, also where 0 was asked for."""
-        assert self._socket is not None  # noqa: S101  it is listening
-        return int(self._socket.getsockname()[1])
+        return int(self._sockets[0].getsockname()[1])
 
     @property
     def connections(self) -> int:
@@ -72,14 +52,13 @@ class HttpServer:
         Raises:
             OSError: if the address cannot be had.
         """
-        if self._socket is None:
-            self._socket = bind(self._address)
+        self._sockets = self._sockets or bind(self._address)
         try:
             await in_daemon_thread(self._prepare, "web door")
-            await self._server.startup(sockets=[self._socket])
+            await self._server.startup(sockets=self._sockets)
             self._app.state.metrics.start()
         except BaseException:
-            self._socket.close()
+            close_all(self._sockets)
             raise
         return self
 

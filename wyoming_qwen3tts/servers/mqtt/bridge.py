@@ -8,13 +8,12 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
-from typing import Any
 
-from ...announcements.announcement import Announcement, Started
+from ...announcements.announcement import Announcement, Result, Started, error_json
 from ...announcements.announcer import Announcer
 from ...announcements.clips import Clip
 from ...announcements.ledger import IdempotencyCache
+from ...announcements.payload import Unreadable, parse_say
 from ...errors import Busy, DeliveryFailed, SpeechError
 from ...monitoring.logs import quoted
 from ...service.service import SpeechService
@@ -25,13 +24,11 @@ from .client import Incoming
 from .connection import BrokerConnection
 from .hermes import Hermes
 from .outbox import Outgoing
-from .payload import Unreadable, parse_say
 from .topics import Topics
-from .voice_choice import VoiceChoice
 
 log = logging.getLogger(__name__)
 
-_IDS, _IDS_S = 4096, 3600.0  # how many ids are remembered, and how long
+_IDS, _IDS_S = 4096, 3600.0  # how many answered ids are remembered, and how long
 _LOOK_S = 0.25  # how often our state is looked at
 _BIRTH_DELAY_S = 2.0  # at most, at random: everybody answers Home Assistant's birth at once
 _AUDIO_BYTES = 8 << 20  # of one WAV on a topic, almost three minutes; brokers are not made for files
@@ -48,16 +45,15 @@ class Bridge:
         service: SpeechService,
         announcer: Announcer,
         settings: Settings,
-        choice: VoiceChoice,
         *,
         page_url: str | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._service, self._announcer, self._choice = service, announcer, choice
+        self._service, self._announcer = service, announcer
         self._mqtt, self._page_url, self._chance = settings.mqtt, page_url, chance
         self._payload_bytes = settings.limits.mqtt_payload_bytes
         self.topics = Topics(settings.mqtt.base_topic, settings.mqtt.discovery_prefix)
-        self._ledger: IdempotencyCache[tuple[int, str]] = IdempotencyCache(_IDS, _IDS_S, time.monotonic)
+        self._told: IdempotencyCache[int] = IdempotencyCache(_IDS, _IDS_S, time.monotonic)  # over which connection
         self._sounds: dict[str, Clip] = {}  # of announcements whose sound goes to a topic
         self._state = ""
         self._voices: tuple[str, ...] = ()
@@ -98,23 +94,9 @@ class Bridge:
     def _say(self, wanted: Announcement | Unreadable) -> None:
         if isinstance(wanted, Unreadable):
             log.info("mqtt: %s: %s", wanted.error.code, wanted.error)
-            self._result(wanted.id, error=wanted.error)
+            self._publish_result(Result(wanted.id, None, wanted.error))
             return
-        if not self._ledger.begin(wanted.id):
-            self._again(wanted.id)
-            return
-        if wanted.take_sound or any(target.startswith("hermes/") for target in wanted.targets):
-            wanted = replace(wanted, format=wanted.format or "wav")
         self._announcer.submit(wanted, self)
-
-    def _again(self, announcement_id: str) -> None:
-        """The id is known: nothing is spoken. If its answer went out over another connection, the broker may have died
-        with it, and whoever asks again is told again."""
-        answer = self._ledger.answer(announcement_id)
-        log.debug("mqtt: the announcement %s came again", quoted(announcement_id))
-        if answer is not None and answer[0] != self.connection.count:
-            self._ledger.answered(announcement_id, (self.connection.count, answer[1]))
-            self.connection.publish(self.topics.result, answer[1])
 
     def _stop(self, payload: bytes) -> None:
         which = payload[:256].decode(errors="replace").strip()
@@ -132,12 +114,9 @@ class Bridge:
         name = payload[:256].decode(errors="replace").strip()
         name = "" if name.lower() == discovery.AUTO else name
         try:
-            self._service.catalog.find(name or None)
+            self._announcer.choose_voice(name)
         except SpeechError as error:
             log.warning("mqtt: the voice was not changed: %s", error)
-        else:
-            self._choice.keep(name)
-            self._announcer.voice = name
         self._publish_voice()  # also where it was wrong, so that a selector shows what is in use
 
     # -- out: what became of announcements (`announcements.Listener`)
@@ -145,14 +124,27 @@ class Bridge:
     def started(self, announcement: Announcement, how: Started, clip: Clip | None) -> None:
         if announcement.take_sound and clip is not None:
             self._sounds[announcement.id] = clip
-        self._result(announcement.id, how=how, error=how.error)
+        self._answer(Result(announcement.id, how, how.error))
         self._event("started", announcement, voice=how.voice, url=how.url)
 
     def refused(self, announcement: Announcement, error: SpeechError) -> None:
-        self._result(announcement.id, error=error)
-        self._ledger.forget(announcement.id)  # nothing was spoken, so it may be tried again
+        self._answer(Result(announcement.id, None, error))
         if not isinstance(error, Busy):  # a flood is answered, and not told about as well
-            self._event("failed", announcement, error=_error(error))
+            self._event("failed", announcement, error=error_json(error))
+
+    def repeated(self, announcement: Announcement, result: asyncio.Future[Result]) -> None:
+        """If its answer went out over another connection, the broker may have died with it, and if it went out over
+        HTTP, none came here: whoever asks again is told again."""
+        log.debug("mqtt: the announcement %s came again", quoted(announcement.id))
+
+        def tell(answered: asyncio.Future[Result]) -> None:
+            if self._told.answer(announcement.id) != self.connection.count:
+                self._answer(answered.result())
+
+        if result.done():
+            tell(result)
+        else:
+            result.add_done_callback(tell)
 
     def done(self, announcement: Announcement, duration_s: float | None) -> None:
         clip = self._sounds.pop(announcement.id, None)
@@ -160,7 +152,7 @@ class Bridge:
             too_large = DeliveryFailed(
                 f"The sound has more than {_AUDIO_BYTES >> 20} MiB; fetch it by its URL instead."
             )
-            self._event("failed", announcement, error=_error(too_large))
+            self._event("failed", announcement, error=error_json(too_large))
             return
         if clip is not None:
             self.connection.publish(self.topics.audio(announcement.id), bytes(clip.data))
@@ -168,21 +160,15 @@ class Bridge:
 
     def failed(self, announcement: Announcement, error: SpeechError) -> None:
         self._sounds.pop(announcement.id, None)
-        self._event("failed", announcement, error=_error(error))
+        self._event("failed", announcement, error=error_json(error))
 
-    def _result(self, announcement_id: str, *, how: Started | None = None, error: SpeechError | None) -> None:
-        seconds = how.duration_s if how else None
-        answer = {
-            "id": announcement_id,
-            "ok": how is not None,
-            "url": how.url if how else None,
-            "duration": None if seconds is None else round(seconds, 3),
-            "voice": how.voice if how else None,
-            "error": _error(error) if error else None,
-        }
-        payload = _json(answer)
-        self._ledger.answered(announcement_id, (self.connection.count, payload))
-        self.connection.publish(self.topics.result, payload)
+    def _answer(self, result: Result) -> None:
+        self._told.begin(result.id)
+        self._told.answered(result.id, self.connection.count)
+        self._publish_result(result)
+
+    def _publish_result(self, result: Result) -> None:
+        self.connection.publish(self.topics.result, _json(result.as_json()))
 
     def _event(self, kind: str, announcement: Announcement, **facts: object) -> None:
         told = {"event_type": kind, "id": announcement.id, "target": list(announcement.targets), **facts}
@@ -240,10 +226,6 @@ class Bridge:
         if status.can_speak:
             return "idle"
         return "error" if status.phase is Phase.FAILED else "loading"
-
-
-def _error(error: SpeechError) -> dict[str, Any]:
-    return {"code": error.code, "message": str(error)}
 
 
 def _json(value: object) -> str:

@@ -60,6 +60,7 @@ class BrokerConnection:
         subscriptions: Sequence[str],
         hello: Callable[[], Iterable[Outgoing]],
         receive: Callable[[Incoming], None],
+        outbox: Outbox | None = None,
         backoff: Backoff | None = None,
     ) -> None:
         self._settings, self._find, self._will, self._subscriptions = settings.mqtt, find, will, subscriptions
@@ -67,7 +68,7 @@ class BrokerConnection:
         self._session_s = settings.announce.expires_s  # the broker keeps messages as long as they may wait here
         self._backoff = backoff or Backoff()
         self._tls = tls_context(settings.mqtt) if _has_tls(settings.mqtt) else None
-        self._outbox = Outbox()
+        self._outbox = Outbox() if outbox is None else outbox
         self._recent: deque[tuple[int, str, int]] = deque(maxlen=_RECENT)
         self._identifier = f"qwen3tts-{secrets.token_hex(4)}"
         self._version_5 = settings.mqtt.protocol != "3.1.1"

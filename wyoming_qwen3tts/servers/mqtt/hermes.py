@@ -6,14 +6,16 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...announcements.announcement import Announcement, Sound, Started
+from ...announcements.announcement import Announcement, Result, Sound, Started
 from ...announcements.clips import Clip
+from ...announcements.payload import new_id
 from ...errors import BadRequest, DeliveryFailed, SpeechError
 from ...monitoring.logs import quoted
-from .client import Incoming
-from .payload import new_id
+
+if TYPE_CHECKING:
+    from .client import Incoming
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ class HermesSpeaker:
     has_own_voice = False
 
     def __init__(self, publish: Publish) -> None:
-        self._publish = publish
+        self.publish = publish
         self._playing: dict[str, asyncio.Event] = {}  # by the id of the playing
 
     def plays_on(self, target: str) -> bool:
@@ -51,7 +53,7 @@ class HermesSpeaker:
         self._playing[playing] = over
         site = target.removeprefix("hermes/")
         try:
-            self._publish(f"hermes/audioServer/{site}/playBytes/{playing}", bytes(sound.clip.data))
+            self.publish(f"hermes/audioServer/{site}/playBytes/{playing}", bytes(sound.clip.data))
             async with asyncio.timeout(sound.clip.seconds + _LATE_S):
                 await over.wait()
         except TimeoutError:
@@ -71,7 +73,11 @@ class Hermes:
     subscriptions = (SAY, _FINISHED)
 
     def __init__(
-        self, submit: Callable[[Announcement, Hermes], None], publish: Publish, speaker: HermesSpeaker, limit_bytes: int
+        self,
+        submit: Callable[[Announcement, Hermes], object],
+        publish: Publish,
+        speaker: HermesSpeaker,
+        limit_bytes: int,
     ) -> None:
         self._submit, self._publish, self._speaker, self._limit_bytes = submit, publish, speaker, limit_bytes
         self._asked: dict[str, dict[str, Any]] = {}  # what each request has to be answered with
@@ -113,6 +119,9 @@ class Hermes:
 
     def started(self, announcement: Announcement, how: Started, clip: Clip | None) -> None:
         """The satellite hears it; there is nobody else to tell."""
+
+    def repeated(self, announcement: Announcement, result: asyncio.Future[Result]) -> None:
+        """Each has an id of its own."""
 
     def done(self, announcement: Announcement, duration_s: float | None) -> None:
         self._finished(announcement)

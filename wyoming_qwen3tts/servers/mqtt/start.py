@@ -1,75 +1,58 @@
-"""Whether there is an MQTT door, and its opening. Imports nothing heavy before that: most homes have none."""
+"""Whether there is an MQTT server, and its opening. Imports nothing heavy before that: most homes have none."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ...announcements.announcer import Announcer
 from ...service.service import SpeechService
-from ...settings import Address, Settings
+from ...settings import Settings
+from .link import Link
 from .tls import tls_context
 
 if TYPE_CHECKING:
-    from fastapi import APIRouter
-
+    from ...util.backoff import Backoff
     from .server import MqttServer
 
 log = logging.getLogger(__name__)
 
 
-class MqttStart:
-    """The door before it is open."""
+def is_wanted(settings: Settings, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether a broker is named, or there is a Supervisor that may know one.
 
-    def __init__(
-        self,
-        settings: Settings,
-        service: SpeechService,
-        usable: Callable[[str], list[str]],
-        environ: Mapping[str, str] = os.environ,
-    ) -> None:
-        self._settings, self._service, self._usable, self._environ = settings, service, usable, environ
-        self._door: MqttServer | None = None
+    Raises:
+        SettingsError: if a certificate cannot be used.
+    """
+    if settings.mqtt.tls or settings.mqtt.ca or settings.mqtt.certificate:
+        tls_context(settings.mqtt)
+    return bool(settings.mqtt.host) or "SUPERVISOR_TOKEN" in environ
 
-    @classmethod
-    def wanted(
-        cls,
-        settings: Settings,
-        service: SpeechService,
-        usable: Callable[[str], list[str]],
-        environ: Mapping[str, str] = os.environ,
-    ) -> MqttStart | None:
-        """None where no broker is named, and there is no Supervisor that may know one.
 
-        Raises:
-            SettingsError: if a certificate cannot be used.
-        """
-        if settings.mqtt.tls or settings.mqtt.ca or settings.mqtt.certificate:
-            tls_context(settings.mqtt)
-        if not settings.mqtt.host and "SUPERVISOR_TOKEN" not in environ:
-            return None
-        return cls(settings, service, usable, environ)
+async def open_server(
+    settings: Settings,
+    service: SpeechService,
+    announcer: Announcer,
+    link: Link,
+    *,
+    page_url: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+    backoff: Backoff | None = None,
+) -> MqttServer | None:
+    """The MQTT server, open whether or not its broker is there; None if there was a bug."""
+    try:
+        make = await asyncio.to_thread(_imported)
+        server = make(service, settings, announcer, link, page_url=page_url, environ=environ, backoff=backoff)
+        return await server.__aenter__()
+    except Exception:  # the other servers speak all the same
+        log.exception("The MQTT door could not be opened")
+        return None
 
-    def build(self) -> MqttServer:
-        """The door. The first call may come from a thread: it imports a lot."""
-        from .server import MqttServer
 
-        if self._door is None:
-            self._door = MqttServer(self._service, self._settings, usable=self._usable, environ=self._environ)
-        return self._door
+def _imported() -> type[MqttServer]:
+    from .server import MqttServer
 
-    def routes(self, router: APIRouter) -> APIRouter:
-        """``router`` with the addresses of announcements, for the web door."""
-        return self.build().routes(router)
-
-    async def open(self, web: Address | None) -> MqttServer | None:
-        """The open door; ``web`` is where the web door listens, None if it is closed. None if there was a bug."""
-        try:
-            server = await asyncio.to_thread(self.build)
-            server.web = web
-            return await server.__aenter__()
-        except Exception:  # Wyoming speaks all the same
-            log.exception("The MQTT door could not be opened")
-            return None
+    return MqttServer

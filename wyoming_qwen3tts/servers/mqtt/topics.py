@@ -1,4 +1,4 @@
-"""Our topics. Payloads: the README, section MQTT."""
+"""Our topics. Payloads: the README, section Announcements."""
 
 from __future__ import annotations
 

@@ -1,12 +1,9 @@
-"""Listens, counts who is connected, and hangs up in an orderly way."""
+"""TCP server with connection limits and graceful drain."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-import time
-from collections import Counter
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -19,13 +16,12 @@ from ...service.service import SpeechService
 from ...settings import Address, Limits
 from ...speech.voice import Voice
 from ...util.tasks import cancel_and_wait
+from ..connections import BACKLOG, ConnectionLimiter, bind, close_all, refuse_and_close, tune
 from .framing import encode_event
 from .info import info
 from .session import Session
 
 log = logging.getLogger(__name__)
-
-_GRACE_S = 0.25  # a connection this young may still be sending its first event, and is not pushed out
 
 
 @dataclass(eq=False, slots=True)
@@ -36,7 +32,7 @@ class _Peer:
 
     @property
     def is_silent(self) -> bool:
-        return not self.session.has_spoken_up
+        return not self.session.has_spoken_up and not self.session.is_refused
 
 
 class WyomingServer:
@@ -45,18 +41,21 @@ class WyomingServer:
     def __init__(self, service: SpeechService, address: Address, limits: Limits) -> None:
         self._service, self._address, self._limits = service, address, limits
         self.drain_s = limits.drain_s  # may be lowered by whoever is in a hurry
+        # As many again as may speak may ask `describe` and `ping`: those are never refused for load.
+        self._limiter = ConnectionLimiter(2 * limits.connections, limits.host_connections)
         self._peers: dict[asyncio.Task[None], _Peer] = {}
+        self._refused: set[asyncio.Task[None]] = set()  # peers that never got a session
         self._info: tuple[tuple[Voice, ...], Event] | None = None
 
     @property
     def port(self) -> int:
         """The real port, also where 0 was asked for."""
-        return int(self._server.sockets[0].getsockname()[1])
+        return int(self._listeners[0].sockets[0].getsockname()[1])
 
     @property
     def connections(self) -> int:
         """How many peers are connected now."""
-        return len(self._peers)
+        return len(self._present())
 
     async def __aenter__(self) -> Self:
         """Listen.
@@ -64,21 +63,28 @@ class WyomingServer:
         Raises:
             OSError: if the address cannot be had.
         """
-        self._server = await asyncio.start_server(
-            self._accept, self._address.host, self._address.port, limit=self._limits.header_bytes, backlog=512
-        )
+        sockets = bind(self._address)
+        try:
+            self._listeners = [
+                await asyncio.start_server(self._accept, sock=sock, limit=self._limits.header_bytes, backlog=BACKLOG)
+                for sock in sockets
+            ]
+        except BaseException:
+            close_all(sockets)
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.close()
+        for listener in self._listeners:
+            listener.close()
         for peer in self._peers.values():
             peer.session.finish()
-        if self._peers:
-            _, cut_off = await asyncio.wait(self._peers, timeout=self.drain_s)
-            if cut_off:
-                log.warning("Stopped in the middle of %d replies", len(cut_off))
+        if tasks := {*self._peers, *self._refused}:
+            _, cut_off = await asyncio.wait(tasks, timeout=self.drain_s)
+            if replies := cut_off - self._refused:
+                log.warning("Stopped in the middle of %d replies", len(replies))
             await cancel_and_wait(*cut_off)
 
     def info(self) -> Event:
@@ -90,20 +96,24 @@ class WyomingServer:
         return self._info[1]
 
     # -- who is connected
-    # -----------------------------------------------------------------------------------------------
+
+    def _present(self) -> list[_Peer]:
+        return [peer for peer in self._peers.values() if not peer.session.is_refused]
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # As many again as may speak may ask `describe` and `ping`: those are never refused for load.
-        if len(self._peers) >= 2 * self._limits.connections and not self._make_room():
-            writer.write(encode_event(Error("Too many connections. Try again soon.", Busy.code).event()))
-            writer.close()
+        loop = asyncio.get_running_loop()
+        if self._limiter.is_full(present := self._present()) and not self._make_room(present):
+            busy = encode_event(Error("Too many connections. Try again soon.", Busy.code).event())
+            refusing = loop.create_task(refuse_and_close(writer.transport, busy))
+            self._refused.add(refusing)
+            refusing.add_done_callback(self._refused.discard)
             return
-        _tune(writer)
-        may_speak = len(self._peers) < self._limits.connections
+        tune(writer.transport)
+        may_speak = len(self._present()) < self._limits.connections
         session = Session(reader, writer, self._service, self._limits, self.info, may_speak=may_speak)
-        peer = _Peer(session, str((writer.get_extra_info("peername") or ("?",))[0]), time.monotonic())
-        task = asyncio.get_running_loop().create_task(session.run())
-        timer = asyncio.get_running_loop().call_later(self._limits.hello_s, self._still_silent, peer)
+        peer = _Peer(session, str((writer.get_extra_info("peername") or ("?",))[0]), loop.time())
+        task = loop.create_task(session.run())
+        timer = loop.call_later(self._limits.hello_s, self._still_silent, peer)
         self._peers[task] = peer
 
         def forget(task: asyncio.Task[None]) -> None:
@@ -112,34 +122,15 @@ class WyomingServer:
 
         task.add_done_callback(forget)
 
-    def _silent(self, host: str, age_s: float) -> list[_Peer]:
-        """Connections of ``host`` that have said nothing for ``age_s`` or longer, the oldest first."""
-        born = time.monotonic() - age_s
-        return [peer for peer in self._peers.values() if peer.host == host and peer.is_silent and peer.since <= born]
-
     def _still_silent(self, peer: _Peer) -> None:
         # Counted only now: a busy house opens dozens of connections at once, but each says what it wants.
-        older = self._silent(peer.host, time.monotonic() - peer.since)
-        if peer.is_silent and len(older) > self._limits.host_connections:
+        age_s = asyncio.get_running_loop().time() - peer.since
+        if peer.is_silent and self._limiter.surplus(self._present(), peer.host, age_s):
             log.debug("wyoming: closed a silent connection of %s", peer.host)
             peer.session.refuse()
 
-    def _make_room(self) -> bool:
-        """Push out the oldest silent connection of the host that has most of them, if those are more than it may
-        have."""
-        hosts = Counter(peer.host for peer in self._peers.values() if peer.is_silent)
-        if not hosts:
-            return False
-        silent = self._silent(hosts.most_common(1)[0][0], _GRACE_S)
-        if len(silent) <= self._limits.host_connections:
-            return False
-        silent[0].session.refuse()
-        return True
-
-
-def _tune(writer: asyncio.StreamWriter) -> None:
-    """Keep little in buffers: what lies there was computed, perhaps for nobody. 128 KiB are 2.7 s of speech."""
-    writer.transport.set_write_buffer_limits(high=32 * 1024)
-    sock = writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 128 * 1024)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    def _make_room(self, present: list[_Peer]) -> bool:
+        pushed_out = self._limiter.to_push_out(present, above_share=True)
+        if pushed_out is not None:
+            pushed_out.session.refuse()
+        return pushed_out is not None

@@ -21,14 +21,14 @@ from ...service.service import SpeechService
 from ...settings import Limits
 from ...speech.audio_format import FORMAT
 from ...speech.text_stream import TextStream
+from ..connections import peer_errors, refuse_and_close
+from ..live_session import LiveSession
 from .framing import FrameLimits, encode_event, read_event
 
 log = logging.getLogger(__name__)
 
-_LINGER_S = 1.0  # how long what a refused peer still sends is read, so that a reset cannot overtake our `error`
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Order:
     """One reply to be spoken."""
 
@@ -53,15 +53,10 @@ class Session:
         self._reader, self._writer, self._service, self._limits, self._info = reader, writer, service, limits, info
         self._frame_limits = FrameLimits(limits.data_bytes, limits.payload_bytes, limits.event_s)
         self._may_speak = may_speak
-        self._orders: asyncio.Queue[_Order | None] = asyncio.Queue()
-        self._open: TextStream | None = None  # the stream between synthesize-start and synthesize-stop
-        self._unfinished = 0  # orders taken and not yet spoken to their end
-        self._closing = False  # no further order is taken
+        self._live: LiveSession[_Order] = LiveSession(limits.utterances, "requests of this connection")
+        self._stopping = False  # the server is
         self.has_spoken_up = False  # whether the peer has sent an event
-
-    @property
-    def is_speaking(self) -> bool:
-        return self._unfinished > 0
+        self.is_refused = False  # others need its place
 
     async def run(self) -> None:
         """Serve. Whatever happens, nothing of the connection is left behind."""
@@ -78,16 +73,12 @@ class Session:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._speak_all())
                 await self._read_all()
-                if self._open is not None:
-                    self._open.close()  # hung up in mid-sentence: speak what there is, if it still listens
-                self._orders.put_nowait(None)
+                self._live.finish()  # hung up in mid-sentence: what there is is spoken, if it still listens
         except* SpeechError as errors:
             await self._say_why(_first(errors))
         except* ConnectionError:
             log.debug("wyoming: the peer went away")
-        except* (
-            Exception
-        ):  # one of the three places that may catch everything: a bug here must not reach the other sessions
+        except* Exception:  # a bug here must not reach the other sessions
             log.exception("wyoming: internal error, connection closed")
 
     async def _hang_up(self) -> None:
@@ -95,33 +86,30 @@ class Session:
         self._writer.close()
         try:
             async with asyncio.timeout(self._limits.write_stall_s):
-                await self._writer.wait_closed()
-        except ConnectionError:
-            log.debug("wyoming: the peer was gone before the end")
+                with peer_errors():
+                    await self._writer.wait_closed()
         except TimeoutError:
             self._writer.transport.abort()
+        except ConnectionError:
+            log.debug("wyoming: the peer was gone before the end")
 
     def finish(self) -> None:
         """Take no further order; end when what is being spoken is spoken."""
-        self._closing = True
-        if self._open is not None:
-            self._open.close()
-        self._orders.put_nowait(None)
+        self._stopping = True
+        self._live.finish()
 
     def refuse(self) -> None:
         """End at once, as others need the place."""
-        self._writer.transport.write(
-            encode_event(Error("Too many connections; this one said nothing.", Busy.code).event())
-        )
-        self._writer.close()
+        self.is_refused = True
+        self._reader.set_exception(Busy("Too many connections; this one said nothing."))
 
     # -- in
-    # -------------------------------------------------------------------------------------------------------------
 
     async def _read_all(self) -> None:
         while first := await self._first_byte():
             try:
-                event = await read_event(first, self._reader, self._frame_limits)
+                with peer_errors():
+                    event = await read_event(first, self._reader, self._frame_limits)
             except EOFError:
                 return
             self.has_spoken_up = True
@@ -132,9 +120,10 @@ class Session:
         while True:
             try:
                 async with asyncio.timeout(self._limits.idle_s):
-                    return await self._reader.read(1)
+                    with peer_errors():
+                        return await self._reader.read(1)
             except TimeoutError:
-                if not self.is_speaking:
+                if not self._live.is_speaking:
                     return b""
 
     async def _handle(self, event: Event) -> None:
@@ -145,42 +134,37 @@ class Session:
             case "ping":
                 text = data.get("text")
                 await self._send(Pong(text if isinstance(text, str) else None).event())
-            case "synthesize" if self._open is None:  # inside a stream it is the same text again, for older servers
+            case "synthesize" if (
+                self._live.open is None
+            ):  # inside a stream it is the same text again, for older servers
                 self._take(_Order(self._service.whole_text(_text(data)), _wish(data), streaming=False))
             case "synthesize-start":
-                if self._open is not None:
+                if self._live.open is not None:
                     raise BadRequest("synthesize-start came twice; send synthesize-stop first.")
                 stream = self._service.open_text()
                 self._take(_Order(stream, _wish(data), streaming=True))
-                self._open = stream
-            case "synthesize-chunk" if self._open is not None:
-                self._open.add(_text(data))
-            case "synthesize-stop" if self._open is not None:
-                self._open.close()
-                self._open = None
+                self._live.open = stream
+            case "synthesize-chunk" if self._live.open is not None:
+                self._live.open.add(_text(data))
+            case "synthesize-stop" if self._live.open is not None:
+                self._live.end_text()
             case _:  # newer clients send events that we do not know; closing on them broke Home Assistant 2025.8
                 log.debug("wyoming: ignored %s", quoted(event.type))
 
     def _take(self, order: _Order) -> None:
-        if self._closing or not self._may_speak:
-            raise Busy(
-                "The server is stopping."
-                if self._closing
-                else "Too many connections speak at the moment. Try again soon."
-            )
-        if self._unfinished >= self._limits.utterances:
-            raise Busy(f"{self._limits.utterances} requests of this connection wait already.")
-        self._unfinished += 1
-        self._orders.put_nowait(order)
+        if self._stopping:
+            raise Busy("The server is stopping.")
+        if not self._may_speak:
+            raise Busy("Too many connections speak at the moment. Try again soon.")
+        self._live.take(order)
 
     # -- out
-    # ------------------------------------------------------------------------------------------------------------
 
     async def _speak_all(self) -> None:
-        while (order := await self._orders.get()) is not None:
+        async for order in self._live.orders():
             await self._speak(order)
-            self._unfinished -= 1
-        if self._closing:
+            self._live.done(order)
+        if self._stopping:
             raise ConnectionAbortedError("stopping")  # ends the reading side too
 
     async def _speak(self, order: _Order) -> None:
@@ -198,24 +182,19 @@ class Session:
         self._writer.write(encode_event(event))
         try:
             async with asyncio.timeout(self._limits.write_stall_s):
-                await self._writer.drain()
+                with peer_errors():
+                    await self._writer.drain()
         except TimeoutError:
             raise Stalled(f"The listener read nothing for {self._limits.write_stall_s:g} s.") from None
 
     async def _say_why(self, error: SpeechError) -> None:
         """Tell, then hang up: Home Assistant shows the `error`, and waits for nothing after the end of a connection."""
-        log.info("wyoming: closed a connection, %s: %s", error.code, error)
+        level = logging.DEBUG if self.is_refused else logging.INFO
+        log.log(level, "wyoming: closed a connection, %s: %s", error.code, error)
         if isinstance(error, Stalled):
             self._writer.transport.abort()
             return
-        try:
-            self._writer.write(encode_event(Error(str(error), error.code).event()))
-            self._writer.write_eof()
-            async with asyncio.timeout(_LINGER_S):
-                while await self._reader.read(1 << 16):
-                    pass
-        except OSError:  # gone, late, or not connected any more
-            log.debug("wyoming: the peer did not wait for the reason")
+        await refuse_and_close(self._writer.transport, encode_event(Error(str(error), error.code).event()))
 
 
 def _first(group: BaseExceptionGroup[SpeechError]) -> SpeechError:

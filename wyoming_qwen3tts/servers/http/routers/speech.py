@@ -39,12 +39,12 @@ def routes(service: SpeechService, control: EngineControl | None) -> APIRouter:
         responses={200: {"description": "The speech, as it is made.", "content": _CONTENT}},
     )
     async def speak(body: SpeechBody, request: Request) -> Response:
-        wish = body.options(service.catalog, request.state.client, "http")
+        options = body.options(service.catalog, request.state.client, "http")
         text = service.whole_text(body.input)
         keep(control, body.keep_alive)
 
         async def produce(outlet: ResponseStream) -> None:
-            async with aclosing(encoder(body.response_format)) as encoding, service.speak(text, wish) as speech:
+            async with aclosing(encoder(body.response_format)) as encoding, service.speak(text, options) as speech:
                 if body.stream_format == "sse":
                     await _as_events(speech, encoding, outlet, text)
                 else:

@@ -13,8 +13,8 @@ from ....monitoring.health import health
 from ....service.service import SpeechService
 from ....settings import Settings
 from ....speech.languages import LANGUAGES
+from ....studio.studio import VoiceStudio
 from ..auth import Gate, OpenRouter
-from ..studio import Studio
 from .engine import status_json
 
 
@@ -29,7 +29,7 @@ def liveness() -> OpenRouter:
     return router
 
 
-def routes(service: SpeechService, settings: Settings, studio: Studio | None, gate: Gate) -> APIRouter:
+def routes(service: SpeechService, settings: Settings, studio: VoiceStudio | None, gate: Gate) -> APIRouter:
     router = APIRouter(tags=["server"])
 
     @router.get("/health/ready", summary="Whether a request made now is spoken", responses={503: {}})
@@ -58,7 +58,7 @@ def routes(service: SpeechService, settings: Settings, studio: Studio | None, ga
 
 
 def why_not(
-    settings: Settings, studio: Studio | None, ability: Literal["can_clone", "can_design"] | None
+    settings: Settings, studio: VoiceStudio | None, ability: Literal["can_clone", "can_design"] | None
 ) -> str | None:
     """What stands in the way of making voices through this door; None if nothing does."""
     if not settings.voices.cloning:

@@ -18,10 +18,10 @@ from ....service.service import SpeechService
 from ....settings import Settings
 from ....speech.languages import LANGUAGES, normalize_tag
 from ....speech.voice import Voice
+from ....studio.studio import Variant, VoiceStudio
 from ..errors import HttpError, error_body
 from ..names import stands_for
 from ..streaming import ResponseStream, StreamedResponse
-from ..studio import Studio, Variant
 from .consents import Consents
 from .speech import event
 from .status import why_not
@@ -89,7 +89,7 @@ def routes(service: SpeechService) -> APIRouter:
     return router
 
 
-def making(service: SpeechService, settings: Settings, studio: Studio | None, consents: Consents) -> APIRouter:
+def making(service: SpeechService, settings: Settings, studio: VoiceStudio | None, consents: Consents) -> APIRouter:
     """For whoever is known, by a key or through Home Assistant, and only if the house allows it."""
     router = APIRouter(tags=["voices"])
     designer = Permission(settings, studio, "can_design")
@@ -178,11 +178,11 @@ class Permission:
     """Gives the studio to whoever may use it."""
 
     def __init__(
-        self, settings: Settings, studio: Studio | None, ability: Literal["can_clone", "can_design"] | None = None
+        self, settings: Settings, studio: VoiceStudio | None, ability: Literal["can_clone", "can_design"] | None = None
     ) -> None:
         self._settings, self._studio, self._ability = settings, studio, ability
 
-    def __call__(self, request: Request) -> Studio:
+    def __call__(self, request: Request) -> VoiceStudio:
         """The studio.
 
         Raises:
@@ -200,7 +200,7 @@ class Permission:
         return self._studio
 
 
-async def _described(maker: Studio, name: str, prompt: str, language: str, text: str | None) -> Voice:
+async def _described(maker: VoiceStudio, name: str, prompt: str, language: str, text: str | None) -> Voice:
     """OpenAI's way: the first proposal is kept."""
     with _named(description="prompt"):
         proposals = maker.design(prompt, language=language, text=text or None, variants=1)

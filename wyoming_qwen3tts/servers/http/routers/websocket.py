@@ -17,13 +17,14 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
 
 from ....audio.encode import Format, encoder
-from ....errors import BadRequest, Busy, SpeechError
+from ....errors import BadRequest, SpeechError
 from ....service.options import SpeechOptions
 from ....service.service import SpeechService
 from ....settings import Limits
 from ....speech.audio_format import FORMAT
 from ....speech.text_stream import TextStream
 from ....util.tasks import cancel_and_wait
+from ...live_session import LiveSession
 from ..auth import KEY_PROTOCOL, Requester
 from ..errors import HttpError, error_body
 from ..request import StyleBody, whole
@@ -75,12 +76,9 @@ class _Session:
         self._socket, self._service, self._limits, self._closing = socket, service, limits, closing
         self._client: Requester = socket.state.client
         self._config = Config()
-        self._open: TextStream | None = None  # between the first input.text and input.done
-        self._orders: asyncio.Queue[_Utterance | None] = asyncio.Queue()
-        self._unfinished: set[_Utterance] = set()
+        self._live: LiveSession[_Utterance] = LiveSession(limits.utterances, "utterances of this socket")
         self._speaking: asyncio.Task[None] | None = None
         self._count = self._errors = 0
-        self._is_over = False  # nothing more is taken
 
     async def run(self) -> None:
         try:
@@ -107,21 +105,18 @@ class _Session:
 
     def _finish(self) -> None:
         """Take nothing more, and end when what was sent so far is spoken."""
-        self._is_over = True
-        if self._open is not None:
-            self._open.close()
-            self._open = None
-        self._orders.put_nowait(None)
+        self._live.end_text()
+        self._live.finish()
 
     # -- in
 
     async def _read_all(self) -> None:
-        while not self._is_over:
+        while not self._live.is_finishing:
             try:
                 async with asyncio.timeout(self._limits.idle_s):
                     message = await self._socket.receive()
             except TimeoutError:
-                if self._unfinished:
+                if self._live.is_speaking:
                     continue
                 return self._finish()
             if message["type"] == "websocket.disconnect":
@@ -140,11 +135,9 @@ class _Session:
                 self._config = config
             case "input.text":
                 if text := _text(message):
-                    (self._open or self._begin()).add(text)
+                    (self._live.open or self._begin()).add(text)
             case "input.done":
-                if self._open is not None:
-                    self._open.close()
-                    self._open = None
+                self._live.end_text()
             case "input.cancel":
                 if not self._cancel():
                     await self._socket.send_text(json.dumps({"type": "session.done", "cancelled": True}))
@@ -154,44 +147,37 @@ class _Session:
                 raise BadRequest(f"The message type {str(other)[:64]!r} is not known.", field="type")
 
     def _begin(self) -> TextStream:
-        if len(self._unfinished) >= self._limits.utterances:
-            raise Busy(f"{self._limits.utterances} utterances of this socket wait already.")
+        self._live.check_room()
         options = self._config.options(self._service.catalog, self._client, "websocket")
-        self._open = self._service.open_text()
-        utterance = _Utterance(self._count, self._open, options, self._config.response_format)
+        text = self._service.open_text()
+        self._live.take(_Utterance(self._count, text, options, self._config.response_format))
+        self._live.open = text
         self._count += 1
-        self._unfinished.add(utterance)
-        self._orders.put_nowait(utterance)
-        return self._open
+        return text
 
     def _cancel(self) -> bool:
         """Nothing of what was sent so far is spoken any further. Whether something was being spoken."""
-        self._open = None
-        while not self._orders.empty():
-            self._orders.get_nowait()
-        self._unfinished.clear()
-        if self._is_over:
-            self._orders.put_nowait(None)
+        self._live.drop_waiting()
         return self._speaking is not None and self._speaking.cancel()
 
     # -- out
 
     async def _speak_all(self) -> None:
-        while (utterance := await self._orders.get()) is not None:
+        async for utterance in self._live.orders():
             self._speaking = asyncio.ensure_future(self._speak(utterance))
             try:
                 await asyncio.wait({self._speaking})
             finally:
                 await cancel_and_wait(self._speaking)
-            self._unfinished.discard(utterance)
+            self._live.done(utterance)
             done, self._speaking = self._speaking, None
             if done.cancelled():
                 await self._tell("session.done", utterance, cancelled=True, total_sentences=0)
                 continue
             error = done.exception()
             if isinstance(error, SpeechError):
-                if self._open is utterance.text:
-                    self._open = None
+                if self._live.open is utterance.text:
+                    self._live.open = None
                 await self._say(error, utterance)
             elif error is not None:
                 raise error

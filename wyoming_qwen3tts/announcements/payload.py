@@ -1,4 +1,4 @@
-"""What a publisher sent, as an announcement. Every byte read here comes from a stranger."""
+"""The JSON of an announcement, over MQTT and HTTP. Every byte read here comes from a stranger."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictStr, ValidationError
 
-from ...announcements.announcement import Announcement
-from ...errors import BadRequest, SpeechError, TextTooLong
+from ..errors import BadRequest, SpeechError, TextTooLong
+from .announcement import Announcement
 
 _PRIORITIES = {"low": -5, "normal": 0, "high": 5, "critical": 10}
 _ID_PATTERN = re.compile(r'"id"\s*:\s*"([^"\\\x00-\x1f]{1,128})"')
@@ -38,7 +38,7 @@ Text = Annotated[StrictStr, Field(max_length=200)]
 
 
 class SayPayload(BaseModel):
-    """The JSON form of ``<base>/say``."""
+    """What ``<base>/say`` and ``POST /v1/announce`` take."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -84,17 +84,31 @@ def parse_say(payload: bytes, limit_bytes: int, *, audio: bool = False) -> Annou
         return Unreadable(_id_in(payload) or new_id(), BadRequest("The payload is not UTF-8 text."))
     if not text.lstrip().startswith("{"):
         return Announcement(new_id(), text, take_sound=audio)
+    return _parse_json(payload, text, audio=audio)
+
+
+def parse_announce(body: bytes) -> Announcement | Unreadable:
+    """An object of JSON, from the web."""
+    try:
+        return _parse_json(body, body.decode(), server="http")
+    except UnicodeDecodeError:
+        return Unreadable(_id_in(body) or new_id(), BadRequest("The body is not UTF-8 text."))
+
+
+def _parse_json(payload: bytes, text: str, *, audio: bool = False, server: str = "mqtt") -> Announcement | Unreadable:
     try:
         data = json.loads(text)
         json.dumps(data, ensure_ascii=False).encode()  # half of a surrogate pair can be spelt, but not be put out again
     except (ValueError, RecursionError) as error:
         why = f"{error.msg}, character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else "cannot be read"
-        wrong = BadRequest(f"The payload begins like JSON, but is none: {why}.")
-        return Unreadable(_id_in(payload) or new_id(), wrong)
-    return _announcement(data, audio)
+        begins = "The payload begins like JSON, but is none" if server == "mqtt" else "The body is not JSON"
+        return Unreadable(_id_in(payload) or new_id(), BadRequest(f"{begins}: {why}."))
+    if not isinstance(data, dict):
+        return Unreadable(new_id(), BadRequest('The body must be a JSON object such as {"text": "Dinner is ready."}.'))
+    return _announcement(data, audio=audio, server=server)
 
 
-def _announcement(data: dict[str, Any], audio: bool) -> Announcement | Unreadable:
+def _announcement(data: dict[str, Any], *, audio: bool, server: str) -> Announcement | Unreadable:
     given = data.get("id")
     if type(given) is int:  # a time stamp of Node-RED's
         data["id"] = given = str(given)
@@ -120,6 +134,7 @@ def _announcement(data: dict[str, Any], audio: bool) -> Announcement | Unreadabl
         chime=said.chime,
         expires_s=said.expires,
         take_sound=audio if said.audio is None else said.audio,
+        server=server,
     )
 
 

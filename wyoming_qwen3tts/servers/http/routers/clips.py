@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
-from .clips import Clip, ClipStore
+from ....announcements.clips import PREFIX, Clip, ClipStore
+from ..auth import OpenRouter
 
-PREFIX = "/announce"
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
 
-def clip_routes(find: Callable[[str], Clip | None], router: APIRouter) -> APIRouter:
-    """``router`` with the routes of clips that ``find`` knows.
+def routes(clips: ClipStore) -> OpenRouter:
+    """The clips of ``clips``.
 
     While a clip grows it is sent in chunks and without Range; afterwards with Content-Length, Range and HEAD, which
     Sonos and Cast ask for.
     """
+    router = OpenRouter()
 
     @router.api_route(f"{PREFIX}/{{name}}", methods=["GET", "HEAD"], include_in_schema=False)
     async def announcement(name: str, request: Request) -> Response:
-        clip = find(name)
+        clip = clips.find(name)
         if clip is None:
             return Response("This announcement is over, or never was.\n", 404, media_type="text/plain")
         return _answer(clip, request)
 
     return router
-
-
-def shelf_routes(shelf: ClipStore, router: APIRouter) -> APIRouter:
-    """``router`` with the routes of what is on ``shelf``."""
-    return clip_routes(shelf.find, router)
 
 
 def _answer(clip: Clip, request: Request) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from ...util.files import write_atomic
+from ..util.files import write_atomic
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,223 @@
+"""TCP connections as the Wyoming server and the web server keep them: bound, tuned, counted by host, refused aloud."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+from ..settings import Address
+
+log = logging.getLogger(__name__)
+
+GRACE_S = 0.25  # a connection this young may still be sending its first words, and is not pushed out
+LINGER_S = 1.0  # how long what a refused peer still sends is read, so that a reset cannot overtake the reason
+LINGER_BYTES = 64 * 1024  # and how much of it
+BACKLOG = 512
+_LINGERING = 128  # refused peers at once that are read on; in a flood of them the others just see the end
+
+
+def bind(address: Address) -> list[socket.socket]:
+    """Listening sockets for ``address``: one for each address that its host stands for, all with the same port.
+
+    ``::`` takes IPv4 as well.
+
+    Raises:
+        OSError: if the address cannot be had.
+    """
+    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    sockets: list[socket.socket] = []
+    missing: OSError | None = None
+    for family, _, protocol, _, (host, port, *scope) in dict.fromkeys(found):
+        try:
+            same_port = sockets[0].getsockname()[1] if sockets else port
+            sockets.append(_listening(family, protocol, (host, same_port, *scope)))
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL:  # `localhost` means ::1 too, which a machine without IPv6 lacks
+                close_all(sockets)
+                raise
+            missing = error
+    if missing is not None and not sockets:
+        raise missing
+    return sockets
+
+
+def close_all(sockets: Sequence[socket.socket]) -> None:
+    """Close what `bind` gave."""
+    for sock in sockets:
+        sock.close()
+
+
+def _listening(family: int, protocol: int, where: tuple[object, ...]) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, where[0] != "::")
+        sock.bind(where)
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def tune(transport: asyncio.WriteTransport) -> None:
+    """Keep little in buffers: what lies there was computed, perhaps for nobody. 128 KiB are 2.7 s of speech."""
+    transport.set_write_buffer_limits(high=32 * 1024)
+    sock = transport.get_extra_info("socket")
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 128 * 1024)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    except OSError as error:
+        log.debug("a peer was gone before it was looked at: %s", error)
+
+
+@contextmanager
+def peer_errors() -> Iterator[None]:
+    """Around reading from a peer and writing to it: whatever the system says of a peer that is gone is a
+    `ConnectionError`. ENOTCONN, ETIMEDOUT and EHOSTUNREACH are none by themselves."""
+    try:
+        yield
+    except ConnectionError:
+        raise
+    except OSError as error:
+        raise ConnectionAbortedError(str(error)) from error
+
+
+# -- who may be connected
+
+
+class Peer(Protocol):
+    """A connection as `ConnectionLimiter` sees it."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def since(self) -> float:
+        """When it began to be silent, by the event loop's clock."""
+        ...
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it has nothing under way, and may be closed for others."""
+        ...
+
+
+P = TypeVar("P", bound=Peer)
+
+
+class ConnectionLimiter:
+    """Counts connections by host. ``share`` silent ones are a host's own.
+
+    A busy house opens dozens of connections at once, but each soon says what it wants; only the others count.
+    """
+
+    def __init__(self, most: int, share: int) -> None:
+        self._most, self._share = most, share
+
+    def silent(self, peers: Collection[P], host: str, age_s: float) -> list[P]:
+        """Connections of ``host`` that have been silent for ``age_s`` or longer, the oldest first."""
+        born = asyncio.get_running_loop().time() - age_s
+        found = [peer for peer in peers if peer.host == host and peer.is_silent and peer.since <= born]
+        return sorted(found, key=lambda peer: peer.since)
+
+    def surplus(self, peers: Collection[P], host: str, age_s: float) -> list[P]:
+        """Those of `silent` that are more than the share of ``host``, the oldest first."""
+        silent = self.silent(peers, host, age_s)
+        return silent[: max(0, len(silent) - self._share)]
+
+    def is_full(self, peers: Collection[object]) -> bool:
+        return len(peers) >= self._most
+
+    def to_push_out(self, peers: Collection[P], *, above_share: bool) -> P | None:
+        """Who has to make room: the oldest silent connection of the host that has most of them. None if that is too
+        young, or with ``above_share`` if the host has no more of them than its share."""
+        hosts = Counter(peer.host for peer in peers if peer.is_silent)
+        if not hosts:
+            return None
+        silent = self.silent(peers, hosts.most_common(1)[0][0], GRACE_S)
+        return silent[0] if len(silent) > (self._share if above_share else 0) else None
+
+
+# -- refusing
+
+
+async def refuse_and_close(transport: asyncio.WriteTransport, reason: bytes) -> None:
+    """Send ``reason`` and close, so that a peer which is still sending learns why.
+
+    A connection that is closed with something unread is reset, and a reset overtakes what was sent before it. So the
+    sending half is closed first, and what the peer still sends is read for ``LINGER_S`` and ``LINGER_BYTES``. The
+    protocol of ``transport`` hears no more of it than its end. A peer that is gone is no error.
+    """
+    if transport.is_closing():
+        return
+    if len(_Farewell.all) >= _LINGERING:
+        transport.write(reason)
+        transport.close()
+        return
+    farewell = _Farewell(transport)
+    try:
+        async with asyncio.timeout(LINGER_S):
+            await farewell.say(reason)
+    except TimeoutError:
+        log.debug("a refused peer sends on")
+    finally:
+        farewell.end()
+
+
+class _Farewell(asyncio.Protocol):
+    """Takes a transport over from its protocol, for the last words."""
+
+    all: set[_Farewell] = set()  # noqa: RUF012  of this process, which has one event loop
+
+    def __init__(self, transport: asyncio.WriteTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  what streams call a WriteTransport reads too
+        self._transport, self._before = transport, transport.get_protocol()
+        self._unread = LINGER_BYTES
+        self._over = asyncio.Event()
+        self.all.add(self)
+        transport.set_protocol(self)
+        transport.set_write_buffer_limits(high=0)  # so that `resume_writing` says when all is sent
+        self._on_socket(lambda sock: sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LINGER_BYTES))
+        transport.resume_reading()
+
+    async def say(self, reason: bytes) -> None:
+        """Returns when the peer has closed its half too."""
+        self._transport.write(reason)
+        if not self._transport.get_write_buffer_size():
+            self._shut()
+        await self._over.wait()
+
+    def end(self) -> None:
+        self.all.discard(self)
+        self._transport.close()
+
+    def _shut(self) -> None:
+        """Not by `write_eof`: where the peer is gone, asyncio's raises, if it does, in a callback of its own."""
+        self._on_socket(lambda sock: sock.shutdown(socket.SHUT_WR))
+
+    def _on_socket(self, do: Callable[[socket.socket], None]) -> None:
+        try:
+            do(self._transport.get_extra_info("socket"))
+        except OSError as error:
+            log.debug("a refused peer was gone: %s", error)
+            self._over.set()
+
+    def resume_writing(self) -> None:
+        self._shut()
+
+    def data_received(self, data: bytes) -> None:
+        self._unread -= len(data)
+        if self._unread <= 0:  # closing now could still overtake the reason; that is what the rest of the time is for
+            self._transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._over.set()
+        self._before.connection_lost(exc)
