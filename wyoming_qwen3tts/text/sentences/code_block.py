@@ -39,6 +39,11 @@ class CodeBlockFilter:
                 self._waiting = line
         return "".join(passed)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a code block is, or may have begun."""
+        return self._fence is not None or bool(self._waiting.strip())
+
     def close(self) -> str:
         """The rest, at the end of the text."""
         rest, self._waiting = self._waiting, ""
