@@ -163,7 +163,7 @@ class FailoverEngine(DelegatingEngine):
         try:
             async with limit, self.primary.speak(request) as audio:
                 async for pcm in audio:
-                    if not pcm:
+                    if not pcm and not reply.is_heard:
                         continue
                     if not reply.is_heard:
                         limit.reschedule(None)

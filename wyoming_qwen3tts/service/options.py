@@ -28,6 +28,7 @@ class SpeechOptions:
     volume: float | None = None  # 0 to 1 of the voice's own
     chime: bool | None = None  # two tones before the speech
     normalize: bool = True  # numbers, units and so on as words; else only what cannot be spoken is taken out
+    fills_pauses: bool = False  # silence goes out while a text that comes in pieces pauses
     server: str = "cli"
     client: str = ""  # who asks, where the server knows: the name of an API key, an address
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import math
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Self
@@ -20,6 +21,7 @@ from ..voices.catalog import VoiceCatalog
 from .admission import Permit
 from .lookup import Lookup, look_up
 from .options import SpeechOptions, check, resolve
+from .pauses import SILENCE_S, with_pauses
 from .phrase_cache import PhraseCache
 from .postprocess import PostProcessor, ReplyPipeline
 from .recorder import PhraseRecorder
@@ -165,23 +167,29 @@ class Reply:
             self._permit.give_back()
         async with aclosing(self._postprocessed(self._lookup)) as sound:
             async for pcm in sound:
-                self.stats.count(pcm, self._context.clock())
                 yield pcm
         self.stats.finish("done, from the cache" if self.stats.is_cached else "done", self._lookup.request.notes)
 
     async def _postprocessed(self, lookup: Lookup) -> AsyncGenerator[bytes, None]:
-        """The sound through its pipeline: to the end, or after an error as far as it came."""
+        """The sound through its pipeline, and counted: to the end, or after an error as far as it came."""
         postprocessor, voice = self._context.postprocessor, lookup.request.voice
         pipeline: ReplyPipeline | None = None
-        async with aclosing(self._sound(lookup)) as sound:
+        is_silent = False  # since the last sound
+        async with aclosing(self._filled(lookup)) as sound:
             try:
                 async for pcm in sound:
+                    if pcm is None:
+                        for piece in self._silence(None if is_silent else pipeline):
+                            yield piece
+                        is_silent = True
+                        continue
+                    is_silent = False
                     pipeline = pipeline or postprocessor.begin(voice, self.stats.engine, lookup.options)
                     for piece in pipeline.add(pcm):
-                        yield piece
+                        yield self._counted(piece)
             except SpeechError:
                 for piece in pipeline.close() if pipeline is not None else ():  # it ends in the engine's own fade
-                    yield piece
+                    yield self._counted(piece)
                 raise
             finally:
                 if pipeline is not None and self.options.instruct is None:  # a whisper on demand is no measure
@@ -189,10 +197,32 @@ class Reply:
         if pipeline is None:
             raise EngineError("The engine had no sound for this text.")
         for piece in pipeline.close():
+            yield self._counted(piece)
+
+    def _counted(self, pcm: bytes) -> bytes:
+        self.stats.count(pcm, self._context.clock())
+        return pcm
+
+    def _silence(self, pipeline: ReplyPipeline | None) -> Iterator[bytes]:
+        """A piece of silence; through the pipeline if that still holds back the last of the sound before it."""
+        silence = FORMAT.silence(SILENCE_S)
+        for piece in [silence] if pipeline is None else pipeline.add(silence):
+            self.stats.count_silence(piece, self._context.clock())
             yield piece
 
+    def _filled(self, lookup: Lookup) -> AsyncGenerator[bytes | None, None]:
+        """The sound, and None where silence is due because the text pauses."""
+        sound = self._sound(lookup)
+        if self.text.closed or not self.options.fills_pauses or lookup.recording is not None:
+            return _without_rests(sound)
+        return with_pauses(sound, self.text, lookup.segments, self._dry_in_s)
+
+    def _dry_in_s(self) -> float:
+        return self.stats.dry_at - self._context.clock() if self.stats.first_audio_at is not None else math.inf
+
     async def _sound(self, lookup: Lookup) -> AsyncGenerator[bytes, None]:
-        """The engine's own sound, or its recording. ``stats`` names the engine from the first piece on."""
+        """The engine's own sound, or its recording; an empty piece where it has spoken all that it was given. ``stats``
+        names the engine from the first piece on."""
         if lookup.recording is not None:
             self.stats.engine, self.stats.is_cached = lookup.recording.engine, True
             for packet in packets(lookup.recording.pcm, FORMAT.frame_bytes):
@@ -200,13 +230,15 @@ class Reply:
             return
         recorder, clock = PhraseRecorder(self._context.phrases, lookup, self.text), self._context.clock
         async with self._context.engine.speak(lookup.request) as audio:
-            waiting_since = clock()
+            waiting_since, rested_since = clock(), math.nan
             async for pcm in audio:
-                self.stats.working_s += clock() - waiting_since
+                rested_s = 0.0 if math.isnan(rested_since) else lookup.segments.waited_s - rested_since
+                self.stats.working_s += max(0.0, clock() - waiting_since - rested_s)
+                rested_since = math.nan if pcm else lookup.segments.waited_s
                 if pcm:
                     self.stats.engine = audio.engine
                     recorder.add(pcm)
-                    yield pcm
+                yield pcm
                 waiting_since = clock()
         await recorder.keep(self.stats.engine)
 
@@ -214,3 +246,10 @@ class Reply:
         self.stats.chars = self.text.chars
         if isinstance(error, SpeechError):
             self.stats.fail(error)
+
+
+async def _without_rests(sound: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes | None, None]:
+    async with aclosing(sound):
+        async for pcm in sound:
+            if pcm:
+                yield pcm

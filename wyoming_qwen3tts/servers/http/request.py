@@ -96,6 +96,7 @@ class StyleBody(BaseModel):
             volume=self.volume,
             chime=self.chime,
             normalize=self.normalize,
+            fills_pauses=server == "websocket",
             server=server,
             client=client.name,
         )

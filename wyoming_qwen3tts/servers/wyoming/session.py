@@ -226,4 +226,5 @@ def _wish(data: dict[str, Any]) -> SpeechOptions:
     form = data.get("text_format")
     if form not in (None, "", "text", "ssml"):
         raise BadRequest(f'The text_format {quoted(str(form))} is not known; send "text" or "ssml".')
-    return SpeechOptions(fields["name"] or fields["speaker"], fields["language"], ssml=form == "ssml", server="wyoming")
+    name = fields["name"] or fields["speaker"]
+    return SpeechOptions(name, fields["language"], ssml=form == "ssml", fills_pauses=True, server="wyoming")

@@ -77,6 +77,22 @@ async def test_sound_comes_before_the_text_has_ended() -> None:
         assert it.engine.requests[0][1][-1] == "And the rest follows."
 
 
+async def test_silence_goes_out_while_the_text_pauses_through_the_encoder_too() -> None:
+    for form in ("pcm", "mp3"):
+        async with web() as it, talking(it) as socket:
+            await send(
+                socket, {"type": "session.config", "response_format": form}, text("The first sentence is here. ")
+            )
+            _, sound = await heard(socket, "audio.start")
+            async with asyncio.timeout(5):
+                for _ in range(12 if form == "mp3" else 7):  # frames, of which five at most are speech
+                    sound += await socket.recv()  # type: ignore[operator]
+            assert form != "pcm" or not any(sound[-len(TONE) :])
+            assert set(it.engine.requests[0][1]) == {"The first sentence is here."}
+            await send(socket, "input.done")
+            await heard(socket)
+
+
 async def test_a_socket_serves_several_utterances_also_while_one_is_spoken() -> None:
     async with web() as it, talking(it) as socket:
         await send(socket, text("One."), "input.done", text("Two."), "input.done", "session.close")

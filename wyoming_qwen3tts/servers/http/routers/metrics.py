@@ -71,3 +71,4 @@ def _count(metrics: Metrics, stats: RequestStats) -> None:
         outcome=outcome,
         was_cut_off=stats.was_cut_off,
     )
+    metrics.silence(stats.engine, stats.server, FORMAT.seconds(stats.silence_bytes))
