@@ -87,7 +87,7 @@ class Hermes:
         try:
             if len(message.payload) > self._limit_bytes:
                 raise ValueError("it is too long")
-            data = json.loads(message.payload)
+            data = json.loads(message.payload.rstrip(b"\0"))
         except (ValueError, RecursionError) as error:
             log.warning("hermes: ignored a message on %s: %s", quoted(message.topic), error)
             return
