@@ -49,7 +49,7 @@ class Mqtt(Section):
     username: str = ""
     """Who we are to the broker."""
     password: SecretStr = SecretStr("")
-    """And the password for it."""
+    """Password for the broker."""
     base_topic: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(checked_topic)] = "qwen3tts"
     """Before every topic of ours: `qwen3tts/say`, `qwen3tts/result` and so on. Each server needs its own."""
     discovery_prefix: Annotated[str, AfterValidator(checked_topic)] = "homeassistant"

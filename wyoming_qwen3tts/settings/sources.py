@@ -1,8 +1,7 @@
 """Where settings come from: flags, then environment, then the options file, then the defaults.
 
 pydantic checks the values. What it does not do is done here: notice a misspelt ``QWEN3TTS_*`` variable, say which
-source a bad
-value came from, and offer the nearest right name.
+source a bad value came from, and offer the nearest right name.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""Voices of the home's own made ready before anybody asks for them: work of the engine thread while it has nothing to
-say."""
+"""Precomputes prompt prefixes of own voices while the engine is idle. Engine thread only."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Utterance:
     """One segment of a reply, on its way through one slot. Made by the event loop, then the engine thread's own.
 
     ``text`` grows until ``is_text_over``. In the live layout ``ids`` are the tokens of it that no later text can
-    change; frame n eats id n, and one that is not known yet makes the utterance wait, whatever its slot could do.
+    change; in the live layout frame n consumes token n; an unknown token makes the utterance unschedulable.
     """
 
     reply: EngineRequest

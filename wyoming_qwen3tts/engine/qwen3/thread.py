@@ -119,7 +119,7 @@ class EngineThread:
             self._changed()
             self._loop(core)
             error = None
-        except BaseException as why:  # one of the three places that may catch everything
+        except BaseException as why:  # the thread's last line: whatever ends it becomes the engine's status
             log.exception("The engine failed in the middle of its work")
             error = why
             self.status = EngineStatus(Phase.RESTARTING)

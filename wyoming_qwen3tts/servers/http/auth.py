@@ -103,7 +103,7 @@ class Gate:
             raise HttpError(401, "A key is needed: Authorization: Bearer KEY.")
         found = [
             name for name, key in self._keys if hmac.compare_digest(key, sent)
-        ]  # all of them, so that time is silent
+        ]  # every key is compared, so that timing tells nothing
         if not found:
             raise HttpError(401, "This key is not one of http.api_keys.")
         return Requester(found[0], is_known=True)

@@ -1,8 +1,7 @@
 """Bytes to events and back. Knows the frame, not the meaning; every byte read here comes from a stranger.
 
 A frame is one line of JSON (``type``, ``data``, ``data_length``, ``payload_length``), then ``data_length`` bytes of
-JSON that are
-merged into ``data``, then ``payload_length`` bytes. https://github.com/OHF-Voice/wyoming
+JSON that are merged into ``data``, then ``payload_length`` bytes. https://github.com/OHF-Voice/wyoming
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Whether a full stop ends its sentence: abbreviations, initials, ordinals, list numbers and units in ten languages.
 
 Sources of the lists: CLDR's segmentation suppressions for de, en, es, fr, it, pt and ru (the idea and the commonest
-entries), the failures noted in the design (``wyoming-ha.md`` 4, ``text-and-features.md`` 6.3), and everyday replies.
+entries), failures reported of other servers' splitters, and everyday replies.
 """
 
 from __future__ import annotations

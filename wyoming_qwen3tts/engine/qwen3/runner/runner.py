@@ -130,9 +130,9 @@ class ModelRunner:
 
     @device_errors
     def prefill(self, utterance: Utterance, voice: PromptVoice) -> int:
-        """Read an utterance's prompt into its slot; how many frames there is room for comes back.
+        """Prefills all positions but the last, which is the first frame's input; returns how many frames there is room for.
 
-        All but the prompt's last position, that is: this one is the first frame's input. A voice's prefix is read once
+        A voice's prefix is read once
         and then copied, so a live utterance, whose own part is one position, costs no pass of the talker at all.
 
         Raises:
@@ -202,7 +202,7 @@ class ModelRunner:
         return self._sound.decode([slot_of(utterance) for utterance, _ in chunks], [frames for _, frames in chunks])
 
     def _clean(self, slot: int) -> None:
-        """Wipe a row in which numbers went wrong: what is hidden weighs nothing, but 0 x NaN is NaN."""
+        """Zeroes a row. Needed after NaN: masked positions get weight 0, and 0 x NaN is NaN."""
         if not self._frames.leave(slot):
             self._spoiled.add(slot)
         if slot in self._spoiled:

@@ -1,6 +1,6 @@
 """What every language must be able to say about a number; each language's own way is in ``grammars/``.
 
-Plain whole numbers stay digits: the model reads them well inside a sentence (design, 6.1). Everything else becomes
+Plain whole numbers stay digits: the model reads them well inside a sentence. Everything else becomes
 words.
 """
 
