@@ -130,7 +130,7 @@ class ModelRunner:
 
     @device_errors
     def prefill(self, utterance: Utterance, voice: PromptVoice) -> int:
-        """Prefills all positions but the last, which is the first frame's input; returns how many frames there is room for.
+        """Prefills all positions but the last, which is the first frame's input; returns the frames there is room for.
 
         A voice's prefix is read once
         and then copied, so a live utterance, whose own part is one position, costs no pass of the talker at all.
