@@ -79,8 +79,10 @@ def _situations(language: str) -> Iterator[dict[str, Any]]:
     ) | dict(_NUMBERS)
     for turn, matched in enumerate(([], [first], [first, second], [first] * 6)):
         attributes = _Bag(
-            temperature=21.5 - 20 * turn, temperature_unit="°C", current_temperature=20 + turn, humidity=45, pressure=1013,
-            pressure_unit="hPa", wind_speed=12, wind_speed_unit="km/h", wind_bearing=200, uv_index=3, wind_gust_speed=22,
+            temperature=21.5 - 20 * turn, temperature_unit="°C", current_temperature=20 + turn, humidity=45,
+            pressure=1013,
+            pressure_unit="hPa", wind_speed=12, wind_speed_unit="km/h", wind_bearing=200, uv_index=3,
+            wind_gust_speed=22,
         )  # fmt: skip
         for domain in ("light", "cover", "lock", "climate", "media_player", "sensor", "weather", "person"):
             yield {
@@ -90,11 +92,13 @@ def _situations(language: str) -> Iterator[dict[str, Any]]:
                     {key: number + turn for key, number in _NUMBERS.items()},
                     name=name, area=area, floor=floor, item=item, media=song, search_query=song, color=color,
                     state=state, temperature=21 + turn, brightness=50, position=30, percentage=40, volume_level=20,
-                    date=date(2026, 11, 24 + turn), time=time(9 + 4 * turn, 5 * turn), device_class="window", fan_mode="auto",
+                    date=date(2026, 11, 24 + turn), time=time(9 + 4 * turn, 5 * turn), device_class="window",
+                    fan_mode="auto",
                     timers=[_Bag(timer)] * turn, canceled=turn, message=item, response=item, domain=domain,
                 ),
                 "state": _Bag(
-                    state=("on", "off", "21.5", "sunny")[turn], state_with_unit=(state, "21.5 °C", "45 %", "12 km/h")[turn],
+                    state=("on", "off", "21.5", "sunny")[turn],
+                    state_with_unit=(state, "21.5 °C", "45 %", "12 km/h")[turn],
                     name=name, domain=domain, attributes=attributes, entity_id=f"{domain}.a",
                 ),
                 "query": _Bag(matched=matched, unmatched=[second] * (turn % 2)),

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from .code_block import MARKERS
 from .full_stop import Stop, goes_on, judge, starts_german_sentence
+from .left_out import MARKERS
 
 SHORTEST_CHARS: Final = (
     12  # a shorter fragment joins the next: very short inputs make the model run away (vllm-omni#4576)
