@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from .full_stop import Stop, goes_on, judge, starts_german_sentence
+from .full_stop import Stop, goes_on, goes_on_small, judge, starts_german_sentence
 from .left_out import MARKERS
 
 SHORTEST_CHARS: Final = (
@@ -24,19 +24,21 @@ SETTLED_CHARS: Final = (
 CLAUSE_CHARS: Final = 25  # the first clause of a reply may go from here, so that sound starts early
 TARGET_CHARS: Final = 2_000  # the longest link target that is still taken for one
 TAG_CHARS: Final = 300
+MIXED_CASE_CHARS: Final = 3  # how much of a word tells that it is like "iPhone"
 WORD_CHARS: Final = 40  # how much of the next word a decision may ask for
 
-_LANDMARK = re.compile(r"[.!?…。！？｡\n<,;:，、；：–—「『」』\]]|(?<=\s)-")
+_LANDMARK = re.compile(r"[.!?…。！？｡\n<,;:，、；：–—「『」』《》\]]|(?<=\s)-")
 _TAG = re.compile(r"<(?:!--(?:[^-]|-(?!->))*-->|/?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>)")
 _OPEN_TAG = re.compile(r"<(?:!?-{0,2}|!--(?:[^-]|-(?!->))*|/?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?|/)\Z")
 _TARGET = re.compile(r"\]\([^\s()]*(?:\([^\s()]*\)[^\s()]*)*(?:[ \t]+\"[^\"\n]*\")?\)")
 _OPEN_TARGET = re.compile(r"\](?:\([^\s()]*(?:\([^\s()]*(?:\)[^\s()]*)?)*(?:[ \t]+(?:\"[^\"\n]*\"?)?)?)?\Z")
-_STOP_RUN = re.compile(r"[.!?…‽]{1,16}[\"'”’»)\]*_`~）」』}]{0,8}")
+_STOP_RUN = re.compile(r"[.!?…‽]{1,16}(?:[\"'”’“»)\]*_`~）」』}]|[ \u00a0\u202f]»){0,8}")
 _GAP = re.compile(r"[ \t\u00a0\u202f\u3000]+")
 _SOFT_END = re.compile(r"[.!?…]\s|[。！？｡\n<]")
 _SOFT_TAIL = re.compile(r"[.!?…]\Z")
 _FORCED_TAG = re.compile(r"</?(?:break|p|s|lang|speak|paragraph|sentence)\b", re.IGNORECASE)
 _MARKER = re.compile(f"[{MARKERS}]")
+_CAPITAL = re.compile(r"[A-Z\u00c0-\u00d6\u00d8-\u00de\u0410-\u042f\u0401]")
 _BREAK_NEXT = re.compile(r"\s*<break\b", re.IGNORECASE)
 _MAYBE_BREAK_NEXT = re.compile(r"\s{0,99}(?:<(?:b(?:r(?:e(?:ak?)?)?)?)?)?\Z", re.IGNORECASE)
 _UNSPOKEN = re.compile(
@@ -44,6 +46,8 @@ _UNSPOKEN = re.compile(
 )
 _SPEAKABLE = re.compile(r"[^\W_]")
 _CJK_LETTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_QUOTE_ENDS: Final = "\"'”’“»)"
+_LIST_NUMBER = re.compile(r"(?:^|[\s(])\d{1,2}$")
 _CJK_END: Final = "。！？｡"
 _CLAUSE: Final = ",;:，、；：–—-"
 
@@ -75,6 +79,7 @@ class Splitter:
         self._quotes = 0  # how deep in 「」 we are
         self._starts_line = True  # the held fragment, or else the open piece, does
         self._is_first = True
+        self._has_capitals = False  # the reply has had some: else its sentences may begin with small letters
         self._done: list[Piece] = []
 
     def add(self, text: str) -> Iterator[Piece]:
@@ -126,8 +131,8 @@ class Splitter:
             return _Verdict.GO_ON if self._quotes else self._end(self._at + 1, ended=ended)
         if mark in ".!?…":
             return self._sentence_end(ended=ended)
-        if mark in "「『」』":
-            self._quotes = max(0, self._quotes + (1 if mark in "「『" else -1))
+        if mark in "「『」』《》":
+            self._quotes = max(0, self._quotes + (1 if mark in "「『《" else -1))
             return _Verdict.GO_ON
         if mark == "<":
             return self._step_over(_TAG, _OPEN_TAG, TAG_CHARS, ended=ended)
@@ -173,21 +178,40 @@ class Splitter:
         word = self._text[start : start + WORD_CHARS].partition("\n")[0].split(maxsplit=1)
         next_word = word[0] if word else ""
         comes_more = not ended and len(self._text) < start + WORD_CHARS
-        if stop in (Stop.ASK_NEXT, Stop.ASK_WORD) and comes_more and start == len(self._text):
+        if stop is not Stop.INSIDE and comes_more and self._needs_more(stop, start, next_word):
             return _Verdict.WAIT
-        if stop is Stop.ASK_WORD and comes_more and start + len(next_word) == len(self._text):
-            return _Verdict.WAIT
+        if self._goes_on(stop, next_word):
+            return self._pass_to(end)
+        return self._end(end, ended=ended)
+
+    def _needs_more(self, stop: Stop, start: int, next_word: str) -> bool:
+        """Whether what follows a terminator has to come further before it can be judged."""
+        if start == len(self._text):
+            return True
+        if start + len(next_word) < len(self._text):
+            return False
+        return stop is Stop.ASK_WORD or (next_word[:1].islower() and len(next_word) < MIXED_CASE_CHARS)
+
+    def _goes_on(self, stop: Stop, next_word: str) -> bool:
+        """Whether the sentence goes on with the next word."""
+        if stop is Stop.INSIDE:
+            return True
+        before = self._text[self._start : self._at]
+        if goes_on_small(before, next_word) and (self._has_capitals or _CAPITAL.search(before)):
+            return True
+        if stop is Stop.ASK_DIGIT:
+            return next_word[:1].isdigit()
         if stop is Stop.ASK_WORD and next_word and not starts_german_sentence(next_word):
-            stop = Stop.INSIDE
-        if stop in (Stop.ASK_NEXT, Stop.ASK_WORD):
-            stop = Stop.INSIDE if goes_on(next_word) else Stop.END
-        return self._pass_to(end) if stop is Stop.INSIDE else self._end(end, ended=ended)
+            return True
+        return stop in (Stop.ASK_NEXT, Stop.ASK_WORD) and goes_on(next_word)
 
     def _stop(self, run: str) -> Stop:
-        if run.startswith(".") and not run.startswith(".."):
+        if run.startswith((".)", ".]")) and _LIST_NUMBER.search(self._text[self._start : self._at]):
+            return Stop.INSIDE
+        if run.startswith(".") and not run.startswith("..") and run[-1] not in _QUOTE_ENDS:
             before = self._held + self._text[self._start : self._at]
             return judge(before, self._language_of)
-        if run[0] in ".…" or run[-1] in "\"'”’»)":  # "Well... perhaps", '"Really?" he said'
+        if run[0] in ".…" or run[-1] in _QUOTE_ENDS:  # "Well... perhaps", '"Really?" he said'
             return Stop.ASK_NEXT
         return Stop.END
 
@@ -227,6 +251,7 @@ class Splitter:
     def _cut(self, end: int, *, forced: bool = False) -> _Verdict:
         """End the open piece here; a fragment is held for the next one, silence is dropped."""
         raw = self._held + self._text[self._start : end]
+        self._has_capitals = self._has_capitals or bool(_CAPITAL.search(raw))
         weight = self._weight(raw)
         self._start = self._at = end
         self._unspoken = self._quotes = 0
