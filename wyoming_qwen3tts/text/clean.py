@@ -5,6 +5,7 @@ import re
 import unicodedata
 from typing import Final
 
+from .sentences.line_break import UNIT_NEXT
 from .sentences.splitter import TAG_CHARS
 from .tracked_text import TrackedText
 
@@ -124,6 +125,8 @@ def _spans(tracked: TrackedText) -> None:
 def _join(match: re.Match[str]) -> str:
     """A line end inside a piece is a short pause, unless there is punctuation already."""
     last, mark = match[1] or "", match[2]
+    if last.isdigit() and not mark and UNIT_NEXT.match(match.string, match.end()):
+        return f"{last} "
     if mark or not last:
         return f"{last}{mark} "
     return f"{last}，" if _EAST_ASIAN.match(last) else f"{last}, "

@@ -30,7 +30,7 @@ _OPEN: Final = {
         "i.d.r o vgl mind max min s tel jan feb mär apr jun jul aug sep sept okt nov dez mo di mi do sa so "
         "gem bes sog bspw fam abb hauptstr vs geb med rer phil jur habil mag dir kath ev röm urspr entspr "
         "einschl ausschl ehem verh verw gegr gest allg bzgl jew näml ztr hrsg hrn frl gebr dipl.-ing "
-        "dipl.-kfm a.d z.t z.z z.zt s.a u.z"
+        "dipl.-kfm a.d z.hd z.t z.z z.zt s.a u.z"
     ),
     "en": (
         "dr mr mrs ms prof st ave rd blvd sgt gen col capt lt rev hon jr sr vs e.g i.e no nos fig approx apt "

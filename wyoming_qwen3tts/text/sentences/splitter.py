@@ -13,6 +13,7 @@ from typing import Final
 
 from .full_stop import Stop, goes_on, goes_on_small, judge, starts_german_sentence
 from .left_out import MARKERS
+from .line_break import Break, is_marked, judge_break, next_line
 
 SHORTEST_CHARS: Final = (
     12  # a shorter fragment joins the next: very short inputs make the model run away (vllm-omni#4576)
@@ -22,6 +23,7 @@ SETTLED_CHARS: Final = (
     180  # a forced cut falls between here and LONGEST_CHARS, so text up to here can be spoken before it
 )
 CLAUSE_CHARS: Final = 25  # the first clause of a reply may go from here, so that sound starts early
+LIST_CHARS: Final = 60  # a list of short lines is cut from here on
 TARGET_CHARS: Final = 2_000  # the longest link target that is still taken for one
 TAG_CHARS: Final = 300
 MIXED_CASE_CHARS: Final = 3  # how much of a word tells that it is like "iPhone"
@@ -79,6 +81,7 @@ class Splitter:
         self._quotes = 0  # how deep in 「」 we are
         self._starts_line = True  # the held fragment, or else the open piece, does
         self._is_first = True
+        self._line_chars = 0  # of the open piece's first line, in front of the piece
         self._has_capitals = False  # the reply has had some: else its sentences may begin with small letters
         self._done: list[Piece] = []
 
@@ -126,7 +129,7 @@ class Splitter:
     def _judge(self, mark: str, *, ended: bool) -> _Verdict:
         """What the landmark at ``_at`` means; a cut is made here, and markup is stepped over."""
         if mark == "\n":
-            return self._end(self._at + 1, ended=ended)
+            return self._line_end(ended=ended)
         if mark in _CJK_END:
             return _Verdict.GO_ON if self._quotes else self._end(self._at + 1, ended=ended)
         if mark in ".!?…":
@@ -161,14 +164,51 @@ class Splitter:
         if end == len(self._text):
             return _Verdict.GO_ON if ended else _Verdict.WAIT
         following = self._text[end]
-        if following == "\n":
-            self._at = end
-            return self._end(end + 1, ended=ended)
+        if following == "\n" and (verdict := self._stop_at_line_end(run[0], end, ended=ended)):
+            return verdict
         if not following.isspace():
             if self._text[self._at] != "." and _CJK_LETTER.match(following):
                 return self._end(end, ended=ended)
             return self._pass_to(end)
         return self._judge_stop(run[0], end, ended=ended)
+
+    def _stop_at_line_end(self, run: str, end: int, *, ended: bool) -> _Verdict | None:
+        """A terminator at the end of a line: the end of the sentence, unless it may be an abbreviation's (None)."""
+        line, has_come = next_line(self._text, end + 1, WORD_CHARS)
+        stop = self._stop(run)
+        if stop in (Stop.INSIDE, Stop.ASK_NEXT, Stop.ASK_DIGIT, Stop.ASK_WORD):
+            if not has_come and not ended:
+                return _Verdict.WAIT
+            if line.strip() and not is_marked(line):
+                self._text = f"{self._text[:end]} {self._text[end + 1 :]}"
+                return None
+        self._at = end
+        return self._end(end + 1, ended=ended)
+
+    def _line_end(self, *, ended: bool) -> _Verdict:
+        """A line break: the end of an entry, a short pause in it, or a blank where the text was only wrapped."""
+        at = self._at
+        before = self._held + self._text[self._start : at]
+        line = before.rpartition("\n")[2]
+        length = len(line) + (self._line_chars if "\n" not in before else 0)
+        following, has_come = next_line(self._text, at + 1, WORD_CHARS)
+        if not line.strip() or (ended and not has_come and not following.strip()):
+            return self._end(at + 1, ended=ended)
+        if not has_come and not ended:
+            return _Verdict.WAIT
+        found = judge_break(line, following, length)
+        if found is Break.END:
+            is_list = following.strip() and self._weight(line) < SHORTEST_CHARS
+            if is_list and self._weight(before) < LIST_CHARS and not is_marked(following):
+                return _Verdict.GO_ON  # a list of short lines is spoken in one breath
+            return self._end(at + 1, ended=ended)
+        if found is not Break.PAUSE:
+            drop = 1 if found is Break.HYPHEN and at > self._start else 0
+            blank = "" if drop else " "
+            self._text = f"{self._text[: at - drop]}{blank}{self._text[at + 1 :]}"
+            self._at = at - drop
+            return _Verdict.CUT
+        return _Verdict.GO_ON
 
     def _judge_stop(self, run: str, end: int, *, ended: bool) -> _Verdict:
         """A terminator with whitespace behind it: the end of the sentence, unless the words around say otherwise."""
@@ -251,6 +291,8 @@ class Splitter:
     def _cut(self, end: int, *, forced: bool = False) -> _Verdict:
         """End the open piece here; a fragment is held for the next one, silence is dropped."""
         raw = self._held + self._text[self._start : end]
+        _, newline, line = raw.rpartition("\n")
+        self._line_chars = len(line) + (0 if newline else self._line_chars)
         self._has_capitals = self._has_capitals or bool(_CAPITAL.search(raw))
         weight = self._weight(raw)
         self._start = self._at = end
