@@ -27,6 +27,7 @@ _MARKED_LINE = re.compile(
     re.IGNORECASE,
 )
 _ENDED_LINE = re.compile(r"[.!?…:;。！？：；｡][\"'”’»)\]*_`」』]*[ \t]*\Z")
+_ENTITY_END = re.compile(r"&#?\w{1,24};\Z")
 _HYPHENED = re.compile(r"[^\W\d_]{2,}-\Z")
 UNIT_NEXT = re.compile(
     r"(?:[°%‰€$£¥₽₩ºª²³]|(?:[AaPp]\.?[Mm]\.?|Uhr|Euro|Grad|Prozent|Std|Min|Sek|Stunden?|Minuten?|Sekunden?|Tage"
@@ -36,8 +37,8 @@ UNIT_NEXT = re.compile(
 _CLOSING: Final = ",;:.!?)]}%»”’…，。、！？"
 _EAST_ASIAN = re.compile(r"[\u3005\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _PARTICLE_END = re.compile(
-    r"(?:[はがをにでのとへもや]|から|まで|より|[的在把被和与跟从向对是有]"
-    r"|(?<=[\uac00-\ud7af])(?:은|는|이|가|을|를|에|의|로|와|과|도|에서|으로))\Z"
+    r"(?:[はがをにでのとへもや]|から|まで|より|[的在把被和与跟从向对是有]|[은는이가을를에의로와과도만고며서면]|지만|부터|까지|보다|에게|한테"
+    r"|오전|오후|[년월] ?)\Z"
 )
 _COUNTER = re.compile(
     r"[度分秒時时点點日月年時間小时分钟個个回次円元名人台件本枚階层号番도분초시일월년원개번명대층%％℃°]|パーセント|퍼센트|摄氏|百分"
@@ -45,10 +46,10 @@ _COUNTER = re.compile(
 # Something follows these on the same line, unless a wrap came between. Not "on", "off", "an", "aus": a light is that.
 _OPEN_WORDS: Final = frozenset(
     """
-    the a of to at for from with by and or but is are was were has have will than your my our their his her its this these
-    about between until since near per it's that's there's
-    der die das den dem des ein eine einen einem einer und oder aber ist sind war hat haben wird im am um von vom bei beim
-    mit für bis seit nach zum zur über unter vor hinter zwischen neben ins ans mein meine dein deine kein keine
+    the a of to at for from with by and or but is are was were has have will than your my our their his her its this
+    these about between until since near per it's that's there's
+    der die das den dem des ein eine einen einem einer und oder aber ist sind war hat haben wird im am um von vom bei
+    beim mit für bis seit nach zum zur über unter vor hinter zwischen neben ins ans mein meine dein deine kein keine
     le la les un une des du de d' l' et ou mais est sont était à au aux en dans par pour sans sur sous entre chez vers
     el los las una unos unas del al y o pero es son era con por para sin sobre hasta desde hacia
     il lo gli i uno di da dal dalla della dello dei delle nel nella nei sul sulla con per tra fra e ma è sono era
@@ -67,12 +68,14 @@ def judge_break(line: str, following: str, length: int) -> Break:
     """What the break between a line and the first word of the next is; ``length`` counts the line's characters."""
     next_word = following.lstrip(" \t\u00a0\u3000")
     line = line.rstrip()
-    if not line or not next_word or is_marked(following):
+    if not line or not next_word:
+        return Break.END
+    if is_marked(following) and not (next_word[0].isdigit() and _is_open(line)):  # "am / 3. Mai" is no list
         return Break.END
     if is_marked(line):
         goes_on = following[:1].isspace() and next_word[:1].islower()
         return Break.BLANK if goes_on else Break.END
-    if _ENDED_LINE.search(line):
+    if _ENDED_LINE.search(line) and not _ENTITY_END.search(line):
         return Break.END
     if _EAST_ASIAN.match(line[-1]) or (line[-1].isdigit() and _EAST_ASIAN.match(next_word)):
         joined = _PARTICLE_END.search(line) or _COUNTER.match(next_word) or length >= SHORT_EAST_ASIAN_CHARS
@@ -85,10 +88,17 @@ def _judge_latin(line: str, next_word: str, length: int) -> Break:
         return Break.HYPHEN if _HYPHENED.search(line) else Break.BLANK
     if next_word[0] in _CLOSING or (line[-1].isdigit() and UNIT_NEXT.match(next_word)):
         return Break.BLANK
-    if line[-1] in "-–(/,&+=" or line.rpartition(" ")[2].casefold().replace("’", "'") in _OPEN_WORDS:
+    if line[-1] in "-–(/,&+=→×$€£#§" or _is_open(line):
         return Break.BLANK
-    is_new = length < SHORT_LINE_CHARS and (next_word[0].isupper() or next_word[0].isdigit())
+    # A number begins an entry only where the one before began with a number too: "3 eggs", but "It costs / 12.50 €".
+    is_entry = next_word[0].isupper() or (next_word[0].isdigit() and line.lstrip()[:1].isdigit())
+    is_new = length < SHORT_LINE_CHARS and is_entry
     return Break.END if is_new else Break.BLANK
+
+
+def _is_open(line: str) -> bool:
+    """Whether the last word of a line wants another one behind it."""
+    return line.rpartition(" ")[2].casefold().replace("’", "'") in _OPEN_WORDS
 
 
 def next_line(text: str, at: int, chars: int) -> tuple[str, bool]:
