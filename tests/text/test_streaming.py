@@ -246,11 +246,11 @@ def test_what_cannot_be_spoken_gives_no_segment(text: str) -> None:
     assert spoken_in_cuts([text]) == []
 
 
-def test_a_sentence_leaves_as_soon_as_whitespace_follows_it() -> None:
+def test_a_sentence_leaves_as_soon_as_the_next_word_begins() -> None:
     front_end = FrontEnd(language="en")
 
-    assert front_end.add("The light is on now.") == []
-    assert [segment.text for segment in front_end.add(" ")] == ["The light is on now."]
+    assert front_end.add("The light is on now. ") == []
+    assert [segment.text for segment in front_end.add("I")] == ["The light is on now."]
 
 
 def test_an_east_asian_sentence_leaves_with_its_full_stop() -> None:

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from typing import Final
 
+from .sentences.line_break import UNIT_NEXT
 from .sentences.splitter import TAG_CHARS
 from .tracked_text import TrackedText
 
@@ -32,7 +33,13 @@ _WIDE = re.compile(
 
 _ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,24}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});")
 _COMMENT = re.compile(r"<!--(?:[^-]|-(?!->))*-->")
-_BREAK_TAG = re.compile(r"</?(?:br|p|div|li|ul|ol|tr|h[1-6]|hr)\b[^<>]{0,200}>", re.IGNORECASE)
+_BLOCKS: Final = (
+    "br|p|div|li|ul|ol|tr|h[1-6]|hr|dt|dd|dl|table|thead|tbody|tfoot|caption|summary|details|option|select|section|article"
+    "|aside|header|footer|main|nav|blockquote|pre|figure|figcaption|form|label|button|address"
+)
+_BREAK_TAG = re.compile(rf"</?(?:{_BLOCKS})(?=[\s/>])[^<>]{{0,200}}>", re.IGNORECASE)
+_CELL_TAG = re.compile(r"</t[dh]\s{0,9}>\s{0,99}<t[dh](?=[\s>])[^<>]{0,200}>", re.IGNORECASE)
+_CELL_EDGE = re.compile(r"</?t[dh](?=[\s>])[^<>]{0,200}>", re.IGNORECASE)
 _TAG = re.compile(r"</?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>")
 
 _TASK = re.compile(r"^([ \t]*(?:[-*+•][ \t]+)?)\[[ xX]\][ \t]+", re.MULTILINE)
@@ -79,6 +86,8 @@ def _html(tracked: TrackedText) -> None:
     if "<" in tracked.text:
         tracked.unwrap("link", _AUTOLINK, lambda match: match[1])
         tracked.unwrap("html", _COMMENT, " ")
+        tracked.unwrap("html", _CELL_TAG, ", ")
+        tracked.unwrap("html", _CELL_EDGE, "\n")
         tracked.unwrap("html", _BREAK_TAG, "\n")
         tracked.unwrap("html", _TAG, lambda match: "" if len(match[0]) <= TAG_CHARS else None)
     if "&" in tracked.text:
@@ -116,6 +125,8 @@ def _spans(tracked: TrackedText) -> None:
 def _join(match: re.Match[str]) -> str:
     """A line end inside a piece is a short pause, unless there is punctuation already."""
     last, mark = match[1] or "", match[2]
+    if last.isdigit() and not mark and UNIT_NEXT.match(match.string, match.end()):
+        return f"{last} "
     if mark or not last:
         return f"{last}{mark} "
     return f"{last}，" if _EAST_ASIAN.match(last) else f"{last}, "

@@ -11,7 +11,7 @@ from .clean import clean, decode
 from .language.detect import decided, detect
 from .lexicon import EMPTY, Lexicon
 from .normalization.normalize import normalize as write_out
-from .sentences.code_block import MARKERS, SHOWN_CHARS, CodeBlockFilter
+from .sentences.left_out import MARKERS, LeftOutFilter
 from .sentences.splitter import LONGEST_CHARS, SETTLED_CHARS, SHORTEST_CHARS, Piece, Splitter
 from .tracked_text import TrackedText
 
@@ -42,7 +42,7 @@ class FrontEnd:
         self._last: str | None = None
         self._lexicon, self._ssml, self._normalize = lexicon, ssml, normalize
         self._inner = markup.Languages()
-        self._code = CodeBlockFilter()
+        self._filter = LeftOutFilter()
         self._splitter = Splitter(self._language_of, ssml=ssml)
         self._after_cr = False
         self._short: Piece | None = None  # a piece that is too short when spoken; the next one joins it
@@ -54,11 +54,11 @@ class FrontEnd:
             self._after_cr = False
         if text:
             self._after_cr = text.endswith("\r")
-        return self._speak(self._splitter.add(self._code.add(decode(text))))
+        return self._speak(self._splitter.add(self._filter.add(decode(text))))
 
     def close(self) -> list[Segment]:
         """The segments that were waiting for more text."""
-        rest = self._code.close()
+        rest = self._filter.close()
         segments = self._speak(self._splitter.add(rest)) + self._speak(self._splitter.close())
         return segments + (self._segments(Piece("", starts_line=False), is_last=True) if self._short else [])
 
@@ -119,11 +119,8 @@ class FrontEnd:
             self._inner.pass_over(piece.raw)
         if not spoken:
             return []
-        blocks = [
-            Change("code", self._code.left_out.pop(marker).strip()[:SHOWN_CHARS], "")
-            for marker in _MARKER.findall(piece.raw)
-        ]
-        changes = (*blocks, *tracked.changes)
+        left_out = [self._filter.left_out.pop(marker) for marker in _MARKER.findall(piece.raw)]
+        changes = (*(Change(thing.rule, thing.text.strip(), "") for thing in left_out), *tracked.changes)
         last_pauses = [0.0] * (len(parts := _parts(spoken)) - 1) + [pause_s]
         return [
             Segment(part, language, pause, changes if at == 0 else ())
