@@ -140,7 +140,7 @@ def _version(match: re.Match[str], grammar: Grammar) -> str | None:
 
 def _is_grouped(text: str, grammar: Grammar) -> bool:
     """Whether this is a number with thousands, or a date, rather than a version."""
-    if grammar.decimal_mark == "," and re.fullmatch(r"[1-9]\d{0,2}(?:\.\d{3})+", text):
+    if re.fullmatch(r"[1-9]\d{0,2}(?:\.\d{3})+", text):
         return True
     return bool(
         re.fullmatch(r"(?:0?[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])\.(?:19|20)?\d{2}", text)

@@ -93,7 +93,7 @@ class _Money:
         else:
             spoken = grammar.money(number, code)
         if match["per"]:
-            per = grammar.per[per_name(match["per"])]
+            per = grammar.per_words(per_name(match["per"]))
             spoken = f"{spoken} {per}" if self._gap else per + spoken
         return f"{spoken} " if touches_word(match) and self._gap else spoken
 
@@ -115,7 +115,7 @@ class _Money:
             return None
         name = self._form(code, 2)
         if match["per"]:
-            per = self._grammar.per[per_name(match["per"])]
+            per = self._grammar.per_words(per_name(match["per"]))
             name = f"{name} {per}" if self._gap else per + name
         return f"{self._gap}{name}{self._gap}"
 

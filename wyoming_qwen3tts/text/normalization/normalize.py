@@ -23,6 +23,8 @@ _BEFORE_WEEKDAY = re.compile(r"\b(?:am|bis|von|vom|ab|und|jeden|nächsten)\s$", 
 _UNIT_LIKE: Final = frozenset("min мин вт г д кв st std sek".split())
 _STREET = re.compile(r"(?<=[a-z] )St\.(?=\s+[a-z\d]|,|\s*$)")
 _SAINT = re.compile(r"\bSt\.(?=\s+[A-Z])")
+# Signs that look alike: Home Assistant writes μ with the Greek letter, sensors and keyboards differ in the others.
+_ALIKE: Final = str.maketrans("μΩKÅ˚‐‑﹣﹪∕∼˜⋅∙", "µΩKÅ°---%/~~··")
 _WHOLE = re.compile(r"(?<![\w])\d{1,15}(?!\w)")
 _RULESETS: Final = {
     "en": "spellout-cardinal",
@@ -35,6 +37,7 @@ _RULESETS: Final = {
 def normalize(tracked: TrackedText, language: str, *, strict: bool = False) -> None:
     """Write out what the model would misread; ``strict`` writes out plain whole numbers too."""
     speech = grammar(language)
+    tracked.text = tracked.text.translate(_ALIKE)
     tracked.capitals_start_sentences = language != "de"
     has_digit = bool(_DIGIT.search(tracked.text))
     for rule in _rules(language):
@@ -55,6 +58,7 @@ def _rules(language: str) -> tuple[Rule, ...]:
     found = (
         addresses.rules(speech)
         + _abbreviation_rules(speech)
+        + units.slash_rules(speech)
         + dates.rules(speech)
         + times.rules(speech)
         + numbers.marked_rules(speech)

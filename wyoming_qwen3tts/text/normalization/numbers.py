@@ -7,25 +7,9 @@ from ..sentences.full_stop import starts_german_sentence
 from .context import text_before, word_before
 from .grammars.grammar import LEFT, RIGHT, Grammar, spell
 from .rule import Rule, alternatives
-from .units import DASH, spoken_range
+from .units import DASH, VULGAR, spoken_range
 
-_VULGAR: Final = {
-    "½": (1, 2),
-    "⅓": (1, 3),
-    "⅔": (2, 3),
-    "¼": (1, 4),
-    "¾": (3, 4),
-    "⅕": (1, 5),
-    "⅖": (2, 5),
-    "⅗": (3, 5),
-    "⅘": (4, 5),
-    "⅙": (1, 6),
-    "⅛": (1, 8),
-    "⅜": (3, 8),
-    "⅝": (5, 8),
-    "⅞": (7, 8),
-}
-_VULGAR_NUMBER = re.compile(rf"(?:(\d+)\s?)?([{''.join(_VULGAR)}])")
+_VULGAR_NUMBER = re.compile(rf"(?:(\d+)\s?)?([{''.join(VULGAR)}])")
 _TIMES = re.compile(r"(?<=[\d\ue000-\ue009])\s?[x×*·]\s?(?=[\d\ue000-\ue009])")
 _PAGES: Final = frozenset("page seite página pagina страница стр folge teil part step schritt étape paso".split())
 _OF: Final = {"de": "von", "en": "of", "fr": "sur", "es": "de", "it": "di", "pt": "de", "ru": "из"}
@@ -81,7 +65,7 @@ def rules(grammar: Grammar) -> list[Rule]:
     """The rules for bare numbers, in the order they must be tried."""
     return [
         Rule("fraction", _HALF_HOUR, lambda match: _HALF_HOURS.get(grammar.code), "½/"),
-        Rule("fraction", _VULGAR_NUMBER, lambda match: _vulgar(match, grammar), "".join(_VULGAR)),
+        Rule("fraction", _VULGAR_NUMBER, lambda match: _vulgar(match, grammar), "".join(VULGAR)),
         Rule("fraction", _FRACTION, lambda match: _fraction(match, grammar), "/⁄"),
         *_plain_rules(grammar),
     ]
@@ -179,7 +163,7 @@ def _russian_year(match: re.Match[str]) -> str:
 
 
 def _vulgar(match: re.Match[str], grammar: Grammar) -> str | None:
-    spoken = grammar.fraction(*_VULGAR[match[2]], whole=match[1] or "")
+    spoken = grammar.fraction(*VULGAR[match[2]], whole=match[1] or "")
     return spoken and (
         f" {spoken}"
         if match.start() and match.string[match.start() - 1].isascii() and match.string[match.start() - 1].isalpha()

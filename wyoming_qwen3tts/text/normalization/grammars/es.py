@@ -2,13 +2,15 @@
 
 from typing import ClassVar
 
-from .grammar import COMMA_NUMBER, Grammar, spell
+from .grammar import COMMA_NUMBER, spell
+from .romance import Romance
 
 
-class Spanish(Grammar):
+class Spanish(Romance):
     """Spanish; a decimal point is read as a comma, as in Spain."""
 
     code = "es"
+    pair_link = " y "
     number = COMMA_NUMBER
     point = "coma"
     reads_decimals_whole = True
@@ -105,8 +107,12 @@ class Spanish(Grammar):
         10: ("décimo", "décimos"),
     }
     halves: ClassVar = {"1/2": "medio", "n 1/2": "{} y medio"}
+    article = ("un", "una")
+    half = half_after = ("medio", "media")
     numero = "número {}"
-    magnitudes: ClassVar = {"millón": "millón de", "millones": "millones de", "mil": "mil", "M": "millones de"}
+    magnitudes: ClassVar = {"millón": "millón de", "millones": "millones de", "mil": "mil", "M": "millones de"} | {
+        word: f"{word} de" for word in ("billón", "billones", "mil millones", "trillones")
+    }
     month_words: ClassVar = {"set": 9, "setiembre": 9, "sep": 9, "ene": 1, "abr": 4, "ago": 8, "dic": 12}
     abbreviations: ClassVar = {
         "p. ej.": "por ejemplo",
@@ -146,6 +152,11 @@ class Spanish(Grammar):
 
     def fraction_words(self, numerator: int, names: tuple[str, str]) -> str:
         return f"{spell(numerator, 'es', 'spellout-cardinal-masculine')} {names[numerator > 1]}"
+
+    def denominator(self, denominator: int) -> tuple[str, str] | None:
+        name = {7: "séptimo", 9: "noveno", 100: "centésimo"}.get(denominator)
+        name = name or spell(denominator, "es", "spellout-cardinal-masculine").replace("é", "e").replace(" ", "") + "avo"
+        return name, f"{name}s"
 
     def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         suffix = suffix.strip(".")

@@ -2,13 +2,16 @@
 
 from typing import ClassVar
 
-from .grammar import COMMA_NUMBER, Grammar, Number, spell
+from .grammar import COMMA_NUMBER, Number, spell
+from .romance import Romance
 
 
-class French(Grammar):
+class French(Romance):
     """French of France; Belgian and Swiss texts differ only in tens, which stay digits."""
 
     code = "fr"
+    pair_link = " et "
+    point_groups = False
     number = COMMA_NUMBER
     point = "virgule"
     reads_decimals_whole = True
@@ -106,6 +109,8 @@ class French(Grammar):
         10: ("dixième", "dixièmes"),
     }
     halves: ClassVar = {"1/2": "un demi", "n 1/2": "{} et demi"}
+    article = ("un", "une")
+    half = half_after = ("demi", "demie")
     numero = "numéro {}"
     magnitudes: ClassVar = {
         "M": "millions de",
@@ -114,6 +119,8 @@ class French(Grammar):
         "millions": "millions de",
         "milliard": "milliard de",
         "milliards": "milliards de",
+        "billion": "billion de",
+        "billions": "billions de",
     }
     month_words: ClassVar = {
         "janv": 1,
@@ -162,6 +169,21 @@ class French(Grammar):
 
     def fraction_words(self, numerator: int, names: tuple[str, str]) -> str:
         return f"{spell(numerator, 'fr', 'spellout-cardinal-masculine')} {names[numerator > 1]}"
+
+    def denominator(self, denominator: int) -> tuple[str, str] | None:
+        name = self.ordinal(denominator, "e", "", "") or ""
+        return name, f"{name}s"
+
+    def is_feminine(self, noun: str) -> bool:
+        return noun.split()[0].endswith(
+            ("heure", "minute", "seconde", "tonne", "livre", "once", "tasse", "semaine", "cuillère", "calorie", "pinte")
+        ) and not noun.endswith("wattheure")
+
+    def of(self, noun: str) -> str:
+        return f"d'{noun}" if noun[0] in "aeiouhéè" else f"de {noun}"
+
+    def half_of(self, noun: str) -> str:
+        return f"{self.article[self.is_feminine(noun)]} demi-{noun}"
 
     def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         gender = "feminine" if suffix in ("re", "ère", "de", "nde") else "masculine"

@@ -9,11 +9,20 @@ class Korean(EastAsian):
     """Korean. Hours stay digits: the model reads them with native numerals by itself."""
 
     code = "ko"
+    pair_link = "와 "
     point = "점 "
     own_digits = "영일이삼사오육칠팔구"
     over_pattern = "{1}분의 {0}"
     below_zero = "영하 "
     cents_gap = " "
+    many_gap = " "
+    lone_units: ClassVar = {
+        "temperature-celsius": "섭씨",
+        "temperature-fahrenheit": "화씨",
+        "speed-kilometer-per-hour": "킬로미터 매시",
+        "speed-meter-per-second": "미터 매초",
+        "speed-mile-per-hour": "마일 매시",
+    }
     signs: ClassVar = {
         "-": "마이너스 ",
         "+": "플러스 ",
@@ -113,7 +122,7 @@ class Korean(EastAsian):
     denominators: ClassVar = {}
     halves: ClassVar = {"1/2": "2분의 1", "n 1/2": "{}과 2분의 1"}
     numero = "{}번"
-    magnitudes: ClassVar = {"만": "만 ", "억": "억 ", "천": "천 "}
+    magnitudes: ClassVar = {"만": "만 ", "억": "억 ", "천": "천 ", "조": "조 ", "백만": "백만 ", "천만": "천만 "}
 
     def range(self, first: str, last: str) -> str:
         return f"{first}에서 {last}"

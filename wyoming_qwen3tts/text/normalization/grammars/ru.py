@@ -10,6 +10,12 @@ _NOMINATIVE_LEAD = re.compile(
     r"(?:\b(?:сегодня|завтра|вчера|дата|это|наступило)(?:\s(?:понедельник|вторник|среда|четверг|пятница|суббота|воскресенье))?\s*[:,—–-]?\s*)$",
     re.IGNORECASE,
 )
+# Verbs whose object a fraction may be, and the prepositions with the same case.
+_ACCUSATIVE = re.compile(
+    r"\b(?:(?:до|при|на|под|раз|в)?(?:бав|ле|сып|кла|лож|мер|вес)\w*(?:те|ь|ить|ять|й)|возьми\w*|взять|вып\w+|купи\w*"
+    r"|использу\w*|через|на|за|про|съе\w+)(?:\s\w+)?\s$",
+    re.IGNORECASE,
+)
 _GENITIVE: Final = frozenset("до от около более менее ниже выше свыше после без для из больше меньше".split())
 _ORDINAL_ENDINGS: Final = {
     "й": "masculine",
@@ -39,6 +45,8 @@ class Russian(Grammar):
     """Russian. A noun takes one of four forms: after 1, after 2-4, after 5-20, after a fraction."""
 
     code = "ru"
+    pair_link = " и "
+    point_groups = False
     number = COMMA_NUMBER
     point = "целых"
     signs: ClassVar = {
@@ -144,6 +152,7 @@ class Russian(Grammar):
         8: ("восьмая", "восьмых"),
         10: ("десятая", "десятых"),
     }
+    many_form = 2
     halves: ClassVar = {"1/2": "одна вторая", "n 1/2": "{} с половиной"}
     numero = "номер {}"
     magnitudes: ClassVar = {
@@ -153,6 +162,13 @@ class Russian(Grammar):
         "млрд": "миллиард",
         "млн.": "миллион",
         "млрд.": "миллиард",
+        "трлн": "триллион",
+    } | {
+        word: word
+        for word in (
+            *("тысяча", "тысячи", "тысяч", "миллион", "миллиона", "миллионов"),
+            *("миллиард", "миллиарда", "миллиардов", "триллионов"),
+        )
     }
     abbreviations: ClassVar = {
         "т. е.": "то есть",
@@ -229,6 +245,8 @@ class Russian(Grammar):
 
     def magnitude(self, word: str, number: Number) -> str:
         noun, form = self.magnitudes[word], self.plural(number)
+        if noun == word:
+            return word
         if noun == "тысяча":
             return ("тысяча", "тысячи", "тысяч", "тысячи")[form]
         return noun + ("", "а", "ов", "а")[form]
@@ -243,6 +261,28 @@ class Russian(Grammar):
 
     def fraction_words(self, numerator: int, names: tuple[str, str]) -> str:
         return f"{spell(numerator, 'ru', 'spellout-cardinal-feminine')} {names[numerator > 1]}"
+
+    def denominator(self, denominator: int) -> tuple[str, str] | None:
+        name = spell(denominator, "ru", "spellout-ordinal-feminine")
+        return name, spell(denominator, "ru", "spellout-ordinal-plural-genitive")
+
+    def part(self, numerator: int, denominator: int, whole: str, unit: str, before: str) -> str | None:
+        noun = self._unit(unit, 3).replace("{}", "").strip()
+        spoken = self.fraction(numerator, denominator)
+        if spoken is None:
+            return None
+        if (numerator, denominator) == (1, 2):
+            if whole == "1":
+                return f"{'полторы' if self.unit_noun(unit).split()[0][-1] in 'ая' else 'полтора'} {noun}"
+            if whole:
+                counted = self._unit(unit, self.plural(Number(whole))).replace("{}", "").strip()
+                return f"{_feminine(whole)} с половиной {counted}"
+            if unit == "duration-hour":
+                return "полчаса"
+            spoken = "половина"
+        elif whole:
+            spoken = f"{_feminine(whole)} {'целая' if self.plural(Number(whole)) == 0 else 'целых'} {spoken}"
+        return f"{_accusative(spoken) if _ACCUSATIVE.search(before) else spoken} {noun}"
 
     def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         form = _ORDINAL_ENDINGS.get(suffix.lstrip("-"))
@@ -276,6 +316,13 @@ class Russian(Grammar):
     def count(self, number: int, unit: str) -> str:
         """A whole number with its unit."""
         return self.quantity(Number(str(number)), unit)
+
+
+def _accusative(words: str) -> str:
+    """ "одна вторая" -> "одну вторую", "половина" -> "половину"."""
+    for nominative, accusative in (("одна", "одну"), ("половина", "половину"), ("ая", "ую")):
+        words = re.sub(rf"{nominative}\b", accusative, words)
+    return words
 
 
 def _feminine(digits: str) -> str:

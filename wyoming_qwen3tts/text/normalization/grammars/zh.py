@@ -9,9 +9,18 @@ class Chinese(EastAsian):
     """Mandarin in simplified characters; traditional texts keep their own."""
 
     code = "zh"
+    pair_link = "和"
     point = "点"
     own_digits = "零一二三四五六七八九"
     below_zero = "零下"
+    lone_units: ClassVar = {
+        "speed-kilometer-per-hour": "公里每小时",
+        "speed-meter-per-second": "米每秒",
+        "speed-mile-per-hour": "英里每小时",
+        "concentr-percent": "百分比",
+        "concentr-permille": "千分比",
+        "index-uv": "紫外线指数",
+    }
     over_pattern = "{1}分之{0}"
     signs: ClassVar = {
         "-": "负",
@@ -119,12 +128,6 @@ class Chinese(EastAsian):
         "area-square-meter": ("平方米",),
         "area-square-kilometer": ("平方公里",),
         "area-hectare": ("公顷",),
-        "digital-gigabyte": ("GB",),
-        "digital-megabyte": ("MB",),
-        "digital-kilobyte": ("KB",),
-        "digital-terabyte": ("TB",),
-        "digital-mebibyte": ("MiB",),
-        "digital-gibibyte": ("GiB",),
         "digital-bit": ("比特",),
         "digital-kilobit": ("千比特",),
         "digital-megabit": ("兆比特",),
@@ -161,7 +164,7 @@ class Chinese(EastAsian):
     denominators: ClassVar = {}
     halves: ClassVar = {"1/2": "二分之一", "n 1/2": "{}又二分之一"}
     numero = "{}号"
-    magnitudes: ClassVar = {"万": "万", "亿": "亿", "千": "千"}
+    magnitudes: ClassVar = {"万": "万", "亿": "亿", "千": "千", "百万": "百万", "千万": "千万", "万亿": "万亿", "十亿": "十亿"}
 
     def range(self, first: str, last: str) -> str:
         return f"{first}到{last}"
