@@ -5,12 +5,13 @@ import re
 import pytest
 
 from wyoming_qwen3tts.speech.languages import LANGUAGES
-from wyoming_qwen3tts.text.spoken import explain
+from wyoming_qwen3tts.text.normalization.normalize import normalize
+from wyoming_qwen3tts.text.tracked_text import TrackedText
 
 from .home_assistant_units import SYMBOLS
 
 # What may be left of a symbol: the words of a language that are written like it.
-SAID_AS_WRITTEN = {"bar", "ppm", "ppb", "Beaufort", "UV", "index", "bit", "Bit", "var", "Var", "vars"}
+SAID_AS_WRITTEN = {"bar", "ppm", "ppb", "Beaufort", "UV", "index", "UV index", "bit", "Bit", "var", "Var", "vars"}
 LATIN_WORD = re.compile(r"[A-Za-z][A-Za-z²³/·.]*")
 VOWEL = re.compile(r"[aeiouyáéíóúàèìòùâêîôûäöüãõ]", re.IGNORECASE)
 LEAD = {
@@ -55,8 +56,9 @@ def left_over(spoken: str, language: str) -> list[str]:
 
 def spoken_value(value: str, language: str) -> str:
     lead = LEAD[language]
-    spoken = str(explain(f"{lead} {value}.", language)["spoken"])
-    return spoken.removeprefix(lead).strip(" .。")
+    text = TrackedText(f"{lead} {value}.")
+    normalize(text, language)
+    return text.finished().removeprefix(lead).strip(" .。")
 
 
 @pytest.mark.parametrize(("symbol", "language"), UNITS)

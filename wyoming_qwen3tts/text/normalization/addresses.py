@@ -53,6 +53,10 @@ _VERSION = re.compile(
     rf"{LEFT}(?:(v|ver\.|version|Version|versión|versione|versão|версия|версии|バージョン|버전|版本) ?)?"
     r"(\d+(?:\.\d+)+)(?:[-+]?((?:rc|b|beta|alpha|dev)\.?\d*))?(?![0-9A-Za-z]|[.:]\d)"
 )
+_DATED = re.compile(r"(?:1[5-9]|20|21)\d\d\.(?:0?[1-9]|1[0-2])\.(?:0?[1-9]|[12]\d|3[01])")
+_VERSION_BEFORE = re.compile(
+    r"(?:Assistant|HA|ESPHome|Update|update|[Vv]er(?:sion|\.)?|版本|バージョン|버전|升级到|更新到|アップデート|업데이트|Core|OS)[はが은는이:：]?\s*$"
+)
 _VERSION_WHOLE = re.compile(rf"{LEFT}v(\d+)(?![0-9A-Za-z.]|,\d)")
 _KOREAN_SHORT = re.compile(r"1[5-8]\d\d-\d{4}")
 _SCHEME = re.compile(r"^(?:https?|ftp|mailto)://", re.IGNORECASE)
@@ -121,7 +125,8 @@ def _version(match: re.Match[str], grammar: Grammar) -> str | None:
     parts = match[2].split(".")
     if not marked and len(parts) < 3 and not match[3]:
         return None
-    if not marked and _is_grouped(match[2], grammar):
+    before = match.string[max(0, match.start() - 24) : match.start()]
+    if not marked and (_is_grouped(match[2], grammar) or _is_east_asian_date(match[2], before, grammar)):
         return None
     point = grammar.point.strip() if grammar.code not in ("de", "fr", "es", "it", "pt", "ru") else grammar.signs["."]
     gap = "" if grammar.code in ("zh", "ja") else " "
@@ -136,6 +141,15 @@ def _version(match: re.Match[str], grammar: Grammar) -> str | None:
         return spoken
     word = grammar.signs["version"] if marked.casefold() in ("v", "ver.") else marked
     return f"{word} {spoken}" if gap else f"{word}{spoken}"
+
+
+def _is_east_asian_date(text: str, before: str, grammar: Grammar) -> bool:
+    """Whether "2026.8.8" is a date, as it is in East Asia where no word tells a version."""
+    return (
+        grammar.code in ("ja", "ko", "zh")
+        and bool(_DATED.fullmatch(text))
+        and not _VERSION_BEFORE.search(before)
+    )
 
 
 def _is_grouped(text: str, grammar: Grammar) -> bool:

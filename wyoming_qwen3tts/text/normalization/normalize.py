@@ -5,7 +5,7 @@ from functools import cache
 from typing import Final
 
 from ..tracked_text import TrackedText
-from . import addresses, dates, money, numbers, symbols, times, units
+from . import addresses, dates, durations, money, numbers, symbols, times, units
 from .grammars import grammar
 from .grammars.grammar import Grammar, spell
 from .rule import Rule, alternatives
@@ -60,6 +60,7 @@ def _rules(language: str) -> tuple[Rule, ...]:
         + _abbreviation_rules(speech)
         + units.slash_rules(speech)
         + dates.rules(speech)
+        + durations.rules(speech)
         + times.rules(speech)
         + numbers.marked_rules(speech)
     )

@@ -28,7 +28,9 @@ _HALF_HOURS: Final = {
     "ru": "полчаса",
 }
 _DIVIDED = re.compile(r"(?<=\d) / (?=\d)")
-_FRACTION = re.compile(rf"{LEFT}(?:(\d{{1,3}})\s)?(\d{{1,2}})[/⁄](\d{{1,3}})(?![0-9/]|[.,]\d|\s?%)")
+_NAMED_PARTS: Final = frozenset((16, 32, 64, 100))
+_LEADING_ZERO = re.compile(r"(?<![\d.,:])0(\d)(?=\s?[年月日时時分秒년월일시분초点點])")
+_FRACTION = re.compile(rf"{LEFT}(?:(?P<sign>(?<![\w)])[-−])\s?)?(?:(?P<whole>\d{{1,3}})\s)?(?P<numerator>\d{{1,3}})[/⁄](?P<denominator>\d{{1,3}})(?![0-9/]|[.,]\d|\s?%)")
 _ORDINAL_SUFFIX: Final = {
     "en": r"(st|nd|rd|th)\b",
     "de": r"(\.)(?=\s?[^\W\d_])",
@@ -91,6 +93,7 @@ def _plain_rules(grammar: Grammar) -> list[Rule]:
     ]
     if grammar.code in ("ja", "ko", "zh"):
         joint = grammar.range("", "")
+        found.insert(0, Rule("number", _LEADING_ZERO, lambda match: _after_zero(match, grammar), "0"))
         found.insert(0, Rule("range", _COUNTED_RANGE, joint, "-–—~〜～"))
         if grammar.code == "zh":
             found.append(Rule("sign", _PER_COUNT, "每", "/"))
@@ -112,6 +115,12 @@ def _magnitude_rule(grammar: Grammar) -> Rule:
         return f"{grammar.say(number)} {grammar.magnitude(match[2], number)}"
 
     return Rule("number", pattern, spoken, "0")
+
+
+def _after_zero(match: re.Match[str], grammar: Grammar) -> str:
+    """ "08月" is "8月"; only minutes of a clock keep their zero in Chinese."""
+    is_minute = grammar.code == "zh" and match.string[match.start() - 1 : match.start()] in ("点", "點", "时", "時")
+    return f"零{match[1]}" if is_minute and match.start() else match[1]
 
 
 def _plain(match: re.Match[str], grammar: Grammar) -> str | None:
@@ -172,15 +181,23 @@ def _vulgar(match: re.Match[str], grammar: Grammar) -> str | None:
 
 
 def _fraction(match: re.Match[str], grammar: Grammar) -> str | None:
-    numerator, denominator = int(match[2]), int(match[3])
-    if word_before(match).strip(".") in _PAGES and grammar.code in _OF:
+    numerator, denominator = int(match["numerator"]), int(match["denominator"])
+    if word_before(match).strip(".:") in _PAGES and grammar.code in _OF:
         return f"{numerator} {_OF[grammar.code]} {denominator}"
-    if (numerator, denominator) == (24, 7) or numerator == denominator:
-        return f"{numerator} {denominator}"
-    if numerator and denominator and (spoken := grammar.fraction(numerator, denominator, match[1] or "")):
-        return spoken
+    is_east_asian = grammar.code in ("ja", "zh", "ko")
+    sign = grammar.signs["-"] + ("" if is_east_asian else " ") if match["sign"] else ""
+    if numerator == denominator and not is_east_asian:
+        return f"{sign}{numerator} {denominator}"
+    is_named = is_east_asian or denominator <= 10 or denominator in _NAMED_PARTS
+    if numerator and is_named and (spoken := grammar.fraction(numerator, denominator, match["whole"] or "")):
+        return sign + spoken
+    if not match["whole"] and not is_east_asian and numerator < denominator:
+        return f"{sign}{numerator} {_OF[grammar.code]} {denominator}"
+    if numerator >= 12 and numerator < 80 and denominator not in (5, 10, 100) and not is_east_asian:
+        return f"{sign}{numerator} {denominator}"  # "16/8 fasting", "14/2 cable"
     gap = "" if grammar.code in ("ja", "zh") else " "
     if grammar.code in ("ja", "zh", "ko"):
-        return f"{match[3]}{grammar.signs['over']}{gap}{match[2]}"
-    whole = f"{match[1]} " if match[1] else ""
-    return f"{whole}{match[2]} {grammar.signs['over']} {match[3]}"
+        return f"{sign}{match['denominator']}{grammar.signs['over']}{gap}{match['numerator']}"
+    whole = f"{match['whole']} " if match["whole"] else ""
+    over = "out of" if grammar.code == "en" and denominator in (5, 10, 100) else grammar.signs["over"]
+    return f"{sign}{whole}{match['numerator']} {over} {match['denominator']}"

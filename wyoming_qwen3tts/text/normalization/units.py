@@ -109,7 +109,7 @@ def slash_rules(grammar: Grammar) -> list[Rule]:
     symbols = alternatives({**units.table, **units.words})
     link = r"(?:\s(?:de|di|d'|of a|of an)\s?)?" if units.words else ""
     part = re.compile(
-        rf"(?<![\d.,/:⁄\w])(?P<sign>[-−]\s?)?{whole}{parts}(?P<gap>\s?-?){link}(?P<unit>{symbols}){RIGHT}(?![-/'’]?[A-Za-z\d])"
+        rf"(?<![\d.,/:⁄\w])(?P<sign>[-−]\s?)?{whole}{parts}(?P<gap>\s?-?){link}(?P<unit>{symbols}){RIGHT}(?![-'’]?[A-Za-z\d]){PER}(?!/\w)"
     )
     number = grammar.number
     pair = re.compile(

@@ -187,6 +187,8 @@ class English(Grammar):
         half = f" {period.upper()}" if period else ""
         minutes = f" {minute}" if minute > 9 else f" oh {minute}"
         if second is not None:
+            if minute == 0:
+                minutes, half = half or " o'clock", ""
             return f"{hour}{minutes} and {second} {'second' if second == 1 else 'seconds'}{half}"
         if minute == 0:
             if not half and (hour == 0 or hour > 12):

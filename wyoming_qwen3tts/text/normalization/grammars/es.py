@@ -169,6 +169,9 @@ class Spanish(Romance):
     def date(self, day: int, month: int, year: str, before: str) -> str:
         return f"{day} de {self.month(month)}" + (f" de {year}" if year else "")
 
+    def month_year(self, month: int, year: str) -> str:
+        return f"{self.month(month)} de {year}"
+
     def clock(self, hour: int, minute: int, second: int | None, period: str) -> str:
         if period == "pm":
             part = " de la noche" if 8 <= hour < 12 else " de la tarde"

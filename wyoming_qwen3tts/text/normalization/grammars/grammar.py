@@ -297,6 +297,10 @@ class Grammar:
         """A date; ``before`` is the text in front of it, ``year`` may be empty."""
         raise NotImplementedError
 
+    def month_year(self, month: int, year: str) -> str:
+        """ "November 2026"."""
+        return f"{self.month(month)} {year}"
+
     def written_date(self, day: int, month: int, year: str, before: str, order: str) -> str:
         """A date that had its month in words, day first ("dm") or month first ("md")."""
         return self.date(day, month, year, before)

@@ -120,6 +120,9 @@ class Japanese(EastAsian):
     def date(self, day: int, month: int, year: str, before: str) -> str:
         return (f"{year}年" if year else "") + f"{month}月{day}日"
 
+    def month_year(self, month: int, year: str) -> str:
+        return f"{year}年{month}月"
+
     def clock(self, hour: int, minute: int, second: int | None, period: str) -> str:
         part = {"am": "午前", "pm": "午後"}.get(period, "")
         spoken = f"{part}{hour}時" + (f"{minute}分" if minute or second is not None else "")

@@ -136,6 +136,9 @@ class Korean(EastAsian):
     def date(self, day: int, month: int, year: str, before: str) -> str:
         return (f"{year}년 " if year else "") + f"{month}월 {day}일"
 
+    def month_year(self, month: int, year: str) -> str:
+        return f"{year}년 {month}월"
+
     def clock(self, hour: int, minute: int, second: int | None, period: str) -> str:
         part = {"am": "오전 ", "pm": "오후 "}.get(period, "")
         spoken = f"{part}{hour}시" + (f" {minute}분" if minute or second is not None else "")

@@ -157,6 +157,7 @@ BASES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "pressure-inch-water": ("수주인치",),
         "index-uv": ("자외선 지수 {}",),
         "concentr-part": ("개",),
+        "concentr-millimole-per-liter": ("리터당 {}밀리몰",),
         "pressure-pound-force-per-square-inch": ("제곱인치당 {}파운드",),
     },
 }

@@ -178,6 +178,9 @@ class Portuguese(Romance):
     def date(self, day: int, month: int, year: str, before: str) -> str:
         return f"{'primeiro' if day == 1 else day} de {self.month(month)}" + (f" de {year}" if year else "")
 
+    def month_year(self, month: int, year: str) -> str:
+        return f"{self.month(month)} de {year}"
+
     def clock(self, hour: int, minute: int, second: int | None, period: str) -> str:
         if period:
             hour = hour % 12 + (12 if period == "pm" else 0)

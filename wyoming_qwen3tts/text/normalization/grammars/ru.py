@@ -3,6 +3,8 @@
 import re
 from typing import ClassVar, Final
 
+from babel.dates import get_month_names
+
 from .grammar import COMMA_NUMBER, Grammar, Number, spell
 
 _PARTS: Final = {1: ("десятая", "десятых"), 2: ("сотая", "сотых"), 3: ("тысячная", "тысячных")}
@@ -298,6 +300,10 @@ class Russian(Grammar):
             case = "neuter-dative" if word in ("к", "ко") else "neuter-genitive"
         spoken = f"{spell(day, 'ru', f'spellout-ordinal-{case}')} {self.month(month)}"
         return f"{spoken} {self.year(int(year), 'genitive')} года" if year else spoken
+
+    def month_year(self, month: int, year: str) -> str:
+        name = get_month_names("wide", context="stand-alone", locale="ru")[month]
+        return f"{name} {self.year(int(year), 'genitive')} года"
 
     def year(self, year: int, case: str) -> str:
         """A year as an ordinal: "две тысячи двадцать шестого"."""

@@ -175,6 +175,9 @@ class Chinese(EastAsian):
     def date(self, day: int, month: int, year: str, before: str) -> str:
         return (f"{year}年" if year else "") + f"{month}月{day}日"
 
+    def month_year(self, month: int, year: str) -> str:
+        return f"{year}年{month}月"
+
     def clock(self, hour: int, minute: int, second: int | None, period: str) -> str:
         part = {"am": "上午", "pm": "晚上" if 6 <= hour < 12 else "下午"}.get(period, "")
         spoken = f"{part}{hour}点"
