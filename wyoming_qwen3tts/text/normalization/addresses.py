@@ -39,15 +39,33 @@ _ENTITY = re.compile(
     re.ASCII,
 )
 _PHONE = re.compile(
-    r"(?<![0-9A-Za-z.,:/+-])(?:"
+    r"(?<![0-9A-Za-z.,:/+-])(?<!\d )(?:"
     r"(?:\+|00)[1-9]\d{0,2}(?:[ ./-]?\(?\d{1,5}\)?){2,6}"  # +49 30 1234567
     r"|\(\d{2,5}\)[ -]?\d{3,5}(?:[ -]\d{2,5}){1,3}|\(0\d{1,4}\)[ -]?\d{4,8}"  # (555) 123-4567
     r"|0\d{1,4}[ /-]\d{3,9}(?:[ -]\d{2,5}){0,3}"  # 030 1234567, 030/123456
-    r"|0\d(?:[ .]\d{2}){4}"  # 01 23 45 67 89
+    r"|0 8\d\d \d{3} \d{3}|0\d(?:[ .]\d{2}){4}"  # 01 23 45 67 89
+    r"|\d{3}\.\d{3}\.\d{4}|\d{2} 9?\d{4}-\d{4}"
     r"|\d{3}-\d{3}-\d{4}|\d{3}-\d{4}(?!\d)|1\d{2}[ -]\d{4}[ -]\d{4}|0\d{1,3}-\d{3,4}-\d{4}"
     r"|8[ -]?\(?\d{3}\)?[ -]\d{3}-\d{2}-\d{2}"
     r"|1[5-8]\d\d-\d{4}|(?<!\d)1[3-9]\d{9}|[6-9]\d{2} \d{3} \d{3}(?! ?\d)|[679]\d{2}(?: \d{2}){3}|\d{5}-\d{4}"
     r")(?![0-9]|[.,:/-]\d)"
+)
+_VANITY = re.compile(r"(?<![0-9A-Za-z-])1-8\d\d-[A-Z0-9]{2,10}(?:-[A-Z0-9]{2,10})?(?![0-9A-Za-z-])")
+_MAY_COUNT = re.compile(r"\d{1,3}(?: \d{3}){2,}|1[3-9]\d{9}|0{2,3}(?: \d{3})+")
+_COUNTED = re.compile(r"\s(?:de\s|d'|di\s)?(?:[a-zà-ÿа-яё]{3,}|[€$£¥₽%°])")
+_EMERGENCY: Final = {
+    "en": r"911|112|999|000|111|211|311|411|511|611|711|811|988|101|105|119",
+    "de": r"110|112|115|116 ?117|116 ?116",
+    "zh": r"110|119|120|122|12345|12315|12306|10086|10010|95\d{3}",
+    "ko": r"110|111|112|114|118|119|120|122|1339|1345",
+}
+_CALLS = re.compile(
+    r"\b(?:call|dial|ring|phone|emergenc|police|fire|ambulance|hotline|number|lifeline|helpline|sos|text)|\b(?:wähl|ruf|anruf|anzuruf"
+    r"|notruf|polizei|feuerwehr|notarzt|rettung|notfall|nummer|telefon|tel\b|hotline)|\b(?:appel|téléphon|numéro|compos|urgence)"
+    r"|\b(?:llam|marc|teléfono|número|emergencia)|\b(?:chiam|telefon|numero|emergenz)|\b(?:lig(?:ue|ar|ou)|telefon|número|emergência)"
+    r"|\b(?:позвон|звон|набер|телефон|номер|тел\b)|打|拨|报警|火警|急救|呼叫|致电|电话|热线|电話|電話|番号|連絡|전화|신고|걸|긴급|화재|구급"
+    r"|경찰|소방|응급|번호|누르|호출",
+    re.IGNORECASE,
 )
 _VERSION = re.compile(
     rf"{LEFT}(?:(v|ver\.|version|Version|versión|versione|versão|версия|версии|バージョン|버전|版本) ?)?"
@@ -77,7 +95,9 @@ def rules(grammar: Grammar) -> list[Rule]:
         Rule("ip", _IP6, lambda match: _spelled(match[0], grammar) if re.search(r"\d|::", match[0]) else None, ":"),
         Rule("path", _PATH, spelled, "/"),
         Rule("entity", _ENTITY, lambda match: match[0].replace("_", " ").replace(".", " "), "."),
-        Rule("phone", _PHONE, lambda match: _phone(match[0], grammar), "0"),
+        Rule("phone", _VANITY, lambda match: _vanity(match[0], grammar), "-"),
+        Rule("phone", _PHONE, lambda match: _phone(match, grammar), "0"),
+        *_emergency_rules(grammar),
         Rule("version", _VERSION, lambda match: _version(match, grammar), "0"),
         Rule("version", _VERSION_WHOLE, lambda match: f"{grammar.signs['version']} {match[1]}", "v"),
     ]
@@ -109,10 +129,47 @@ def _numbers(address: str, grammar: Grammar) -> str:
     return spoken + (f"{gap}{grammar.signs['/']}{gap}{mask}" if mask else "")
 
 
-def _phone(number: str, grammar: Grammar) -> str | None:
+def _is_called(match: re.Match[str], code: str) -> bool:
+    """Whether a word for calling, for an emergency or for who helps stands near a number."""
+    before, after = match.string[max(0, match.start() - 60) : match.start()], match.string[match.end() :][:60]
+    if code in ("zh", "ja"):
+        return bool(_CALLS.search(before[-12:]) or _CALLS.search(after[:6]))
+    near = [*before.split()[-4:], *after.split()[:4]]
+    return any(_CALLS.search(word) for word in near)
+
+
+def _emergency_rules(grammar: Grammar) -> list[Rule]:
+    """ "Dial 911": read digit by digit where the language does so."""
+    numbers = _EMERGENCY.get(grammar.code)
+    if not numbers:
+        return []
+    pattern = re.compile(rf"(?<![0-9A-Za-z.,:/+-])(?:{numbers})(?![0-9A-Za-z]|[.,:/-]\d|\s?[%°€$£])")
+
+    def spoken(match: re.Match[str]) -> str | None:
+        if not _is_called(match, grammar.code):
+            return None
+        digits = grammar.digits(match[0].replace(" ", ""))
+        return digits.replace("一", "幺") if grammar.code == "zh" else digits
+
+    return [Rule("phone", pattern, spoken, "0")]
+
+
+def _vanity(number: str, grammar: Grammar) -> str | None:
+    """ "1-800-GO-FEDEX": its letters are spelt."""
+    if not re.search(r"[A-Z]", number):
+        return None
+    return ", ".join(" ".join(group) for group in number.split("-"))
+
+
+def _phone(match: re.Match[str], grammar: Grammar) -> str | None:
+    number = match[0]
     digits = re.sub(r"\D", "", number)
     if not 6 < len(digits) < 17:
         return None
+    if _MAY_COUNT.fullmatch(number) and not _is_called(match, grammar.code):
+        counts = _COUNTED.match(match.string, match.end())
+        if "000" in number.split() or counts or (" " not in number and grammar.code not in ("zh", "ko")):
+            return None
     if grammar.code != "ko" and _KOREAN_SHORT.fullmatch(number):
         return None  # elsewhere these are years
     groups = [grammar.digits(group) for group in re.findall(r"\d+", number)]

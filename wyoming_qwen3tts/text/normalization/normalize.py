@@ -5,7 +5,7 @@ from functools import cache
 from typing import Final
 
 from ..tracked_text import TrackedText
-from . import addresses, dates, durations, money, numbers, symbols, times, units
+from . import addresses, dates, durations, money, numbers, symbols, times, units, weekdays
 from .grammars import grammar
 from .grammars.grammar import Grammar, spell
 from .rule import Rule, alternatives
@@ -57,6 +57,7 @@ def _rules(language: str) -> tuple[Rule, ...]:
     speech = grammar(language)
     found = (
         addresses.rules(speech)
+        + weekdays.rules(speech)
         + _abbreviation_rules(speech)
         + units.slash_rules(speech)
         + dates.rules(speech)

@@ -13,6 +13,11 @@ _VULGAR_NUMBER = re.compile(rf"(?:(\d+)\s?)?([{''.join(VULGAR)}])")
 _TIMES = re.compile(r"(?<=[\d\ue000-\ue009])\s?[x×*·]\s?(?=[\d\ue000-\ue009])")
 _PAGES: Final = frozenset("page seite página pagina страница стр folge teil part step schritt étape paso".split())
 _OF: Final = {"de": "von", "en": "of", "fr": "sur", "es": "de", "it": "di", "pt": "de", "ru": "из"}
+# 〜 between two words, names or dates; behind the particle of a cheerful sentence it means nothing.
+_WORD_RANGE = re.compile(
+    r"(?<=[\u4e00-\u9fff\u30a1-\u30faA-Za-z\d)）\ue000-\ue009\uac00-\ud7a3])(?<![啊呢吧哦啦呀嘛的了好哈嗯哟喔咯吗요네야죠约約약])"
+    r"(?:[〜～~]|\s[〜～~]\s)(?=[\u4e00-\u9fff\u3041-\u30fa\uac00-\ud7a3A-Za-z\d\ue000-\ue009])"
+)
 _COUNTED_RANGE = re.compile(
     r"(?<=[日月年時时分秒点度号页頁元円回次人歳階楼원일월년시분초도명회층])\s?[-–—~〜～]\s?(?=\d)"
 )
@@ -28,6 +33,7 @@ _HALF_HOURS: Final = {
     "ru": "полчаса",
 }
 _DIVIDED = re.compile(r"(?<=\d) / (?=\d)")
+_TO_A_PART = re.compile(r"\b[Aa]l (?=1[/⁄]\d{1,2}(?![\d/]))")  # "al 1/4" is "a un quarto"
 _NAMED_PARTS: Final = frozenset((16, 32, 64, 100))
 _LEADING_ZERO = re.compile(r"(?<![\d.,:])0(\d)(?=\s?[年月日时時分秒년월일시분초点點])")
 _FRACTION = re.compile(rf"{LEFT}(?:(?P<sign>(?<![\w)])[-−])\s?)?(?:(?P<whole>\d{{1,3}})\s)?(?P<numerator>\d{{1,3}})[/⁄](?P<denominator>\d{{1,3}})(?![0-9/]|[.,]\d|\s?%)")
@@ -68,6 +74,7 @@ def rules(grammar: Grammar) -> list[Rule]:
     return [
         Rule("fraction", _HALF_HOUR, lambda match: _HALF_HOURS.get(grammar.code), "½/"),
         Rule("fraction", _VULGAR_NUMBER, lambda match: _vulgar(match, grammar), "".join(VULGAR)),
+        *([Rule("fraction", _TO_A_PART, "a ", "/⁄")] if grammar.code in ("es", "it") else []),
         Rule("fraction", _FRACTION, lambda match: _fraction(match, grammar), "/⁄"),
         *_plain_rules(grammar),
     ]
@@ -95,6 +102,7 @@ def _plain_rules(grammar: Grammar) -> list[Rule]:
         joint = grammar.range("", "")
         found.insert(0, Rule("number", _LEADING_ZERO, lambda match: _after_zero(match, grammar), "0"))
         found.insert(0, Rule("range", _COUNTED_RANGE, joint, "-–—~〜～"))
+        found.append(Rule("range", _WORD_RANGE, joint if joint.endswith(" ") or grammar.code != "ko" else f"{joint} ", "~〜～"))
         if grammar.code == "zh":
             found.append(Rule("sign", _PER_COUNT, "每", "/"))
     return ([_magnitude_rule(grammar)] if grammar.code in ("de", "ru") else []) + found
@@ -190,7 +198,7 @@ def _fraction(match: re.Match[str], grammar: Grammar) -> str | None:
         return f"{sign}{numerator} {denominator}"
     is_named = is_east_asian or denominator <= 10 or denominator in _NAMED_PARTS
     if numerator and is_named and (spoken := grammar.fraction(numerator, denominator, match["whole"] or "")):
-        return sign + spoken
+        return sign + grammar.object_of(text_before(match), spoken)
     if not match["whole"] and not is_east_asian and numerator < denominator:
         return f"{sign}{numerator} {_OF[grammar.code]} {denominator}"
     if numerator >= 12 and numerator < 80 and denominator not in (5, 10, 100) and not is_east_asian:

@@ -3,9 +3,10 @@
 import re
 from typing import Final
 
-from .grammars.grammar import Grammar
+from .grammars.grammar import Grammar, Number
 from .rule import Rule
 
+_SHOW: Final = {0xE000 + digit: str(digit) for digit in range(10)}  # digits of finished phrases
 _COMPARE: Final = {
     "=": "=",
     "==": "=",
@@ -31,6 +32,22 @@ _AND = re.compile(r"\s*&\s*")
 _PLUS = re.compile(rf"\s*\+\s*(?={_NEXT_TO})")
 _PLUS_AFTER = re.compile(r"(?<=\w)\+")
 _TIMES = re.compile(r"(?<=[\d\ue000-\ue009])\s?×\s?|×|(?<=[\d\ue000-\ue009])\s?x\b|\s[×]\s?")
+_SO_OFTEN = re.compile(
+    r"(?:(?<=[\d\ue000-\ue009½])|(?<=тых)|(?<=ных))\s?[xX×](?!\s?[\d\ue000-\ue009(]|[A-Za-z\u00c0-\u024f])"
+)
+_HOW_OFTEN: Final = {
+    "en": ("time", "times"),
+    "de": ("mal", "mal"),
+    "fr": ("fois", "fois"),
+    "es": ("vez", "veces"),
+    "it": ("volta", "volte"),
+    "pt": ("vez", "vezes"),
+    "zh": ("次", "倍"),
+    "ja": ("回", "倍"),
+    "ko": ("번", "배"),
+}
+_RUSSIAN_TIMES: Final = ("раз", "раза", "раз", "раза")
+_FASTER = re.compile(r"速|变焦|放大|缩放|ズーム|再生|画質|배속|속도|줌|확대|点\S?$|점\s?\S*$")
 _DIVIDED = re.compile(r"\s*÷\s*")
 _AT = re.compile(r"\s*@\s*(?=\w)")
 _SECTION = re.compile(r"§+\s?")
@@ -73,6 +90,7 @@ def rules(grammar: Grammar) -> list[Rule]:
         Rule("sign", _PLUS, word("+"), "+"),
         Rule("sign", _PLUS_AFTER, gap + signs["+"], "+"),
         Rule("sign", re.compile("±"), word("±"), "±"),
+        Rule("times", _SO_OFTEN, lambda match: gap + _so_often(match, grammar), "xX×"),
         Rule("sign", _TIMES, word("×"), "×x"),
         Rule("sign", _DIVIDED, word("÷"), "÷"),
         Rule("sign", _MINUS_EQUALS, word("-"), "-−"),
@@ -83,6 +101,20 @@ def rules(grammar: Grammar) -> list[Rule]:
         Rule("left out", _OTHER, " ", ""),
         Rule("left out", _LONE_DASH, " ", "-"),
     ]
+
+
+def _so_often(match: re.Match[str], grammar: Grammar) -> str:
+    """ "3x a day": times; in East Asia how often or how many times as much."""
+    text = match.string[max(0, match.start() - 24) : match.start()].translate(_SHOW)
+    if grammar.code in ("zh", "ja", "ko"):
+        around = re.split(r"[，、。,]", text)[-1] + match.string[match.end() : match.end() + 4]
+        return _HOW_OFTEN[grammar.code][bool(_FASTER.search(around))]
+    digits = re.search(r"\d+$", text)
+    is_whole = digits is not None and match.string[match.start() - 1] not in "х½" and not re.search(rf"{re.escape(grammar.point)}[\s\d]*$", text)
+    number = Number(digits[0] if digits else "2", "" if is_whole else "5")
+    if grammar.code == "ru":
+        return _RUSSIAN_TIMES[grammar.plural(number)]
+    return _HOW_OFTEN[grammar.code][grammar.plural(number)]
 
 
 def _single_rules(grammar: Grammar, gap: str) -> list[Rule]:

@@ -46,10 +46,37 @@ def rules(grammar: Grammar) -> list[Rule]:
             first = first.removesuffix(shared) if last.endswith(shared) else first
         return _time_range(grammar, match, first, last)
 
-    found = [Rule("time", span, clocks, ":"), Rule("time", time, clock, ":"), *_half_day_rules(grammar)]
+    found = [*_aspect_rules(grammar), Rule("time", span, clocks, ":"), Rule("time", time, clock, ":"), *_half_day_rules(grammar)]
     if grammar.code == "en":
         return _english_rules(grammar) + found
     return found + (_lettered_rules(grammar) if grammar.code in ("de", "it", "fr", "pt", "es", "ru") else [])
+
+
+# The shapes of pictures: "16:10" is one beside a word for a screen.
+_SHAPE = re.compile(rf"{LEFT}(\d{{1,2}}):(3|4|9|10|1|2)(?![\d]|[.,:]\d)")
+_SHAPE_WORDS = re.compile(
+    r"screen|format|aspect|picture|display|video|bildschirm|bild|seitenverhältnis|écran|image|ratio|pantalla|imagen|aspecto"
+    r"|schermo|immagine|formato|tela|imagem|proporção|экран|формат|соотношени|изображени|видео|屏幕|画面|比例|显示|アスペクト"
+    r"|画像|比率|화면|비율",
+    re.IGNORECASE,
+)
+_SHAPE_LINK: Final = {"de": " zu ", "en": " to ", "es": " por ", "pt": " por ", "ru": " на ", "zh": "比", "ja": "対", "ko": " 대 "}
+
+
+def _aspect_rules(grammar: Grammar) -> list[Rule]:
+    """ "a 16:10 screen"."""
+
+    def spoken(match: re.Match[str]) -> str | None:
+        near = match.string[max(0, match.start() - 30) : match.start()] + match.string[match.end() : match.end() + 12]
+        if not _SHAPE_WORDS.search(near):
+            return None
+        if link := _SHAPE_LINK.get(grammar.code):
+            return f"{match[1]}{link}{match[2]}"
+        parts = int(match[2])
+        names = (grammar.denominators.get(parts) or grammar.denominator(parts)) if parts > 2 else None
+        return f"{match[1]} {names[1]}" if names else f"{match[1]} {grammar.signs['ratio']} {match[2]}"
+
+    return [Rule("ratio", _SHAPE, spoken, ":")]
 
 
 def _english_rules(grammar: Grammar) -> list[Rule]:

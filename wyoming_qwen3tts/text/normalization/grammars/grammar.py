@@ -266,6 +266,10 @@ class Grammar:
         spoken = self.fraction_words(numerator, names)
         return f"{whole} {self.signs['and']} {spoken}" if whole else spoken
 
+    def object_of(self, before: str, spoken: str) -> str:
+        """A fraction in the case that the words before it ask for."""
+        return spoken
+
     def denominator(self, denominator: int) -> tuple[str, str] | None:
         """The names of one part and of several, for parts that `denominators` has not."""
         return None

@@ -268,6 +268,9 @@ class Russian(Grammar):
         name = spell(denominator, "ru", "spellout-ordinal-feminine")
         return name, spell(denominator, "ru", "spellout-ordinal-plural-genitive")
 
+    def object_of(self, before: str, spoken: str) -> str:
+        return _accusative(spoken) if _ACCUSATIVE.search(before) else spoken
+
     def part(self, numerator: int, denominator: int, whole: str, unit: str, before: str) -> str | None:
         noun = self._unit(unit, 3).replace("{}", "").strip()
         spoken = self.fraction(numerator, denominator)
@@ -284,7 +287,7 @@ class Russian(Grammar):
             spoken = "половина"
         elif whole:
             spoken = f"{_feminine(whole)} {'целая' if self.plural(Number(whole)) == 0 else 'целых'} {spoken}"
-        return f"{_accusative(spoken) if _ACCUSATIVE.search(before) else spoken} {noun}"
+        return f"{self.object_of(before, spoken)} {noun}"
 
     def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         form = _ORDINAL_ENDINGS.get(suffix.lstrip("-"))
