@@ -172,7 +172,7 @@ def _phone(match: re.Match[str], grammar: Grammar) -> str | None:
             return None
     if grammar.code != "ko" and _KOREAN_SHORT.fullmatch(number):
         return None  # elsewhere these are years
-    groups = [grammar.digits(group) for group in re.findall(r"\d+", number)]
+    groups = [grammar.digits(group) for group in re.findall(r"\d+", re.sub(r"^0 (?=\d)", "0", number))]
     plus = grammar.signs["+"].strip() + ("" if grammar.code in ("zh", "ja") else " ") if number.startswith("+") else ""
     return plus + ", ".join(groups) if grammar.code not in ("zh", "ja") else plus + "".join(groups)
 
@@ -202,11 +202,7 @@ def _version(match: re.Match[str], grammar: Grammar) -> str | None:
 
 def _is_east_asian_date(text: str, before: str, grammar: Grammar) -> bool:
     """Whether "2026.8.8" is a date, as it is in East Asia where no word tells a version."""
-    return (
-        grammar.code in ("ja", "ko", "zh")
-        and bool(_DATED.fullmatch(text))
-        and not _VERSION_BEFORE.search(before)
-    )
+    return grammar.code in ("ja", "ko", "zh") and bool(_DATED.fullmatch(text)) and not _VERSION_BEFORE.search(before)
 
 
 def _is_grouped(text: str, grammar: Grammar) -> bool:

@@ -36,12 +36,16 @@ _HALF_DAY_LEAD = re.compile(r"(?:上午|下午|晚上|早上|凌晨|中午|午�
 _CLOCK_TAIL = re.compile(
     r"\s?(?:[AaPp]\.?\s?[Mm]\b|Uhr|h\b(?!\s?(?:left|noch))|hrs\b|ч\.|часов|時(?!間)|点|點|시(?!간)|o'clock|に|에\s|まで|까지|起|开始)"
 )
-_DATE_LEAD = re.compile(r"[\ue000-\ue009](?:[-.年月日]|년|월|일|T)?(?:,|\s(?:года|г\.))?\s?(?:(?:at|um|à|alle|às|в)\s)?$")
+_DATE_LEAD = re.compile(
+    r"[\ue000-\ue009](?:[-.年月日]|년|월|일|T)?(?:,|\s(?:года|г\.))?\s?(?:(?:at|um|à|alle|às|в)\s)?$"
+)
 _DAYS_LEAD = re.compile(
     r"\d\s?(?:days?|d|Tage?n?|jours?|j|d[ií]as?|giorn[oi]|д(?:ень|ня|ней|н\.)|天|日|일),?\s?(?:(?:and|und|et|y|e|и)\s)?$"
 )
 _HOURS_TAIL = re.compile(r"\s?(?:Stunden?\b|Std\b\.?|小时|時間|시간)")
-_MINUTES_TAIL = re.compile(r"\s?(?:minutes?\b|mins?\b\.?|Minuten?\b|Min\b\.?|minutos?\b|minut[oi]\b|минут\w*|мин\b\.?|分钟|분)")
+_MINUTES_TAIL = re.compile(
+    r"\s?(?:minutes?\b|mins?\b\.?|Minuten?\b|Min\b\.?|minutos?\b|minut[oi]\b|минут\w*|мин\b\.?|分钟|분)"
+)
 
 
 def rules(grammar: Grammar) -> list[Rule]:

@@ -36,7 +36,9 @@ _DIVIDED = re.compile(r"(?<=\d) / (?=\d)")
 _TO_A_PART = re.compile(r"\b[Aa]l (?=1[/⁄]\d{1,2}(?![\d/]))")  # "al 1/4" is "a un quarto"
 _NAMED_PARTS: Final = frozenset((16, 32, 64, 100))
 _LEADING_ZERO = re.compile(r"(?<![\d.,:])0(\d)(?=\s?[年月日时時分秒년월일시분초点點])")
-_FRACTION = re.compile(rf"{LEFT}(?:(?P<sign>(?<![\w)])[-−])\s?)?(?:(?P<whole>\d{{1,3}})\s)?(?P<numerator>\d{{1,3}})[/⁄](?P<denominator>\d{{1,3}})(?![0-9/]|[.,]\d|\s?%)")
+_FRACTION = re.compile(
+    rf"{LEFT}(?:(?P<sign>(?<![\w)])[-−])\s?)?(?:(?P<whole>\d{{1,3}})\s)?(?P<numerator>\d{{1,3}})[/⁄](?P<denominator>\d{{1,3}})(?![0-9/]|[.,]\d|\s?%)"
+)
 _ORDINAL_SUFFIX: Final = {
     "en": r"(st|nd|rd|th)\b",
     "de": r"(\.)(?=\s?[^\W\d_])",
@@ -102,7 +104,9 @@ def _plain_rules(grammar: Grammar) -> list[Rule]:
         joint = grammar.range("", "")
         found.insert(0, Rule("number", _LEADING_ZERO, lambda match: _after_zero(match, grammar), "0"))
         found.insert(0, Rule("range", _COUNTED_RANGE, joint, "-–—~〜～"))
-        found.append(Rule("range", _WORD_RANGE, joint if joint.endswith(" ") or grammar.code != "ko" else f"{joint} ", "~〜～"))
+        found.append(
+            Rule("range", _WORD_RANGE, joint if joint.endswith(" ") or grammar.code != "ko" else f"{joint} ", "~〜～")
+        )
         if grammar.code == "zh":
             found.append(Rule("sign", _PER_COUNT, "每", "/"))
     return ([_magnitude_rule(grammar)] if grammar.code in ("de", "ru") else []) + found

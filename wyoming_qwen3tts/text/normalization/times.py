@@ -46,7 +46,12 @@ def rules(grammar: Grammar) -> list[Rule]:
             first = first.removesuffix(shared) if last.endswith(shared) else first
         return _time_range(grammar, match, first, last)
 
-    found = [*_aspect_rules(grammar), Rule("time", span, clocks, ":"), Rule("time", time, clock, ":"), *_half_day_rules(grammar)]
+    found = [
+        *_aspect_rules(grammar),
+        Rule("time", span, clocks, ":"),
+        Rule("time", time, clock, ":"),
+        *_half_day_rules(grammar),
+    ]
     if grammar.code == "en":
         return _english_rules(grammar) + found
     return found + (_lettered_rules(grammar) if grammar.code in ("de", "it", "fr", "pt", "es", "ru") else [])
@@ -60,7 +65,16 @@ _SHAPE_WORDS = re.compile(
     r"|画像|比率|화면|비율",
     re.IGNORECASE,
 )
-_SHAPE_LINK: Final = {"de": " zu ", "en": " to ", "es": " por ", "pt": " por ", "ru": " на ", "zh": "比", "ja": "対", "ko": " 대 "}
+_SHAPE_LINK: Final = {
+    "de": " zu ",
+    "en": " to ",
+    "es": " por ",
+    "pt": " por ",
+    "ru": " на ",
+    "zh": "比",
+    "ja": "対",
+    "ko": " 대 ",
+}
 
 
 def _aspect_rules(grammar: Grammar) -> list[Rule]:

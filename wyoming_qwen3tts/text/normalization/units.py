@@ -53,7 +53,9 @@ _AN_END = re.compile(
 )
 _DECADE: Final = re.compile(r"(?:['’]|\bthe |\d\d)\d0$")  # "the 90s", "1990s"
 _TENS: Final = re.compile(r"[1-9]0")
-_SECONDS_BEFORE = re.compile(r"\b(?:for|in|wait|every|after|within|another|takes?|took|than|about)\s(?:\w+\s)?$", re.I)
+_SECONDS_BEFORE = re.compile(
+    r"\b(?:for|in|wait|every|after|within|another|takes?|took|than|about)\s(?:\w+\s)?$", re.IGNORECASE
+)
 _SECONDS_AFTER = re.compile(r"\s?(?:timer|delay|ago|left|remaining|countdown|alarm|video|clip)\b")
 
 # Units whose values never reach thousands: a point before three digits is a decimal sign there.
@@ -78,7 +80,9 @@ _LONE_TOO: Final = frozenset(
     "kcal Mcal Gcal kvarh ms km cm mm kg mg ml mL mph psi dBA ppm ppb kbit Mbit Gbit Mbps Gbps lbs lb oz hPa mbar mmHg Hz Wh Ah км см мм кг мг мл"
     " мм² лк гПа Гц кВт".split()
 )
-_NEVER_LONE: Final = frozenset(("PS", "EL", "TL", "KW", "MP", "GB", "KB", "MB", "TB", "Go", "To", "Mo", "VA", "MV", "MJ", "GJ"))
+_NEVER_LONE: Final = frozenset(
+    ("PS", "EL", "TL", "KW", "MP", "GB", "KB", "MB", "TB", "Go", "To", "Mo", "VA", "MV", "MJ", "GJ")
+)
 # "m/w/d", "B/W", "A/C" are no rates.
 _RATES: Final = "h s min d m² m³ m2 m3 ft³ ft² cm km kWh dL dl L l kg 100km ч с мин м² м³ л кг км".split()
 _DURATION: Final = (("days", "duration-day"), ("hours", "duration-hour"))

@@ -203,7 +203,9 @@ def _east_asian_rules(code: str) -> list[Rule]:
         chain = re.compile(rf"{left}[{days}](?:[・/][{days}])+(?:曜日?)?{right}")
         bracket = re.compile(rf"(?<=[日\d])\s?[(（]([{days}])(?:曜日?)?(?:[・、](祝日?))?[)）]")
         return [
-            Rule("weekday", span, lambda m: f"{m[1]}{m[2] or m[4] or '曜'}から{m[3]}{m[4] or m[2] or '曜'}", "-–—~〜～"),
+            Rule(
+                "weekday", span, lambda m: f"{m[1]}{m[2] or m[4] or '曜'}から{m[3]}{m[4] or m[2] or '曜'}", "-–—~〜～"
+            ),
             Rule("weekday", chain, lambda m: "、".join(f"{d}曜" for d in m[0] if d in days and d != "曜"), "・/"),
             Rule("weekday", bracket, lambda m: f"{m[1]}曜日" + ("、祝日" if m[2] else ""), "(（"),
         ]

@@ -187,12 +187,6 @@ class German(Grammar):
         "zzgl.": "zuzüglich",
         "Fam.": "Familie",
         "Abb.": "Abbildung",
-        "Mo.": "Montag",
-        "Di.": "Dienstag",
-        "Mi.": "Mittwoch",
-        "Do.": "Donnerstag",
-        "Sa.": "Samstag",
-        "So.": "Sonntag",
     }
 
     def range(self, first: str, last: str) -> str:

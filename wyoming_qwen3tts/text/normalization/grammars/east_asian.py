@@ -73,7 +73,7 @@ class EastAsian(Grammar):
         return spoken and self._unit(unit, 0).format(spoken)
 
     def money(self, number: Number, currency: str) -> str:
-        unit, hundredth = self.currencies[currency]
+        unit, hundredth = self.currency(currency)
         sign = self.signs[number.sign] if number.sign else ""
         cents = number.fraction
         if cents and (len(cents) != 2 or not hundredth):

@@ -119,6 +119,7 @@ class English(Grammar):
         "m": "million",
         "bn": "billion",
         "B": "billion",
+        "tn": "trillion",
     } | {word: word for word in ("thousand", "million", "billion", "trillion")}
     abbreviations: ClassVar = {
         "e.g.": "for example",
@@ -140,11 +141,6 @@ class English(Grammar):
         "Blvd.": "Boulevard",
         "Apt.": "Apartment",
         "temp.": "temperature",
-        "Mon.": "Monday",
-        "Tue.": "Tuesday",
-        "Wed.": "Wednesday",
-        "Thu.": "Thursday",
-        "Fri.": "Friday",
     }
 
     def range(self, first: str, last: str) -> str:

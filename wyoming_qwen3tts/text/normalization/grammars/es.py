@@ -155,7 +155,9 @@ class Spanish(Romance):
 
     def denominator(self, denominator: int) -> tuple[str, str] | None:
         name = {7: "séptimo", 9: "noveno", 100: "centésimo"}.get(denominator)
-        name = name or spell(denominator, "es", "spellout-cardinal-masculine").replace("é", "e").replace(" ", "") + "avo"
+        name = (
+            name or spell(denominator, "es", "spellout-cardinal-masculine").replace("é", "e").replace(" ", "") + "avo"
+        )
         return name, f"{name}s"
 
     def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:

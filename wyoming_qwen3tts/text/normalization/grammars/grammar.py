@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import ClassVar, Final
 
 from babel.dates import get_month_names
+from babel.numbers import get_currency_name
 from babel.units import UnknownUnitError, format_unit
 from unicode_rbnf import RbnfEngine
 
@@ -28,6 +29,7 @@ RIGHT: Final = rf"(?![0-9{LATIN}\u0400-\u04ff_])"
 _FINEST: Final = 100  # the smallest part that is read as a fraction
 
 _MILLIONS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3}){2,}")  # no number has two decimal signs
+_DOLLARS: Final = frozenset("AUD CAD NZD HKD SGD TWD".split())
 _SPACES: Final = str.maketrans("\u00a0\u202f", "  ")
 _BESIDE = re.compile(r"амер\. | - 米国")  # which gallon, which cup: nobody says it
 _ELIDED = re.compile(r"\b(d)e (?=[aeiouhéèàâêîôœ])")
@@ -86,9 +88,11 @@ class Grammar:
     numero: ClassVar[str]  # "Nummer {}"
     magnitudes: ClassVar[dict[str, str]] = {}  # "Mio." -> "Millionen"
     pair_link: ClassVar[str]  # between two values: " and "
+    counts: ClassVar[tuple[float, ...]] = (1, 5)  # numbers that take each form of a noun
     many_form: ClassVar[int] = 1  # a noun's form after "million"
 
     def __init__(self) -> None:
+        self._currencies: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self._patterns: dict[tuple[str, int], str] = {}
 
     # --- numbers
@@ -231,9 +235,17 @@ class Grammar:
         """ "1/2 l", "1 1/2 kg": a fraction of a unit, or None where nobody says it."""
         return None
 
+    def currency(self, code: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The forms of a currency and of its hundredth."""
+        if code not in self._currencies:
+            names = (str(get_currency_name(code, count, locale=self.code)) for count in self.counts)
+            cents = self.currencies["USD"][1] if code in _DOLLARS else ()
+            self._currencies[code] = self.currencies.get(code) or (tuple(names), cents)
+        return self._currencies[code]
+
     def money(self, number: Number, currency: str) -> str:
         """An amount, with its hundredths if it has two decimals."""
-        unit, hundredth = self.currencies[currency]
+        unit, hundredth = self.currency(currency)
         cents = number.fraction
         sign = f"{self.signs[number.sign]} " if number.sign else ""
         if cents and (len(cents) != 2 or not hundredth):

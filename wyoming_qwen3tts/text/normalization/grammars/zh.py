@@ -164,7 +164,15 @@ class Chinese(EastAsian):
     denominators: ClassVar = {}
     halves: ClassVar = {"1/2": "二分之一", "n 1/2": "{}又二分之一"}
     numero = "{}号"
-    magnitudes: ClassVar = {"万": "万", "亿": "亿", "千": "千", "百万": "百万", "千万": "千万", "万亿": "万亿", "十亿": "十亿"}
+    magnitudes: ClassVar = {
+        "万": "万",
+        "亿": "亿",
+        "千": "千",
+        "百万": "百万",
+        "千万": "千万",
+        "万亿": "万亿",
+        "十亿": "十亿",
+    }
 
     def range(self, first: str, last: str) -> str:
         return f"{first}到{last}"
