@@ -5,7 +5,7 @@ from functools import cache
 from typing import Final
 
 from ..tracked_text import TrackedText
-from . import addresses, dates, durations, money, numbers, symbols, times, units, weekdays
+from . import addresses, dates, durations, money, numbers, roman, symbols, times, units, weekdays
 from .grammars import grammar
 from .grammars.grammar import Grammar, spell
 from .grammars.shortened import BEFORE_FIGURES, MORE, TITLES
@@ -63,6 +63,7 @@ def _rules(language: str) -> tuple[Rule, ...]:
     found = (
         addresses.rules(speech)
         + weekdays.rules(speech)
+        + roman.rules(speech)
         + _abbreviation_rules(speech)
         + symbols.power_rules(speech)
         + units.slash_rules(speech)
@@ -85,7 +86,7 @@ def _abbreviation_rules(speech: Grammar) -> list[Rule]:
 
     more = []
     if titles := TITLES.get(speech.code):
-        title = re.compile(rf"(?<![\w./])(?<![A-Z]\. )(?:{alternatives(_any_case(titles))}){_NAME}")
+        title = re.compile(rf"(?<![\w./])(?<!\d )(?<![A-Z]\. )(?:{alternatives(_any_case(titles))}){_NAME}")
         more.append(Rule("abbreviation", title, lambda match: _any_case(titles)[match[0]]))
     if figures := BEFORE_FIGURES.get(speech.code):
         figure = re.compile(rf"(?<![\w./])(?:{alternatives(_any_case(figures))})(?=\s?\d)")

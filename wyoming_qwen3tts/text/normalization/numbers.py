@@ -46,7 +46,7 @@ _ORDINAL_SUFFIX: Final = {
     "es": r"(\.?(?:[ºª](?![A-Za-z])|er\b))",
     "it": r"([ºª])(?![A-Za-z])",
     "pt": r"(\.?[ºª])(?![A-Za-z])",
-    "ru": r"(-(?:ый|ий|ой|й|ая|я|ое|е|ого|го|ому|му|ом|м|ую|ю|ых|х|ым))\b",
+    "ru": r"(-(?:ый|ий|ой|й|ая|я|ое|е|ого|го|ому|му|ом|мя|ми|м|ую|ю|ых|х|ым|ти))\b",
 }
 _NUMERO = re.compile(
     r"(?<![A-Za-z\u00c0-\u024f\d])(?:№\s?|#|[Nn]°\s?|[Nn][º]\s?|(?:Nr|No|Num|n[or](?=\.\s?\d+\s(?:est|ist|war)))\.\s?)(?P<number>\d{1,6})(?![\d]|[.,]\d)"
@@ -56,7 +56,10 @@ _LETTERS_AFTER = re.compile(r"^\s?[^\W\d_]")
 
 def marked_rules(grammar: Grammar) -> list[Rule]:
     """The rules for numbers that carry a mark of their own: "No. 5", "3rd"; they come before those for units."""
-    found = [Rule("number-sign", _NUMERO, lambda match: grammar.numero.format(match["number"]), "0")]
+    found = [
+        *_english_marks(grammar),
+        Rule("number-sign", _NUMERO, lambda match: grammar.numero.format(match["number"]), "0"),
+    ]
     if suffix := _ORDINAL_SUFFIX.get(grammar.code):
         ordinal = re.compile(rf"{LEFT}(\d{{1,4}}){suffix}")
         found.append(Rule("ordinal", ordinal, lambda match: _ordinal(match, grammar), "0"))
@@ -69,6 +72,23 @@ def marked_rules(grammar: Grammar) -> list[Rule]:
         year = re.compile(rf"{LEFT}((?:1[5-9]|20|21)\d\d)\s?(г\.|году|года|годом|год)(?![А-я])")
         found.append(Rule("year", year, _russian_year, "0"))
     return found
+
+
+def _english_marks(grammar: Grammar) -> list[Rule]:
+    """ "1/4th", "the 1990s"."""
+    if grammar.code != "en":
+        return []
+    part = re.compile(rf"{LEFT}(\d{{1,2}})/(\d{{1,2}})(?:rd|th)s?\b")
+    decade = re.compile(rf"{LEFT}(1[5-9]|20)([1-9])0['’]?s\b")
+
+    def decades(match: re.Match[str]) -> str:
+        century = spell(int(match[1]), "en", "spellout-cardinal")
+        return f"{century} {spell(int(match[2]) * 10, 'en', 'spellout-cardinal')[:-1]}ies"
+
+    return [
+        Rule("fraction", part, lambda match: grammar.fraction(int(match[1]), int(match[2])), "/"),
+        Rule("number", decade, decades, "0"),
+    ]
 
 
 def rules(grammar: Grammar) -> list[Rule]:
@@ -153,11 +173,30 @@ def _plain(match: re.Match[str], grammar: Grammar) -> str | None:
 
 def _range(match: re.Match[str], grammar: Grammar) -> str:
     first, last = (grammar.say(grammar.parse(match[group])) for group in ("first", "last"))
+    if spoken := _counted_pair(match, grammar.code, first, last):
+        return spoken
     if re.match(r"\s?=", match.string[match.end() :]):
         return f"{first} {grammar.signs['-']} {last}"
     if grammar.code == "ru" and _LETTERS_AFTER.match(match.string[match.end() :]):
         return f"{first} {last}"  # "3-4 раза" is "три четыре раза"
     return spoken_range(match, grammar, first, last)
+
+
+def _counted_pair(match: re.Match[str], code: str, first: str, last: str) -> str | None:
+    """Two of a row rather than a range: "page 5-6", "5-6行目", a house number "5-3号"."""
+    after = match.string[match.end() : match.end() + 4]
+    is_pair = first.isdigit() and last.isdigit() and int(last) == int(first) + 1
+    if code == "en" and is_pair and word_before(match) == "page":
+        return f"{first} and {last}"
+    if code == "zh" and after.startswith(("之间", "之間")):
+        return f"{first}和{last}"
+    if code == "zh" and first.isdigit() and last.isdigit() and int(last) < int(first):
+        return f"{first}杠{last}" if re.match(r"[号室栋楼幢]", after) else None
+    if code == "ja" and (counter := re.match(r"[行日回番年階丁]目|号室|番線", after)):
+        return f"{first}{counter[0]}から{last}"
+    if code == "ko" and is_pair and (counter := re.match(r"[번호]", after)):
+        return f"{first}{counter[0]}{'과' if counter[0] == '번' else '와'} {last}"
+    return None
 
 
 def _ordinal(match: re.Match[str], grammar: Grammar) -> str | None:

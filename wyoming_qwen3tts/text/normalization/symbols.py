@@ -132,7 +132,8 @@ def power_rules(grammar: Grammar) -> list[Rule]:
         number = digits if sign is None else f"{sign.strip()}{blank}{digits}"
         return gap + _POWERS[grammar.code].format(number)
 
-    return [Rule("sign", _RAISED, spoken, "^⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")]
+    found = [Rule("sign", _RAISED, spoken, "^⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")]
+    return found + _korean_sums() if grammar.code == "ko" else found
 
 
 def rules(grammar: Grammar) -> list[Rule]:
@@ -170,6 +171,21 @@ def rules(grammar: Grammar) -> list[Rule]:
         Rule("left out", _OTHER, " ", ""),
         Rule("left out", _LONE_DASH, " ", "-"),
     ]
+
+
+def _korean_sums() -> list[Rule]:
+    """ "3 + 4 = 7" is "3 더하기 4는 7"."""
+    digit = r"[\d\ue000-\ue009]"
+    topic = re.compile(rf"(?<={digit})\s?=\s?(?={digit})")
+    return [
+        Rule("sign", re.compile(rf"(?<={digit})\s?\+\s?(?={digit})"), " 더하기 ", "+"),
+        Rule("sign", re.compile(rf"(?<={digit})\s-\s(?={digit})"), " 빼기 ", "-"),
+        Rule("sign", topic, lambda match: "은 " if _shown_digit(match) in "013678" else "는 ", "="),
+    ]
+
+
+def _shown_digit(match: re.Match[str]) -> str:
+    return match.string[match.start() - 1].translate(_SHOW)
 
 
 def _compared(match: re.Match[str], signs: dict[str, str], code: str) -> str:

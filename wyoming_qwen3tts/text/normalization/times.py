@@ -47,6 +47,7 @@ def rules(grammar: Grammar) -> list[Rule]:
         return _time_range(grammar, match, first, last)
 
     found = [
+        *(_italian_rules() if grammar.code == "it" else []),
         *_aspect_rules(grammar),
         Rule("time", span, clocks, ":"),
         Rule("time", time, clock, ":"),
@@ -55,6 +56,21 @@ def rules(grammar: Grammar) -> list[Rule]:
     if grammar.code == "en":
         return _english_rules(grammar) + found
     return found + (_lettered_rules(grammar) if grammar.code in ("de", "it", "fr", "pt", "es", "ru") else [])
+
+
+_ITALIAN_ONE = re.compile(r"\b([Ss]ono le|[Aa]lle|[Dd]alle|[Dd]elle|[Ll]e)\s0?1[:.]([0-5]\d)(?!\d|[.,:]\d|\s?[-–])")
+_ONE_O_CLOCK: Final = {"sono le": "è l'una", "alle": "all'una", "dalle": "dall'una", "delle": "dell'una", "le": "l'una"}
+
+
+def _italian_rules() -> list[Rule]:
+    """ "Sono le 1:00" is "È l'una"."""
+
+    def spoken(match: re.Match[str]) -> str:
+        words = _ONE_O_CLOCK[match[1].casefold()]
+        words = words[0].upper() + words[1:] if match[1][0].isupper() else words
+        return words + (f" e {int(match[2])}" if int(match[2]) else "")
+
+    return [Rule("time", _ITALIAN_ONE, spoken, "1")]
 
 
 # The shapes of pictures: "16:10" is one beside a word for a screen.
@@ -139,7 +155,7 @@ def _lettered_rules(grammar: Grammar) -> list[Rule]:
     pattern = {
         "de": rf"{LEFT}({_HOUR})\.([0-5]\d)\s?Uhr\b",
         "it": rf"(?:(?<=\b[Aa]lle )|(?<=\b[Dd]alle )|(?<=\b[Dd]elle ))({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)"
-        rf"|(?<=\bore )({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)",
+        rf"|(?<=\b[Oo]re )({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)",
         "ru": rf"{LEFT}({_HOUR})\s?ч\.?\s?([0-5]?\d)\s?мин\b\.?",
     }.get(grammar.code, rf"{LEFT}({_HOUR})\s?[hH]\s?([0-5]\d)(?![0-9A-Za-z]|\s?(?:min|mn))")
 
@@ -155,6 +171,16 @@ def _lettered_rules(grammar: Grammar) -> list[Rule]:
         return _clock(grammar, hour, minute, None, None)
 
     found = [Rule("time", re.compile(pattern), clock, "0")]
+    if grammar.code in ("es", "pt", "fr"):  # "las 12.30 h"
+        dotted = re.compile(
+            rf"{LEFT}({_HOUR})\.([0-5]\d)\s?[hH]s?\b\.?|(?<=\b[àl]as )({_HOUR})\.([0-5]\d)(?![\d%]|[.,]\d)"
+        )
+        found.append(Rule("time", dotted, clock, "0"))
+    if grammar.code == "ru":  # "в 15.30", but not "в 2.5 раза"
+        dotted = re.compile(
+            rf"(?<=\b[вВс] )({_HOUR})\.([0-5]\d)(?!\d|[.,]\d|\s?[%°]|\s(?:раз|мет|км|кг|л|ч|мин|сек|м|см|г|В|Вт|кВт))"
+        )
+        found.append(Rule("time", dotted, lambda match: _clock(grammar, match[1], match[2], None, None), "0"))
     if grammar.code == "de":
         span = re.compile(rf"{LEFT}({_HOUR}){_DASH}({_HOUR})\s?Uhr\b")
         found.append(

@@ -20,7 +20,6 @@ BARE: Final = {
 }
 BETWEEN: Final = frozenset("between zwischen entre tra fra".split())  # what follows is "3 and 5"
 FROM: Final = frozenset("da dal dai dalle от с".split())  # the text has its own "from"
-ARTICLES: Final = {"al": "dal", "alle": "dalle", "all'": "dall'", "ai": "dai"}  # "al 60–70 %" is "dal 60 al 70"
 VULGAR: Final = {
     "½": (1, 2),
     "⅓": (1, 3),
@@ -150,6 +149,14 @@ def rules(grammar: Grammar) -> list[Rule]:
         Rule("duration", several, units.duration, "0"),
         Rule("range", span, units.span, "0"),
     ]
+    if grammar.code == "it":  # "al 60–70 %" is "dal 60 al 70 percento"
+        to = re.compile(rf"\b(?P<lead>[Aa]l)\s(?P<first>{number}){DASH}(?P<number>{number}){unit}")
+        found.insert(0, Rule("range", to, units.to, "0"))
+    if grammar.code == "ru":  # "около 1,5 часа" is "около полутора часов"
+        half = re.compile(
+            rf"\b(?P<lead>[Оо]коло|[Бб]олее|[Мм]енее|[Дд]о|[Оо]т)\s1[,.]5\s?(?P<unit>{alternatives(units.words)}){RIGHT}"
+        )
+        found.insert(0, Rule("unit", half, units.half_more, "0"))
     if words := {word for word in grammar.magnitudes if len(word) > 2 or not word.isascii()}:
         many = re.compile(
             rf"{LEFT}(?P<sign>[-−–+±]\s?)?(?P<number>{number})\s?(?P<mag>{alternatives(words)})(?:\s(?:de|di)\b|\sd['’])?{unit}"
@@ -272,6 +279,18 @@ class _Units:
         if lead in FROM and grammar.code in ("it", "ru"):
             spoken = spoken.removeprefix(f"{plain} ")
         return self._apart(match, spoken)
+
+    def half_more(self, match: re.Match[str]) -> str:
+        """ "около 1,5 часа"."""
+        return f"{match['lead']} полутора {self._grammar.unit_form(self.words[match['unit']], 2)}"
+
+    def to(self, match: re.Match[str]) -> str | None:
+        """ "al 60–70 %": the preposition is said twice."""
+        if (unit := self._name(match)) is None:
+            return None
+        first, last = (self._parse(match, match[group], unit) for group in ("first", "number"))
+        lead = "dal" if match["lead"] == "al" else "Dal"
+        return self._apart(match, f"{lead} {self._grammar.say(first)} al {self._grammar.quantity(last, unit)}")
 
     def duration(self, match: re.Match[str]) -> str | None:
         """ "2 h 15 min"."""

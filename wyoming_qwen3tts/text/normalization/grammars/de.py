@@ -238,9 +238,9 @@ class German(Grammar):
 
     def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         """ "3." with a word behind it; its ending follows the word in front."""
-        if suffix != "." or not 0 < number < 1000:
+        if suffix != "." or not 0 < number < 10000:
             return None
-        stem = spell(number, "de", "spellout-ordinal").rstrip("e")
+        stem = spell(number, "de", "spellout-ordinal").rstrip("e").removeprefix("ein" if 999 < number < 2000 else "")
         word = before.rstrip().rpartition(" ")[2].casefold()
         if word in _TO_EN and word != "der":
             return stem + "en"

@@ -193,7 +193,8 @@ class French(Romance):
             return "premier" if gender == "masculine" else "première"
         if number == 2 and suffix in ("nd", "nde", "d"):
             return "second" if suffix != "nde" else "seconde"
-        return spell(number, "fr", f"spellout-ordinal-{gender}")
+        words = spell(number, "fr", f"spellout-ordinal-{gender}")
+        return words.replace("quatre-vingt-et-", "quatre-vingt-")  # CLDR's slip: 81st, 91st
 
     def date(self, day: int, month: int, year: str, before: str) -> str:
         return f"{'premier' if day == 1 else day} {self.month(month)}" + (f" {year}" if year else "")

@@ -43,6 +43,11 @@ _ORDINAL_ENDINGS: Final = {
 }
 
 
+_HUNDREDS: Final = ["", "сот", *(f"{stem}сот" for stem in "двух трёх четырёх пяти шести семи восьми девяти".split())]
+_ACCUSATIVE_LEADS: Final = frozenset("через за на про спустя".split())
+_ONE_FEMININE = re.compile(r"(?<!1)1$")
+
+
 class Russian(Grammar):
     """Russian. A noun takes one of four forms: after 1, after 2-4, after 5-20, after a fraction."""
 
@@ -234,9 +239,29 @@ class Russian(Grammar):
 
     def quantity(self, number: Number, unit: str, before: str = "") -> str:
         """ "до 21 градуса", "около 5 минут": the genitive, where the preposition asks for it."""
-        if number.fraction or before.rstrip().rpartition(" ")[2].casefold() not in _GENITIVE:
+        lead = before.rstrip().rpartition(" ")[2].casefold()
+        if lead in ("около", "более", "менее", "до", "от") and (number.whole, number.fraction) == ("1", "5"):
+            return f"полутора {self.unit_form(unit, 2)}"
+        if lead in ("при", "о") and not number.fraction and (spoken := self._locative(number, unit)):
+            return spoken
+        if lead in _ACCUSATIVE_LEADS and _ONE_FEMININE.search(number.whole) and not number.fraction:
+            noun = self.unit_form(unit, 0)
+            if noun.split()[0][-1] in "ая":
+                words = spell(int(number.whole), "ru", "spellout-cardinal-feminine")
+                return f"{re.sub('одна$', 'одну', words)} {_FEMININE_NOUN.sub(_to_accusative, noun, count=1)}"
+        if number.fraction or lead not in _GENITIVE:
             return super().quantity(number, unit, before)
         return self._unit(unit, 3 if self.plural(number) == 0 else 2).format(self.say(number))
+
+    def _locative(self, number: Number, unit: str) -> str | None:
+        """ "при 20 градусах": the prepositional, of nouns that show it plainly."""
+        if self.plural(number) == 0:
+            head, _, rest = self.unit_form(unit, 0).partition(" ")
+            if head[-1] in "аяьй":
+                return None
+            return f"{self.say(number)} {head}е {rest}".strip()
+        head, _, rest = self.unit_form(unit, 2).partition(" ")
+        return f"{self.say(number)} {head[:-2]}ах {rest}".strip() if head.endswith("ов") else None
 
     def magnitude(self, word: str, number: Number) -> str:
         noun, form = self.magnitudes[word], self.plural(number)
@@ -283,10 +308,39 @@ class Russian(Grammar):
         return f"{self.object_of(before, spoken)} {noun}"
 
     def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
-        form = _ORDINAL_ENDINGS.get(suffix.lstrip("-"))
+        suffix = suffix.lstrip("-")
+        if suffix in ("х", "ти", "ми", "мя") and (cardinal := self._inflected(number, suffix, after)):
+            return cardinal
+        form = _ORDINAL_ENDINGS.get(suffix)
+        if suffix == "е" and number % 10 == 0 and not re.match(r"\s(?:число|место|января|февраля|ма[яй])", after):
+            form = "plural"  # "1990-е"
         if form == "neuter" and after.lstrip().startswith(("годы", "числа", "места")):
             form = "plural"  # "90-е годы"
-        return spell(number, "ru", f"spellout-ordinal-{form}") if form else None
+        return self._ordinal(number, f"spellout-ordinal-{form}") if form else None
+
+    def _inflected(self, number: int, suffix: str, after: str) -> str | None:
+        """ "2-х часов" is "двух часов", "5-ти" is "пяти"; but "90-х годов" are the nineties."""
+        if suffix == "х" and (number > 4 or re.match(r"\sгод", after)):
+            return None
+        few = {2: ("двух", "двумя"), 3: ("трёх", "тремя"), 4: ("четырёх", "четырьмя")}.get(number)
+        if few:
+            return few[suffix in ("ми", "мя")]
+        if suffix == "ти" and (5 <= number <= 20 or number == 30):
+            words = spell(number, "ru", "spellout-cardinal-masculine")
+            return "восьми" if number == 8 else f"{words[:-1]}и"
+        return None
+
+    def _ordinal(self, number: int, ruleset: str) -> str:
+        """An ordinal; CLDR has none for 200 to 900."""
+        if number % 100 or not number % 1000 or number < 200:
+            return spell(number, "ru", ruleset).removeprefix("одна ")
+        ending = spell(100, "ru", ruleset).removeprefix("сот")
+        hundred = _HUNDREDS[number // 100 % 10] + ending
+        return (
+            spell(number - number % 1000, "ru", "spellout-cardinal-masculine").removeprefix("одна ") + " "
+            if number > 999
+            else ""
+        ) + hundred
 
     def date(self, day: int, month: int, year: str, before: str) -> str:
         word = before.rstrip().rpartition(" ")[2].casefold()
@@ -318,6 +372,13 @@ class Russian(Grammar):
     def count(self, number: int, unit: str) -> str:
         """A whole number with its unit."""
         return self.quantity(Number(str(number)), unit)
+
+
+_FEMININE_NOUN = re.compile(r"[ая]\b")
+
+
+def _to_accusative(match: re.Match[str]) -> str:
+    return {"а": "у", "я": "ю"}[match[0]]
 
 
 def _accusative(words: str) -> str:

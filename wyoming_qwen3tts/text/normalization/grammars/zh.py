@@ -188,7 +188,7 @@ class Chinese(EastAsian):
 
     def clock(self, hour: int, minute: int, second: int | None, period: str) -> str:
         part = {"am": "上午", "pm": "晚上" if 6 <= hour < 12 else "下午"}.get(period, "")
-        spoken = f"{part}{hour}点"
+        spoken = f"{part}{'两' if hour == 2 else hour}点"
         if minute or second is not None:
             spoken += f"{minute}分" if minute > 9 or not minute else f"零{minute}分"
         return spoken if second is None else f"{spoken}{second}秒"
