@@ -76,8 +76,13 @@ _WEAK_LEADS: Final = frozenset("by from em de el al a le il за на".split())
 _RUSSIAN_SHORT = re.compile(
     r"(?<![\d.,])(0[1-9]|[12]\d|3[01])\.(0[1-9]|1[0-2])(?=\s*(?:[.,;!?](?!\d)|или\b|и\b|в\s|$))"
 )
+_RUSSIAN_DAY = re.compile(  # "в чт, 3.12": behind a weekday
+    r"(?:(?<=ник, )|(?<=ник )|(?<=еду, )|(?<=еду )|(?<=еда, )|(?<=ерг, )|(?<=ерг )|(?<=ицу, )|(?<=ицу )|(?<=ица, )"
+    r"|(?<=оту, )|(?<=оту )|(?<=ота, )|(?<=нье, )|(?<=нье ))([12]\d|3[01]|0?[1-9])\.(1[0-2]|0?[1-9])(?!\d|\.\d|,\d)"
+)
 _DATE_LEADS: Final = {
-    "en": "on by until since from due before after through to till tue wed thu fri sat sun mon monday tuesday wednesday thursday friday saturday sunday monday, tuesday, wednesday, thursday, friday, saturday, sunday,",
+    "en": "on by until since from due before after through to till dated scheduled ships arrives starts ends expires"
+    " begins opens closes tue wed thu fri sat sun mon monday tuesday wednesday thursday friday saturday sunday",
     "fr": "le du au lundi mardi mercredi jeudi vendredi samedi dimanche",
     "es": "el del al día lunes martes miércoles jueves viernes sábado domingo",
     "it": "il del al dal giorno lunedì martedì mercoledì giovedì venerdì sabato domenica",
@@ -101,41 +106,56 @@ def rules(grammar: Grammar) -> list[Rule]:
         day, month = (second, first) if _month_first(grammar, first, second) else (first, second)
         return _date(grammar, match, day, month, year if len(year) == 4 else f"20{year}")
 
-    def short(match: re.Match[str]) -> str | None:
-        if grammar.code in ("ja", "zh", "ko"):
-            return _date(grammar, match, match[2], match[1], "") if _is_east_asian_date(match, grammar.code) else None
-        if not _is_date(match, grammar.code):
-            return None
-        day, month = (match[2], match[1]) if _month_first(grammar, match[1], match[2]) else (match[1], match[2])
-        return _date(grammar, match, day, month, "")
+    found = [
+        *_always_rules(grammar),
+        *_east_asian_rules(grammar),
+        Rule("date", _ISO, lambda match: _iso(match, grammar), "-"),
+        Rule("date", _YEAR_FIRST, lambda match: _date(grammar, match, match[3], match[2], match[1]), "./"),
+        Rule("date", _SLASHED, slashed, "/-"),
+        Rule("date", _YEAR_MONTH, lambda match: grammar.month_year(int(match[2]), match[1]), "-/"),
+        Rule("date", _SLASHED_SHORT, lambda match: _short(match, grammar), "/"),
+    ]
+    if grammar.code == "de":
+        found.append(Rule("date", _DOTTED_SPAN, lambda match: _german_span(match, grammar), "."))
+    if grammar.code not in ("ja", "zh", "ko"):
+        found.append(Rule("date", _DOTTED, lambda match: _dotted(match, grammar), "."))
+    if grammar.code == "ru":
+        found += [
+            Rule("date", pattern, lambda match: _date(grammar, match, match[1], match[2], ""), ".")
+            for pattern in (_RUSSIAN_DAY, _RUSSIAN_SHORT)
+        ]
+    return found + (_word_date_rules(grammar) if grammar.months() else [])
+
+
+def _always_rules(grammar: Grammar) -> list[Rule]:
+    """ "24/7", unless a date is named."""
 
     def always(match: re.Match[str]) -> str | None:
         is_date = "/" in match[0] and word_before(match) in _DATE_LEADS[grammar.code].split()
         return None if is_date else _ALWAYS[grammar.code]
 
     found = [Rule("date", re.compile(LEFT + _ALWAYS_TOLD.pattern), always, "0")]
-    if grammar.code == "fr":
-        found.append(Rule("date", _FRENCH_ALWAYS, _french_always, "/"))
-    if grammar.code in ("ja", "zh", "ko"):
-        found.append(
-            Rule("date", _EAST_ASIAN_DATE, lambda match: _date(grammar, match, match[3], match[2], match[1]), ".")
-        )
+    return [*found, Rule("date", _FRENCH_ALWAYS, _french_always, "/")] if grammar.code == "fr" else found
+
+
+def _east_asian_rules(grammar: Grammar) -> list[Rule]:
+    """ "2026. 11. 24.", and in Korean "2026. 11."."""
+    if grammar.code not in ("ja", "zh", "ko"):
+        return []
+    found = [Rule("date", _EAST_ASIAN_DATE, lambda match: _date(grammar, match, match[3], match[2], match[1]), ".")]
     if grammar.code == "ko":
         found.append(Rule("date", _KOREAN_MONTH, lambda match: f"{match[1]}년 {int(match[2])}월", "."))
-    found += [
-        Rule("date", _ISO, lambda match: _iso(match, grammar), "-"),
-        Rule("date", _YEAR_FIRST, lambda match: _date(grammar, match, match[3], match[2], match[1]), "./"),
-        Rule("date", _SLASHED, slashed, "/-"),
-        Rule("date", _YEAR_MONTH, lambda match: grammar.month_year(int(match[2]), match[1]), "-/"),
-        Rule("date", _SLASHED_SHORT, short, "/"),
-    ]
-    if grammar.code in ("de", "ru", "it", "fr", "es", "pt", "en"):
-        if grammar.code == "de":
-            found.append(Rule("date", _DOTTED_SPAN, lambda match: _german_span(match, grammar), "."))
-        found.append(Rule("date", _DOTTED, lambda match: _dotted(match, grammar), "."))
-    if grammar.code == "ru":
-        found.append(Rule("date", _RUSSIAN_SHORT, lambda match: _date(grammar, match, match[1], match[2], ""), "."))
-    return found + (_word_date_rules(grammar) if grammar.months() else [])
+    return found
+
+
+def _short(match: re.Match[str], grammar: Grammar) -> str | None:
+    """A day and a month without a year."""
+    if grammar.code in ("ja", "zh", "ko"):
+        return _date(grammar, match, match[2], match[1], "") if _is_east_asian_date(match, grammar.code) else None
+    if not _is_date(match, grammar.code):
+        return None
+    day, month = (match[2], match[1]) if _month_first(grammar, match[1], match[2]) else (match[1], match[2])
+    return _date(grammar, match, day, month, "")
 
 
 def _french_always(match: re.Match[str]) -> str:

@@ -26,8 +26,9 @@ _DURATION_WORDS: Final = {
     "ko": "남은 남았 남음 동안 길이 소요 타이머 경과",
 }
 _CLOCK_LEAD = re.compile(
-    r"(?:\b(?:at|um|à|a las|a la|las|la|alle|all'|dalle|delle|às|as|в|с|до|um|ab|bis|gegen|until|till|by|from|before|after|since"
-    r"|jusqu'à|dès|vers|hasta|desde|fino alle|até|desde as|к|it's|it is|es ist|il est|son las|es la|sono le|são|сейчас)"
+    r"(?:\b(?:at|um|à|a las|a la|las|la|alle|all'|dalle|delle|às|as|в|с|до|um|ab|bis|gegen|until|till|by|from|before"
+    r"|after|since|jusqu'à|dès|vers|hasta|desde|fino alle|até|desde as|к"
+    r"|it's|it is|es ist|il est|son las|es la|sono le|são|сейчас)"
     r"|上午|下午|晚上|早上|凌晨|中午|午前|午後|现在|現在|今|は今|오전|오후|지금|지금은)\s*$",
     re.IGNORECASE,
 )
@@ -85,7 +86,11 @@ class _Durations:
             return None
         first, second, third = int(match[1]), int(match[2]), int(match[3] or 0)
         if match[3] is None:
-            if first > 59 or (not _CLOCK_LEAD.search(before) and self._is_told(before, after)):
+            if (
+                first > 59
+                or (first == 24 and second)
+                or (not _CLOCK_LEAD.search(before) and self._is_told(before, after))
+            ):
                 return self._say(0, first, second)
             return None
         if (
@@ -100,7 +105,7 @@ class _Durations:
     def _is_told(self, before: str, after: str) -> bool:
         """Whether a word for a duration is in reach."""
         if not self._is_spaced:
-            near = before[-_REACH_EAST_ASIAN_BEFORE:], after[:_REACH_EAST_ASIAN_AFTER]
+            near = [before[-_REACH_EAST_ASIAN_BEFORE:], after[:_REACH_EAST_ASIAN_AFTER]]
             return any(self._inside.search(text) for text in near)
         near = [*before.split()[-_REACH_WORDS:], *after.split()[:_REACH_WORDS]]
         if self._grammar.code == "ko":

@@ -10,8 +10,8 @@ from .units import DASH, PER, per_name, spoken_range
 
 # In use, and no words: their names are CLDR's.
 _CODES: Final = (
-    "AUD CAD NZD HKD SGD TWD MXN SEK NOK DKK PLN CZK HUF RON BGN ISK TRY ILS ZAR THB IDR MYR PHP VND AED SAR EGP ARS CLP"
-    " COP UYU UAH KZT BYN GEL NGN KES PKR BDT LKR QAR KWD MAD TND DZD IQD CRC DOP GTQ BOB PYG RSD AMD AZN UZS"
+    "AUD CAD NZD HKD SGD TWD MXN SEK NOK DKK PLN CZK HUF RON BGN ISK TRY ILS ZAR THB IDR MYR PHP VND AED SAR EGP ARS"
+    " CLP COP UYU UAH KZT BYN GEL NGN KES PKR BDT LKR QAR KWD MAD TND DZD IQD CRC DOP GTQ BOB PYG RSD AMD AZN UZS"
 ).split()
 _SIGNS: Final = {
     "€": "EUR",
@@ -112,7 +112,7 @@ class _Money:
         number = grammar.parse((match["sign"] or "").strip() + (match["minus"] or "") + match["number"])
         if match["mag"]:
             word = grammar.magnitude(match["mag"], number)
-            spoken = self._gap.join((grammar.say(number), word, self._form(code, 2)))
+            spoken = grammar.elided(self._gap.join((grammar.say(number), word, self._form(code, 2))))
         else:
             spoken = grammar.money(number, code)
         if match["per"]:

@@ -15,13 +15,14 @@ _FEMALE = re.compile(
     r"|Catalina|Caterina|Catarina|Maria|Mary|María|Beatrix|Cristina|Christina|Victoria|Елизавета|Екатерина|Анна|Маргарита)$"
 )
 _RULERS: Final = (
-    "Henry Edward George Elizabeth Charles William James Richard Louis Philip Philippe Napoleon Napoléon Napoleone Frederick"
-    " Ferdinand Fernando Francis François Leo Leon Gregory Alexander Alexandre Nicholas Catherine Benedict Pius Paul John"
-    " Mary Victoria Otto Heinrich Friedrich Wilhelm Ludwig Karl Elisabeth Katharina Franz Joseph Benedikt Johannes Leopold"
-    " Henri Charles-Quint Élisabeth Jean Benoît Pie Léon Felipe Alfonso Carlos Juan Isabel Fernando Benedicto Pablo Pío León"
-    " Luis Enrique Jaime Luigi Vittorio Emanuele Umberto Carlo Enrico Federico Elisabetta Giovanni Paolo Benedetto Pio Leone"
-    " Pedro João Manuel Afonso Sebastião Dinis Bento Luís Dom Пётр Петр Николай Александр Екатерина Елизавета Павел Иван"
-    " Карл Людовик Генрих Наполеон Филипп Бенедикт Ramses Xerxes Darius Gustav Christian Haakon Harald Olav Margrethe"
+    "Henry Edward George Elizabeth Charles William James Richard Louis Philip Philippe Napoleon Napoléon"
+    " Napoleone Frederick Ferdinand Fernando Francis François Leo Leon Gregory Alexander Alexandre Nicholas"
+    " Catherine Benedict Pius Paul John Mary Victoria Otto Heinrich Friedrich Wilhelm Ludwig Karl Elisabeth"
+    " Katharina Franz Joseph Benedikt Johannes Leopold Henri Charles-Quint Élisabeth Jean Benoît Pie Léon Felipe"
+    " Alfonso Carlos Juan Isabel Benedicto Pablo Pío León Luis Enrique Jaime Luigi Vittorio Emanuele Umberto Carlo"
+    " Enrico Federico Elisabetta Giovanni Paolo Benedetto Pio Leone Pedro João Manuel Afonso Sebastião Dinis Bento"
+    " Luís Dom Пётр Петр Николай Александр Екатерина Елизавета Павел Иван Карл Людовик Генрих Наполеон Филипп"
+    " Бенедикт Ramses Xerxes Darius Gustav Christian Haakon Harald Olav Margrethe"
 ).split()
 _PARTS: Final = {
     "en": "chapter part volume book act scene level phase type class section article war bowl mark appendix stage",
@@ -59,7 +60,8 @@ def rules(grammar: Grammar) -> list[Rule]:
     )
     words = _PARTS[code].split()
     part = re.compile(
-        rf"(?P<name>\b(?:{alternatives([*words, *map(str.capitalize, words)])}))(?P<gap>\s)(?P<roman>[IVXL]{{1,6}})(?![\w])"
+        rf"(?P<name>\b(?:{alternatives([*words, *map(str.capitalize, words)])}))(?P<gap>\s)"
+        r"(?P<roman>[IVXL]{1,6})(?![\w])"
     )
     title = re.compile(
         r"(?P<name>(?<![\w])[A-ZА-Я][\w'’]+)(?P<gap>\s)(?P<roman>I{2,3}|I[VX]|VI{1,3}|XI{0,3}V?|LVI{1,3})(?![\w.'’-])"

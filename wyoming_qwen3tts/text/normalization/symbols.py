@@ -59,7 +59,8 @@ _NOTES: Final = {
 _SHARP = re.compile(r"(?<=\b[A-GF])#(?!\w)|(?<=[A-Ga-g])♯|♯")
 _FLAT = re.compile(r"(?<=[A-Ga-g])♭|♭")
 _ROOT = re.compile(r"√\s?")
-_HASHTAG = re.compile(r"(?<![\w#&])#(?=[^\W\d_])")
+_NUMBERED = re.compile(r"(?<![\w#&])#(?=[A-Z]{1,3}-?\d)")  # "order #A1234"
+_HASHTAG = re.compile(r"(?<![\w#&])#(?=[^\W\d_]{3})")
 _INFINITY = re.compile("∞")
 _DELTA = re.compile(r"[∆Δ]\s?(?=[A-Za-z\d=])")
 _HASH_KEY = re.compile(r"(?<=[\d\ue000-\ue009])#|(?<![\w#])#(?![\w#])")
@@ -224,6 +225,7 @@ def _single_rules(grammar: Grammar, gap: str) -> list[Rule]:
         Rule("sign", _SHARP, gap + sharp, "#♯"),
         Rule("sign", _FLAT, gap + flat, "♭"),
         Rule("sign", _ROOT, root + gap, "√"),
+        Rule("sign", _NUMBERED, signs["#"] + gap, "#"),
         Rule("sign", _HASHTAG, topic + gap, "#"),
         Rule("sign", _HASH_KEY, lambda match: (gap if match.start() else "") + key, "#"),
         Rule("sign", _INFINITY, gap + infinity, "∞"),

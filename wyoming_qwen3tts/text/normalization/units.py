@@ -1,6 +1,7 @@
 """Numbers with units, in the words of the language, with ranges and rates, parts and millions; and units alone."""
 
 import re
+from math import gcd
 from typing import Final
 
 from .context import text_before, touches_word, word_before
@@ -38,10 +39,7 @@ VULGAR: Final = {
 }
 
 # Symbols that are also words or names; they count as units only after a blank.
-_SPACED_ONLY: Final = frozenset(
-    ("A", "B", "t", "d", "K", "o", "j", "Mo", "To", "Go", "mi", "m2", "m3", "Mb", "S", "w", "y", "st", "ac", "in", "PS")
-    + ("EL", "TL", "pt", "MP", "Gb")
-)
+_SPACED_ONLY: Final = frozenset("A B t d K o j Mo To Go mi m2 m3 Mb S w y st ac in PS EL TL pt MP Gb".split())
 _EAST_ASIAN_LETTERS: Final = frozenset(("B", "K", "S", "w", "y", "st", "ac", "in", "pt", "j", "o", "MP", "Mb", "Gb"))
 _LETTERED_THING = re.compile(r"\s?[级號号栋座楼班区室型款房出동반호급형室組館棟]")  # "5A级": a letter
 # Symbols that are words too: units only where no word can follow.
@@ -57,6 +55,9 @@ _SECONDS_BEFORE = re.compile(
 )
 _SECONDS_AFTER = re.compile(r"\s?(?:timer|delay|ago|left|remaining|countdown|alarm|video|clip)\b")
 
+_SCORED = re.compile(
+    r"^(?:finit[ao]|terminat[ao]|vint[ao]|vinto|pers[ao]|perso|pareggiat\w+|punteggio|risultato|vince|vincono)$"
+)
 # Units whose values never reach thousands: a point before three digits is a decimal sign there.
 _SMALL: Final = frozenset(
     "temperature-celsius temperature-fahrenheit temperature-generic concentr-percent concentr-permille sound-decibel"
@@ -76,7 +77,8 @@ _BARE_ENGLISH: Final = frozenset(("volume-cup", "volume-tablespoon", "volume-tea
 # Read without a number too, because no word is written like them.
 _LONE_SIGNS: Final = re.compile(r"[°/²³·⋅µΩ]|[a-zа-я][A-ZА-Я]|^[A-Z][a-z]*[A-Z]")
 _LONE_TOO: Final = frozenset(
-    "kcal Mcal Gcal kvarh ms km cm mm kg mg ml mL mph psi dBA ppm ppb kbit Mbit Gbit Mbps Gbps lbs lb oz hPa mbar mmHg Hz Wh Ah км см мм кг мг мл"
+    "kcal Mcal Gcal kvarh ms km cm mm kg mg ml mL mph psi dBA ppm ppb kbit Mbit Gbit Mbps Gbps lbs lb oz hPa mbar mmHg Hz Wh Ah"
+    " км см мм кг мг мл"
     " мм² лк гПа Гц кВт".split()
 )
 _NEVER_LONE: Final = frozenset(
@@ -100,8 +102,19 @@ def spoken_range(match: re.Match[str], grammar: Grammar, first: str, last: str) 
         return f"{first} {last}"
     if lead in BETWEEN:
         return f"{first} {grammar.signs['and']} {last}"
+    if grammar.code == "it" and (own := _italian_range(lead, first, last)):
+        return own
     spoken = grammar.range(first, last)
     return spoken.partition(" ")[2] if lead in FROM and grammar.code in ("it", "ru") else spoken
+
+
+def _italian_range(lead: str, first: str, last: str) -> str | None:
+    """A score, or hours behind a weekday."""
+    if _SCORED.search(lead):
+        return f"{first} a {last}"
+    if lead.strip(",:").endswith(("dì", "sabato", "domenica")) and first.isdigit() and last.isdigit():
+        return f"dalle {first} alle {last}"
+    return None
 
 
 def slash_rules(grammar: Grammar) -> list[Rule]:
@@ -158,8 +171,9 @@ def rules(grammar: Grammar) -> list[Rule]:
         )
         found.insert(0, Rule("unit", half, units.half_more, "0"))
     if words := {word for word in grammar.magnitudes if len(word) > 2 or not word.isascii()}:
+        end = "" if grammar.code in ("zh", "ja", "ko") else r"(?!\w)"
         many = re.compile(
-            rf"{LEFT}(?P<sign>[-−–+±]\s?)?(?P<number>{number})\s?(?P<mag>{alternatives(words)})(?:\s(?:de|di)\b|\sd['’])?{unit}"
+            rf"{LEFT}(?P<sign>[-−–+±]\s?)?(?P<number>{number})\s?(?P<mag>{alternatives(words)}){end}(?:\s(?:de|di)\b|\sd['’])?{unit}"
         )
         found.append(Rule("unit", many, units.many, "0"))
     lone = alternatives(symbol for symbol in units.table if units.stands_alone(symbol))
@@ -245,7 +259,9 @@ class _Units:
         numerator, denominator = (
             VULGAR[match["vulgar"]] if match["vulgar"] else (int(match["numerator"]), int(match["denominator"]))
         )
-        if not match["vulgar"] and (denominator not in _PROPER_PARTS or numerator >= denominator):
+        if not match["vulgar"] and (
+            denominator not in _PROPER_PARTS or numerator >= denominator or gcd(numerator, denominator) > 1
+        ):
             return None
         unit = self.words.get(symbol) or self._name(match)
         if unit is None or (grammar.code == "en" and unit in _BARE_ENGLISH and symbol in self.words):

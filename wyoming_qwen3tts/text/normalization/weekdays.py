@@ -60,9 +60,12 @@ _LEADS: Final = {
 # Abbreviations that are words too: after "the" they need a figure or a full stop behind them.
 _WORDS: Final = frozenset("mar mer sam dim ven sal ter qua qui sex dom seg lun gio sab sun sat".split())
 _FIGURES: Final = (
-    r"(?=\.?,?:?\s(?:\d{1,2}[:.hH/]\d|\d{1,2}\s?(?:Uhr|[hH]\b|[ap]\.?m)|(?:um|at|à|a las|alle|às|в|@|von|from|de|dalle|das|с)\s\d"
+    r"(?=\.?,?:?\s(?:\d{1,2}[:.hH/]\d|\d{1,2}\s?(?:Uhr|[hH]\b|[ap]\.?m)|\d{1,2}\s?[-–]\s?\d{1,2}\b(?!\s?[°%])"
+    r"|(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sep|Oct|Nov|Dec)\w*\.?\s\d"
+    r"|(?:um|at|à|a las|alle|às|в|@|von|from|de|dalle|das|с)\s\d"
     r"|\d{1,2}(?:\.|st|nd|rd|th|er)?\s(?:de\s)?[A-Za-zа-я]{3})|\.?:\s[-−]?\d)"
 )
+_GERMAN_NAME = re.compile(r"\s[A-ZÄÖÜ]\w+(?:\s|[.,]|$)")
 _EAST_ASIAN: Final = {"ja": "月火水木金土日", "ko": "월화수목금토일", "zh": "一二三四五六日天"}
 
 
@@ -134,10 +137,8 @@ class _Weekdays:
         if not (self._is_short(first) or self._is_short(last) or re.search(r"\w\s?[-–—]\s?\w", match[0])):
             return None
         begin, end = self._number(first), self._number(last)
-        if self._code == "ru":
-            names = _GENITIVE[begin], _ACCUSATIVE[end]
-        else:
-            names = self._names[begin], self._names[end]
+        is_russian = self._code == "ru"
+        names = (_GENITIVE if is_russian else self._names)[begin], (_ACCUSATIVE if is_russian else self._names)[end]
         if self._code in _RANGE:
             return _RANGE[self._code].format(*names)
         lead, pattern = _FROMS[self._code]
@@ -165,9 +166,8 @@ class _Weekdays:
         short, stop = match[2], match[3]
         if short.casefold() in _WORDS and short.islower() and not (stop and match.string[match.end() :].strip()):
             return None
-        if self._code == "de" and stop and re.match(r"\s[A-ZÄÖÜ]\w+(?:\s|[.,]|$)", match.string[match.end() :]):
-            if short == "Fr":
-                return None  # "von Fr. Müller"
+        if self._code == "de" and (short, stop) == ("Fr", ".") and _GERMAN_NAME.match(match.string, match.end()):
+            return None  # "von Fr. Müller"
         if not stop and short == "So" and match[1] in ("und", "oder"):
             return None
         return f"{match[1]} {self._name(short, match[1].casefold())}"
@@ -200,6 +200,7 @@ def _east_asian_rules(code: str) -> list[Rule]:
     if code == "ja":
         left, right = r"(?<![\u3041-\u30fa\u4e00-\u9fff\d])", r"(?![\u4e00-\u9fff\d])"
         span = re.compile(rf"{left}([{days}])(曜日?)?\s?[-–—~〜～]\s?([{days}])(曜日?)?{right}")
+        before = re.compile(rf"{left}([{days}])\s?(?=\d{{1,2}}:\d\d)")
         chain = re.compile(rf"{left}[{days}](?:[・/][{days}])+(?:曜日?)?{right}")
         bracket = re.compile(rf"(?<=[日\d])\s?[(（]([{days}])(?:曜日?)?(?:[・、](祝日?))?[)）]")
         return [
@@ -207,13 +208,16 @@ def _east_asian_rules(code: str) -> list[Rule]:
                 "weekday", span, lambda m: f"{m[1]}{m[2] or m[4] or '曜'}から{m[3]}{m[4] or m[2] or '曜'}", "-–—~〜～"
             ),
             Rule("weekday", chain, lambda m: "、".join(f"{d}曜" for d in m[0] if d in days and d != "曜"), "・/"),
+            Rule("weekday", before, lambda m: f"{m[1]}曜", ":"),
             Rule("weekday", bracket, lambda m: f"{m[1]}曜日" + ("、祝日" if m[2] else ""), "(（"),
         ]
     span = re.compile(rf"(?<![\w])([{days}])(?:요일)?\s?[-–—~〜～]\s?([{days}])(?:요일)?(?:\s?까지)?(?![가-힣])")
     chain = re.compile(rf"(?<![\w])[{days}](?:[·・/,]\s?[{days}])+(?![가-힣\w])")
+    before = re.compile(rf"(?<![\w])([{days}])(?=\s\d{{1,2}}:\d\d)")
     bracket = re.compile(rf"(?<=[일\d.])\s?[(（]([{days}])(?:요일)?[)）]")
     return [
         Rule("weekday", span, lambda m: f"{m[1]}요일부터 {m[2]}요일까지", "-–—~〜～"),
         Rule("weekday", chain, lambda m: ", ".join(f"{d}요일" for d in m[0] if d in days), "·・/,"),
+        Rule("weekday", before, lambda m: f"{m[1]}요일", ":"),
         Rule("weekday", bracket, lambda m: f" {m[1]}요일", "(（"),
     ]

@@ -1,9 +1,12 @@
 """French. Sources: CLDR 46; Grevisse, Le Bon Usage, §§ 593-608; Imprimerie nationale for hours and money."""
 
+import re
 from typing import ClassVar
 
 from .grammar import COMMA_NUMBER, Number, spell
 from .romance import Romance
+
+_ELIDED = re.compile(r"\bde (?=[aeiouhéèàâêîôœ])")
 
 
 class French(Romance):
@@ -119,6 +122,7 @@ class French(Romance):
         "millions": "millions de",
         "milliard": "milliard de",
         "milliards": "milliards de",
+        "Mds": "milliards de",
         "billion": "billion de",
         "billions": "billions de",
     }
@@ -181,6 +185,9 @@ class French(Romance):
 
     def of(self, noun: str) -> str:
         return f"d'{noun}" if noun[0] in "aeiouhéè" else f"de {noun}"
+
+    def elided(self, spoken: str) -> str:
+        return _ELIDED.sub("d'", spoken)
 
     def half_of(self, noun: str) -> str:
         return f"{self.article[self.is_feminine(noun)]} demi-{noun}"

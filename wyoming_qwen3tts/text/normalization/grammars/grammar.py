@@ -19,8 +19,10 @@ from .measures import BASES, PER, PREFIXES
 COMMA_NUMBER: Final = (
     r"(?:[1-9]\d{0,2}(?:\.\d{3})+(?!\d)(?:,\d+)?|[1-9]\d{0,2}(?:[ '’]\d{3})+(?!\d)(?:,\d+)?|\d+(?:[.,]\d+)?)"
 )
-POINT_NUMBER: Final = r"(?:[1-9]\d{0,2}(?:\.\d{3}){2,}(?![\d.])|[1-9]\d{0,2}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+\.\d+|\d+,\d{1,2}(?![\d,])|\d+)"
-
+POINT_NUMBER: Final = (
+    r"(?:[1-9]\d{0,2}(?:\.\d{3}){2,}(?![\d.])|[1-9]\d{0,2}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+\.\d+"
+    r"|\d+,\d{1,2}(?![\d,])|\d+)"
+)
 # Not the start or the end of a Latin or Cyrillic word or number. East Asian words may touch a number.
 LATIN: Final = r"A-Za-z\u00aa\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f"  # × and ÷ stand among the letters
 LEFT: Final = rf"(?<![0-9{LATIN}\u0400-\u04ff_])(?<!\d[.,:/])"
@@ -32,7 +34,6 @@ _MILLIONS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3}){2,}")  # no number has two deci
 _DOLLARS: Final = frozenset("AUD CAD NZD HKD SGD TWD".split())
 _SPACES: Final = str.maketrans("\u00a0\u202f", "  ")
 _BESIDE = re.compile(r"амер\. | - 米国")  # which gallon, which cup: nobody says it
-_ELIDED = re.compile(r"\b(d)e (?=[aeiouhéèàâêîôœ])")
 
 
 @lru_cache(maxsize=4096)
@@ -195,7 +196,7 @@ class Grammar:
                 pattern = self._unit(f"{kind}-{name.removeprefix(key)}", form)
                 noun = pattern.replace("{}", "").strip()
                 return pattern.replace(noun, self._join_prefix(prefix, noun), 1)
-        raise UnknownUnitError(unit, self.code)  # type: ignore[no-untyped-call]
+        raise LookupError(f"There are no words for {unit} in {self.code}")
 
     def _join_prefix(self, prefix: str, noun: str) -> str:
         return prefix + noun
@@ -229,7 +230,11 @@ class Grammar:
         """ "3.5 million kilograms"; ``word`` is one of `magnitudes`."""
         amount = f"{self.say(number)} {self.magnitude(word, number)}"
         spoken = self._unit(unit, self.many_form).format(amount)
-        return _ELIDED.sub(r"\1'", spoken) if self.code == "fr" else spoken
+        return self.elided(spoken)
+
+    def elided(self, spoken: str) -> str:
+        """ "millions de euros" as it is said."""
+        return spoken
 
     def part(self, numerator: int, denominator: int, whole: str, unit: str, before: str) -> str | None:
         """ "1/2 l", "1 1/2 kg": a fraction of a unit, or None where nobody says it."""

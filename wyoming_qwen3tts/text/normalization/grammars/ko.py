@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from .east_asian import EastAsian
+from .grammar import Number
 
 
 class Korean(EastAsian):
@@ -123,6 +124,11 @@ class Korean(EastAsian):
     halves: ClassVar = {"1/2": "2분의 1", "n 1/2": "{}과 2분의 1"}
     numero = "{}번"
     magnitudes: ClassVar = {"만": "만 ", "억": "억 ", "천": "천 ", "조": "조 ", "백만": "백만 ", "천만": "천만 "}
+
+    def quantity_pair(self, first: Number, second: Number, unit: str) -> str:
+        said = self.say(first)
+        link = "과 " if said[-1] in "013678영일삼육칠팔" else "와 "
+        return self._unit(unit, 0).format(f"{said}{link}{self.say(second)}")
 
     def range(self, first: str, last: str) -> str:
         return f"{first}에서 {last}"

@@ -27,13 +27,15 @@ _WORDS: Final = {
     "zh": "微 毫 厘 分 百 千 兆 吉 太 拍 艾 泽 尧 千 兆 吉 太 拍 艾 泽 尧",
     "ja": "マイクロ ミリ センチ デシ ヘクト キロ メガ ギガ テラ ペタ エクサ ゼタ ヨタ"
     " キビ メビ ギビ テビ ペビ エクスビ ゼビ ヨビ",
-    "ko": "마이크로 밀리 센티 데시 헥토 킬로 메가 기가 테라 페타 엑사 제타 요타 키비 메비 기비 테비 페비 엑스비 제비 요비",
+    "ko": "마이크로 밀리 센티 데시 헥토 킬로 메가 기가 테라 페타 엑사 제타 요타"
+    " 키비 메비 기비 테비 페비 엑스비 제비 요비",
 }
 PREFIXES: Final = {code: dict(zip(_KEYS, words.split(), strict=True)) for code, words in _WORDS.items()}
 
 # Name -> forms as in `Grammar.units`. What is spoken with the number inside has its place marked.
 BASES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "en": {
+        "power-watt-peak": ("watt peak", "watts peak"),
         "reactive-var": ("var", "vars"),
         "reactive-var-hour": ("var hour", "var hours"),
         "area-square-millimeter": ("square millimeter", "square millimeters"),
@@ -43,6 +45,7 @@ BASES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "index-uv": ("UV index {}",),
     },
     "de": {
+        "power-watt-peak": ("Watt Peak",),
         "reactive-var": ("Var",),
         "reactive-var-hour": ("Varstunde", "Varstunden"),
         "area-square-millimeter": ("Quadratmillimeter",),
@@ -53,6 +56,7 @@ BASES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "energy-british-thermal-unit": ("britische Wärmeeinheit", "britische Wärmeeinheiten"),
     },
     "fr": {
+        "power-watt-peak": ("watt-crête", "watts-crête"),
         "reactive-var": ("var", "vars"),
         "reactive-var-hour": ("varheure", "varheures"),
         "area-square-millimeter": ("millimètre carré", "millimètres carrés"),
@@ -64,6 +68,7 @@ BASES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "area-acre": ("acre", "acres"),
     },
     "es": {
+        "power-watt-peak": ("vatio pico", "vatios pico"),
         "reactive-var": ("voltiamperio reactivo", "voltiamperios reactivos"),
         "reactive-var-hour": ("voltiamperio reactivo hora", "voltiamperios reactivos hora"),
         "area-square-millimeter": ("milímetro cuadrado", "milímetros cuadrados"),
@@ -73,6 +78,7 @@ BASES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "index-uv": ("índice UV {}",),
     },
     "it": {
+        "power-watt-peak": ("watt di picco",),
         "reactive-var": ("voltampere reattivo", "voltampere reattivi"),
         "reactive-var-hour": ("voltamperora reattivo", "voltamperora reattivi"),
         "area-square-millimeter": ("millimetro quadrato", "millimetri quadrati"),
@@ -82,6 +88,7 @@ BASES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "index-uv": ("indice UV {}",),
     },
     "pt": {
+        "power-watt-peak": ("watt-pico", "watts-pico"),
         "reactive-var": ("volt-ampere reativo", "volt-amperes reativos"),
         "reactive-var-hour": ("volt-ampere-hora reativo", "volt-amperes-hora reativos"),
         "area-square-millimeter": ("milímetro quadrado", "milímetros quadrados"),
@@ -91,6 +98,12 @@ BASES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "index-uv": ("índice UV {}",),
     },
     "ru": {
+        "power-watt-peak": (
+            "ватт пиковой мощности",
+            "ватта пиковой мощности",
+            "ватт пиковой мощности",
+            "ватта пиковой мощности",
+        ),
         "reactive-var": ("вар", "вара", "вар", "вара"),
         "reactive-var-hour": ("вар-час", "вар-часа", "вар-часов", "вар-часа"),
         "area-square-millimeter": (
@@ -126,6 +139,7 @@ BASES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "mass-stone": ("стоун", "стоуна", "стоунов", "стоуна"),
     },
     "zh": {
+        "power-watt-peak": ("瓦峰值",),
         "reactive-var": ("乏",),
         "reactive-var-hour": ("乏时",),
         "area-square-millimeter": ("平方毫米",),
@@ -138,6 +152,7 @@ BASES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "pressure-pound-force-per-square-inch": ("磅每平方英寸",),
     },
     "ja": {
+        "power-watt-peak": ("ワットピーク",),
         "reactive-var": ("バール",),
         "reactive-var-hour": ("バール時",),
         "area-square-millimeter": ("平方ミリメートル",),
@@ -149,6 +164,7 @@ BASES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "volume-cup": ("カップ",),
     },
     "ko": {
+        "power-watt-peak": ("와트피크",),
         "reactive-var": ("바르",),
         "reactive-var-hour": ("바르시",),
         "area-square-millimeter": ("제곱밀리미터",),
@@ -183,7 +199,7 @@ _PER: Final = {
     "zh": "每立方英尺|每平方英尺|每分升|每厘米|每100公里|每英里|每克|每个|每毫升|每磅|每米|每瓦|每人",
     "ja": "1立方フィートあたり|1平方フィートあたり|1デシリットルあたり|1センチメートルあたり|100キロメートルあたり"
     "|1マイルあたり|1グラムあたり|1個あたり|1ミリリットルあたり|1ポンドあたり|1メートルあたり|1ワットあたり|1人あたり",
-    "ko": "세제곱피트당 |제곱피트당 |데시리터당 |센티미터당 |100킬로미터당 |마일당 |그램당 |개당 |밀리리터당 |파운드당 |미터당 "
-    "|와트당 |1인당 ",
+    "ko": "세제곱피트당 |제곱피트당 |데시리터당 |센티미터당 |100킬로미터당 |마일당 |그램당 |개당 |밀리리터당 |파운드당 "
+    "|미터당 |와트당 |1인당 ",
 }
 PER: Final = {code: dict(zip(_PER_KEYS, words.split("|"), strict=True)) for code, words in _PER.items()}

@@ -141,6 +141,7 @@ BEFORE_FIGURES: Final[dict[str, dict[str, str]]] = {
         "flr.": "floor",
         "apt.": "apartment",
         "rm.": "room",
+        "Ste.": "Suite",
         "ca.": "circa",
     },
     "de": {
@@ -218,6 +219,8 @@ BEFORE_FIGURES: Final[dict[str, dict[str, str]]] = {
 }
 MORE: Final[dict[str, dict[str, str]]] = {
     "en": {
+        "max/min": "maximum and minimum",
+        "max./min.": "maximum and minimum",
         "e. g.": "for example",
         "i. e.": "that is",
         "a.k.a.": "also known as",
@@ -247,6 +250,8 @@ MORE: Final[dict[str, dict[str, str]]] = {
         "b/c": "because",
     },
     "de": {
+        "max/min": "maximal und minimal",
+        "max./min.": "maximal und minimal",
         "i. d. R.": "in der Regel",
         "i.d.R.": "in der Regel",
         "z. T.": "zum Teil",
@@ -299,6 +304,8 @@ MORE: Final[dict[str, dict[str, str]]] = {
         "Whg.": "Wohnung",
     },
     "fr": {
+        "max/min": "maximum et minimum",
+        "max./min.": "maximum et minimum",
         "par ex.": "par exemple",
         "p.e.": "par exemple",
         "p. e.": "par exemple",
@@ -332,12 +339,13 @@ MORE: Final[dict[str, dict[str, str]]] = {
         "bât.": "bâtiment",
         "appt": "appartement",
         "qqch": "quelque chose",
-        "max": "maximum",
         "nb.": "nombre",
         "moy.": "moyenne",
         "approx.": "approximativement",
     },
     "es": {
+        "máx/mín": "máxima y mínima",
+        "máx./mín.": "máxima y mínima",
         "a. C.": "antes de Cristo",
         "d. C.": "después de Cristo",
         "pza.": "plaza",
@@ -371,6 +379,8 @@ MORE: Final[dict[str, dict[str, str]]] = {
         "dpto.": "departamento",
     },
     "it": {
+        "max/min": "massima e minima",
+        "max./min.": "massima e minima",
         "c.so": "corso",
         "l.go": "largo",
         "cfr.": "confronta",
@@ -400,6 +410,8 @@ MORE: Final[dict[str, dict[str, str]]] = {
         "c.a.": "circa",
     },
     "pt": {
+        "máx/mín": "máxima e mínima",
+        "máx./mín.": "máxima e mínima",
         "p/": "para",
         "c/": "com",
         "s/": "sem",
@@ -429,6 +441,8 @@ MORE: Final[dict[str, dict[str, str]]] = {
         "depto.": "departamento",
     },
     "ru": {
+        "макс/мин": "максимум и минимум",
+        "макс./мин.": "максимум и минимум",
         "т. к.": "так как",
         "т.к.": "так как",
         "т. н.": "так называемый",
