@@ -70,7 +70,7 @@ _DATE_BEFORE: Final = {
     "ja": re.compile(r"(?:今日は|明日は|日付は?|期限は?|次回は?|予定は?|曜日?)[:：]?\s?$"),
     "ko": re.compile(r"(?:오늘은?|내일은?|날짜는?|마감은?|기한은?|요일)[:：]?\s?$"),
 }
-_OR_ANOTHER = re.compile(r"\d/\d{1,2}\s?(?:,|[-–]|or|and|to|oder|und|bis|ou|et|au|o|y|al|e|a|или|и|по)\s?$")
+_OR_ANOTHER = re.compile(r"\d/\d{1,2}\s?(?:[-–]|or|and|to|oder|und|bis|ou|et|au|o|y|al|e|a|или|и|по)\s?$")
 _WEAK_LEADS: Final = frozenset("by from em de el al a le il за на".split())
 # "26.11 или 27.11": Russian decimals have a comma, so this is a day, unless a unit follows.
 _RUSSIAN_SHORT = re.compile(
@@ -194,7 +194,7 @@ def _is_east_asian_date(match: re.Match[str], language: str) -> bool:
         return True
     if month < day and (_LEVEL.search(before) or day in _LEVEL_PARTS):
         return bool(_DATE_BEHIND[language].match(after)) and not _LEVEL.search(before)
-    return month != day or bool(_DATE_BEHIND[language].match(after))
+    return True
 
 
 def _iso(match: re.Match[str], grammar: Grammar) -> str | None:

@@ -43,7 +43,7 @@ _ORDINAL_SUFFIX: Final = {
     "en": r"(st|nd|rd|th)\b",
     "de": r"(\.)(?=\s?[^\W\d_])",
     "fr": r"(er|re|ère|e|ème|ième|eme|nde|nd|de)s?\b",
-    "es": r"(\.?(?:[ºª](?![A-Za-z])|er\b))",
+    "es": r"(\.?(?:[ºª](?![A-Za-z])|er\b)|(?:r[ao]|d[ao]|t[ao]|m[ao]|v[ao]|n[ao])\b)",
     "it": r"([ºª])(?![A-Za-z])",
     "pt": r"(\.?[ºª])(?![A-Za-z])",
     "ru": r"(-(?:ый|ий|ой|й|ая|я|ое|е|ого|го|ому|му|ом|мя|ми|м|ую|ю|ых|х|ым|ти))\b",
@@ -61,7 +61,7 @@ def marked_rules(grammar: Grammar) -> list[Rule]:
         Rule("number-sign", _NUMERO, lambda match: grammar.numero.format(match["number"]), "0"),
     ]
     if suffix := _ORDINAL_SUFFIX.get(grammar.code):
-        ordinal = re.compile(rf"{LEFT}(\d{{1,4}}){suffix}")
+        ordinal = re.compile(rf"{LEFT}(\d{{1,4}}|\d\.\d{{3}}){suffix}")
         found.append(Rule("ordinal", ordinal, lambda match: _ordinal(match, grammar), "0"))
     if grammar.code == "it":  # "il 3° piano", but "21° e sole"
         floor = re.compile(
@@ -79,15 +79,20 @@ def _english_marks(grammar: Grammar) -> list[Rule]:
     if grammar.code != "en":
         return []
     part = re.compile(rf"{LEFT}(\d{{1,2}})/(\d{{1,2}})(?:rd|th)s?\b")
-    decade = re.compile(rf"{LEFT}(1[5-9]|20)([1-9])0['’]?s\b")
+    decade = re.compile(rf"{LEFT}(1[5-9]|20)([1-9])0['’]?s\b(?:\s?[-–]\s?['’]?([1-9]0)s\b)?")
+    decade_span = re.compile(rf"{LEFT}([1-9]0s)\s?[-–]\s?['’]?([1-9]0s)\b")
+    degrees = re.compile(r"(?<=[1-9]0s)\s?°\s?F\b")
 
     def decades(match: re.Match[str]) -> str:
         century = spell(int(match[1]), "en", "spellout-cardinal")
-        return f"{century} {spell(int(match[2]) * 10, 'en', 'spellout-cardinal')[:-1]}ies"
+        last = f" to {match[3]}s" if match[3] else ""
+        return f"{century} {spell(int(match[2]) * 10, 'en', 'spellout-cardinal')[:-1]}ies{last}"
 
     return [
         Rule("fraction", part, lambda match: grammar.fraction(int(match[1]), int(match[2])), "/"),
         Rule("number", decade, decades, "0"),
+        Rule("range", decade_span, lambda match: f"{match[1]} to {match[2]}", "0"),
+        Rule("unit", degrees, " degrees Fahrenheit", "°"),
     ]
 
 
@@ -210,7 +215,7 @@ def _ordinal(match: re.Match[str], grammar: Grammar) -> str | None:
     following = after.split(maxsplit=1)[:1]
     if grammar.code == "de" and following and following[0][0].isupper() and starts_german_sentence(following[0]):
         return None  # "Es sind 23. Morgen wird es wärmer."
-    return grammar.ordinal(int(match[1]), match[2].casefold(), before, after)
+    return grammar.ordinal(int(match[1].replace(".", "")), match[2].casefold(), before, after)
 
 
 def _russian_year(match: re.Match[str]) -> str:

@@ -249,6 +249,8 @@ SYMBOLS_BY_LANGUAGE: Final = {
         "sec.": "duration-second",
         "hrs.": "duration-hour",
         "°": "temperature-generic",
+        "mo": "duration-month",
+        "mos": "duration-month",
         "tsp": "volume-teaspoon",
         "tsp.": "volume-teaspoon",
         "tbsp": "volume-tablespoon",

@@ -58,6 +58,9 @@ _SECONDS_AFTER = re.compile(r"\s?(?:timer|delay|ago|left|remaining|countdown|ala
 _SCORED = re.compile(
     r"^(?:finit[ao]|terminat[ao]|vint[ao]|vinto|pers[ao]|perso|pareggiat\w+|punteggio|risultato|vince|vincono)$"
 )
+_THING_OF_TIME = re.compile(
+    r"\s(?:timer|delay|alarm|video|clip|countdown|break|walk|drive|ride|window|warning|cycle)\b"
+)
 # Units whose values never reach thousands: a point before three digits is a decimal sign there.
 _SMALL: Final = frozenset(
     "temperature-celsius temperature-fahrenheit temperature-generic concentr-percent concentr-permille sound-decibel"
@@ -77,7 +80,8 @@ _BARE_ENGLISH: Final = frozenset(("volume-cup", "volume-tablespoon", "volume-tea
 # Read without a number too, because no word is written like them.
 _LONE_SIGNS: Final = re.compile(r"[°/²³·⋅µΩ]|[a-zа-я][A-ZА-Я]|^[A-Z][a-z]*[A-Z]")
 _LONE_TOO: Final = frozenset(
-    "kcal Mcal Gcal kvarh ms km cm mm kg mg ml mL mph psi dBA ppm ppb kbit Mbit Gbit Mbps Gbps lbs lb oz hPa mbar mmHg Hz Wh Ah"
+    "kcal Mcal Gcal kvarh ms"
+    " km cm mm kg mg ml mL mph psi dBA ppm ppb kbit Mbit Gbit Mbps Gbps lbs lb oz hPa mbar mmHg Hz Wh Ah"
     " км см мм кг мг мл"
     " мм² лк гПа Гц кВт".split()
 )
@@ -234,6 +238,12 @@ class _Units:
             return None
         sign = (match["sign"] or "").strip()
         number = self._parse(match, ("±" if "/" in sign else sign) + match["number"], unit)
+        if (
+            self._grammar.code == "en"
+            and unit.startswith("duration-")
+            and _THING_OF_TIME.match(match.string, match.end())
+        ):
+            return f"{self._grammar.say(number)} {self._grammar.unit_form(unit, 0)}"  # "a 30 second timer"
         return self._apart(match, self._grammar.quantity(number, unit, text_before(match)))
 
     def many(self, match: re.Match[str]) -> str | None:

@@ -132,6 +132,7 @@ class German(Grammar):
     halves: ClassVar = {"1/2": "ein halb", "n 1/2": "{}einhalb"}
     numero = "Nummer {}"
     magnitudes: ClassVar = {
+        "k": "Tausend",
         "Tsd.": "Tausend",
         "Mio.": "Millionen",
         "Mrd.": "Milliarden",

@@ -110,9 +110,13 @@ class Spanish(Romance):
     article = ("un", "una")
     half = half_after = ("medio", "media")
     numero = "número {}"
-    magnitudes: ClassVar = {"millón": "millón de", "millones": "millones de", "mil": "mil", "M": "millones de"} | {
-        word: f"{word} de" for word in ("billón", "billones", "mil millones", "trillones")
-    }
+    magnitudes: ClassVar = {
+        "millón": "millón de",
+        "millones": "millones de",
+        "k": "mil",
+        "mil": "mil",
+        "M": "millones de",
+    } | {word: f"{word} de" for word in ("billón", "billones", "mil millones", "trillones")}
     month_words: ClassVar = {"set": 9, "setiembre": 9, "sep": 9, "ene": 1, "abr": 4, "ago": 8, "dic": 12}
     abbreviations: ClassVar = {
         "p. ej.": "por ejemplo",
@@ -162,6 +166,8 @@ class Spanish(Romance):
 
     def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         suffix = suffix.strip(".")
+        if len(suffix) == 2 and suffix != "er":  # "2da", "3ro"
+            suffix = suffix[1]
         if suffix in ("ª", "a"):
             return spell(number, "es", "spellout-ordinal-feminine")
         if suffix == "er":

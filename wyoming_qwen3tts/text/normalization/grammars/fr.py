@@ -116,6 +116,7 @@ class French(Romance):
     half = half_after = ("demi", "demie")
     numero = "numéro {}"
     magnitudes: ClassVar = {
+        "k": "mille",
         "M": "millions de",
         "Md": "milliards de",
         "million": "million de",

@@ -117,6 +117,7 @@ class Italian(Romance):
         "milioni": "milioni di",
         "miliardi": "miliardi di",
         "mila": "mila",
+        "k": "mila",
         "mln": "milioni di",
         "mld": "miliardi di",
         "miliardo": "miliardo di",

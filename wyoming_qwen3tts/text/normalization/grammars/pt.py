@@ -118,6 +118,7 @@ class Portuguese(Romance):
         "milhões": "milhões de",
         "mil": "mil",
         "bilhões": "bilhões de",
+        "k": "mil",
         "mi": "milhões de",
         "bi": "bilhões de",
         "bilhão": "bilhão de",
