@@ -7,6 +7,7 @@ digit.
 import re
 from typing import Final
 
+from .context import text_before
 from .grammars.grammar import LEFT, Grammar
 from .rule import Rule
 
@@ -131,7 +132,10 @@ def _numbers(address: str, grammar: Grammar) -> str:
 
 def _is_called(match: re.Match[str], code: str) -> bool:
     """Whether a word for calling, for an emergency or for who helps stands near a number."""
-    before, after = match.string[max(0, match.start() - 60) : match.start()], match.string[match.end() :][:60]
+    before, after = (
+        match.string[max(0, match.start() - 60) : match.start()],
+        match.string[match.end() : match.end() + 60],
+    )
     if code in ("zh", "ja"):
         return bool(_CALLS.search(before[-12:]) or _CALLS.search(after[:6]))
     near = [*before.split()[-4:], *after.split()[:4]]
@@ -192,9 +196,7 @@ def _version(match: re.Match[str], grammar: Grammar) -> str | None:
         spoken += f" {match[3]}"
     if not marked:
         return spoken
-    if re.search(
-        r"vers\w*\s$|верси\w*\s$|版本\s?$|バージョン\s?$|버전\s?$", match.string[: match.start()], re.IGNORECASE
-    ):
+    if re.search(r"vers\w*\s$|верси\w*\s$|版本\s?$|バージョン\s?$|버전\s?$", text_before(match), re.IGNORECASE):
         return spoken
     word = grammar.signs["version"] if marked.casefold() in ("v", "ver.") else marked
     return f"{word} {spoken}" if gap else f"{word}{spoken}"

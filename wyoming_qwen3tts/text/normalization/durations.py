@@ -81,7 +81,10 @@ class _Durations:
 
     def bare(self, match: re.Match[str]) -> str | None:
         """ "0:05:00", "25:00 left"; None where it is a time of day."""
-        before, after = match.string[max(0, match.start() - 60) : match.start()], match.string[match.end() :][:80]
+        before, after = (
+            match.string[max(0, match.start() - 60) : match.start()],
+            match.string[match.end() : match.end() + 80],
+        )
         if _CLOCK_TAIL.match(after) or _DATE_LEAD.search(before) or _HALF_DAY_LEAD.search(before):
             return None
         first, second, third = int(match[1]), int(match[2]), int(match[3] or 0)

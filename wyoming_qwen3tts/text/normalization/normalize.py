@@ -123,7 +123,9 @@ def _abbreviation(match: re.Match[str], words: dict[str, str]) -> str | None:
     rest = text[end:]
     if len(written) <= 3 and not rest.strip():
         return None  # at the end of a text "so." and "no." are words
-    if written.casefold().strip(".") in _UNIT_LIKE and re.search(r"\d\s?$", text[: match.start()]):
+    if written.casefold().strip(".") in _UNIT_LIKE and re.search(
+        r"\d\s?$", text[max(0, match.start() - 3) : match.start()]
+    ):
         return None  # "5 min.", "760 Вт": a unit
     if re.match(r"\s+[A-ZÄÖÜ]\w*\s", rest) and written.casefold() in ("etc.", "usw.", "ecc."):
         return f"{words[written]}."

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from ..sentences.full_stop import starts_german_sentence
-from .context import text_before, word_before
+from .context import text_after, text_before, word_before
 from .grammars.grammar import LEFT, RIGHT, Grammar, spell
 from .rule import Rule, alternatives
 from .units import DASH, VULGAR, spoken_range
@@ -180,9 +180,9 @@ def _range(match: re.Match[str], grammar: Grammar) -> str:
     first, last = (grammar.say(grammar.parse(match[group])) for group in ("first", "last"))
     if spoken := _counted_pair(match, grammar.code, first, last):
         return spoken
-    if re.match(r"\s?=", match.string[match.end() :]):
+    if re.match(r"\s?=", text_after(match)):
         return f"{first} {grammar.signs['-']} {last}"
-    if grammar.code == "ru" and _LETTERS_AFTER.match(match.string[match.end() :]):
+    if grammar.code == "ru" and _LETTERS_AFTER.match(text_after(match)):
         return f"{first} {last}"  # "3-4 раза" is "три четыре раза"
     return spoken_range(match, grammar, first, last)
 
@@ -205,7 +205,7 @@ def _counted_pair(match: re.Match[str], code: str, first: str, last: str) -> str
 
 
 def _ordinal(match: re.Match[str], grammar: Grammar) -> str | None:
-    before, after = text_before(match), match.string[match.end() :]
+    before, after = text_before(match), text_after(match)
     if (
         grammar.code == "de"
         and (not before.strip() or before.rstrip()[-1] in ".!?:")

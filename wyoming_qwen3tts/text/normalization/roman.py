@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from .context import text_before, word_before
+from .context import text_after, text_before, word_before
 from .grammars.grammar import Grammar, spell
 from .rule import Rule, alternatives
 
@@ -123,9 +123,7 @@ def _french(number: int) -> str:
 
 def _ruler(match: re.Match[str], code: str) -> str | None:
     number = value(match["roman"])
-    if number is None or (
-        code == "en" and match["roman"] == "I" and re.match(r"\s[a-z']", match.string[match.end() :])
-    ):
+    if number is None or (code == "en" and match["roman"] == "I" and re.match(r"\s[a-z']", text_after(match))):
         return None  # "George I think"
     name, feminine = match["name"], bool(_FEMALE.search(match["name"]))
     if code == "en":

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from .context import text_before
 from .grammars.grammar import Grammar, Number
 from .rule import Rule
 
@@ -146,7 +147,7 @@ def rules(grammar: Grammar) -> list[Rule]:
         return f"{gap}{signs[key]}{gap}"
 
     def about(match: re.Match[str]) -> str:
-        if _ABOUT_WORD.search(match.string[: match.start()]):
+        if _ABOUT_WORD.search(text_before(match)):
             return ""
         touches = match.start() and match.string[match.start() - 1].isalnum()
         return (gap if touches else "") + signs["~"] + gap
@@ -192,7 +193,7 @@ def _shown_digit(match: re.Match[str]) -> str:
 def _compared(match: re.Match[str], signs: dict[str, str], code: str) -> str:
     """ "temp <= 20" compares; "≤ 20" alone is "at most"."""
     key = _COMPARE[match[1]]
-    before = match.string[: match.start()].rstrip()
+    before = text_before(match).rstrip()
     if key in "≥≤" and before and (before[-1].isalnum() or before[-1] in "°%)_") and code in _AT_LEAST:
         return _AT_LEAST[code][key == "≤"]
     return signs[key]

@@ -66,6 +66,7 @@ _SMALL: Final = frozenset(
     "temperature-celsius temperature-fahrenheit temperature-generic concentr-percent concentr-permille sound-decibel"
     " speed-kilometer-per-hour speed-meter-per-second speed-mile-per-hour speed-knot index-uv sound-dbm".split()
 )
+_LOOK_BACK_CHARS: Final = 240  # as long as a piece of text may be
 _POINT_DECIMAL = re.compile(r"(?<![\d.,])\d{1,4}\.(?:\d{1,2}|\d{4})(?![\d.])")
 _PROPER_PARTS: Final = frozenset((2, 3, 4, 5, 6, 8, 10, 16, 32, 64))
 
@@ -342,7 +343,8 @@ class _Units:
         """A number; whether its point groups is told by the unit, or by another number in front."""
         return self._grammar.parse(
             written,
-            point_is_decimal=unit in _SMALL or bool(_POINT_DECIMAL.search(match.string, 0, match.start())),
+            point_is_decimal=unit in _SMALL
+            or bool(_POINT_DECIMAL.search(match.string, max(0, match.start() - _LOOK_BACK_CHARS), match.start())),
             is_amount=True,
         )
 
@@ -370,10 +372,12 @@ class _Units:
         """ "the mid-80s", but not "in 30s"."""
         before = match.string[max(0, match.start() - 20) : match.start()]
         number = match.groupdict().get("number") or ""
-        if _DECADE.search(match.string[: match.start("unit")]) and not _TENS.fullmatch(number):
+        if _DECADE.search(match.string[max(0, match.start("unit") - 9) : match.start("unit")]) and not _TENS.fullmatch(
+            number
+        ):
             return True
         if self._grammar.code != "en" or not _TENS.fullmatch(number):
-            return bool(_DECADE.search(match.string[: match.start("unit")]))
+            return bool(_DECADE.search(match.string[max(0, match.start("unit") - 9) : match.start("unit")]))
         if number in ("10", "20", "30", "40", "50", "60", "90") and (
             _SECONDS_BEFORE.search(before) or _SECONDS_AFTER.match(match.string, match.end())
         ):

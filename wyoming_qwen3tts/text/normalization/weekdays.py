@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Final
 
 from ..sentences.full_stop import starts_german_sentence
-from .context import word_before
+from .context import text_after, word_before
 from .grammars.grammar import Grammar
 from .rule import Rule, alternatives
 
@@ -116,7 +117,7 @@ class _Weekdays:
 
         def finished(match: re.Match[str]) -> str | None:
             after = spoken(match)
-            following = match.string[match.end() :].split(maxsplit=1)[:1]
+            following = text_after(match).split(maxsplit=1)[:1]
             if after is None or not match[0].endswith(".") or not following or not following[0][0].isupper():
                 return after
             if self._code == "de" and not starts_german_sentence(following[0]):
@@ -153,6 +154,9 @@ class _Weekdays:
         parts = re.split(r"(,\s|/|\s[&+]\s|\s\w+\s)", match[0])
         if not all(self._is_short(part) for part in parts[::2]):
             return None
+        numbers = [self._number(part) for part in parts[::2]]
+        if any(last <= first for first, last in pairwise(numbers)):
+            return None  # "So, so" is no list of days
         names = [self._name(part, word_before(match)) for part in parts[::2]]
         links = [f" {_ANDS[self._code]} " if link.strip(" ") in "/&+" else link for link in parts[1::2]]
         links = [", " if link == ", " else link for link in links]
@@ -164,7 +168,7 @@ class _Weekdays:
     def _led(self, match: re.Match[str]) -> str | None:
         """ "am Fr.", "on Tue", "в ср"."""
         short, stop = match[2], match[3]
-        if short.casefold() in _WORDS and short.islower() and not (stop and match.string[match.end() :].strip()):
+        if short.casefold() in _WORDS and short.islower() and not (stop and text_after(match).strip()):
             return None
         if self._code == "de" and (short, stop) == ("Fr", ".") and _GERMAN_NAME.match(match.string, match.end()):
             return None  # "von Fr. Müller"

@@ -17,10 +17,10 @@ from unicode_rbnf import RbnfEngine
 from .measures import BASES, PER, PREFIXES
 
 COMMA_NUMBER: Final = (
-    r"(?:[1-9]\d{0,2}(?:\.\d{3})+(?!\d)(?:,\d+)?|[1-9]\d{0,2}(?:[ '’]\d{3})+(?!\d)(?:,\d+)?|\d+(?:[.,]\d+)?)"
+    r"(?:[1-9]\d{0,2}(?:\.\d{3}){1,7}(?!\d)(?:,\d+)?|[1-9]\d{0,2}(?:[ '’]\d{3}){1,7}(?!\d)(?:,\d+)?|\d+(?:[.,]\d+)?)"
 )
 POINT_NUMBER: Final = (
-    r"(?:[1-9]\d{0,2}(?:\.\d{3}){2,}(?![\d.])|[1-9]\d{0,2}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+\.\d+"
+    r"(?:[1-9]\d{0,2}(?:\.\d{3}){2,7}(?![\d.])|[1-9]\d{0,2}(?:,\d{3}){1,7}(?!\d)(?:\.\d+)?|\d+\.\d+"
     r"|\d+,\d{1,2}(?![\d,])|\d+)"
 )
 # Not the start or the end of a Latin or Cyrillic word or number. East Asian words may touch a number.
