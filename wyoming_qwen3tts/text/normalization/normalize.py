@@ -6,6 +6,7 @@ from typing import Final
 
 from ..tracked_text import TrackedText
 from . import addresses, dates, durations, money, numbers, roman, symbols, times, units, weekdays
+from .context import text_before
 from .grammars import grammar
 from .grammars.grammar import Grammar, spell
 from .grammars.shortened import BEFORE_FIGURES, MORE, TITLES
@@ -19,11 +20,15 @@ _EAST_ASIAN = "\u3040-\u30ff\u3400-\u9fff"
 _EAST_ASIAN_BLANK = re.compile(
     rf"(?<=[{_EAST_ASIAN}]) (?=[{_EAST_ASIAN}\d\ue000-\ue009])|(?<=[\d\ue000-\ue009]) (?=[{_EAST_ASIAN}])"
 )
-_UNIT_LIKE: Final = frozenset("min мин вт г д кв st std sek".split())
+_UNIT_LIKE: Final = frozenset("min мин вт г д кв см м с st std sek".split())
 _STREET = re.compile(r"(?<=[a-z] )St\.(?=\s+[a-z\d]|,|\s*$)")
 _SAINT = re.compile(r"\bSt\.(?=\s+[A-Z])")
 # Signs that look alike: Home Assistant writes μ with the Greek letter, sensors and keyboards differ in the others.
 _ALIKE: Final = str.maketrans("μΩKÅ˚‐‑﹣﹪∕∼˜〜⋅∙", "µΩKÅ°---%/~~~··")
+_LETTERED = re.compile(
+    r"(?:vitamin|grup|plan|letr|clas|tip|zon|líne|opci|bloq|secci|part|categor|витамин|групп|план|част|класс)\w*\s$",
+    re.IGNORECASE,
+)
 _BARE_POINT = re.compile(r"(?<![\w.,:/)\]-])\.(?=\d)")  # ".5 cups"
 _NAME = r"(?=\s[A-ZÀ-ÝА-ЯЁ])"
 # "123 Main St", "on Fifth Ave": a road behind its name.
@@ -87,7 +92,7 @@ def _abbreviation_rules(speech: Grammar) -> list[Rule]:
     more = []
     if titles := TITLES.get(speech.code):
         title = re.compile(rf"(?<![\w./])(?<!\d )(?<![A-Z]\. )(?:{alternatives(_any_case(titles))}){_NAME}")
-        more.append(Rule("abbreviation", title, lambda match: _any_case(titles)[match[0]]))
+        more.append(Rule("abbreviation", title, lambda match: _title(match, _any_case(titles))))
     if figures := BEFORE_FIGURES.get(speech.code):
         figure = re.compile(rf"(?<![\w./])(?:{alternatives(_any_case(figures))})(?=\s?\d)")
         more.append(Rule("abbreviation", figure, lambda match: _figure(match, _any_case(figures)), "0"))
@@ -108,6 +113,11 @@ def _abbreviation_rules(speech: Grammar) -> list[Rule]:
 def _any_case(words: dict[str, str]) -> dict[str, str]:
     """The words, and the same at the start of a sentence."""
     return {key[0].upper() + key[1:]: word[0].upper() + word[1:] for key, word in words.items()} | words
+
+
+def _title(match: re.Match[str], words: dict[str, str]) -> str | None:
+    """ "D. Juan", but not "vitamina D. Tome"."""
+    return None if len(match[0]) == 2 and _LETTERED.search(text_before(match)) else words[match[0]]
 
 
 def _figure(match: re.Match[str], words: dict[str, str]) -> str | None:

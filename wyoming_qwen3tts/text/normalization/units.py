@@ -86,9 +86,7 @@ _LONE_TOO: Final = frozenset(
     " км см мм кг мг мл"
     " мм² лк гПа Гц кВт".split()
 )
-_NEVER_LONE: Final = frozenset(
-    ("PS", "EL", "TL", "KW", "MP", "GB", "KB", "MB", "TB", "Go", "To", "Mo", "VA", "MV", "MJ", "GJ")
-)
+_NEVER_LONE: Final = frozenset("PS EL TL KW KG MP GB KB MB TB PB EB ZB YB Go To Mo VA MV MJ GJ TW MW CCF MCF".split())
 # "m/w/d", "B/W", "A/C" are no rates.
 _RATES: Final = "h s min d m² m³ m2 m3 ft³ ft² cm km kWh dL dl L l kg 100km ч с мин м² м³ л кг км".split()
 _DURATION: Final = (("days", "duration-day"), ("hours", "duration-hour"))
