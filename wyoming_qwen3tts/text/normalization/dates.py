@@ -25,6 +25,7 @@ _SLASHED_SHORT = re.compile(
 # "2026. 11. 24.": how Korean writes a date; Chinese and Japanese do without the blanks.
 _EAST_ASIAN_DATE = re.compile(rf"{LEFT}({_YEAR})\.\s?({_MONTH})\.\s?({_DAY})(?:\.(?!\d))?(?!\d|\.\d)")
 _YEAR_MONTH = re.compile(rf"{LEFT}({_YEAR})[-/](0[1-9]|1[0-2])(?![0-9]|[-/.,:]\d|\s?[-–]\s?\d)")
+_MONTH_YEAR = re.compile(rf"{LEFT}({_MONTH})/((?:19|20)\d\d)(?![0-9]|[-/.,:]\d)")
 _KOREAN_MONTH = re.compile(rf"{LEFT}({_YEAR})\.\s({_MONTH})\.(?=\s|$)")
 _ALWAYS_TOLD = re.compile(r"(?:24\s?[/x×]\s?7)(?![0-9/]|[.,]\d)")
 _FRENCH_ALWAYS = re.compile(
@@ -44,7 +45,7 @@ _ALWAYS: Final = {
 }
 # Beside one of these a small pair is a part of a whole, whatever stands in front: "o tanque está em 1/4".
 _LEVEL = re.compile(
-    r"batt|bater|akku|tank|tanque|réservoir|depósito|serbatoio|full|\bvoll|llen[oa]|pien[oa]|chei[oa]|plein|progress|nivel"
+    r"volum|lautstärke|громкост|helligkeit|brightness|luminosité|rating|score|bewertung|batt|bater|akku|tank|tanque|réservoir|depósito|serbatoio|full|\bvoll|llen[oa]|pien[oa]|chei[oa]|plein|progress|nivel"
     r"|nível|level|livello|niveau|füllstand|charge|carga|carica|бак|заряд|батаре|полон|полна|уров|电量|电池|剩余|油箱|水箱"
     r"|進捗|電池|バッテリー|残り|残量|배터리|남은|탱크|잔량|进度|容量",
     re.IGNORECASE,
@@ -71,7 +72,7 @@ _DATE_BEFORE: Final = {
     "ko": re.compile(r"(?:오늘은?|내일은?|날짜는?|마감은?|기한은?|요일)[:：]?\s?$"),
 }
 _OR_ANOTHER = re.compile(r"\d/\d{1,2}\s?(?:[-–]|or|and|to|oder|und|bis|ou|et|au|o|y|al|e|a|или|и|по)\s?$")
-_WEAK_LEADS: Final = frozenset("by from em de el al a le il за на".split())
+_WEAK_LEADS: Final = frozenset("by from to at em de el al a le il за на".split())
 # "26.11 или 27.11": Russian decimals have a comma, so this is a day, unless a unit follows.
 _RUSSIAN_SHORT = re.compile(
     r"(?<![\d.,])(0[1-9]|[12]\d|3[01])\.(0[1-9]|1[0-2])(?=\s*(?:[.,;!?](?!\d)|или\b|и\b|в\s|$))"
@@ -113,6 +114,7 @@ def rules(grammar: Grammar) -> list[Rule]:
         Rule("date", _YEAR_FIRST, lambda match: _date(grammar, match, match[3], match[2], match[1]), "./"),
         Rule("date", _SLASHED, slashed, "/-"),
         Rule("date", _YEAR_MONTH, lambda match: grammar.month_year(int(match[2]), match[1]), "-/"),
+        Rule("date", _MONTH_YEAR, lambda match: grammar.month_year(int(match[1]), match[2]), "/"),
         Rule("date", _SLASHED_SHORT, lambda match: _short(match, grammar), "/"),
     ]
     if grammar.code == "de":

@@ -34,6 +34,11 @@ _HALF_HOURS: Final = {
 }
 _DIVIDED = re.compile(r"(?<=\d) / (?=\d)")
 _TO_A_PART = re.compile(r"\b[Aa]l (?=1[/⁄]\d{1,2}(?![\d/]))")  # "al 1/4" is "a un quarto"
+_RATED = re.compile(
+    r"volum|lautstärke|громкост|rating|rated|score|note\b|nota\b|voto|bewertung|оценк|puntuación|punteggio|pontuação|calificación"
+    r"|valoración|avaliação|рейтинг",
+    re.IGNORECASE,
+)
 _NAMED_PARTS: Final = frozenset((16, 32, 64, 100))
 _LEADING_ZERO = re.compile(r"(?<![\d.,:])0(\d)(?=\s?[年月日时時分秒년월일시분초点點])")
 _FRACTION = re.compile(
@@ -244,6 +249,8 @@ def _fraction(match: re.Match[str], grammar: Grammar) -> str | None:
     sign = grammar.signs["-"] + ("" if is_east_asian else " ") if match["sign"] else ""
     if numerator == denominator and not is_east_asian:
         return f"{sign}{numerator} {denominator}"
+    if not is_east_asian and denominator in (5, 10, 20, 100) and _RATED.search(text_before(match)):
+        return f"{numerator} {'out of' if grammar.code == 'en' else _OF[grammar.code]} {denominator}"
     is_named = is_east_asian or denominator <= 10 or denominator in _NAMED_PARTS
     if numerator and is_named and (spoken := grammar.fraction(numerator, denominator, match["whole"] or "")):
         return sign + grammar.object_of(text_before(match), spoken)

@@ -33,6 +33,11 @@ _AND = re.compile(r"\s*&\s*")
 _PLUS = re.compile(rf"\s*\+\s*(?={_NEXT_TO})")
 _PLUS_AFTER = re.compile(r"(?<=[\w+])\+")
 _TIMES = re.compile(r"(?<=[\d\ue000-\ue009])\s?×\s?|×|(?<=[\d\ue000-\ue009])\s?x\b|\s[×]\s?")
+_FEMININE = re.compile(  # French quantities whose comparisons agree
+    r"\b(?:températures?|temp|humidité|pression|vitesse|luminosité|consommation|tension|puissance|batterie|concentration|valeur"
+    r"|durée|distance|intensité|charge|production|largeur|hauteur|qualité|teneur|masse|énergie|facture|note|quantité)\b[^.;,]*$",
+    re.IGNORECASE,
+)
 _AT_LEAST: Final = {
     "en": ("greater than or equal to", "less than or equal to"),
     "de": ("größer oder gleich", "kleiner oder gleich"),
@@ -195,7 +200,11 @@ def _compared(match: re.Match[str], signs: dict[str, str], code: str) -> str:
     key = _COMPARE[match[1]]
     before = text_before(match).rstrip()
     if key in "≥≤" and before and (before[-1].isalnum() or before[-1] in "°%)_") and code in _AT_LEAST:
-        return _AT_LEAST[code][key == "≤"]
+        words = _AT_LEAST[code][key == "≤"]
+        is_feminine = code == "fr" and _FEMININE.search(text_before(match))
+        return words.replace("eur ou égal", "eure ou égale") if is_feminine else words
+    if code == "fr" and key in "<>" and _FEMININE.search(text_before(match)):
+        return signs[key].replace("eur à", "eure à")
     return signs[key]
 
 

@@ -182,6 +182,8 @@ def _lettered_rules(grammar: Grammar) -> list[Rule]:
         )
         found.append(Rule("time", dotted, lambda match: _clock(grammar, match[1], match[2], None, None), "0"))
     if grammar.code == "de":
+        hour = re.compile(rf"(?:(?<=\b[Uu]m )|(?<=\b[Bb]is )|(?<=\b[Aa]b )|(?<=\bgegen ))({_HOUR})\s?h\b")
+        found.append(Rule("time", hour, lambda match: _clock(grammar, match[1], "0", None, None), "h"))
         span = re.compile(rf"{LEFT}({_HOUR}){_DASH}({_HOUR})\s?Uhr\b")
         found.append(
             Rule("time", span, lambda match: grammar.range(match[1], _clock(grammar, match[2], "0", None, None)), "0")

@@ -58,9 +58,12 @@ _SECONDS_AFTER = re.compile(r"\s?(?:timer|delay|ago|left|remaining|countdown|ala
 _SCORED = re.compile(
     r"^(?:finit[ao]|terminat[ao]|vint[ao]|vinto|pers[ao]|perso|pareggiat\w+|punteggio|risultato|vince|vincono)$"
 )
-_THING_OF_TIME = re.compile(
-    r"\s(?:timer|delay|alarm|video|clip|countdown|break|walk|drive|ride|window|warning|cycle)\b"
+_THING = re.compile(  # "a 30 second timer", "a 512 gigabyte drive": what a measure describes
+    r"\s(?:timer|delay|alarm|video|clip|countdown|break|walk|drive|ride|window|warning|cycle|SSD|HDD|disk|RAM|memory|card|bulb"
+    r"|charger|battery|equivalent|LED|motor|tank|pipe|cable|router|connection|speaker|screen|monitor|TV|panel|heater|hose)\b"
 )
+_NOT_DESCRIBING: Final = frozenset(("concentr-percent", "temperature-celsius", "temperature-fahrenheit"))
+_EAST_ASIAN: Final = frozenset(("zh", "ja", "ko"))
 # Units whose values never reach thousands: a point before three digits is a decimal sign there.
 _SMALL: Final = frozenset(
     "temperature-celsius temperature-fahrenheit temperature-generic concentr-percent concentr-permille sound-decibel"
@@ -135,7 +138,9 @@ def slash_rules(grammar: Grammar) -> list[Rule]:
         rf"{LEFT}(?P<first>[-−]?{number})\s?/\s?(?P<second>[-−]?{number})(?P<gap>\s?)"
         rf"(?P<unit>{alternatives(units.table)}){RIGHT}(?![.'’]?[A-Za-z]){PER}"
     )
+    inches = re.compile(rf"(?<![\d.,/:⁄\w])(?P<sign>[-−]\s?)?{whole}{parts}(?P<gap>)(?P<unit>[\"″])(?=[\s,.;:)]|$)")
     return [
+        Rule("fraction", inches, units.part, '"″'),
         Rule("fraction", part, units.part, "/⁄" + "".join(VULGAR)),
         Rule("unit", pair, units.pair, "/"),
     ]
@@ -165,8 +170,9 @@ def rules(grammar: Grammar) -> list[Rule]:
         Rule("duration", several, units.duration, "0"),
         Rule("range", span, units.span, "0"),
     ]
-    if grammar.code == "it":  # "al 60–70 %" is "dal 60 al 70 percento"
-        to = re.compile(rf"\b(?P<lead>[Aa]l)\s(?P<first>{number}){DASH}(?P<number>{number}){unit}")
+    if grammar.code in ("it", "es"):  # "al 60–70 %" is "dal 60 al 70 percento"
+        lead = "[Aa]l" if grammar.code == "it" else "[Dd]el"
+        to = re.compile(rf"\b(?P<lead>{lead})\s(?P<first>{number}){DASH}(?P<number>{number}){unit}")
         found.insert(0, Rule("range", to, units.to, "0"))
     if grammar.code == "ru":  # "около 1,5 часа" is "около полутора часов"
         half = re.compile(
@@ -237,11 +243,7 @@ class _Units:
             return None
         sign = (match["sign"] or "").strip()
         number = self._parse(match, ("±" if "/" in sign else sign) + match["number"], unit)
-        if (
-            self._grammar.code == "en"
-            and unit.startswith("duration-")
-            and _THING_OF_TIME.match(match.string, match.end())
-        ):
+        if self._grammar.code == "en" and unit not in _NOT_DESCRIBING and _THING.match(match.string, match.end()):
             return f"{self._grammar.say(number)} {self._grammar.unit_form(unit, 0)}"  # "a 30 second timer"
         return self._apart(match, self._grammar.quantity(number, unit, text_before(match)))
 
@@ -272,7 +274,7 @@ class _Units:
             denominator not in _PROPER_PARTS or numerator >= denominator or gcd(numerator, denominator) > 1
         ):
             return None
-        unit = self.words.get(symbol) or self._name(match)
+        unit = "length-inch" if symbol in '"″' else self.words.get(symbol) or self._name(match)
         if unit is None or (grammar.code == "en" and unit in _BARE_ENGLISH and symbol in self.words):
             return None
         spoken = grammar.part(numerator, denominator, match["whole"] or "", unit, text_before(match))
@@ -289,6 +291,11 @@ class _Units:
             return None
         grammar = self._grammar
         first, second = (self._parse(match, match[group], unit) for group in ("first", "second"))
+        if unit.endswith("hg"):  # blood pressure
+            over = f"{grammar.say(first)} {grammar.signs['over']} {grammar.quantity(second, unit)}"
+            return self._apart(
+                match, over if grammar.code not in _EAST_ASIAN else grammar.quantity_pair(first, second, unit)
+            )
         return self._apart(match, grammar.quantity_pair(first, second, unit))
 
     def span(self, match: re.Match[str]) -> str | None:
@@ -314,7 +321,8 @@ class _Units:
         if (unit := self._name(match)) is None:
             return None
         first, last = (self._parse(match, match[group], unit) for group in ("first", "number"))
-        lead = "dal" if match["lead"] == "al" else "Dal"
+        lead = "del" if self._grammar.code == "es" else "dal"
+        lead = lead if match["lead"].islower() else lead.capitalize()
         return self._apart(match, f"{lead} {self._grammar.say(first)} al {self._grammar.quantity(last, unit)}")
 
     def duration(self, match: re.Match[str]) -> str | None:
