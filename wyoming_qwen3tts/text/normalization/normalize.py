@@ -29,6 +29,7 @@ _LETTERED = re.compile(
     r"(?:vitamin|grup|plan|letr|clas|tip|zon|líne|opci|bloq|secci|part|categor|витамин|групп|план|част|класс)\w*\s$",
     re.IGNORECASE,
 )
+_BARE_TIMES = re.compile(r"(?<=[1-9\d])(?<!\b0)[x×](?=\d)")  # "10x10 ft"
 _BARE_POINT = re.compile(r"(?<![\w.,:/)\]-])\.(?=\d)")  # ".5 cups"
 _NAME = r"(?=\s[A-ZÀ-ÝА-ЯЁ])"
 # "123 Main St", "on Fifth Ave": a road behind its name.
@@ -49,6 +50,7 @@ def normalize(tracked: TrackedText, language: str, *, strict: bool = False) -> N
     tracked.text = tracked.text.translate(_ALIKE)
     tracked.capitals_start_sentences = language != "de"
     tracked.unwrap("number", _BARE_POINT, "0.")
+    tracked.unwrap("number", _BARE_TIMES, " × ")
     has_digit = bool(_DIGIT.search(tracked.text))
     for rule in _rules(language):
         if not rule.needs or (has_digit if rule.needs == "0" else any(sign in tracked.text for sign in rule.needs)):

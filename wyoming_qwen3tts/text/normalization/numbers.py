@@ -39,6 +39,9 @@ _RATED = re.compile(
     r"|valoración|avaliação|рейтинг",
     re.IGNORECASE,
 )
+_LETTERS: Final = {"k": "thousand", "K": "thousand", "M": "million"}  # "1k people", but not "4K TV"
+_OUT_OF = re.compile(rf"{LEFT}(\d{{1,2}}[.,]\d{{1,2}})\s?/\s?(\d{{1,3}})(?![\d/%°]|[.,]\d)")
+_PAGES_OF = re.compile(r"(?<![\d/])第?(\d{1,4})/(\d{1,4})\s?(页|頁|ページ|쪽)")
 _NAMED_PARTS: Final = frozenset((16, 32, 64, 100))
 _LEADING_ZERO = re.compile(r"(?<![\d.,:])0(\d)(?=\s?[年月日时時分秒년월일시분초点點])")
 _FRACTION = re.compile(
@@ -54,7 +57,7 @@ _ORDINAL_SUFFIX: Final = {
     "ru": r"(-(?:ый|ий|ой|й|ая|я|ое|е|ого|го|ому|му|ом|мя|ми|м|ую|ю|ых|х|ым|ти))\b",
 }
 _NUMERO = re.compile(
-    r"(?<![A-Za-z\u00c0-\u024f\d])(?:№\s?|#|[Nn]°\s?|[Nn][º]\s?|(?:Nr|No|Num|n[or](?=\.\s?\d+\s(?:est|ist|war)))\.\s?)(?P<number>\d{1,6})(?![\d]|[.,]\d)"
+    r"(?<![A-Za-z\u00c0-\u024f\d])(?:№\s?|#\s?|[Nn]°\s?|[Nn][º]\s?|(?:Nr|No|Num|n[or](?=\.\s?\d+\s(?:est|ist|war)))\.\s?)(?P<number>\d{1,6})(?![\d]|[.,]\d)"
 )
 _LETTERS_AFTER = re.compile(r"^\s?[^\W\d_]")
 
@@ -84,6 +87,7 @@ def _english_marks(grammar: Grammar) -> list[Rule]:
     if grammar.code != "en":
         return []
     part = re.compile(rf"{LEFT}(\d{{1,2}})/(\d{{1,2}})(?:rd|th)s?\b")
+    thousands = re.compile(rf"{LEFT}({grammar.number})([kKM])(?=\s(?:[a-z]{{2,}}s|people|more|of)\b)")
     decade = re.compile(rf"{LEFT}(1[5-9]|20)([1-9])0['’]?s\b(?:\s?[-–]\s?['’]?([1-9]0)s\b)?")
     decade_span = re.compile(rf"{LEFT}([1-9]0s)\s?[-–]\s?['’]?([1-9]0s)\b")
     degrees = re.compile(r"(?<=[1-9]0s)\s?°\s?F\b")
@@ -95,6 +99,7 @@ def _english_marks(grammar: Grammar) -> list[Rule]:
 
     return [
         Rule("fraction", part, lambda match: grammar.fraction(int(match[1]), int(match[2])), "/"),
+        Rule("number", thousands, lambda match: f"{grammar.say(grammar.parse(match[1]))} {_LETTERS[match[2]]}", "kKM"),
         Rule("number", decade, decades, "0"),
         Rule("range", decade_span, lambda match: f"{match[1]} to {match[2]}", "0"),
         Rule("unit", degrees, " degrees Fahrenheit", "°"),
@@ -105,6 +110,8 @@ def rules(grammar: Grammar) -> list[Rule]:
     """The rules for bare numbers, in the order they must be tried."""
     return [
         Rule("fraction", _HALF_HOUR, lambda match: _HALF_HOURS.get(grammar.code), "½/"),
+        Rule("fraction", _PAGES_OF, lambda match: _page(match, grammar.code), "/"),
+        Rule("fraction", _OUT_OF, lambda match: _out_of(match, grammar), "/"),
         Rule("fraction", _VULGAR_NUMBER, lambda match: _vulgar(match, grammar), "".join(VULGAR)),
         *([Rule("fraction", _TO_A_PART, "a ", "/⁄")] if grammar.code in ("es", "it") else []),
         Rule("fraction", _FRACTION, lambda match: _fraction(match, grammar), "/⁄"),
@@ -207,6 +214,24 @@ def _counted_pair(match: re.Match[str], code: str, first: str, last: str) -> str
     if code == "ko" and is_pair and (counter := re.match(r"[번호]", after)):
         return f"{first}{counter[0]}{'과' if counter[0] == '번' else '와'} {last}"
     return None
+
+
+def _page(match: re.Match[str], code: str) -> str:
+    """ "2/5页"."""
+    page, pages, word = match.groups()
+    if code == "zh":
+        return f"第{page}{word}，共{pages}{word}"
+    return f"{pages}{word}中{page}{word}" if code == "ja" else f"{pages}{word} 중 {page}{word}"
+
+
+def _out_of(match: re.Match[str], grammar: Grammar) -> str:
+    """ "9.8/10": a rating."""
+    spoken = grammar.say(grammar.parse(match[1]))
+    if grammar.code in ("zh", "ja", "ko"):
+        return {"zh": "{0}分，满分{1}分", "ja": "{1}点中{0}点", "ko": "{1}점 만점에 {0}점"}[grammar.code].format(
+            spoken, match[2]
+        )
+    return f"{spoken} {'out of' if grammar.code == 'en' else _OF[grammar.code]} {match[2]}"
 
 
 def _ordinal(match: re.Match[str], grammar: Grammar) -> str | None:

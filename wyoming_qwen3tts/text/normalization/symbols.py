@@ -87,7 +87,7 @@ _HOW_OFTEN: Final = {
 _RUSSIAN_TIMES: Final = ("раз", "раза", "раз", "раза")
 _FASTER = re.compile(r"速|变焦|放大|缩放|ズーム|再生|画質|배속|속도|줌|확대|点\S?$|점\s?\S*$")
 _DIVIDED = re.compile(r"\s*÷\s*")
-_AT = re.compile(r"\s*@\s*(?=\w)")
+_AT = re.compile(r"\s*@\s*(?=[\w\ue000-\ue009])")
 _SECTION = re.compile(r"§+\s?")
 _ARROW = re.compile(r"\s*(?:[←→↔⇒⇐⇔➜➔➡⟶]\ufe0f?|<[-=]+>|[-=]+>|<-+|<={2,})\s*")
 _UP_DOWN = re.compile(r"[↑↓⬆⬇]\ufe0f?")

@@ -92,6 +92,7 @@ _LONE_TOO: Final = frozenset(
 _NEVER_LONE: Final = frozenset("PS EL TL KW KG MP GB KB MB TB PB EB ZB YB Go To Mo VA MV MJ GJ TW MW CCF MCF".split())
 # "m/w/d", "B/W", "A/C" are no rates.
 _RATES: Final = "h s min d m² m³ m2 m3 ft³ ft² cm km kWh dL dl L l kg 100km ч с мин м² м³ л кг км".split()
+_INCHES_OF_A_FOOT: Final = 12
 _DURATION: Final = (("days", "duration-day"), ("hours", "duration-hour"))
 _DURATION_PARTS: Final = (*_DURATION, ("minutes", "duration-minute"), ("seconds", "duration-second"))
 
@@ -343,6 +344,8 @@ class _Units:
         """ "5'10\""."""
         gap = "" if self._grammar.code in ("zh", "ja") else " "
         parts = (match["feet"], "length-foot"), (match["inches"], "length-inch")
+        if float(match["inches"]) >= _INCHES_OF_A_FOOT:  # "5'30\"" of cooking
+            parts = (match["feet"], "duration-minute"), (match["inches"], "duration-second")
         return gap.join(self._grammar.quantity(self._grammar.parse(number), unit) for number, unit in parts)
 
     def _parse(self, match: re.Match[str], written: str, unit: str) -> Number:

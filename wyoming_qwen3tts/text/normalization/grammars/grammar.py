@@ -17,10 +17,11 @@ from unicode_rbnf import RbnfEngine
 from .measures import BASES, PER, PREFIXES
 
 COMMA_NUMBER: Final = (
-    r"(?:[1-9]\d{0,2}(?:\.\d{3}){1,7}(?!\d)(?:,\d+)?|[1-9]\d{0,2}(?:[ '’]\d{3}){1,7}(?!\d)(?:,\d+)?|\d+(?:[.,]\d+)?)"
+    r"(?:[1-9]\d{0,2}(?:,\d{3}){1,7}\.\d{1,2}(?![\d.,])|[1-9]\d{0,2}(?:\.\d{3}){1,7}(?!\d)(?:,\d+)?"
+    r"|[1-9]\d{0,2}(?:[ '’]\d{3}){1,7}(?!\d)(?:,\d+)?|\d+(?:[.,]\d+)?)"
 )
 POINT_NUMBER: Final = (
-    r"(?:[1-9]\d{0,2}(?:\.\d{3}){2,7}(?![\d.])|[1-9]\d{0,2}(?:,\d{3}){1,7}(?!\d)(?:\.\d+)?|\d+\.\d+"
+    r"(?:[1-9]\d{0,2}(?:\.\d{3}){1,7},\d{1,2}(?![\d.,])|[1-9]\d{0,2}(?:\.\d{3}){2,7}(?![\d.])|[1-9]\d{0,2}(?:,\d{3}){1,7}(?!\d)(?:\.\d+)?|\d+\.\d+"
     r"|\d+,\d{1,2}(?![\d,])|\d+)"
 )
 # Not the start or the end of a Latin or Cyrillic word or number. East Asian words may touch a number.
@@ -109,6 +110,10 @@ class Grammar:
             sign = "-" if text[0] in "−–" else text[0]
             text = text[1:].lstrip()
         text = re.sub(r"[ '’](?=\d{3})", "", text)
+        if "." in text and "," in text:  # the last of them marks the decimals
+            decimal = max(".,", key=text.rfind)
+            whole, _, fraction = text.replace("," if decimal == "." else ".", "").partition(decimal)
+            return Number(whole, fraction, sign)
         group, mark = (".", ",") if self.decimal_mark == "," else (",", ".")
         if _MILLIONS.fullmatch(text):
             text = text.replace(".", "")
