@@ -21,9 +21,11 @@ COMMA_NUMBER: Final = (
     r"|[1-9]\d{0,2}(?:[ '’]\d{3}){1,7}(?!\d)(?:,\d+)?|\d+(?:[.,]\d+)?)"
 )
 POINT_NUMBER: Final = (
-    r"(?:[1-9]\d{0,2}(?:\.\d{3}){1,7},\d{1,2}(?![\d.,])|[1-9]\d{0,2}(?:\.\d{3}){2,7}(?![\d.])|[1-9]\d{0,2}(?:,\d{3}){1,7}(?!\d)(?:\.\d+)?|\d+\.\d+"
+    r"(?:[1-9]\d{0,2}(?:\.\d{3}){1,7},\d{1,2}(?![\d.,])|[1-9]\d{0,2}(?:\.\d{3}){2,7}(?![\d.])"
+    r"|[1-9]\d{0,2}(?:,\d{3}){1,7}(?!\d)(?:\.\d+)?|\d+\.\d+"
     r"|\d+,\d{1,2}(?![\d,])|\d+)"
 )
+
 # Not the start or the end of a Latin or Cyrillic word or number. East Asian words may touch a number.
 LATIN: Final = r"A-Za-z\u00aa\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f"  # × and ÷ stand among the letters
 LEFT: Final = rf"(?<![0-9{LATIN}\u0400-\u04ff_])(?<!\d[.,:/])"
