@@ -172,11 +172,12 @@ def _is_date(match: re.Match[str], language: str) -> bool:
     """Whether "24/11" is a day, in a language with an alphabet: something beside it must say so."""
     first, second = int(match[1]), int(match[2])
     before, after = text_before(match), match.string[match.end() : match.end() + 30]
+    near = before + " ".join(after.split()[:4])  # no further: what is pending must not change
     if not (first <= 12 or second <= 12):
         return False
     word = word_before(match).strip(",.")
     is_part = first < second and second in _LEVEL_PARTS
-    if is_part and (language == "ru" or (word in _WEAK_LEADS and (_LEVEL.search(before + after) or word == "by"))):
+    if is_part and (language == "ru" or (word in _WEAK_LEADS and (_LEVEL.search(near) or word == "by"))):
         return bool(_WEEKDAY_BEHIND.match(after))
     leads = _DATE_LEADS[language].replace(",", "").split()
     return (

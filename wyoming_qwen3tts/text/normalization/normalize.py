@@ -29,6 +29,11 @@ _LETTERED = re.compile(
     r"(?:vitamin|grup|plan|letr|clas|tip|zon|líne|opci|bloq|secci|part|categor|витамин|групп|план|част|класс)\w*\s$",
     re.IGNORECASE,
 )
+# Words whose reading depends on more than the next word; what follows them closely is not settled.
+LOOKS_AHEAD: Final = re.compile(
+    rf"(?<![\w])(?:{alternatives(weekdays.short_names())}"
+    r"|[IVXL]{2,6}e?|[VX]|Me|St|Ste|Gal|Ave|Rd|Blvd|Ln|Hwy|[Ss]ono le)(?![\w])|[\u00bc-\u00be\u2150-\u215e]"
+)
 _BARE_TIMES = re.compile(r"(?<=[1-9\d])(?<!\b0)[x×](?=\d)")  # "10x10 ft"
 _BARE_POINT = re.compile(r"(?<![\w.,:/)\]-])\.(?=\d)")  # ".5 cups"
 _NAME = r"(?=\s[A-ZÀ-ÝА-ЯЁ])"
@@ -133,7 +138,7 @@ def _abbreviation(match: re.Match[str], words: dict[str, str]) -> str | None:
     text, end = match.string, match.end()
     written = match[0]
     rest = text[end:]
-    if len(written) <= 3 and not rest.strip():
+    if written.endswith(".") and len(written) <= 3 and not rest.strip():
         return None  # at the end of a text "so." and "no." are words
     if written.casefold().strip(".") in _UNIT_LIKE and re.search(
         r"\d\s?$", text[max(0, match.start() - 3) : match.start()]

@@ -123,7 +123,7 @@ def _french(number: int) -> str:
 
 def _ruler(match: re.Match[str], code: str) -> str | None:
     number = value(match["roman"])
-    if number is None or (code == "en" and match["roman"] == "I" and re.match(r"\s[a-z']", text_after(match))):
+    if number is None or (code == "en" and match["roman"] == "I" and not re.match(r"[,.;:!?)]", text_after(match))):
         return None  # "George I think"
     name, feminine = match["name"], bool(_FEMALE.search(match["name"]))
     if code == "en":

@@ -97,7 +97,8 @@ def _aspect_rules(grammar: Grammar) -> list[Rule]:
     """ "a 16:10 screen"."""
 
     def spoken(match: re.Match[str]) -> str | None:
-        near = match.string[max(0, match.start() - 30) : match.start()] + match.string[match.end() : match.end() + 12]
+        after = match.string[match.end() : match.end() + (6 if grammar.code in ("ja", "zh") else 30)]
+        near = match.string[max(0, match.start() - 30) : match.start()] + " ".join(after.split()[:2])
         if not _SHAPE_WORDS.search(near):
             return None
         if link := _SHAPE_LINK.get(grammar.code):

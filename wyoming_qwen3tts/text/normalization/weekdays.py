@@ -59,7 +59,7 @@ _LEADS: Final = {
     "ru": "в во на до с к по от каждый каждую следующий следующую",
 }
 # Abbreviations that are words too: after "the" they need a figure or a full stop behind them.
-_WORDS: Final = frozenset("mar mer sam dim ven sal ter qua qui sex dom seg lun gio sab sun sat".split())
+_WORDS: Final = frozenset("mar mer jeu vie sam dim ven sal ter qua qui sex dom seg lun gio sab sun sat".split())
 _FIGURES: Final = (
     r"(?=\.?,?:?\s(?:\d{1,2}[:.hH/]\d|\d{1,2}\s?(?:Uhr|[hH]\b|[ap]\.?m)|\d{1,2}\s?[-–]\s?\d{1,2}\b(?!\s?[°%])"
     r"|(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sep|Oct|Nov|Dec)\w*\.?\s\d"
@@ -68,6 +68,16 @@ _FIGURES: Final = (
 )
 _GERMAN_NAME = re.compile(r"\s[A-ZÄÖÜ]\w+(?:\s|[.,]|$)")
 _EAST_ASIAN: Final = {"ja": "月火水木金土日", "ko": "월화수목금토일", "zh": "一二三四五六日天"}
+
+
+def short_names() -> set[str]:
+    """Every abbreviation of a weekday, in every language, as it may be written."""
+    names = set(_EAST_ASIAN["ko"])
+    for code, words in _SHORT.items():
+        names.update(words.replace("|", " ").split())
+        if code not in ("de", "en"):
+            names.update(words.replace("|", " ").title().split())
+    return names
 
 
 def rules(grammar: Grammar) -> list[Rule]:

@@ -21,8 +21,6 @@ TITLES: Final[dict[str, dict[str, str]]] = {
         "Maj.": "Major",
         "Cpl.": "Corporal",
         "Supt.": "Superintendent",
-        "Mr": "Mister",
-        "Mrs": "Missus",
     },
     "de": {
         "Dipl.-Ing.": "Diplom-Ingenieur",
@@ -39,13 +37,10 @@ TITLES: Final[dict[str, dict[str, str]]] = {
     },
     "fr": {
         "Me": "Maître",
-        "Mgr": "Monseigneur",
         "St": "Saint",
         "Ste": "Sainte",
         "MM.": "Messieurs",
-        "Mmes": "Mesdames",
         "Gal": "général",
-        "Cdt": "commandant",
     },
     "es": {
         "Lic.": "licenciado",
@@ -217,6 +212,8 @@ BEFORE_FIGURES: Final[dict[str, dict[str, str]]] = {
 }
 MORE: Final[dict[str, dict[str, str]]] = {
     "en": {
+        "Mr": "Mister",
+        "Mrs": "Missus",
         "max/min": "maximum and minimum",
         "max./min.": "maximum and minimum",
         "e. g.": "for example",
@@ -299,6 +296,9 @@ MORE: Final[dict[str, dict[str, str]]] = {
         "Whg.": "Wohnung",
     },
     "fr": {
+        "Mgr": "Monseigneur",
+        "Mmes": "Mesdames",
+        "Cdt": "commandant",
         "max/min": "maximum et minimum",
         "max./min.": "maximum et minimum",
         "par ex.": "par exemple",
