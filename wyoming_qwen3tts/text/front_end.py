@@ -10,6 +10,7 @@ from . import ssml as markup
 from .clean import clean, decode
 from .language.detect import decided, detect
 from .lexicon import EMPTY, Lexicon
+from .normalization.normalize import LOOKS_AHEAD
 from .normalization.normalize import normalize as write_out
 from .sentences.left_out import MARKERS, LeftOutFilter
 from .sentences.splitter import LONGEST_CHARS, SETTLED_CHARS, SHORTEST_CHARS, Piece, Splitter
@@ -156,7 +157,10 @@ def _settled(raw: str, lexicon: Lexicon) -> str:
     tokens = list(_TOKEN.finditer(raw))
     held = max(1, lexicon.longest_words)  # an entry may begin in any of the last words
     for at in range(len(tokens), max(_HELD_WORDS, held), -1):
-        if all(_PLAIN.fullmatch(token[0]) for token in tokens[at - _HELD_WORDS - 1 : at]):
+        tail = tokens[at - _HELD_WORDS - 1 : at]
+        if all(_PLAIN.fullmatch(token[0]) for token in tail) and not LOOKS_AHEAD.search(
+            raw, tail[0].start(), tail[-1].end()
+        ):
             head = raw[: tokens[at - 1 - held].end()]
             tag, target = head.rfind("<"), head.rfind("](")
             if tag <= head.rfind(">") and (target < 0 or head.find(")", target) >= 0):
