@@ -48,6 +48,9 @@ _AN_END = re.compile(
     r"\s*(?:$|[.,;:!?…)\]。，、！？：；）])|\s?[/x×]|\s(?:of|de|di|Regen|Schnee|rain|snow|wide|thick|long|tall|high|deep|across"
     r"|by|screen|TV|pipe|diameter|left|ago|remaining)\b|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 )
+_SURE_END = re.compile(
+    r"\s*(?:$|[.,;:!?…)\]。，、！？：；）])|\s(?:left|ago|remaining)\b|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+)
 _DECADE: Final = re.compile(r"(?:['’]|\bthe |\d\d)\d0$")  # "the 90s", "1990s"
 _TENS: Final = re.compile(r"[1-9]0")
 _SECONDS_BEFORE = re.compile(
@@ -363,7 +366,11 @@ class _Units:
         groups = match.groupdict()
         if not match["gap"] and self._is_letter(symbol, groups.get("number") or "", after):
             return None
-        if symbol in _ENDS_ONLY and not groups.get("per") and not _AN_END.match(after):
+        if (
+            symbol in _ENDS_ONLY
+            and not groups.get("per")
+            and not (_AN_END if symbol == "in" else _SURE_END).match(after)
+        ):
             return None
         if symbol == "S" and not groups.get("per"):
             return None
