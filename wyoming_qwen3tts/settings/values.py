@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from ..util.names import is_safe_name
+
 
 class Address(NamedTuple):
     """Where a door listens."""
@@ -61,9 +63,9 @@ def as_text(value: object) -> object:
 
 
 def checked_topic(topic: str) -> str:
-    """The beginning of MQTT topics."""
-    if set(topic) & set("+#\0") or topic.startswith(("$", "/")) or topic.endswith("/"):
-        raise ValueError("must look like qwen3tts or home/speech, without +, # and a slash at its ends")
+    """The beginning of MQTT topics; may be empty."""
+    if topic and not all(map(is_safe_name, topic.split("/"))):
+        raise ValueError("must look like qwen3tts or home/speech: letters, digits, _, - and dots between slashes")
     return topic
 
 

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 _IN_FLIGHT = 64
 _FLUSH_S = 1.5
+_PROVEN_S = 30.0  # a connection that has lived as long is a good one; the next break begins with short pauses again
 _RECENT = 1024  # a broker sends at most 20 (mosquitto) messages again; more is cheap
 
 
@@ -139,11 +140,14 @@ class BrokerConnection:
             await self._subscribe(client)
             self.connected, self._said = True, None
             self.count += 1
-            self._backoff.reset()
             version = "5" if self._version_5 else "3.1.1"
             log.info("mqtt: connected to %s, MQTT %s; say something on %s", broker, version, self._subscriptions[0])
             self._outbox.begin(self._hello())
-            await self._serve(client)
+            proven = asyncio.get_running_loop().call_later(_PROVEN_S, self._backoff.reset)
+            try:
+                await self._serve(client)
+            finally:
+                proven.cancel()
         finally:
             await self._leave(client)
 
@@ -219,6 +223,8 @@ class BrokerConnection:
             finally:
                 free.release()
             self._outbox.sent(number)
+            if not message.retain:  # those are mostly our greeting, which a broker takes before it hangs up on the rest
+                self._backoff.reset()
 
         async with asyncio.TaskGroup() as tasks:  # each begins in its turn, and waits for its confirmation by itself
             while True:
