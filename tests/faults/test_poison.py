@@ -51,7 +51,7 @@ def test_a_good_announcement_after_each_odd_one_is_answered(tmp_path: Path) -> N
             await listener.publish(topic, json.dumps(data))
         await listener.publish("qwen3tts/say", {"text": "Good.", "id": f"good{number}", "audio": True})
         async with asyncio.timeout(20):
-            while not any(answer["id"] == f"good{number}" and answer["ok"] for answer in heard()):
+            while not any(answer["id"] == f"good{number}" and answer["ok"] for answer in heard()):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert server.door.connection.count - before <= 3 * len(payloads)
         await until(lambda: not server.door.connection.unsent, 20)

@@ -1,4 +1,4 @@
-"""The one allow-list for what came from outside and becomes an MQTT topic's level, a file's name or a header's value."""
+"""The one allow-list for what came from outside and becomes a level of a topic, a file or a header."""
 
 from __future__ import annotations
 
