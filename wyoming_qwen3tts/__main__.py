@@ -18,6 +18,7 @@ from .model.checkpoint.files import ModelFileError
 from .monitoring import logs
 from .service.options import SpeechOptions
 from .settings import Settings, sources, walk
+from .util.memory import use_few_arenas
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = sources.load(flags, os.environ, Path(chosen.config) if "config" in chosen else None)
         drop_privileges(settings.data_dir, os.environ)
         serving = chosen.command in (None, "serve")
+        if serving:
+            use_few_arenas()
         if serving or "log_level" in flags:
             logs.set_up(settings.log_level)
         return _run(chosen, settings)

@@ -31,6 +31,7 @@ from ..service.service import SpeechService
 from ..settings import Address, Settings, sources
 from ..speech.engine import Engine
 from ..util.files import sweep
+from ..util.memory import trimming
 from ..util.tasks import cancel_and_wait
 from .announcements import Announcements
 from .build import BuiltEngine, build_engine, build_studio, speech_service
@@ -82,6 +83,7 @@ async def serve(
             server = await WyomingServer(service, address, settings.limits).__aenter__()
         except OSError as error:
             return _cannot_listen("wyoming.uri", address, error)
+        stack.push_async_callback(cancel_and_wait, asyncio.create_task(trimming(lambda: service.arrivals)))
         servers: list[Door] = [server]
         stack.push_async_callback(_close, servers)
         service.load()  # only now: with the port taken, nothing is loaded in vain

@@ -6,7 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from .values import Address, Section, Uri, UriOrOff, as_text, checked_topic, checked_url, listed, parse_address
+from .values import (
+    Address,
+    Key,
+    Section,
+    Uri,
+    UriOrOff,
+    as_text,
+    checked_host,
+    checked_topic,
+    checked_url,
+    listed,
+    parse_address,
+)
 
 
 class Wyoming(Section):
@@ -27,8 +39,9 @@ class Http(Section):
     """Address and port to listen on; `tcp://0.0.0.0:8880` for the whole network, `off` to do without."""
     base_url: Annotated[str, AfterValidator(checked_url)] = ""
     """How speakers in the house reach the web door, such as `http://192.168.1.20:8880`. None: worked out from `uri`."""
-    api_keys: Annotated[tuple[SecretStr, ...], BeforeValidator(listed)] = ()
-    """Keys that clients must send, separated by commas; `name:key` names the client in the log. None: no key needed."""
+    api_keys: Annotated[tuple[Key, ...], BeforeValidator(listed)] = ()
+    """Keys of 8 characters or more that clients must send, separated by commas; `name:key` names the client in the
+    log. None: no key needed."""
     hosts: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
     """Further names that the web door is reached by, such as `voice.example.org`. Addresses, `localhost`, names without
     a dot or under `.local`, `.lan`, `.internal` and `.home.arpa`, and the host of `base_url` always work; any other
@@ -42,7 +55,7 @@ class Http(Section):
 class Mqtt(Section):
     """The broker that announcements come from."""
 
-    host: str = ""
+    host: Annotated[str, AfterValidator(checked_host)] = ""
     """Name or address of the broker. None: no MQTT, or inside the add-on the broker that the Supervisor knows."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 0
     """Its port. 0: 1883, with TLS 8883."""

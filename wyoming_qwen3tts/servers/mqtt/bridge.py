@@ -13,7 +13,7 @@ from ...announcements.announcement import Announcement, Result, Started, error_j
 from ...announcements.announcer import Announcer
 from ...announcements.clips import Clip
 from ...announcements.ledger import IdempotencyCache
-from ...announcements.payload import Unreadable, parse_say
+from ...announcements.payload import Unreadable, parse_say, parse_stop
 from ...errors import Busy, DeliveryFailed, SpeechError
 from ...monitoring.logs import quoted
 from ...service.service import SpeechService
@@ -99,15 +99,10 @@ class Bridge:
         self._announcer.submit(wanted, self)
 
     def _stop(self, payload: bytes) -> None:
-        which = payload[:256].decode(errors="replace").strip()
-        if which.startswith("{"):
-            try:
-                data = json.loads(which)
-            except ValueError:
-                data = {}
-            which = str(data.get("id") or data.get("target") or "")
-        if which in ("PRESS", "all"):  # Home Assistant's button says PRESS
-            which = ""
+        which = parse_stop(payload, self._payload_bytes)
+        if which is None:
+            log.warning("mqtt: stopped nothing: the payload of %d bytes names neither an id nor a target", len(payload))
+            return
         log.info("mqtt: stopped %d announcements", self._announcer.stop(which))
 
     def _set_voice(self, payload: bytes) -> None:

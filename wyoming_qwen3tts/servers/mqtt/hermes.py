@@ -13,6 +13,7 @@ from ...announcements.clips import Clip
 from ...announcements.payload import new_id
 from ...errors import BadRequest, DeliveryFailed, SpeechError
 from ...monitoring.logs import quoted
+from ...util.names import is_safe_name
 
 if TYPE_CHECKING:
     from .client import Incoming
@@ -37,7 +38,7 @@ class HermesSpeaker:
 
     def plays_on(self, target: str) -> bool:
         site = target.removeprefix("hermes/")
-        return site != target and 0 < len(site) <= 64 and not set(site) & set("+#/\0")
+        return site != target and is_safe_name(site)
 
     def has_volume(self, target: str) -> bool:
         return False
@@ -112,6 +113,9 @@ class Hermes:
         self._asked[announcement.id] = answer
         if not isinstance(text, str):
             self.refused(announcement, BadRequest('"text" must be a string.'))
+            return
+        if not isinstance(site, str) or not is_safe_name(site):  # it becomes a part of a topic
+            self.refused(announcement, BadRequest('"siteId" may have 1 to 64 letters, digits, _, - and dots.'))
             return
         self._submit(announcement, self)
 
