@@ -308,6 +308,37 @@ async def test_64_listeners_on_4_slots_all_end_or_are_refused_at_once(folder: Pa
         assert room.engine.busy_slots == 0
 
 
+async def test_a_reply_says_whether_it_came_when_every_slot_was_taken(folder: Path) -> None:
+    async with studio(folder, slots=1, ends=after(6)) as room:
+        first, second = room.request(LINE), room.request(LINE, seed=1)
+        async with room.engine.speak(first) as speaking, room.engine.speak(second) as waiting:
+            heard = [await anext(speaking)] + [pcm async for pcm in speaking] + [pcm async for pcm in waiting]
+        async with room.engine.speak(room.request(LINE)) as by_itself:
+            await anext(by_itself)
+
+        assert all(heard)
+        assert [audio.has_queued for audio in (speaking, waiting, by_itself)] == [False, True, False]
+
+
+@pytest.mark.parametrize(("sound_s", "warned"), [(0.9, False), (1.1, True)])
+async def test_a_model_that_is_slow_on_this_machine_is_said_so_once(
+    folder: Path, sound_s: float, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By a clock that only the codec moves; the first frame, which takes longer everywhere, is not counted."""
+    clock = [0.0]
+
+    def slow(runner: StudioRunner, what: str, _: Any) -> None:
+        if what == "sound":
+            clock[0] += sound_s if "sound" in runner.order else 30.0
+
+    async with studio(folder, sabotage=slow, now=lambda: clock[0]):
+        pass
+
+    lines = [record.message for record in caplog.records if "first sound" in record.message]
+    assert len(lines) == warned
+    assert all(word in line for line in lines for word in ("1.1 s", "engine.patience_s", "smaller model", "int8"))
+
+
 # -- what goes wrong
 
 
