@@ -144,6 +144,21 @@ def test_without_raw_each_sentence_is_an_utterance_of_its_own(
     assert len(codes) == 6
 
 
+def test_without_raw_what_does_not_end_is_cut_off(
+    tiny: Folders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Random weights hardly ever end by themselves."""
+    guarded = codes_of(tmp_path, tiny["custom_voice"], "--language", "en", "--voice", "ryan")
+    told = capsys.readouterr().err
+    most = str(len(guarded) + 20)
+    raw = codes_of(tmp_path, tiny["custom_voice"], "--raw", "--max-frames", most, "--language", "en", "--voice", "ryan")
+
+    assert "cut off" in told
+    assert len(guarded) <= 400
+    assert len(raw) == len(guarded) + 20
+    np.testing.assert_array_equal(guarded, raw[: len(guarded)])
+
+
 def test_max_frames_holds_for_the_sentences_together(tiny: Folders, tmp_path: Path) -> None:
     text = "It is twelve degrees outside. The front door is locked."
 

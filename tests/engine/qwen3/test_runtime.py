@@ -562,8 +562,8 @@ async def test_a_thread_that_fails_tells_everybody_and_starts_anew_three_times(
 async def test_a_lost_device_is_fatal_at_once(folder: Path) -> None:
     fatal: list[BaseException] = []
 
-    def lose(runner: StudioRunner, what: str, _: Any) -> None:
-        if what == "prefill" and runner.order:
+    def lose(_: StudioRunner, what: str, utterance: Any) -> None:
+        if what == "prefill" and utterance.text == LINE:
             raise DeviceLost("The GPU failed: CUDA error: an illegal memory access was encountered")
 
     async with studio(folder, on_fatal=fatal.append, sabotage=lose) as room:
@@ -578,8 +578,8 @@ async def test_a_device_that_hangs_is_noticed(folder: Path) -> None:
     fatal: list[BaseException] = []
     released = threading.Event()
 
-    def hang(runner: StudioRunner, what: str, _: Any) -> None:
-        if what == "frame" and len(runner.order) > 3:
+    def hang(_: StudioRunner, what: str, utterances: Any) -> None:
+        if what == "frame" and utterances[0].text == LINE:
             released.wait(5)
 
     async with studio(folder, on_fatal=fatal.append, sabotage=hang, turn_s=0.2) as room:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -166,7 +166,7 @@ class EngineCore:
             self._fail(reply, Busy("Every slot and every place in the queue is taken. Try again in a moment."))
             return
         tokens = runner.tokens() if utterance.layout == "live" else None
-        self._work[utterance] = _Work(runner, voice, RunawayGuard(self._limits), tokens)
+        self._work[utterance] = _Work(runner, voice, self._guard(runner), tokens)
         text, is_over = utterance.text, utterance.is_text_over
         utterance.text, utterance.is_text_over = "", False
         self._hear(utterance, text, is_last=is_over)
@@ -222,9 +222,12 @@ class EngineCore:
                 raise
             self._fail(utterance.reply, error)
         else:
-            work.guard = RunawayGuard(replace(self._limits, frames_most=min(self._limits.frames_most, room)))
+            work.guard = self._guard(work.runner, room)
             return True
         return False
+
+    def _guard(self, runner: ModelRunner, room: int | None = None) -> RunawayGuard:
+        return RunawayGuard(self._limits, is_cloned=runner.kind == "base", room=room)
 
     def _out_of_memory(self) -> None:
         self.counters.out_of_memory += 1
@@ -348,7 +351,7 @@ class EngineCore:
         log.warning("%s: %s; trying again with another seed", utterance.voice.name, why)
         utterance.seed += _NEW_SEED
         self._scheduler.again(utterance)
-        self._work[utterance] = _Work(work.runner, work.voice, RunawayGuard(self._limits), work.tokens)
+        self._work[utterance] = _Work(work.runner, work.voice, self._guard(work.runner), work.tokens)
 
     def _confess(self, utterance: Utterance, why: str) -> None:
         self.counters.stopped += 1

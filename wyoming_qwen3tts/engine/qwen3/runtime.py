@@ -168,8 +168,8 @@ class Runtime(Engine):
         if first_sound_s > _OF_PATIENCE * config.patience_s:
             log.warning(
                 "The model needs %.1f s to its first sound on this machine, and the built-in voice speaks after %g s: "
-                "it will often speak in the model's place. Choose a smaller model (engine.model), engine.quantize int8, "
-                "or a larger engine.patience_s.",
+                "it will often speak in the model's place. Choose a smaller model (engine.model), engine.quantize "
+                "int8, or a larger engine.patience_s.",
                 first_sound_s,
                 config.patience_s,
             )
