@@ -23,6 +23,7 @@ from tests.engine.configs import device_plan, engine_config
 from tests.engine.studio import LONG, Codes, Studio, StudioRunner, after, by_text, never, stream, studio, write
 from tests.harness import until
 from wyoming_qwen3tts.audio.pcm import from_pcm
+from wyoming_qwen3tts.engine.qwen3 import loading
 from wyoming_qwen3tts.engine.qwen3.feeder import FeedRules
 from wyoming_qwen3tts.engine.qwen3.guards import GuardLimits
 from wyoming_qwen3tts.engine.qwen3.runtime import Runtime
@@ -318,6 +319,29 @@ async def test_a_reply_says_whether_it_came_when_every_slot_was_taken(folder: Pa
 
         assert all(heard)
         assert [audio.has_queued for audio in (speaking, waiting, by_itself)] == [False, True, False]
+
+
+async def test_frames_of_one_listener_and_quiet_moments_are_told_to_who_chooses_threads(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Tuner:
+        frames, pieces = 0, 0
+
+        def made_frame(self, seconds: float) -> None:
+            assert seconds > 0
+            self.frames += 1
+
+        def step(self) -> bool:
+            self.pieces += 1
+            return self.pieces < 5
+
+    tuner = Tuner()
+    monkeypatch.setattr(loading, "thread_tuner", lambda *_: tuner)
+    async with studio(folder, ends=after(8)) as room:
+        await room.say(LINE)
+        await until(lambda: tuner.pieces >= 5)
+
+        assert 7 <= tuner.frames <= 9  # the turn that reads the prompt is no frame's
 
 
 @pytest.mark.parametrize(("sound_s", "warned"), [(0.9, False), (1.1, True)])

@@ -19,7 +19,7 @@ from ...model.fused import lean
 from ...model.prompt import PromptVoice as PromptVoice
 from ...speech.voice import Voice, VoiceName
 from .hardware.plan import DevicePlan
-from .precision import load_codec, load_language_model
+from .precision import load_codec, load_language_model, thread_tuner
 from .priming import NullSink
 from .runner.graphs import Graphs, GraphsFailed
 from .runner.runner import ModelRunner
@@ -155,4 +155,4 @@ def speaker_voice(voice: Voice) -> PromptVoice:
     return PromptVoice(speaker=voice.speaker)
 
 
-__all__ = ["Models", "Resolve", "build_runners", "load_models", "speaker_voice", "warm_up"]
+__all__ = ["Models", "Resolve", "build_runners", "load_models", "speaker_voice", "thread_tuner", "warm_up"]

@@ -181,6 +181,7 @@ class Runtime(Engine):
             chunks=config.chunks,
             limits=config.guard,
             counters=counters,
+            tuner=loading.thread_tuner(self._plan, config.rounded_dir),
         )
 
     def _tell_loop(self) -> None:
