@@ -85,7 +85,9 @@ def _frames(
     for segment, language in _utterances(text, choice, wish, settings):
         if left == 0:
             return
-        manner = UtteranceOptions(language, wish.instruct, layout, wish.greedy, wish.seed or 0, left)
+        manner = UtteranceOptions(
+            language, wish.instruct, layout, wish.greedy, wish.seed or 0, left, guarded=not wish.raw
+        )
         try:
             for codes, pcm in solo.speak(segment, choice.voice, manner):
                 yield codes.numpy(), pcm

@@ -32,7 +32,7 @@ class FailoverEngine(DelegatingEngine):
     Decided anew for every reply, before its first sound and never after it: ``fallback`` takes over if ``primary`` is
     not ready, fails without a sound, or has made none ``patience_s`` after the first segment is known. What ``primary``
     has read of the text by then is read again. An engine that failed twice in a row is left alone for a while, as every
-    attempt costs a listener ``patience_s`` of silence.
+    attempt costs a listener ``patience_s`` of silence; to be busy with other replies is no failure.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class FailoverEngine(DelegatingEngine):
         primary: Engine,
         fallback: Engine,
         *,
-        patience_s: float = 4.0,
+        patience_s: float = 1.5,
         earcon: bool = False,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -160,9 +160,10 @@ class FailoverEngine(DelegatingEngine):
         """
         # The time limit is around the engine's own block, which thus ends by a plain cancellation.
         limit = asyncio.timeout(None if self._fallback_has_failed else self._patience_s)
+        stream: AudioStream | None = None
         try:
-            async with limit, self.primary.speak(request) as audio:
-                async for pcm in audio:
+            async with limit, self.primary.speak(request) as stream:
+                async for pcm in stream:
                     if not pcm:
                         continue
                     if not reply.is_heard:
@@ -176,7 +177,9 @@ class FailoverEngine(DelegatingEngine):
             if reply.is_heard or isinstance(error, BadRequest) or self._fallback_has_failed:
                 raise
             if isinstance(error, TimeoutError) and limit.expired():
-                raise self._no_sound("slow", f"no sound within {self._patience_s:g} s") from None
+                is_busy = stream is not None and stream.has_queued
+                words = "every slot is taken" if is_busy else f"no sound within {self._patience_s:g} s"
+                raise self._no_sound(Busy.code if is_busy else "slow", words) from None
             if not isinstance(error, EngineError | Busy):
                 log.exception("The %s engine broke on a text", self.primary.name)
             raise self._no_sound(*_in_words(error)) from error

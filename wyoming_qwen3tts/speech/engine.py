@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import Enum
@@ -79,8 +79,15 @@ class AudioStream:
     """The sound of one reply as it is made: PCM in ``FORMAT``. ``engine`` names the engine that speaks, from the first
     sound on."""
 
-    def __init__(self, engine: str, audio: AsyncIterator[bytes]) -> None:
-        self.engine, self._audio = engine, audio
+    def __init__(
+        self, engine: str, audio: AsyncIterator[bytes], has_queued: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.engine, self._audio, self._has_queued = engine, audio, has_queued
+
+    @property
+    def has_queued(self) -> bool:
+        """It came when every slot was taken: that it is late says nothing about the engine."""
+        return self._has_queued()
 
     def __aiter__(self) -> Self:
         return self

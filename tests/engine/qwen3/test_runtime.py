@@ -23,6 +23,7 @@ from tests.engine.configs import device_plan, engine_config
 from tests.engine.studio import LONG, Codes, Studio, StudioRunner, after, by_text, never, stream, studio, write
 from tests.harness import until
 from wyoming_qwen3tts.audio.pcm import from_pcm
+from wyoming_qwen3tts.engine.qwen3 import loading
 from wyoming_qwen3tts.engine.qwen3.feeder import FeedRules
 from wyoming_qwen3tts.engine.qwen3.guards import GuardLimits
 from wyoming_qwen3tts.engine.qwen3.runtime import Runtime
@@ -308,6 +309,60 @@ async def test_64_listeners_on_4_slots_all_end_or_are_refused_at_once(folder: Pa
         assert room.engine.busy_slots == 0
 
 
+async def test_a_reply_says_whether_it_came_when_every_slot_was_taken(folder: Path) -> None:
+    async with studio(folder, slots=1, ends=after(6)) as room:
+        first, second = room.request(LINE), room.request(LINE, seed=1)
+        async with room.engine.speak(first) as speaking, room.engine.speak(second) as waiting:
+            heard = [await anext(speaking)] + [pcm async for pcm in speaking] + [pcm async for pcm in waiting]
+        async with room.engine.speak(room.request(LINE)) as by_itself:
+            await anext(by_itself)
+
+        assert all(heard)
+        assert [audio.has_queued for audio in (speaking, waiting, by_itself)] == [False, True, False]
+
+
+async def test_frames_of_one_listener_and_quiet_moments_are_told_to_who_chooses_threads(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Tuner:
+        frames, pieces = 0, 0
+
+        def made_frame(self, seconds: float) -> None:
+            assert seconds > 0
+            self.frames += 1
+
+        def step(self) -> bool:
+            self.pieces += 1
+            return self.pieces < 5
+
+    tuner = Tuner()
+    monkeypatch.setattr(loading, "thread_tuner", lambda *_: tuner)
+    async with studio(folder, ends=after(8)) as room:
+        await room.say(LINE)
+        await until(lambda: tuner.pieces >= 5)
+
+        assert 7 <= tuner.frames <= 9  # the turn that reads the prompt is no frame's
+
+
+@pytest.mark.parametrize(("sound_s", "warned"), [(0.9, False), (1.1, True)])
+async def test_a_model_that_is_slow_on_this_machine_is_said_so_once(
+    folder: Path, sound_s: float, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By a clock that only the codec moves; the first frame, which takes longer everywhere, is not counted."""
+    clock = [0.0]
+
+    def slow(runner: StudioRunner, what: str, _: Any) -> None:
+        if what == "sound":
+            clock[0] += sound_s if "sound" in runner.order else 30.0
+
+    async with studio(folder, sabotage=slow, now=lambda: clock[0]):
+        pass
+
+    lines = [record.message for record in caplog.records if "first sound" in record.message]
+    assert len(lines) == warned
+    assert all(word in line for line in lines for word in ("1.1 s", "engine.patience_s", "smaller model", "int8"))
+
+
 # -- what goes wrong
 
 
@@ -531,8 +586,8 @@ async def test_a_thread_that_fails_tells_everybody_and_starts_anew_three_times(
 async def test_a_lost_device_is_fatal_at_once(folder: Path) -> None:
     fatal: list[BaseException] = []
 
-    def lose(runner: StudioRunner, what: str, _: Any) -> None:
-        if what == "prefill" and runner.order:
+    def lose(_: StudioRunner, what: str, utterance: Any) -> None:
+        if what == "prefill" and utterance.text == LINE:
             raise DeviceLost("The GPU failed: CUDA error: an illegal memory access was encountered")
 
     async with studio(folder, on_fatal=fatal.append, sabotage=lose) as room:
@@ -547,8 +602,8 @@ async def test_a_device_that_hangs_is_noticed(folder: Path) -> None:
     fatal: list[BaseException] = []
     released = threading.Event()
 
-    def hang(runner: StudioRunner, what: str, _: Any) -> None:
-        if what == "frame" and len(runner.order) > 3:
+    def hang(_: StudioRunner, what: str, utterances: Any) -> None:
+        if what == "frame" and utterances[0].text == LINE:
             released.wait(5)
 
     async with studio(folder, on_fatal=fatal.append, sabotage=hang, turn_s=0.2) as room:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -102,6 +102,13 @@ class Counters:
     out_of_memory: int = 0
 
 
+class Tuner(Protocol):
+    """Makes the engine faster while it is idle: a `ThreadTuner`."""
+
+    def made_frame(self, seconds: float) -> None: ...
+    def step(self) -> bool: ...
+
+
 class EngineCore:
     """All that speak, and who could. One thread at a time; every call returns soon."""
 
@@ -115,10 +122,11 @@ class EngineCore:
         chunks: ChunkPolicy | None = None,
         limits: GuardLimits | None = None,
         counters: Counters | None = None,
+        tuner: Tuner | None = None,
     ) -> None:
         self._runners, self._resolve, self._scheduler, self._now = runners, resolve, scheduler, now
         self._chunks, self._limits = chunks or ChunkPolicy(), limits or GuardLimits()
-        self.counters = counters or Counters()
+        self.counters, self._tuner = counters or Counters(), tuner
         self._work: dict[Utterance, _Work] = {}
         self._replies: set[EngineRequest] = set()
         self._frame_cost_s = 0.0
@@ -166,7 +174,7 @@ class EngineCore:
             self._fail(reply, Busy("Every slot and every place in the queue is taken. Try again in a moment."))
             return
         tokens = runner.tokens() if utterance.layout == "live" else None
-        self._work[utterance] = _Work(runner, voice, RunawayGuard(self._limits), tokens)
+        self._work[utterance] = _Work(runner, voice, self._guard(runner), tokens)
         text, is_over = utterance.text, utterance.is_text_over
         utterance.text, utterance.is_text_over = "", False
         self._hear(utterance, text, is_last=is_over)
@@ -197,8 +205,14 @@ class EngineCore:
         if plan.decode:
             cost_s = self._now() - began
             self._frame_cost_s = 0.8 * self._frame_cost_s + 0.2 * cost_s if self._frame_cost_s else cost_s
+            if self._tuner is not None and len(plan.decode) == 1 and plan.prefill is None:
+                self._tuner.made_frame(cost_s)
         is_busy = bool(plan.decode) or plan.prefill is not None
-        return is_busy or (not self._work and self.priming.step(self._runners, self._resolve))
+        return is_busy or (not self._work and self._use_quiet())
+
+    def _use_quiet(self) -> bool:
+        """A piece of what can wait for a moment in which nobody is spoken to; False: there is nothing."""
+        return self.priming.step(self._runners, self._resolve) or (self._tuner is not None and self._tuner.step())
 
     def _let_go(self) -> None:
         for reply in [reply for reply in self._replies if reply.outlet.abandoned]:
@@ -222,9 +236,12 @@ class EngineCore:
                 raise
             self._fail(utterance.reply, error)
         else:
-            work.guard = RunawayGuard(replace(self._limits, frames_most=min(self._limits.frames_most, room)))
+            work.guard = self._guard(work.runner, room)
             return True
         return False
+
+    def _guard(self, runner: ModelRunner, room: int | None = None) -> RunawayGuard:
+        return RunawayGuard(self._limits, is_cloned=runner.kind == "base", room=room)
 
     def _out_of_memory(self) -> None:
         self.counters.out_of_memory += 1
@@ -348,7 +365,7 @@ class EngineCore:
         log.warning("%s: %s; trying again with another seed", utterance.voice.name, why)
         utterance.seed += _NEW_SEED
         self._scheduler.again(utterance)
-        self._work[utterance] = _Work(work.runner, work.voice, RunawayGuard(self._limits), work.tokens)
+        self._work[utterance] = _Work(work.runner, work.voice, self._guard(work.runner), work.tokens)
 
     def _confess(self, utterance: Utterance, why: str) -> None:
         self.counters.stopped += 1

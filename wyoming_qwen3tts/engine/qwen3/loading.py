@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from ...model.fused import lean
 from ...model.prompt import PromptVoice as PromptVoice
 from ...speech.voice import Voice, VoiceName
 from .hardware.plan import DevicePlan
-from .precision import load_codec, load_language_model
+from .precision import load_codec, load_language_model, thread_tuner
 from .priming import NullSink
 from .runner.graphs import Graphs, GraphsFailed
 from .runner.runner import ModelRunner
@@ -29,6 +30,7 @@ from .thread import Progress
 log = logging.getLogger(__name__)
 
 CODEC = "speech_tokenizer"
+_TIMED = 2  # hidden frames behind the first, which takes longer than all that follow
 
 
 class Models(NamedTuple):
@@ -105,19 +107,28 @@ def keep_voices(runners: Sequence[ModelRunner], folders: Sequence[Path], cache: 
         runner.keep_in(VoiceCache(cache, identity, model.device, limit_bytes))
 
 
-def warm_up(runner: ModelRunner) -> None:
-    """Speak one hidden frame, so that the first listener does not wait for what is made at first use.
+def warm_up(runner: ModelRunner, now: Callable[[], float] = time.monotonic) -> float:
+    """Speak a hidden frame, so that the first listener does not wait for what is made at first use. Returns how many
+    seconds its first sound takes from then on: the least of some, as the machine may be busy while we start.
 
     Raises:
         EngineError: if what comes out is no number.
     """
+    times = []
+    for _ in range(1 + _TIMED):
+        began = now()
+        _speak_a_frame(runner)
+        times.append(now() - began)
+    return min(times[1:])
+
+
+def _speak_a_frame(runner: ModelRunner) -> None:
     utterance, voice = bench_utterance(runner, 0)
     runner.prefill(utterance, voice)
-    frame = runner.frame([utterance], [0.0])[0]
+    frame = runner.frame([utterance], [float("-inf")])[0]  # it must not be the end: the codec is to be warm too
     if frame.is_broken:
         raise EngineError("This model computes what is no number on this machine; try engine.dtype float32.")
-    if not frame.is_end:
-        runner.sound([(utterance, [frame.codes])])
+    runner.sound([(utterance, [frame.codes])])
 
 
 def bench_utterance(runner: ModelRunner, slot: int) -> tuple[Utterance, PromptVoice]:
@@ -144,4 +155,4 @@ def speaker_voice(voice: Voice) -> PromptVoice:
     return PromptVoice(speaker=voice.speaker)
 
 
-__all__ = ["Models", "Resolve", "build_runners", "load_models", "speaker_voice", "warm_up"]
+__all__ = ["Models", "Resolve", "build_runners", "load_models", "speaker_voice", "thread_tuner", "warm_up"]

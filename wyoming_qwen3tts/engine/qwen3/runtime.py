@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_OF_PATIENCE = (
+    2 / 3
+)  # the share of it that a warm engine's first sound may take: other replies and longer texts want the rest
+
 
 class Runtime(Engine):
     """Speaks for any number of listeners through ``slots`` places. Event loop only; the work is the engine thread's.
@@ -107,10 +111,11 @@ class Runtime(Engine):
         frames = self._config.audio_queue_frames
         async with AudioQueue(asyncio.get_running_loop(), frames, self._worker.wake) as audio_queue:
             self._open.add(audio_queue)
-            feeding = asyncio.create_task(Feeder(request, audio_queue, self._worker.post, self._config.feed).run())
+            feeder = Feeder(request, audio_queue, self._worker.post, self._config.feed)
+            feeding = asyncio.create_task(feeder.run())
             try:
                 async with aclosing(aiter(audio_queue)) as audio:  # type: ignore[type-var]  # it is a generator
-                    yield AudioStream(self.name, audio)
+                    yield AudioStream(self.name, audio, lambda: feeder.has_queued)
             finally:
                 self._open.discard(audio_queue)
                 await cancel_and_wait(feeding)
@@ -159,8 +164,15 @@ class Runtime(Engine):
             runners = loading.build_runners(models, slots=config.slots, positions=config.positions, graphs=graphs)
         if config.voice_cache_dir is not None and config.voice_cache_bytes:
             loading.keep_voices(runners, self._folders, config.voice_cache_dir, config.voice_cache_bytes)
-        for runner in runners:
-            loading.warm_up(runner)
+        first_sound_s = max(loading.warm_up(runner, self._now) for runner in runners)
+        if first_sound_s > _OF_PATIENCE * config.patience_s:
+            log.warning(
+                "The model needs %.1f s to its first sound on this machine, and the built-in voice speaks after %g s: "
+                "it will often speak in the model's place. Choose a smaller model (engine.model), engine.quantize "
+                "int8, or a larger engine.patience_s.",
+                first_sound_s,
+                config.patience_s,
+            )
         return EngineCore(
             runners,
             self._resolve or loading.speaker_voice,
@@ -169,6 +181,7 @@ class Runtime(Engine):
             chunks=config.chunks,
             limits=config.guard,
             counters=counters,
+            tuner=loading.thread_tuner(self._plan, config.rounded_dir),
         )
 
     def _tell_loop(self) -> None:

@@ -39,6 +39,7 @@ class EngineRequest:
     speaking: Utterance | None = None  # the one that has a slot
     waiting: int = 0  # utterances admitted and not begun
     has_begun: bool = False  # an utterance of it has had a slot
+    has_queued: bool = False  # when it came, every slot was taken
     is_complete: bool = False  # no further utterance will come
     is_over: bool = False  # ended, failed or abandoned
     last_sample: int = 0  # of what was handed over: where a fade has to start
@@ -133,6 +134,7 @@ class Scheduler:
             newcomers = {id(u.reply) for u in self.waiting if not u.reply.has_begun and not u.reply.outlet.abandoned}
             if len(newcomers) >= self._queue + len(self._free):
                 return False
+            reply.has_queued = reply.has_queued or len(newcomers) >= len(self._free)
         reply.waiting += 1
         self.waiting.append(utterance)
         return True
