@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Protocol, Self
 
-from ..errors import Busy, SpeechError
+from ..errors import NoPlace, SpeechError
 from ..util.fair_shares import share, who_gives_way
 
 HIGH = 5  # the priority from which a reply may have a reserved place, and gives its place up to nobody
@@ -81,7 +81,7 @@ class AdmissionController:
             assert yielding.holder is not None  # noqa: S101  as `_yielding` looks at no others
             of_all = f"{self.held_by(yielding.host)} of {self.places} places"
             del self._held[yielding]
-            yielding.holder.cut(Busy(f"Others want to speak, and this host has {of_all}. Try again in a moment."))
+            yielding.holder.cut(NoPlace(f"Others want to speak, and this host has {of_all}. Try again in a moment."))
         self._held[permit] = None
         if permit.is_urgent:  # in a reserved place its host has one more, and may have to give up another
             self.serve_line()
@@ -170,12 +170,12 @@ class Permit:
         return self._admission.can_admit(self)
 
     def check(self) -> None:
-        """Raises Busy if `take` would."""
+        """Raises NoPlace if `take` would."""
         if not self.is_available:
             raise self._busy()
 
     def take(self) -> None:
-        """Hold a place from now on. Is idempotent. Raises Busy if there is none."""
+        """Hold a place from now on. Is idempotent. Raises NoPlace if there is none."""
         if not self.try_take():
             raise self._busy()
 
@@ -184,6 +184,7 @@ class Permit:
         if not self._admission.admit(self):
             return False
         self.is_paused = False
+        self._admission.leave(self)
         return True
 
     def give_back(self) -> None:
@@ -224,8 +225,8 @@ class Permit:
         """For the log."""
         return f"{self.host or 'somebody'}, priority {self.priority}"
 
-    def _busy(self) -> Busy:
-        return Busy(f"All {self._admission.places} places are taken. Try again in a moment, or raise limits.queue.")
+    def _busy(self) -> NoPlace:
+        return NoPlace(f"All {self._admission.places} places are taken. Try again in a moment, or raise limits.queue.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
