@@ -6,7 +6,8 @@ SpeechError
 │   ├── TextStalled       the text was begun and never continued
 │   ├── UnknownVoice
 │   └── ProtocolError     the bytes were not a Wyoming event
-├── Busy                  try again soon: every slot and queue place is taken
+├── Busy                  try again soon
+│   └── NoPlace           every slot and queue place is taken, or this one was needed for others
 ├── Stalled               the listener stopped reading
 ├── Refused               an announcement that is not made: quiet hours, too old, stopped
 ├── DeliveryFailed        an announcement did not get to its speaker
@@ -57,6 +58,10 @@ class ProtocolError(BadRequest):
 
 class Busy(SpeechError):
     code, http_status, retry_after_s = "busy", 503, 2
+
+
+class NoPlace(Busy):
+    """Every place is taken, or this one was needed for others."""
 
 
 class Stalled(SpeechError):

@@ -30,6 +30,8 @@ class SpeechOptions:
     normalize: bool = True  # numbers, units and so on as words; else only what cannot be spoken is taken out
     server: str = "cli"
     client: str = ""  # who asks, where the server knows: the name of an API key, an address
+    host: str = ""  # whose share of the places it takes from: an address, or a server's own name
+    priority: int = 0  # from `admission.HIGH` on it may have a reserved place
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Self
 
 from ..audio.pcm import packets
@@ -20,6 +22,7 @@ from ..voices.catalog import VoiceCatalog
 from .admission import Permit
 from .lookup import Lookup, look_up
 from .options import SpeechOptions, check, resolve
+from .pace import ListenerPace
 from .phrase_cache import PhraseCache
 from .postprocess import PostProcessor, ReplyPipeline
 from .recorder import PhraseRecorder
@@ -40,6 +43,7 @@ class ReplyContext:
     phrases: PhraseCache | None
     read: Callable[[TextStream, SpeechOptions, Voice | None], Awaitable[SegmentReader]]  # as soon as it can be read
     clock: Callable[[], float]
+    most_bytes: int  # of sound, in one reply
 
 
 class Reply:
@@ -52,7 +56,7 @@ class Reply:
         UnknownVoice: on entry, if nobody has that name.
         BadRequest: on entry, for a speed, volume or chime that cannot be; ``field`` names it.
         Busy: on entry, or from the iterator for a text that was still empty then.
-        SpeechError: from the iterator, for what goes wrong later.
+        SpeechError: from the iterator, for what goes wrong later; from the ``with`` block, if it is `cut`.
     """
 
     def __init__(self, context: ReplyContext, text: TextStream, options: SpeechOptions, permit: Permit) -> None:
@@ -62,28 +66,96 @@ class Reply:
         self._voice: Voice | None = None  # the one that was asked for by name
         self._lookup: Lookup | None = None  # made on entry only if a recording would spare the permit
         self._pcm: AsyncGenerator[bytes, None]  # from entry on
+        self.pace = ListenerPace(self.stats.started)
+        self.sound_bytes = 0  # that the engine made
+        self.engine_since: float | None = self.stats.started  # it is waited for; None while the listener is
+        self._cutting = asyncio.timeout(None)
+        self._cut_by: SpeechError | None = None
+        self._is_ending = False
+        text.before_read = permit.regain
 
     async def __aenter__(self) -> Self:
+        await self._cutting.__aenter__()
         try:
             await self._enter()
         except BaseException as error:  # told to the client by its server; here it only counts
             self._end(error)
+            await self._leave(error)
             raise
         self._pcm = self._speak()
         return self
 
-    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_ending = True
         try:
             await self._pcm.aclose()
         finally:
             self._end(error)
             log.info("%s: %s", self.options.server, self.stats.line())
+        await self._leave(error)
+
+    async def _leave(self, error: BaseException | None) -> None:
+        """Raises what the reply was `cut` by, if its block ended for that."""
+        try:
+            await self._cutting.__aexit__(type(error) if error else None, error, None)
+        except TimeoutError:
+            assert self._cut_by is not None  # noqa: S101  there is no other time limit
+            raise self._cut_by from None
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        return await anext(self._pcm)
+        self.pace.asked(self._context.clock())
+        pcm = await anext(self._pcm)
+        self.pace.given(FORMAT.seconds(len(pcm)), self._context.clock())
+        return pcm
+
+    # -- for others than its listener
+
+    @property
+    def is_waiting_for_text(self) -> bool:
+        """Whether there is nothing to do until there is more text."""
+        return self.text.is_awaited and self.engine_since is not None
+
+    @property
+    def is_waiting_for_engine(self) -> bool:
+        return self.engine_since is not None and not self.text.is_awaited and not self._permit.is_paused
+
+    @property
+    def heard_bytes(self) -> int:
+        return self.stats.audio_bytes
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether its block ends, or will in a moment."""
+        return self._is_ending or self._cut_by is not None
+
+    def pause(self) -> None:
+        """Give the place back until there is more text."""
+        self._permit.pause()
+
+    def cut(self, why: SpeechError) -> None:
+        """End the block, wherever it is, with ``why``. Returns at once; does nothing to one that is ending."""
+        if not self.is_ending:
+            self._cut_by = why
+            self._cutting.reschedule(asyncio.get_running_loop().time())
+
+    def describe(self, now: float) -> str:
+        """What it is doing, for the log; nothing of its text."""
+        if self._permit.is_paused:
+            doing = "waits for a place"
+        elif self.is_waiting_for_text:
+            doing = "waits for text"
+        elif self.engine_since is None:
+            doing = "waits for its listener"
+        else:
+            doing = f"has waited for the engine for {now - self.engine_since:.0f} s"
+        who = f"{self.options.server} for {self.options.host or 'somebody'}"
+        heard = f"{FORMAT.seconds(self.heard_bytes):.1f} s heard"
+        return f"{who}, {self.text.chars} characters in {self.stats.language}, {heard}, {doing}"
 
     async def record(self) -> Voice | None:
         """Speak into the phrase cache, unless there is a recording; instead of ``async with``, and with no permit.
@@ -163,11 +235,18 @@ class Reply:
             return
         if self._lookup.recording is not None:
             self._permit.give_back()
+        notes = self._lookup.request.notes
         async with aclosing(self._postprocessed(self._lookup)) as sound:
             async for pcm in sound:
-                self.stats.count(pcm, self._context.clock())
-                yield pcm
-        self.stats.finish("done, from the cache" if self.stats.is_cached else "done", self._lookup.request.notes)
+                fitting = pcm[: self._context.most_bytes - self.stats.audio_bytes]
+                if fitting:
+                    self.stats.count(fitting, self._context.clock())
+                    yield fitting
+                if len(fitting) < len(pcm):
+                    minutes = FORMAT.seconds(self._context.most_bytes) / 60
+                    notes = [*notes, f"ended after {minutes:g} minutes of sound, see limits.reply_audio_s"]
+                    break
+        self.stats.finish("done, from the cache" if self.stats.is_cached else "done", notes)
 
     async def _postprocessed(self, lookup: Lookup) -> AsyncGenerator[bytes, None]:
         """The sound through its pipeline: to the end, or after an error as far as it came."""
@@ -195,22 +274,27 @@ class Reply:
         """The engine's own sound, or its recording. ``stats`` names the engine from the first piece on."""
         if lookup.recording is not None:
             self.stats.engine, self.stats.is_cached = lookup.recording.engine, True
+            self.engine_since = None
             for packet in packets(lookup.recording.pcm, FORMAT.frame_bytes):
                 yield packet
             return
         recorder, clock = PhraseRecorder(self._context.phrases, lookup, self.text), self._context.clock
         async with self._context.engine.speak(lookup.request) as audio:
-            waiting_since = clock()
+            self.engine_since = waiting_since = clock()
             async for pcm in audio:
                 self.stats.working_s += clock() - waiting_since
                 if pcm:
                     self.stats.engine = audio.engine
+                    self.sound_bytes += len(pcm)
                     recorder.add(pcm)
+                    self.engine_since = None
                     yield pcm
-                waiting_since = clock()
+                self.engine_since = waiting_since = clock()
         await recorder.keep(self.stats.engine)
 
     def _end(self, error: BaseException | None) -> None:
         self.stats.chars = self.text.chars
+        if self._cut_by is not None and isinstance(error, asyncio.CancelledError):
+            error = self._cut_by
         if isinstance(error, SpeechError):
             self.stats.fail(error)

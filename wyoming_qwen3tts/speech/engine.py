@@ -43,6 +43,11 @@ class EngineStatus:
         return self.phase in (Phase.READY, Phase.DEGRADED)
 
     @property
+    def is_loading(self) -> bool:
+        """It will speak, but later."""
+        return self.phase in (Phase.WAITING, Phase.DOWNLOADING, Phase.LOADING, Phase.RESTARTING)
+
+    @property
     def is_answered(self) -> bool:
         """A request made now is spoken, by this engine or by the fallback."""
         return self.can_speak or self.fallback is not None

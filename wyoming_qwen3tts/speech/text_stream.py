@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Self
 
@@ -22,6 +22,8 @@ class TextStream:
         self._changed = asyncio.Event()
         self._closed = False
         self.chars = 0  # so far, read or not
+        self.is_awaited = False  # somebody waits for more of it
+        self.before_read: Callable[[], Awaitable[None]] | None = None  # waited for before text is handed out
         self.is_stream = True  # it came, or comes, in pieces
 
     @classmethod
@@ -84,6 +86,8 @@ class TextStream:
             if self._closed:
                 return ""
             await self._change()
+        if self.before_read is not None:
+            await self.before_read()
         piece = "".join(self._pieces)
         self._pieces.clear()
         return piece or await self.read()
@@ -99,11 +103,14 @@ class TextStream:
 
     async def _change(self) -> None:
         self._changed.clear()
+        self.is_awaited = True
         try:
             async with asyncio.timeout(self._idle_s):
                 await self._changed.wait()
         except TimeoutError:
             raise TextStalled(f"No text came for {self._idle_s:g} s, and the stream was not stopped.") from None
+        finally:
+            self.is_awaited = False
 
     async def __aiter__(self) -> AsyncIterator[str]:
         """What `read` gives, to the end."""

@@ -30,6 +30,7 @@ class Requester:
     """Who asks."""
 
     name: str  # of the key, or the address
+    address: str
     is_known: bool  # by a key, or through Home Assistant
     by_ingress: bool = False
 
@@ -92,9 +93,9 @@ class Gate:
         """
         address = connection.client.host if connection.client else "?"
         if self.by_ingress(address, connection.headers):
-            return Requester("home-assistant", is_known=True, by_ingress=True)
+            return Requester("home-assistant", address, is_known=True, by_ingress=True)
         if not self._keys:
-            return Requester(address, is_known=False)
+            return Requester(address, address, is_known=False)
         if _KEY_IN_URL.intersection(name.lower() for name in connection.query_params):
             raise HttpError(
                 401, "A key in an address ends up in logs. Send it in the header: Authorization: Bearer KEY."
@@ -107,7 +108,7 @@ class Gate:
         ]  # every key is compared, so that timing tells nothing
         if not found:
             raise HttpError(401, "This key is not one of http.api_keys.")
-        return Requester(found[0], is_known=True)
+        return Requester(found[0], address, is_known=True)
 
 
 def _named(text: str, number: int) -> tuple[str, bytes]:

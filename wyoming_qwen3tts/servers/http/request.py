@@ -98,6 +98,7 @@ class StyleBody(BaseModel):
             normalize=self.normalize,
             server=server,
             client=client.name,
+            host=client.address,
         )
 
 

@@ -15,6 +15,7 @@ from ...errors import Busy
 from ...service.service import SpeechService
 from ...settings import Address, Limits
 from ...speech.voice import Voice
+from ...util.fair_shares import share
 from ...util.tasks import cancel_and_wait
 from ..connections import BACKLOG, ConnectionLimiter, bind, close_all, refuse_and_close, tune
 from .framing import encode_event
@@ -109,9 +110,17 @@ class WyomingServer:
             refusing.add_done_callback(self._refused.discard)
             return
         tune(writer.transport)
-        may_speak = len(self._present()) < self._limits.connections
-        session = Session(reader, writer, self._service, self._limits, self.info, may_speak=may_speak)
-        peer = _Peer(session, str((writer.get_extra_info("peername") or ("?",))[0]), loop.time())
+        host = str((writer.get_extra_info("peername") or ("?",))[0])
+        session = Session(
+            reader,
+            writer,
+            self._service,
+            self._limits,
+            self.info,
+            host=host,
+            may_speak=lambda: self._may_speak(host),
+        )
+        peer = _Peer(session, host, loop.time())
         task = loop.create_task(session.run())
         timer = loop.call_later(self._limits.hello_s, self._still_silent, peer)
         self._peers[task] = peer
@@ -121,6 +130,13 @@ class WyomingServer:
             del self._peers[task]
 
         task.add_done_callback(forget)
+
+    def _may_speak(self, host: str) -> bool:
+        """Whether one more connection of ``host`` may be spoken to: they are so many at once, and half of that for
+        each host in any case. What is left of the connections is for `describe` and `ping`."""
+        speaking = [peer.host for peer in self._present() if peer.session.is_speaking]
+        most = self._limits.connections
+        return len(speaking) < most or speaking.count(host) < share(most, 1)
 
     def _still_silent(self, peer: _Peer) -> None:
         # Counted only now: a busy house opens dozens of connections at once, but each says what it wants.

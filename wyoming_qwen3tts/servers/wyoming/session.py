@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
@@ -48,15 +48,21 @@ class Session:
         limits: Limits,
         info: Callable[[], Event],
         *,
-        may_speak: bool = True,
+        host: str = "",
+        may_speak: Callable[[], bool] = lambda: True,
     ) -> None:
         self._reader, self._writer, self._service, self._limits, self._info = reader, writer, service, limits, info
         self._frame_limits = FrameLimits(limits.data_bytes, limits.payload_bytes, limits.event_s)
-        self._may_speak = may_speak
+        self._host, self._may_speak = host, may_speak
         self._live: LiveSession[_Order] = LiveSession(limits.utterances, "requests of this connection")
         self._stopping = False  # the server is
         self.has_spoken_up = False  # whether the peer has sent an event
         self.is_refused = False  # others need its place
+
+    @property
+    def is_speaking(self) -> bool:
+        """Whether the peer is spoken to, or waits for it."""
+        return self._live.is_speaking
 
     async def run(self) -> None:
         """Serve. Whatever happens, nothing of the connection is left behind."""
@@ -137,12 +143,12 @@ class Session:
             case "synthesize" if (
                 self._live.open is None
             ):  # inside a stream it is the same text again, for older servers
-                self._take(_Order(self._service.whole_text(_text(data)), _wish(data), streaming=False))
+                self._take(_Order(self._service.whole_text(_text(data)), self._options(data), streaming=False))
             case "synthesize-start":
                 if self._live.open is not None:
                     raise BadRequest("synthesize-start came twice; send synthesize-stop first.")
                 stream = self._service.open_text()
-                self._take(_Order(stream, _wish(data), streaming=True))
+                self._take(_Order(stream, self._options(data), streaming=True))
                 self._live.open = stream
             case "synthesize-chunk" if self._live.open is not None:
                 self._live.open.add(_text(data))
@@ -154,9 +160,12 @@ class Session:
     def _take(self, order: _Order) -> None:
         if self._stopping:
             raise Busy("The server is stopping.")
-        if not self._may_speak:
+        if not (self._live.is_speaking or self._may_speak()):
             raise Busy("Too many connections speak at the moment. Try again soon.")
         self._live.take(order)
+
+    def _options(self, data: dict[str, Any]) -> SpeechOptions:
+        return replace(_wish(data), host=self._host)
 
     # -- out
 

@@ -5,13 +5,17 @@ for. A decision falls at the first checkpoint where
 the evidence is clear, so it never depends on text that comes later, and a sentence still arriving can be spoken.
 """
 
+import logging
 import re
+import threading
 from collections.abc import Iterator
 from functools import cache
 from typing import Final, Protocol
 
 from .vocabulary import LETTERS, SHAPES, WORDS
 from .word_table import LATIN, shares
+
+log = logging.getLogger(__name__)
 
 CHECKPOINTS: Final = (24, 48, 96)  # letters read before deciding; the last decides with whatever evidence there is
 LANGID_LETTERS: Final = 20  # below this py3langid mostly guesses
@@ -51,19 +55,32 @@ class _Identifier(Protocol):
     def rank(self, text: str) -> list[tuple[str, float]]: ...
 
 
-@cache
-def _identifier() -> _Identifier:
-    # Late: loading its model takes up to 1.9 s.
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+_warming = threading.Event()  # set while somebody loads it: the others go without, and do not load it too
 
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages(list(LATIN))
+
+@cache
+def _identifier() -> _Identifier | None:
+    """py3langid; None if it cannot be loaded: then script and small words tell alone."""
+    try:
+        # Late: loading its model takes up to 1.9 s.
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+        identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+        identifier.set_languages(list(LATIN))
+    except Exception:  # a foreign package and its file
+        log.exception("py3langid cannot be loaded; a short text may be taken for another language")
+        return None
     return identifier  # type: ignore[no-any-return]
 
 
 def warm() -> None:
     """Load py3langid's model now, so that the first reply does not wait for it."""
-    _identifier().rank("warm")
+    _warming.set()
+    try:
+        if (identifier := _identifier()) is not None:
+            identifier.rank("warm")
+    finally:
+        _warming.clear()
 
 
 def detect(text: str, last: str | None = None, fallback: str = "en") -> str:
@@ -168,9 +185,10 @@ def _speaks_for(word: str) -> dict[str, float]:
 def _latin(text: str, scores: dict[str, float], letters: int, known: str, *, sure: bool, is_spoken: bool) -> str | None:
     evidence = dict(scores)
     best, second = sorted(evidence.values(), reverse=True)[:2]
-    if letters >= GUESS_LETTERS and best - second < CLEAR:
+    is_open = letters >= GUESS_LETTERS and best - second < CLEAR
+    if is_open and not _warming.is_set() and (identifier := _identifier()) is not None:
         weight = LANGID_WEIGHT if letters >= LANGID_LETTERS else GUESS_WEIGHT
-        for code, certainty in _identifier().rank(_ADDRESS.sub(" ", text)):
+        for code, certainty in identifier.rank(_ADDRESS.sub(" ", text)):
             evidence[code] += weight * float(certainty)
     elif not best:
         return None
