@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Self
@@ -18,6 +19,8 @@ class TextStream:
 
     def __init__(self, *, limit_chars: int, idle_s: float) -> None:
         self._limit_chars, self._idle_s = limit_chars, idle_s
+        self._came_at = -math.inf  # the last text, by the event loop's clock
+        self._missed_at: float | None = None  # since when somebody has waited for more
         self._pieces: list[str] = []
         self._changed = asyncio.Event()
         self._closed = False
@@ -59,6 +62,8 @@ class TextStream:
             )
         self.chars += len(text)
         self._pieces.append(text)
+        if text:
+            self._came_at, self._missed_at = _now(), None
         self._changed.set()
 
     def close(self) -> None:
@@ -74,6 +79,20 @@ class TextStream:
         """
         while not (self.chars or self._closed):
             await self._change()
+
+    async def comes_within(self, seconds: float) -> bool:
+        """Wait until there is something to read, or the text is closed; False if neither was so ``seconds`` after the
+        last text.
+
+        Raises:
+            TextStalled: as `read`.
+        """
+        while not (self._pieces or self._closed):
+            left_s = self._came_at + seconds - _now()
+            if left_s <= 0:
+                return False
+            await self._change(left_s)
+        return True
 
     async def read(self) -> str:
         """Everything added since the last time, as soon as there is some; nothing once it is closed and read. Being
@@ -101,13 +120,19 @@ class TextStream:
                     await self._changed.wait()
         return self._closed
 
-    async def _change(self) -> None:
+    async def _change(self, at_most_s: float = math.inf) -> None:
+        """Wait until something has changed, or ``at_most_s`` are over."""
         self._changed.clear()
         self.is_awaited = True
+        if self._missed_at is None:
+            self._missed_at = _now()
+        left_s = self._missed_at + self._idle_s - _now()
         try:
-            async with asyncio.timeout(self._idle_s):
+            async with asyncio.timeout(min(left_s, at_most_s)):
                 await self._changed.wait()
         except TimeoutError:
+            if at_most_s < left_s:
+                return
             raise TextStalled(f"No text came for {self._idle_s:g} s, and the stream was not stopped.") from None
         finally:
             self.is_awaited = False
@@ -116,3 +141,7 @@ class TextStream:
         """What `read` gives, to the end."""
         while piece := await self.read():
             yield piece
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -12,12 +12,14 @@ from .language.detect import decided, detect
 from .lexicon import EMPTY, Lexicon
 from .normalization.normalize import LOOKS_AHEAD
 from .normalization.normalize import normalize as write_out
+from .sentences.full_stop import is_sure_end
 from .sentences.left_out import MARKERS, LeftOutFilter
 from .sentences.splitter import LONGEST_CHARS, SETTLED_CHARS, SHORTEST_CHARS, Piece, Splitter
 from .tracked_text import TrackedText
 
 _SPEAKABLE = re.compile(r"[^\W_]")
 _BLANK_START = re.compile(r"[\s.,;:!?…。！？、，；：)\]}»”’」』–—-]+(?=[^\W_\s.,;:!?…])")
+_LAST_WORD = re.compile(r"[^\W\d_]+\.\Z")
 _MARKER = re.compile(f"[{MARKERS}]")
 _TOKEN = re.compile(r"\S+\s")
 _PLAIN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*[,;:!?]?\s")
@@ -46,6 +48,8 @@ class FrontEnd:
         self._filter = LeftOutFilter()
         self._splitter = Splitter(self._language_of, ssml=ssml)
         self._after_cr = False
+        self._before = ""  # a word with its full stop that a pause let go: "local" right behind it makes an address
+        self._fragment = ""  # that a pause let go; it tells the language of the next piece, as it would have in one
         self._short: Piece | None = None  # a piece that is too short when spoken; the next one joins it
 
     def add(self, text: str) -> list[Segment]:
@@ -55,13 +59,32 @@ class FrontEnd:
             self._after_cr = False
         if text:
             self._after_cr = text.endswith("\r")
+            if text[0].isspace() and not self._splitter.waiting:
+                self._before = ""
         return self._speak(self._splitter.add(self._filter.add(decode(text))))
+
+    def pause(self) -> list[Segment]:
+        """No text has come for a while: the segments that end here whatever may follow. The words stay the same ones;
+        what waits for more text to be understood goes on waiting."""
+        waiting = (self._short.raw if self._short else "") + self._splitter.waiting
+        language = self._inner.current or self._asked or decided(waiting, self._last or self._fallback)
+        if self._filter.is_open or not is_sure_end(waiting, language):
+            return []
+        last, segments = self._last, self._all_waiting()
+        if len(segments) == 1 and min(len(waiting.strip()), len(segments[0].text)) < SHORTEST_CHARS:
+            self._last, self._fragment = last, f"{waiting.strip()} "
+        run = _LAST_WORD.search(waiting)
+        self._before = run[0] if run else ""
+        return segments
+
+    def _all_waiting(self) -> list[Segment]:
+        segments = self._speak(self._splitter.close())
+        return segments + (self._segments(Piece("", starts_line=False), is_last=True) if self._short else [])
 
     def close(self) -> list[Segment]:
         """The segments that were waiting for more text."""
         rest = self._filter.close()
-        segments = self._speak(self._splitter.add(rest)) + self._speak(self._splitter.close())
-        return segments + (self._segments(Piece("", starts_line=False), is_last=True) if self._short else [])
+        return self._speak(self._splitter.add(rest)) + self._all_waiting()
 
     @property
     def pending(self) -> str:
@@ -75,7 +98,7 @@ class FrontEnd:
         if self._short:
             piece = Piece(self._short.raw + piece.raw, self._short.starts_line)
         raw = _settled(piece.raw, self._lexicon)
-        if not raw.strip() or self._ssml:
+        if not raw.strip() or self._ssml or self._before:
             return "", ""
         fixed = self._inner.current or self._asked
         if fixed is None:
@@ -94,7 +117,7 @@ class FrontEnd:
         return self._last or self._asked or self._fallback
 
     def _language_of(self, text: str) -> str:
-        return self._inner.current or self._asked or detect(text, self._last, self._fallback)
+        return self._inner.current or self._asked or detect(self._fragment + text, self._last, self._fallback)
 
     def _speak(self, pieces: Iterable[Piece]) -> list[Segment]:
         return [segment for piece in pieces for segment in self._segments(piece)]
@@ -104,7 +127,7 @@ class FrontEnd:
         if self._short:
             piece = Piece(self._short.raw + piece.raw, self._short.starts_line)
             self._short = None
-        spoken, tracked = self._written_out(piece, None)
+        spoken, tracked = self._going_on(piece) or self._written_out(piece, None)
         pause_s = markup.pause_s(piece.raw) if self._ssml else 0.0
         language = self.language
         if (
@@ -120,6 +143,7 @@ class FrontEnd:
             self._inner.pass_over(piece.raw)
         if not spoken:
             return []
+        self._fragment = ""
         left_out = [self._filter.left_out.pop(marker) for marker in _MARKER.findall(piece.raw)]
         changes = (*(Change(thing.rule, thing.text.strip(), "") for thing in left_out), *tracked.changes)
         last_pauses = [0.0] * (len(parts := _parts(spoken)) - 1) + [pause_s]
@@ -127,6 +151,17 @@ class FrontEnd:
             Segment(part, language, pause, changes if at == 0 else ())
             for at, (part, pause) in enumerate(zip(parts, last_pauses, strict=True))
         ]
+
+    def _going_on(self, piece: Piece) -> tuple[str, TrackedText] | None:
+        """What will be spoken of a piece right behind a word that was spoken already, as if they had come together."""
+        before, self._before = self._before, ""
+        if not before or not piece.raw:
+            return None
+        spoken, tracked = self._written_out(Piece(before + piece.raw, starts_line=False), None)
+        word = before[:-1]
+        if not spoken.startswith(word):
+            return None
+        return _BLANK_START.sub("", spoken[len(word) :], count=1).strip(), tracked
 
     def _written_out(self, piece: Piece, language: str | None) -> tuple[str, TrackedText]:
         """What will be spoken of a piece; without a language given, its language becomes the last one."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Self
 
 from ..monitoring.logs import quoted
@@ -13,6 +13,7 @@ from .front_end import FrontEnd
 
 log = logging.getLogger(__name__)
 
+PAUSE_S = 0.5  # so long without text, and a sentence that has surely ended is not held for what may follow
 _SLICE_CHARS = 500  # some 10 ms of work for the text front-end
 
 
@@ -30,6 +31,7 @@ class SegmentReader:
         self._taken: list[Segment | _Opening] = []
         self._open: _Opening | None = None  # the last segment given out, while it is not complete
         self._ended = False
+        self._knows_of_pause = False  # the front-end was told of this one
 
     def __aiter__(self) -> Self:
         return self
@@ -65,22 +67,29 @@ class SegmentReader:
         return [item if isinstance(item, Segment) else await item.whole() for item in (*self._taken, *self._ready)]
 
     async def read_on(self) -> None:
-        """Wait for some more text, and take note of what it completes or begins."""
+        """Wait for some more text, or for a pause in it, and take note of what that completes or begins."""
         await asyncio.sleep(0)  # a long text must not hold the event loop
         if not self._unread:
-            self._unread = await self._text.read()
+            if not self._knows_of_pause and not await self._text.comes_within(PAUSE_S):
+                self._knows_of_pause = True
+                self._take(self._front_end.pause())
+                return
+            self._unread, self._knows_of_pause = await self._text.read(), False
             if self._unread:
                 log.debug("text %s", quoted(self._unread))
         part, self._unread = self._unread[:_SLICE_CHARS], self._unread[_SLICE_CHARS:]
-        for segment in self._front_end.add(part) if part else self._last_segments():
-            self._complete(segment)
-        self._look_ahead()
+        self._take(self._front_end.add(part) if part else self._last_segments())
 
     def _last_segments(self) -> list[Segment]:
         if self._ended:
             return []
         self._ended = True
         return self._front_end.close()
+
+    def _take(self, segments: Iterable[Segment]) -> None:
+        for segment in segments:
+            self._complete(segment)
+        self._look_ahead()
 
     def _complete(self, segment: Segment) -> None:
         if self._open is None:

@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 
 from tests.engine.studio import Codes, Studio, by_text, never, studio
-from tests.harness import STOP, Server, Wire, chunk, kinds, pcm, start, until
+from tests.harness import STOP, FakeEngine, Server, Wire, chunk, kinds, pcm, start, until
+from wyoming_qwen3tts.engine.builtin.engine import BuiltinEngine
+from wyoming_qwen3tts.engine.qwen3.feeder import FeedRules
 from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Limits
 from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.request import Feed
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 
 REPLY = (
@@ -43,6 +46,23 @@ async def home(folder: Path, **options: Any) -> AsyncIterator[tuple[Studio, Serv
                 await server.close_wires()
             await until(lambda: not (service.active or engine.busy_slots or door.connections))
         await service.close()
+
+
+@asynccontextmanager
+async def built_in() -> AsyncIterator[Server]:
+    """A server that speaks with the built-in voice."""
+    limits, engine = Limits(), BuiltinEngine()
+    service = SpeechService(engine, VoiceCatalog(engine.voices()), limits, slots=4)
+    service.load()
+    await service.loaded()
+    async with WyomingServer(service, Address("127.0.0.1", 0), limits) as door:
+        server = Server(FakeEngine(), service, door)
+        try:
+            yield server
+        finally:
+            await server.close_wires()
+        await until(lambda: not (service.active or door.connections))
+    await service.close()
 
 
 async def tell(wire: Wire, voice: str = "ryan-en") -> int:
@@ -124,3 +144,44 @@ async def test_killing_any_of_four_frees_its_slot_at_once(folder: Path) -> None:
             await until(lambda left=left: room.engine.busy_slots == 3 - left)  # type: ignore[misc]
             assert room.engine.counters.frames - made <= 4 * 8  # what four make while the reset comes through
         room.runner.ends = by_text
+
+
+@asynccontextmanager
+async def tool_call(server: Server, voice: str) -> AsyncIterator[tuple[Wire, float]]:
+    """What Home Assistant sends while its model runs a tool: a sentence without the space behind it, and no more until
+    the sentence was heard. Yields the connection and how long the first sound took."""
+    wire, loop = await server.connect(), asyncio.get_running_loop()
+    await wire.send(start(voice={"name": voice}), chunk("Let me look"), chunk(" that up."))
+    sent_at = loop.time()
+    events = await wire.until("audio-chunk", "error")
+    assert kinds(events) == ["audio-start", "audio-chunk"]
+    yield wire, loop.time() - sent_at
+    await wire.send(chunk(" It is sunny."), STOP)
+    assert kinds(await wire.until("synthesize-stopped", "error"))[-2:] == ["audio-stop", "synthesize-stopped"]
+
+
+@pytest.mark.parametrize("feed", ["hybrid", "live", "sentence"])
+async def test_a_reply_that_waits_for_a_tool_is_heard_meanwhile(folder: Path, feed: Feed) -> None:
+    async with home(folder, ends=by_text, feed=FeedRules(feed, 0.2)) as (_, server), tool_call(server, "ryan-en"):
+        pass
+
+
+async def test_a_reply_that_waits_for_a_tool_is_heard_meanwhile_by_the_built_in_voice() -> None:
+    async with built_in() as server, tool_call(server, "builtin-en"):
+        pass
+
+
+@pytest.mark.timing
+async def test_a_reply_that_waits_for_a_tool_is_heard_a_second_after_its_full_stop(folder: Path) -> None:
+    async with home(folder, ends=by_text) as (_, server):
+        for _ in range(3):
+            async with tool_call(server, "ryan-en") as (_, took_s):
+                assert took_s < 1
+
+
+@pytest.mark.timing
+async def test_the_built_in_voice_is_heard_a_second_after_the_full_stop_too() -> None:
+    async with built_in() as server:
+        for voice in ("builtin-en", "builtin-de"):
+            async with tool_call(server, voice) as (_, took_s):
+                assert took_s < 1

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Final
 
 
@@ -127,6 +128,16 @@ _MIXED_CASE = re.compile(r"[^\W\d_A-ZÀ-ÞА-Я]{1,2}[A-Z]")
 _NO_CAPITALS = re.compile(r"[\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7af][\s.!?…\"'”’»)\]]*\Z")
 _FIGURES = re.compile(r"[(]?\d{1,4}|\d{1,2}\.\d{1,2}|[IVX]{1,5}")
 _LIST_NUMBER = re.compile(r"[\s>*_#(-]*\d{1,3}")
+_LAST_STOP = re.compile(r"([.!?…‽。！？｡]{1,16})(?:[ \u00a0\u202f]?»|[\"'”“’)\]*_`~）」』}]){0,8}\s*\Z")
+_LAST_RUN = re.compile(r"\S{0,300}\Z")
+_ADDRESS = re.compile(r"://|www\.|[@/\\]", re.IGNORECASE)
+_NO_WORD = re.compile(r"[\d._:=+&%]")  # of a run: a number, an address or a file name may be going on
+_OPEN_MARKUP = re.compile(r"<[A-Za-z/!][^<>]*\Z|\[[^\[\]]*\Z|\](?:\([^()]*)?\s*\Z|<(?:sub|say-as)\b[^<>]*>[^<>]*\Z")
+_SPEAKABLE = re.compile(r"[^\W_]")
+_FIGURE_OR_SIGN = re.compile(r"[^\w\s.,;:!?…'’\"“”„«»()。，、！？「」-]|\d")
+_SIGN = re.compile(r"[^\w\s.'’°º-]")
+_TAGS = re.compile(r"<[^<>]{1,300}>")
+_CODE_MARK = re.compile(r"`+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +181,46 @@ def judge(before: str, language_of: Callable[[str], str]) -> Stop:
     if _LIST_NUMBER.fullmatch(before.rpartition("\n")[2]):
         return Stop.INSIDE
     return _in_any_language(last) or _in_language(last, language_of(before))
+
+
+def is_sure_end(text: str, language: str | None) -> bool:
+    """Whether ``text``, of which more may come, ends in a terminator that nothing can turn into something else.
+
+    For a pause in the text: what is not sure waits for more of it. Unsure are a digit, a single letter, an abbreviation
+    or what may be an address or a file name before a full stop, and any terminator inside a tag, a link, code or a
+    quotation of ``「``. Without a ``language`` an abbreviation of any language is one, and what has figures or signs
+    waits until it is clear how they are read.
+    """
+    found = _LAST_STOP.search(text[-120:])
+    if found is None or _is_inside(text) or not _SPEAKABLE.search(text):
+        return False
+    marks, before = found[1], _TAGS.sub("", text[: len(text) - len(found[0])])
+    run = _LAST_RUN.search(before)
+    last = run[0] if run else ""
+    if _ADDRESS.search(last):
+        return False
+    if marks[0] in ".…" and (not last or last[-1].isdigit()):
+        return False
+    if language is None and _FIGURE_OR_SIGN.search(text):
+        return False
+    if marks != ".":
+        return True
+    if _NO_WORD.search(last):
+        return False
+    alone = _SIGN.sub(" ", before)
+    codes = OPEN if language is None else (language,)
+    return all(judge(alone, partial(_given, code)) is Stop.END for code in codes)
+
+
+def _given(language: str, _text: str) -> str:
+    return language
+
+
+def _is_inside(text: str) -> bool:
+    """Whether the end of ``text`` stands in a tag, a link, code or a quotation that is still open."""
+    if _OPEN_MARKUP.search(text) or len(_CODE_MARK.findall(text)) % 2:
+        return True
+    return text.count("「") + text.count("『") > text.count("」") + text.count("』")
 
 
 def _in_any_language(last: _Word) -> Stop | None:

@@ -82,6 +82,11 @@ class LeftOutFilter:
         """What can be passed on now."""
         return self._pass_on(text, ended=False)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether something that is left out is being read, or may have begun."""
+        return self._fence is not None or self._closing is not None or bool(self._waiting.strip())
+
     def close(self) -> str:
         """The rest, at the end of the text."""
         return self._pass_on("", ended=True)

@@ -1,8 +1,8 @@
 """The splitter: text that arrives in any cuts becomes sentences, the same ones whatever the cuts.
 
 A decision looks only at characters up to a point that the text itself fixes; where they have not come yet, it waits for
-them or for the end. There is no timer (design, decision 7). Pieces are raw text: their markup is removed later, so here
-it counts for nothing and is never cut apart.
+them or for the end. There is no clock here: whoever reads the text says when it pauses. Pieces are raw text: their
+markup is removed later, so here it counts for nothing and is never cut apart.
 """
 
 import re
@@ -91,10 +91,15 @@ class Splitter:
         yield from self._scan(ended=False)
 
     def close(self) -> Iterator[Piece]:
-        """The pieces that were waiting for more text."""
+        """The pieces that were waiting for more text. More may come all the same: a piece of its own."""
         yield from self._scan(ended=True)
         self._cut(len(self._text), forced=True)
         yield from self._take()
+
+    @property
+    def waiting(self) -> str:
+        """The raw text that no piece has been made of yet."""
+        return self._held + self._text[self._start :]
 
     @property
     def open_piece(self) -> Piece:
