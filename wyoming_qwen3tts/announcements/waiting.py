@@ -48,7 +48,7 @@ class WaitingLine:
         Raises:
             Busy: if too many do.
         """
-        if len(self._waiting) >= self._size:
+        if len(self._waiting) >= self._size + _more(turn):
             raise Busy(f"{self._size} announcements are waiting. Try again in a moment, or raise announce.queue.")
         turn.number = next(self._numbers)
         self.rejoin(turn)
@@ -84,8 +84,13 @@ class WaitingLine:
         self._taken += Counter()  # forget places that nobody holds
 
     def _is_free(self, turn: Ticket) -> bool:
-        nowhere = self._nowhere + (RESERVED if turn.priority >= HIGH else 0)
+        nowhere = self._nowhere + _more(turn)
         return all(self._taken[place] < (nowhere if place == NOWHERE else 1) for place in turn.places)
+
+
+def _more(turn: Ticket) -> int:
+    """Places beside the others', for urgent announcements alone: a full line is no reason to miss a fire alarm."""
+    return RESERVED if turn.priority >= HIGH else 0
 
 
 def _order(turn: Ticket) -> tuple[int, int]:

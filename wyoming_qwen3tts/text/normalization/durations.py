@@ -43,6 +43,7 @@ _DATE_LEAD = re.compile(
 _DAYS_LEAD = re.compile(
     r"\d\s?(?:days?|d|Tage?n?|jours?|j|d[ií]as?|giorn[oi]|д(?:ень|ня|ней|н\.)|天|日|일),?\s?(?:(?:and|und|et|y|e|и)\s)?$"
 )
+_SENTENCE_END = re.compile(r"[。！？!?\n]|\.(?=\s)")  # a word beyond it tells nothing of this sentence
 _HOURS_TAIL = re.compile(r"\s?(?:Stunden?\b|Std\b\.?|小时|時間|시간)")
 _MINUTES_TAIL = re.compile(
     r"\s?(?:minutes?\b|mins?\b\.?|Minuten?\b|Min\b\.?|minutos?\b|minut[oi]\b|минут\w*|мин\b\.?|分钟|분)"
@@ -107,6 +108,7 @@ class _Durations:
 
     def _is_told(self, before: str, after: str) -> bool:
         """Whether a word for a duration is in reach."""
+        before, after = _SENTENCE_END.split(before)[-1], _SENTENCE_END.split(after)[0]
         if not self._is_spaced:
             near = [before[-_REACH_EAST_ASIAN_BEFORE:], after[:_REACH_EAST_ASIAN_AFTER]]
             return any(self._inside.search(text) for text in near)
