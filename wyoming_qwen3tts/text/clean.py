@@ -32,7 +32,7 @@ _WIDE = re.compile(
 )
 
 _ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,24}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});")
-_COMMENT = re.compile(r"<!--(?:[^-]|-(?!->))*-->")
+_COMMENT = re.compile(r"<!--(?:[^-<]|-(?!->)|<(?!!--))*+-->")
 _BLOCKS: Final = (
     "br|p|div|li|ul|ol|tr|h[1-6]|hr|dt|dd|dl|table|thead|tbody|tfoot|caption|summary|details|option|select|section|article"
     "|aside|header|footer|main|nav|blockquote|pre|figure|figcaption|form|label|button|address"
@@ -44,8 +44,10 @@ _TAG = re.compile(r"</?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>")
 
 _TASK = re.compile(r"^([ \t]*(?:[-*+•][ \t]+)?)\[[ xX]\][ \t]+", re.MULTILINE)
 _RULE_LINE = re.compile(r"^[ \t]*(?:[-*_=][ \t]*){3,}$", re.MULTILINE)
-_TABLE_RULE = re.compile(r"^[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \t]*)*\|?[ \t]*$", re.MULTILINE)
-_HEADING = re.compile(r"^[ \t]*#{1,6}[ \t]+|[ \t]+#{1,6}[ \t]*$", re.MULTILINE)
+_TABLE_RULE = re.compile(
+    r"^[ \t]*+(?:\|[ \t]*+)?:?-{2,}+:?[ \t]*+(?:\|[ \t]*+:?-{2,}+:?[ \t]*+)*+\|?[ \t]*+$", re.MULTILINE
+)
+_HEADING = re.compile(r"^[ \t]*+#{1,6}[ \t]++|(?<![ \t])[ \t]++#{1,6}[ \t]*+$", re.MULTILINE)
 _QUOTE = re.compile(r"^(?:[ \t]*>)+[ \t]?", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*(?:[-*+•◦▪●‣·–—][ \t]+|[•◦▪●‣])", re.MULTILINE)
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^\s()]*(?:\([^\s()]*\)[^\s()]*)*(?:[ \t]+\"[^\"\n]*\")?\)")
@@ -53,15 +55,15 @@ _HALF_LINK = re.compile(r"\]\([^\s()]*(?:\([^\s()]*\)[^\s()]*)*(?:[ \t]+\"[^\"\n
 _FOOTNOTE = re.compile(r"\[\^[^\[\]\s]{1,20}\]:?")
 _REFERENCE = re.compile(r"\[([^\[\]]+)\]\[[^\[\]]*\]")
 _AUTOLINK = re.compile(r"<((?:https?://|mailto:)[^<>\s]+|[^<>\s@]+@[^<>\s]+)>")
-_CODE = re.compile(r"(`+)([^`]+)\1")
+_CODE = re.compile(r"(?<!`)(`++)([^`]+)\1(?!`)")
 _EMPHASIS = re.compile(
     r"(?<![\w*])(\*{1,3}|_{1,3}|~~)(?=[^\s*_~])([^*~\n]*?[^\s*_~])\1(?!\w)|(\*{2,3})(?=\S)([^*\n]*[^\s*])\3"
 )
 _LEFTOVER = re.compile(r"(?<!\d)(?<!\d )\*+|\*+(?! ?\d)|\*{2,}|(?<!\w)_+|_+(?!\w)|~~+|`+|\\(?=[*_#`~\[\]()>|])")
 _INNER_UNDERSCORE = re.compile(r"(?<=\w)_+(?=\w)")
-_CELL = re.compile(r"^[ \t]*\|[ \t]*|[ \t]*\|[ \t]*$", re.MULTILINE)
-_CELLS = re.compile(r"[ \t]*\|+[ \t]*")
-_LINE_JOIN = re.compile(r"([^\s.,;:!?…。！？、，；：])?([.,;:!?…。！？、，；：]?)[ \t]*\n\s*")
+_CELL = re.compile(r"^[ \t]*+\|[ \t]*+|(?<![ \t])[ \t]*+\|[ \t]*+$", re.MULTILINE)
+_CELLS = re.compile(r"(?<![ \t])[ \t]*+\|++[ \t]*+")
+_LINE_JOIN = re.compile(r"([^\s.,;:!?…。！？、，；：])?([.,;:!?…。！？、，；：]?)[ \t]{0,9}\n\s*+")
 _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 
 

@@ -25,7 +25,7 @@ _VULGAR: Final = {
     "⅝": (5, 8),
     "⅞": (7, 8),
 }
-_VULGAR_NUMBER = re.compile(rf"(?:(\d+)\s?)?([{''.join(_VULGAR)}])")
+_VULGAR_NUMBER = re.compile(rf"(?:(?<!\d)(\d++)\s?)?([{''.join(_VULGAR)}])")
 _TIMES = re.compile(r"(?<=[\d\ue000-\ue009])\s?[x×*·]\s?(?=[\d\ue000-\ue009])")
 _PAGES: Final = frozenset("page seite página pagina страница стр folge teil part step schritt étape paso".split())
 _OF: Final = {"de": "von", "en": "of", "fr": "sur", "es": "de", "it": "di", "pt": "de", "ru": "из"}

@@ -24,7 +24,7 @@ LEFT: Final = rf"(?<![0-9{LATIN}\u0400-\u04ff_])(?<!\d[.,:/])"
 RIGHT: Final = rf"(?![0-9{LATIN}\u0400-\u04ff_])"
 
 _SPACES: Final = str.maketrans("\u00a0\u202f", "  ")
-_RAW_UNIT = re.compile(r"[a-z]+-[a-z]+")  # Babel's answer where CLDR has no words: "1 duration-minute"
+_RAW_UNIT = re.compile(r"(?<![a-z])[a-z]++-[a-z]+")  # Babel's answer where CLDR has no words: "1 duration-minute"
 
 
 @lru_cache(maxsize=4096)
