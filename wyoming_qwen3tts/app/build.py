@@ -33,6 +33,7 @@ from ..voices.mapping import MappingFile
 
 log = logging.getLogger(__name__)
 
+LEXICON_PATIENCE_S = 0.02  # how long a request waits for changed pronunciations before it takes the old ones
 DEFAULT_MODELS = (SMALL, LARGE)  # what may be fetched where no model is configured; the card decides which
 
 
@@ -141,7 +142,7 @@ async def speech_service(
         catalog_of(settings, engine),
         settings.limits,
         slots=settings.engine.slots,
-        lexicon=LexiconFolder(settings.lexicon_dir),
+        lexicon=LexiconFolder(settings.lexicon_dir, patience_s=LEXICON_PATIENCE_S),
         postprocessor=PostProcessor(
             settings.audio, VoiceLevels(settings.levels_file) if settings.audio.level else None
         ),

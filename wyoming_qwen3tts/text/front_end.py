@@ -18,12 +18,12 @@ from .sentences.splitter import LONGEST_CHARS, SETTLED_CHARS, SHORTEST_CHARS, Pi
 from .tracked_text import TrackedText
 
 _SPEAKABLE = re.compile(r"[^\W_]")
-_BLANK_START = re.compile(r"[\s.,;:!?…。！？、，；：)\]}»”’」』–—-]+(?=[^\W_\s.,;:!?…])")
-_LAST_WORD = re.compile(r"[^\W\d_]+\.\Z")
+_BLANK_START = re.compile(r"\A[\s.,;:!?…。！？、，；：)\]}»”’」』–—-]++(?=[^\W_\s.,;:!?…])")
+_LAST_WORD = re.compile(r"(?<![^\W\d_])[^\W\d_]++\.\Z")
 _MARKER = re.compile(f"[{MARKERS}]")
-_TOKEN = re.compile(r"\S+\s")
+_TOKEN = re.compile(r"(?<!\S)\S++\s")
 _PLAIN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*[,;:!?]?\s")
-_EAST_ASIAN_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff、，]{12,}\Z")
+_EAST_ASIAN_RUN = re.compile(r"(?<![\u3040-\u30ff\u3400-\u9fff、，])[\u3040-\u30ff\u3400-\u9fff、，]{12,}+\Z")
 _HELD_WORDS: Final = 4  # a date, a time or a unit reaches at most this many words to the left: "Monday the 3rd of May"
 _HELD_EAST_ASIAN: Final = 6
 

@@ -35,7 +35,7 @@ _WORD = re.compile(
 )
 _REST_OF_WORD = re.compile(r"[A-Za-z\u00aa-\u024f\u0400-\u04ff'’]*")
 _ADDRESS = re.compile(
-    r"(?<!\S)\S*?(?:://|@|www\.)\S*|(?<![\w.-])[\w-]++(?:\.[\w-]++)++|\]\([^\s)]*\)|°\s?[CF]\b"
+    r"(?<!\S)\S*?(?:://|@|www\.)\S*|(?<![\w.-])[\w-]++(?:\.[\w-]++)++|\]\([^\s()\[\]]*\)|°\s?[CF]\b"
     r"|(?<![\d.,])\d[.,\d]*+\s?(?:[kMG]?Wh?|min|[kcmµ]?[mgls]|[kM]?Hz|h|[GM]B|ppm|km/h)\b"
 )
 # "9:00 AM" is how English writes the time; its letters are no word of another language. "p. m." is Spanish too.
@@ -126,12 +126,13 @@ def _heads(text: str) -> Iterator[tuple[str, bool]]:
 def _decide(text: str, known: str, *, sure: bool, is_spoken: bool = False) -> str | None:
     latin = len(_LATIN.findall(text))
     script, letters = _script(text, known)
-    scores = _small_words(text) if latin else {}
-    best = max(scores.values(), default=0.0)
-    # "正在播放 Bohemian Rhapsody" is Chinese: a title has no small words of a sentence around it.
-    if script and (latin <= letters or best < 2 or latin < 4 * letters):
+    if not latin or (script and (latin <= letters or latin < 4 * letters)):
         return script
-    return _latin(text, scores, latin, known, sure=sure, is_spoken=is_spoken) if latin else None
+    scores = _small_words(text)
+    # "正在播放 Bohemian Rhapsody" is Chinese: a title has no small words of a sentence around it.
+    if script and max(scores.values()) < 2:
+        return script
+    return _latin(text, scores, latin, known, sure=sure, is_spoken=is_spoken)
 
 
 def _script(text: str, last: str) -> tuple[str | None, int]:

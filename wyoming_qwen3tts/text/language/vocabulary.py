@@ -262,7 +262,7 @@ for _code, _words in _LISTS.items():
 
 # Endings and clusters of letters that one language loves, for words no list has.
 SHAPES: Final = (
-    (r"(?:ung|heit|keit|schaft|lich|isch|chen)(?:en)?\b|sch|\bge\w+t\b|\w{5,}(?:zeug|raum|gerät|stärke)", "de"),
+    (r"(?:ung|heit|keit|schaft|lich|isch|chen)(?:en)?\b|sch|\bge\w++(?<=t)|(?<=\w{5})(?:zeug|raum|gerät|stärke)", "de"),
     (r"(?:ing|ness|ful|ght|tly)\b|wh|ck\b|\w'(?:s|re|ve|ll|t)\b", "en"),
     (r"(?:ción|ciones|dad|mente|ando|iendo|illa|illo|uela)\b|ñ|rr[aeiou]", "es"),
     (

@@ -15,7 +15,7 @@ from .rule import Rule, alternatives
 _DIGIT = re.compile(r"\d")
 _PLAIN = re.compile(r"[\w\s.,;:!?'\"()’]*", re.ASCII)
 _BLANKS = re.compile(r"\s+")
-_BLANK_BEFORE = re.compile(r"\s+(?=[,.;:!?](?:\s|$))|\s+(?=[。！？、，；：])|(?<=[。！？、，；：])\s+")
+_BLANK_BEFORE = re.compile(r"\s(?=[,.;:!?](?:\s|$))|\s(?=[。！？、，；：])|(?<=[。！？、，；：])\s")
 _EAST_ASIAN = "\u3040-\u30ff\u3400-\u9fff"
 _EAST_ASIAN_BLANK = re.compile(
     rf"(?<=[{_EAST_ASIAN}]) (?=[{_EAST_ASIAN}\d\ue000-\ue009])|(?<=[\d\ue000-\ue009]) (?=[{_EAST_ASIAN}])"

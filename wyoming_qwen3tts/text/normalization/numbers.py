@@ -9,7 +9,7 @@ from .grammars.grammar import LEFT, RIGHT, Grammar, spell
 from .rule import Rule, alternatives
 from .units import DASH, VULGAR, spoken_range
 
-_VULGAR_NUMBER = re.compile(rf"(?:(\d+)\s?)?([{''.join(VULGAR)}])")
+_VULGAR_NUMBER = re.compile(rf"(?:(?<!\d)(\d++)\s?)?([{''.join(VULGAR)}])")
 _TIMES = re.compile(r"(?<=[\d\ue000-\ue009])\s?[x×*·]\s?(?=[\d\ue000-\ue009])")
 _PAGES: Final = frozenset("page seite página pagina страница стр folge teil part step schritt étape paso".split())
 _OF: Final = {"de": "von", "en": "of", "fr": "sur", "es": "de", "it": "di", "pt": "de", "ru": "из"}

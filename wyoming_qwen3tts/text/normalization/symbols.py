@@ -22,15 +22,15 @@ _COMPARE: Final = {
     "≈": "~",
     "~": "~",
 }
-_COMPARISON = re.compile(r"\s*(==|>=|<=|!=|[=<>≥≤≠≈])\s*(?=[\w\ue000-\ue009\"'-])")
+_COMPARISON = re.compile(r"\s{0,9}(==|>=|<=|!=|[=<>≥≤≠≈])\s*(?=[\w\ue000-\ue009\"'-])")
 _ABOUT = re.compile(r"(?<![\w~])[~≈]\s?(?=[\d\ue000-\ue009])")
 _ABOUT_WORD = re.compile(
     r"(?:ungefähr|etwa|rund|circa|about|around|approximately|environ|aproximadamente|unos|unas|circa|примерно|около|約|大约|약)\s*$",
     re.IGNORECASE,
 )
 _NEXT_TO: Final = r"[^\W_]|[\ue000-\ue009]"
-_AND = re.compile(r"\s*&\s*")
-_PLUS = re.compile(rf"\s*\+\s*(?={_NEXT_TO})")
+_AND = re.compile(r"\s{0,9}&\s*")
+_PLUS = re.compile(rf"\s{{0,9}}\+\s*(?={_NEXT_TO})")
 _PLUS_AFTER = re.compile(r"(?<=[\w+])\+")
 _TIMES = re.compile(r"(?<=[\d\ue000-\ue009])\s?×\s?|×|(?<=[\d\ue000-\ue009])\s?x\b|\s[×]\s?")
 _FEMININE = re.compile(  # French quantities whose comparisons agree
@@ -86,10 +86,10 @@ _HOW_OFTEN: Final = {
 }
 _RUSSIAN_TIMES: Final = ("раз", "раза", "раз", "раза")
 _FASTER = re.compile(r"速|变焦|放大|缩放|ズーム|再生|画質|배속|속도|줌|확대|点\S?$|점\s?\S*$")
-_DIVIDED = re.compile(r"\s*÷\s*")
-_AT = re.compile(r"\s*@\s*(?=[\w\ue000-\ue009])")
+_DIVIDED = re.compile(r"\s{0,9}÷\s*")
+_AT = re.compile(r"\s{0,9}@\s*(?=[\w\ue000-\ue009])")
 _SECTION = re.compile(r"§+\s?")
-_ARROW = re.compile(r"\s*(?:[←→↔⇒⇐⇔➜➔➡⟶]\ufe0f?|<[-=]+>|[-=]+>|<-+|<={2,})\s*")
+_ARROW = re.compile(r"\s{0,9}(?:[←→↔⇒⇐⇔➜➔➡⟶]\ufe0f?|<[-=]{1,9}>|[-=]{1,9}>|<-{1,9}|<={2,9})\s*")
 _UP_DOWN = re.compile(r"[↑↓⬆⬇]\ufe0f?")
 _POWER = re.compile(r"([²³])")
 _PERCENT = re.compile(r"\s?%")

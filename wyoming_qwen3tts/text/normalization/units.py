@@ -45,11 +45,11 @@ _LETTERED_THING = re.compile(r"\s?[级號号栋座楼班区室型款房出동반
 # Symbols that are words too: units only where no word can follow.
 _ENDS_ONLY: Final = frozenset(("in", "y", "w", "st", "ac", "var"))
 _AN_END = re.compile(
-    r"\s*(?:$|[.,;:!?…)\]。，、！？：；）])|\s?[/x×]|\s(?:of|de|di|Regen|Schnee|rain|snow|wide|thick|long|tall|high|deep|across"
+    r"\s{0,9}(?:$|[.,;:!?…)\]。，、！？：；）])|\s?[/x×]|\s(?:of|de|di|Regen|Schnee|rain|snow|wide|thick|long|tall|high|deep|across"
     r"|by|screen|TV|pipe|diameter|left|ago|remaining)\b|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 )
 _SURE_END = re.compile(
-    r"\s*(?:$|[.,;:!?…)\]。，、！？：；）])|\s(?:left|ago|remaining)\b|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+    r"\s{0,9}(?:$|[.,;:!?…)\]。，、！？：；）])|\s(?:left|ago|remaining)\b|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 )
 _DECADE: Final = re.compile(r"(?:['’]|\bthe |\d\d)\d0$")  # "the 90s", "1990s"
 _TENS: Final = re.compile(r"[1-9]0")

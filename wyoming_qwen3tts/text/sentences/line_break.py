@@ -28,7 +28,7 @@ _MARKED_LINE = re.compile(
 )
 _ENDED_LINE = re.compile(r"[.!?…:;。！？：；｡][\"'”’»)\]*_`」』]*[ \t]*\Z")
 _ENTITY_END = re.compile(r"&#?\w{1,24};\Z")
-_HYPHENED = re.compile(r"[^\W\d_]{2,}-\Z")
+_HYPHENED = re.compile(r"(?<=[^\W\d_]{2})-\Z")
 UNIT_NEXT = re.compile(
     r"(?:[°%‰€$£¥₽₩ºª²³]|(?:[AaPp]\.?[Mm]\.?|Uhr|Euro|Grad|Prozent|Std|Min|Sek|Stunden?|Minuten?|Sekunden?|Tage"
     r"|Liter|Volt|Watt|Mio|Mrd"
