@@ -482,22 +482,63 @@ async def test_replies_in_slots_that_are_not_neighbours_say_what_they_say_alone(
         assert [room.runner.spoken()[text] for text in (LINE, LONG)] == alone
 
 
-async def test_torchs_own_errors_are_told_apart(folder: Path) -> None:
-    raised: list[BaseException] = []
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."),
+        torch.AcceleratorError("CUDA error: out of memory"),
+        RuntimeError('NVML_SUCCESS == r INTERNAL ASSERT FAILED at "CUDACachingAllocator.cpp":1131'),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate"),
+        MemoryError(),
+    ],
+    ids=lambda error: f"{type(error).__name__} {str(error)[:20]}",
+)
+async def test_memory_that_runs_out_ends_one_reply_of_three_whoever_says_it(folder: Path, error: Exception) -> None:
+    async with studio(folder, audio_queue_frames=200) as room:
+        codes, model, failures = room.runner.model.codes, room.runner.model, [error]
 
-    def fail(runner: StudioRunner, what: str, _: Any) -> None:
-        if what == "frame":
-            runner.model.codes = lambda *_: (_ for _ in ()).throw(raised[0])  # type: ignore[method-assign]
+        def full(*args: Any) -> Any:
+            if len(room.runner.codes) == 3 and failures:
+                raise failures.pop()
+            return codes(*args)
 
-    async with studio(folder) as room:
-        codes = room.runner.model.codes
-        room.runner.sabotage = fail
-        for error in (torch.OutOfMemoryError("x"), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate")):
-            raised[:] = [error]
-            with pytest.raises(OutOfMemory):
-                await room.say(LINE)
+        room.runner.codes.clear()
+        model.codes = full  # type: ignore[method-assign, assignment]
+        try:
+            said = await asyncio.gather(
+                *(room.say(LINE, name) for name in ("ryan-en", "vivian-en", "ryan-de")), return_exceptions=True
+            )
+        finally:
+            model.codes = codes  # type: ignore[method-assign]
+
+        assert not failures
+        assert sorted(type(each).__name__ for each in said) == ["OutOfMemory", "bytes", "bytes"]
         assert room.engine.status.phase is Phase.READY
-        room.runner.model.codes = codes  # type: ignore[method-assign]
+        assert len(room.runners) == 1  # nothing was built anew
+
+
+async def test_a_prompt_that_found_no_memory_is_read_again_without_what_was_kept(folder: Path) -> None:
+    async with studio(folder) as room:
+        expected = await codes_of(room, LINE)
+        runner, failures = room.runner, [RuntimeError("CUDA error: out of memory")]
+        read, cleared, forget = runner._reader.read, [0], runner.forget_voices
+
+        def full(*args: Any) -> None:
+            if failures:
+                raise failures.pop()
+            read(*args)
+
+        def counted() -> None:
+            cleared[0] += 1
+            forget()
+
+        runner._reader.read = full  # type: ignore[method-assign, assignment]
+        runner.forget_voices = counted  # type: ignore[method-assign]
+        found = await codes_of(room, LINE)
+
+        assert found == expected
+        assert cleared == [1]
+        assert room.engine.counters.out_of_memory == 0
 
 
 async def test_a_thread_that_fails_tells_everybody_and_starts_anew_three_times(

@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 import torch
 
-from ...errors import EngineError, first_line
+from ...errors import DeviceLost, EngineError, first_line
 from ...model.checkpoint.files import ModelFileError
 from ...model.checkpoint.weights import WEIGHTS, Checkpoint
 from ...model.codec import CodecDecoder
 from ...model.fused import lean
 from ...model.prompt import PromptVoice as PromptVoice
 from ...speech.voice import Voice, VoiceName
+from .device_errors import Kind, kind_of, let_go, root_cause
 from .hardware.plan import DevicePlan
 from .precision import load_codec, load_language_model
 from .priming import NullSink
@@ -74,8 +75,13 @@ def build_runners(
         try:
             runners.append(build(graphs=graphs()))
             continue
-        except (GraphsFailed, torch.OutOfMemoryError) as error:
-            why = first_line(error)  # the error itself would keep half a runner in memory
+        except (GraphsFailed, RuntimeError, MemoryError) as error:
+            why, kind = first_line(error), kind_of(error)
+            if kind is Kind.LOST:
+                raise DeviceLost(f"The GPU failed: {first_line(root_cause(error))}") from error
+            if kind is Kind.BUG and not isinstance(error, GraphsFailed):
+                raise
+            let_go(error)  # or half a runner would stay in memory
         log.warning("No CUDA graphs: %s. Speech goes on without them, and starts later.", why)
         runners.append(build())
     return runners
