@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+import weakref
+from collections.abc import AsyncIterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,9 @@ from tests.harness import until
 from wyoming_qwen3tts.audio.pcm import from_pcm
 from wyoming_qwen3tts.engine.qwen3.feeder import FeedRules
 from wyoming_qwen3tts.engine.qwen3.guards import GuardLimits
+from wyoming_qwen3tts.engine.qwen3.loading import Models
+from wyoming_qwen3tts.engine.qwen3.runner.runner import Frame, ModelRunner
+from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import SimulatedGraphs
 from wyoming_qwen3tts.engine.qwen3.runtime import Runtime
 from wyoming_qwen3tts.engine.qwen3.scheduler import Utterance
 from wyoming_qwen3tts.errors import Busy, DeviceLost, EngineDown, EngineError, OutOfMemory, SpeechError, TextStalled
@@ -567,6 +572,51 @@ async def test_a_thread_that_fails_tells_everybody_and_starts_anew_three_times(
         assert isinstance(fatal[0], ZeroDivisionError)
         with pytest.raises(EngineDown, match="a bug"):
             await room.say(LINE)
+
+
+@pytest.mark.parametrize("recorded", [False, True], ids=["steps", "graphs"])
+async def test_the_old_engine_is_gone_before_the_new_one_is_built(folder: Path, recorded: bool) -> None:
+    """A card has room for one."""
+    made: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+    fail = [False]
+
+    class Breaks(ModelRunner):
+        def frame(self, utterances: Sequence[Utterance], biases: Sequence[float]) -> list[Frame]:
+            frames = super().frame(utterances, biases)
+            if fail[0]:
+                fail[0] = False
+                raise ZeroDivisionError("a bug") from MemoryError()
+            return frames
+
+    def build(models: Models) -> list[ModelRunner]:
+        alive.append(sum(ref() is not None for ref in made))
+        graphs = SimulatedGraphs() if recorded else None
+        runner = Breaks(models.checkpoints[0], models.codecs[0], slots=1, positions=64, graphs=graphs)
+        made_now = [runner, runner._state.cache.keys, runner._sounds[0], *([graphs] if graphs else [])]
+        made.extend(weakref.ref(each) for each in made_now)
+        return [runner]
+
+    def tensors() -> int:
+        gc.collect()
+        found = [each for each in gc.get_objects() if issubclass(type(each), torch.Tensor)]
+        return sum({each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in found}.values())
+
+    engine = Runtime([folder], engine_config(slots=1, positions=64), device_plan(), build_runners=build)
+    await engine.start()
+    room = Studio(engine, [])
+    await room.say("Hello.")
+    before = tensors()
+    for _ in range(2):
+        fail[0] = True
+        with pytest.raises(EngineDown, match="starting anew"):
+            await room.say("Hello.")
+        await until(lambda: engine.status.phase is Phase.READY)
+        await room.say("Hello.")
+
+    assert alive == [0, 0, 0]
+    assert tensors() <= 1.05 * before
+    await engine.close()
 
 
 async def test_a_lost_device_is_fatal_at_once(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 
-from ...errors import DeviceLost, EngineError, first_line
+from ...errors import DeviceLost, EngineError, NotNow, first_line
 from ...model.checkpoint.files import ModelFileError
 from ...model.checkpoint.weights import WEIGHTS, Checkpoint
 from ...model.codec import CodecDecoder
@@ -43,7 +44,7 @@ def load_models(folders: Sequence[Path], plan: DevicePlan, rounded_dir: Path | N
     """Read every checkpoint and its codec. Rounded weights are kept in ``rounded_dir``; None: nowhere.
 
     Raises:
-        EngineError: one line that says which file is wrong, and what to do.
+        NotNow: one line that says which file is wrong, and what to do.
     """
     files = [(folder, folder / part / WEIGHTS) for folder in folders for part in ("", CODEC)]
     sizes = [path.stat().st_size if path.exists() else 0 for _, path in files]
@@ -60,7 +61,7 @@ def load_models(folders: Sequence[Path], plan: DevicePlan, rounded_dir: Path | N
                 if plan.device != "cpu":
                     lean(checkpoints[-1].model)
     except ModelFileError as error:
-        raise EngineError(str(error)) from error
+        raise NotNow(str(error)) from error  # the file may be on its way
     progress(1.0)
     return Models(tuple(checkpoints), tuple(codecs))
 
@@ -109,6 +110,13 @@ def keep_voices(runners: Sequence[ModelRunner], folders: Sequence[Path], cache: 
         model = runner.model
         identity = checkpoint_identity(folder, model)
         runner.keep_in(VoiceCache(cache, identity, model.device, limit_bytes))
+
+
+def empty_caches() -> None:
+    """Give back what nobody holds any more: to the process, and of the card's memory to other programs too."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def warm_up(runner: ModelRunner) -> None:
