@@ -14,6 +14,8 @@ SpeechError
 └── EngineError           our fault
     ├── OutOfMemory       this request did not fit; the engine goes on
     ├── EngineDown        the engine is loading, restarting, or gone
+    │   ├── NotNow        it cannot be loaded, for a reason that may pass by itself: no room, a file on its way
+    │   ├── Unsuitable    this machine cannot run it as it is: no driver, the wrong torch
     │   └── DeviceLost    the device computes nothing any more; only a new process can help
     └── StoreError        a model's files are not here and could not be fetched
 
@@ -92,6 +94,14 @@ class OutOfMemory(EngineError):
 
 class EngineDown(EngineError):
     code, http_status, retry_after_s = "engine-down", 503, 5
+
+
+class NotNow(EngineDown):
+    """It cannot be loaded now, and may be later without anybody's doing: whoever loads it tries again by itself."""
+
+
+class Unsuitable(EngineDown):
+    """It cannot be loaded on this machine until somebody changes it: nobody tries again but when told to."""
 
 
 class DeviceLost(EngineDown):

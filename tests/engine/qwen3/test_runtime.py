@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+import weakref
+from collections.abc import AsyncIterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,9 @@ from wyoming_qwen3tts.audio.pcm import from_pcm
 from wyoming_qwen3tts.engine.qwen3 import loading
 from wyoming_qwen3tts.engine.qwen3.feeder import FeedRules
 from wyoming_qwen3tts.engine.qwen3.guards import GuardLimits
+from wyoming_qwen3tts.engine.qwen3.loading import Models
+from wyoming_qwen3tts.engine.qwen3.runner.runner import Frame, ModelRunner
+from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import SimulatedGraphs
 from wyoming_qwen3tts.engine.qwen3.runtime import Runtime
 from wyoming_qwen3tts.engine.qwen3.scheduler import Utterance
 from wyoming_qwen3tts.errors import Busy, DeviceLost, EngineDown, EngineError, OutOfMemory, SpeechError, TextStalled
@@ -537,22 +542,63 @@ async def test_replies_in_slots_that_are_not_neighbours_say_what_they_say_alone(
         assert [room.runner.spoken()[text] for text in (LINE, LONG)] == alone
 
 
-async def test_torchs_own_errors_are_told_apart(folder: Path) -> None:
-    raised: list[BaseException] = []
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."),
+        torch.AcceleratorError("CUDA error: out of memory"),
+        RuntimeError('NVML_SUCCESS == r INTERNAL ASSERT FAILED at "CUDACachingAllocator.cpp":1131'),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate"),
+        MemoryError(),
+    ],
+    ids=lambda error: f"{type(error).__name__} {str(error)[:20]}",
+)
+async def test_memory_that_runs_out_ends_one_reply_of_three_whoever_says_it(folder: Path, error: Exception) -> None:
+    async with studio(folder, audio_queue_frames=200) as room:
+        codes, model, failures = room.runner.model.codes, room.runner.model, [error]
 
-    def fail(runner: StudioRunner, what: str, _: Any) -> None:
-        if what == "frame":
-            runner.model.codes = lambda *_: (_ for _ in ()).throw(raised[0])  # type: ignore[method-assign]
+        def full(*args: Any) -> Any:
+            if len(room.runner.codes) == 3 and failures:
+                raise failures.pop()
+            return codes(*args)
 
-    async with studio(folder) as room:
-        codes = room.runner.model.codes
-        room.runner.sabotage = fail
-        for error in (torch.OutOfMemoryError("x"), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate")):
-            raised[:] = [error]
-            with pytest.raises(OutOfMemory):
-                await room.say(LINE)
+        room.runner.codes.clear()
+        model.codes = full  # type: ignore[method-assign, assignment]
+        try:
+            said = await asyncio.gather(
+                *(room.say(LINE, name) for name in ("ryan-en", "vivian-en", "ryan-de")), return_exceptions=True
+            )
+        finally:
+            model.codes = codes  # type: ignore[method-assign]
+
+        assert not failures
+        assert sorted(type(each).__name__ for each in said) == ["OutOfMemory", "bytes", "bytes"]
         assert room.engine.status.phase is Phase.READY
-        room.runner.model.codes = codes  # type: ignore[method-assign]
+        assert len(room.runners) == 1  # nothing was built anew
+
+
+async def test_a_prompt_that_found_no_memory_is_read_again_without_what_was_kept(folder: Path) -> None:
+    async with studio(folder) as room:
+        expected = await codes_of(room, LINE)
+        runner, failures = room.runner, [RuntimeError("CUDA error: out of memory")]
+        read, cleared, forget = runner._reader.read, [0], runner.forget_voices
+
+        def full(*args: Any) -> None:
+            if failures:
+                raise failures.pop()
+            read(*args)
+
+        def counted() -> None:
+            cleared[0] += 1
+            forget()
+
+        runner._reader.read = full  # type: ignore[method-assign, assignment]
+        runner.forget_voices = counted  # type: ignore[method-assign]
+        found = await codes_of(room, LINE)
+
+        assert found == expected
+        assert cleared == [1]
+        assert room.engine.counters.out_of_memory == 0
 
 
 async def test_a_thread_that_fails_tells_everybody_and_starts_anew_three_times(
@@ -581,6 +627,51 @@ async def test_a_thread_that_fails_tells_everybody_and_starts_anew_three_times(
         assert isinstance(fatal[0], ZeroDivisionError)
         with pytest.raises(EngineDown, match="a bug"):
             await room.say(LINE)
+
+
+@pytest.mark.parametrize("recorded", [False, True], ids=["steps", "graphs"])
+async def test_the_old_engine_is_gone_before_the_new_one_is_built(folder: Path, recorded: bool) -> None:
+    """A card has room for one."""
+    made: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+    fail = [False]
+
+    class Breaks(ModelRunner):
+        def frame(self, utterances: Sequence[Utterance], biases: Sequence[float]) -> list[Frame]:
+            frames = super().frame(utterances, biases)
+            if fail[0]:
+                fail[0] = False
+                raise ZeroDivisionError("a bug") from MemoryError()
+            return frames
+
+    def build(models: Models) -> list[ModelRunner]:
+        alive.append(sum(ref() is not None for ref in made))
+        graphs = SimulatedGraphs() if recorded else None
+        runner = Breaks(models.checkpoints[0], models.codecs[0], slots=1, positions=64, graphs=graphs)
+        made_now = [runner, runner._state.cache.keys, runner._sounds[0], *([graphs] if graphs else [])]
+        made.extend(weakref.ref(each) for each in made_now)
+        return [runner]
+
+    def tensors() -> int:
+        gc.collect()
+        found = [each for each in gc.get_objects() if issubclass(type(each), torch.Tensor)]
+        return sum({each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in found}.values())
+
+    engine = Runtime([folder], engine_config(slots=1, positions=64), device_plan(), build_runners=build)
+    await engine.start()
+    room = Studio(engine, [])
+    await room.say("Hello.")
+    before = tensors()
+    for _ in range(2):
+        fail[0] = True
+        with pytest.raises(EngineDown, match="starting anew"):
+            await room.say("Hello.")
+        await until(lambda: engine.status.phase is Phase.READY)
+        await room.say("Hello.")
+
+    assert alive == [0, 0, 0]
+    assert tensors() <= 1.05 * before
+    await engine.close()
 
 
 async def test_a_lost_device_is_fatal_at_once(folder: Path) -> None:

@@ -18,6 +18,7 @@ from ...errors import Busy, DeviceLost, EngineError, OutOfMemory, SpeechError, U
 from ...speech.audio_format import FORMAT
 from ...speech.voice import Voice
 from .chunking import ChunkPolicy
+from .device_errors import let_go
 from .guards import GuardLimits, RunawayGuard
 from .priming import Priming
 from .scheduler import EngineRequest, Scheduler, Utterance
@@ -391,6 +392,7 @@ class EngineCore:
         self._scheduler.waiting = [u for u in self._scheduler.waiting if u.reply is not reply]
         reply.is_over = True
         self._replies.discard(reply)
+        let_go(error)  # it goes to the event loop, and must not take this core with it
         reply.outlet.fail(error)
 
     def fail_all(self, error: SpeechError) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import EngineDown
+from ...errors import EngineDown, NotNow
 from ...model.checkpoint.config import ModelConfig, load_config
 from ...speech.engine import AudioStream, Engine, EngineStatus, Phase
 from ...speech.languages import LANGUAGES
@@ -89,7 +89,7 @@ class Runtime(Engine):
         """Load and warm up in the engine thread; returns when that is done.
 
         Raises:
-            EngineDown: with the reason, if it cannot be.
+            EngineDown: with the reason, if it cannot be; `NotNow` if another attempt may fare better.
         """
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
@@ -97,7 +97,7 @@ class Runtime(Engine):
             self._worker.start()
         await self._settled.wait()
         if (status := self.status).phase is Phase.FAILED:
-            raise EngineDown(f"The engine is {status}.")
+            raise (NotNow if self._worker.may_pass else EngineDown)(f"The engine is {status}.")
 
     @asynccontextmanager
     async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
@@ -156,6 +156,7 @@ class Runtime(Engine):
     def _build(self, models: Models, counters: Counters) -> EngineCore:
         from . import loading
 
+        loading.empty_caches()  # what an engine before this one has left must not stand beside it
         config = self._config
         if self._build_runners is not None:
             runners = self._build_runners(models)
