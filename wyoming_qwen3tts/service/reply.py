@@ -10,7 +10,7 @@ from typing import Self
 
 from ..audio.pcm import packets
 from ..errors import EngineError, SpeechError
-from ..speech.audio_format import FORMAT
+from ..speech.audio_format import FORMAT, AudioFormat
 from ..speech.engine import Engine
 from ..speech.request import SpeechRequest
 from ..speech.text_stream import TextStream
@@ -46,7 +46,8 @@ class Reply:
     """One reply, from its text to its log line. Event loop only.
 
     ``async with`` gives it up on leaving; the permit's own block, around that one, gives the permit back. Iterating
-    yields PCM in ``FORMAT``, at most four frames a piece; from the first on ``stats`` names the voice and the engine.
+    yields mono PCM, at most four frames a piece; from the first on ``stats`` names voice, engine and format: that which
+    was asked for.
 
     Raises:
         UnknownVoice: on entry, if nobody has that name.
@@ -62,6 +63,9 @@ class Reply:
         self._voice: Voice | None = None  # the one that was asked for by name
         self._lookup: Lookup | None = None  # made on entry only if a recording would spare the permit
         self._pcm: AsyncGenerator[bytes, None]  # from entry on
+        self._made_in = FORMAT  # what the engine makes, from its first sound on
+        if options.rate is not None:
+            self.stats.format = AudioFormat(options.rate)
 
     async def __aenter__(self) -> Self:
         try:
@@ -159,7 +163,7 @@ class Reply:
             self._lookup = await self._look_up()
         if self._lookup is None:
             self.stats.outcome = "done, nothing to speak"
-            yield FORMAT.silence(_EMPTY_REPLY_S)
+            yield self.stats.format.silence(_EMPTY_REPLY_S)
             return
         if self._lookup.recording is not None:
             self._permit.give_back()
@@ -177,7 +181,11 @@ class Reply:
         async with aclosing(self._sound(lookup)) as sound:
             try:
                 async for pcm in sound:
-                    pipeline = pipeline or postprocessor.begin(voice, self.stats.engine, lookup.options)
+                    if pipeline is None:
+                        if self.options.rate is None:
+                            self.stats.format = self._made_in
+                        rates = self._made_in.rate, self.stats.format.rate
+                        pipeline = postprocessor.begin(voice, self.stats.engine, lookup.options, *rates)
                     for piece in pipeline.add(pcm):
                         yield piece
             except SpeechError:
@@ -196,7 +204,8 @@ class Reply:
         """The engine's own sound, or its recording. ``stats`` names the engine from the first piece on."""
         if lookup.recording is not None:
             self.stats.engine, self.stats.is_cached = lookup.recording.engine, True
-            for packet in packets(lookup.recording.pcm, FORMAT.frame_bytes):
+            self._made_in = AudioFormat(lookup.recording.rate)
+            for packet in packets(lookup.recording.pcm, self._made_in.frame_bytes):
                 yield packet
             return
         recorder, clock = PhraseRecorder(self._context.phrases, lookup, self.text), self._context.clock
@@ -205,11 +214,11 @@ class Reply:
             async for pcm in audio:
                 self.stats.working_s += clock() - waiting_since
                 if pcm:
-                    self.stats.engine = audio.engine
+                    self.stats.engine, self._made_in = audio.engine, audio.format
                     recorder.add(pcm)
                     yield pcm
                 waiting_since = clock()
-        await recorder.keep(self.stats.engine)
+        await recorder.keep(self.stats.engine, self._made_in.rate)
 
     def _end(self, error: BaseException | None) -> None:
         self.stats.chars = self.text.chars

@@ -7,6 +7,7 @@ import logging
 import socket
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -17,6 +18,7 @@ from wyoming.event import Event
 from ...errors import Busy
 from ...service.service import SpeechService
 from ...settings import Address, Limits
+from ...speech.audio_format import FORMAT, AudioFormat
 from ...speech.voice import Voice
 from ...util.tasks import cancel_and_wait
 from .framing import encode_event
@@ -42,8 +44,15 @@ class _Peer:
 class WyomingServer:
     """``async with`` = listening. Leaving it lets speech in progress end, for ``drain_s`` at the most."""
 
-    def __init__(self, service: SpeechService, address: Address, limits: Limits) -> None:
-        self._service, self._address, self._limits = service, address, limits
+    def __init__(
+        self,
+        service: SpeechService,
+        address: Address,
+        limits: Limits,
+        sound: Callable[[], AudioFormat] = lambda: FORMAT,
+    ) -> None:
+        """``sound`` tells, for each reply anew, the format that it is sent in."""
+        self._service, self._address, self._limits, self._sound = service, address, limits, sound
         self.drain_s = limits.drain_s  # may be lowered by whoever is in a hurry
         self._peers: dict[asyncio.Task[None], _Peer] = {}
         self._info: tuple[tuple[Voice, ...], Event] | None = None
@@ -100,7 +109,9 @@ class WyomingServer:
             return
         _tune(writer)
         may_speak = len(self._peers) < self._limits.connections
-        session = Session(reader, writer, self._service, self._limits, self.info, may_speak=may_speak)
+        session = Session(
+            reader, writer, self._service, self._limits, self.info, may_speak=may_speak, sound=self._sound
+        )
         peer = _Peer(session, str((writer.get_extra_info("peername") or ("?",))[0]), time.monotonic())
         task = asyncio.get_running_loop().create_task(session.run())
         timer = asyncio.get_running_loop().call_later(self._limits.hello_s, self._still_silent, peer)

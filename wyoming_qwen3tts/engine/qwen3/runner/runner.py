@@ -21,6 +21,7 @@ from ....model.layers import KvCache
 from ....model.prompt import Prompt, PromptVoice
 from ....model.sampling import FrameSampling
 from ....model.tokenizer import TokenStream
+from ....speech.audio_format import AudioFormat
 from ....speech.languages import LANGUAGES
 from ....util.lru import LruCache
 from ..scheduler import Utterance
@@ -87,6 +88,7 @@ class ModelRunner:
         self.codec = codec
         config = checkpoint.config
         self.kind = config.type
+        self.format = AudioFormat(codec.samples_per_frame * 25 // 2)  # a frame is 80 ms
         self.hidden_size = config.talker.stack.hidden_size
         self._eos, self._codebook = config.talker.ids.eos, config.predictor.vocab_size
         self._sampling = sampling or FrameSampling.from_defaults(config.sampling)
