@@ -83,8 +83,8 @@ async def test_twenty_frames_last_as_long_at_each_rate_and_the_stats_say_so(wide
     assert {rate: made.rate for rate, (made, _) in sounds.items()} == {24_000: 24_000, 48_000: 48_000, None: 48_000}
     for made, samples in sounds.values():
         assert len(samples) / made.rate == pytest.approx(SECONDS)
-    np.testing.assert_array_equal(sounds[48_000][1], np.frombuffer(raw, "<i2"))  # nothing was resampled
-    np.testing.assert_array_equal(sounds[None][1], sounds[48_000][1])
+    for rate in (48_000, None):  # nothing was resampled; but for one step, see `are_the_same_sound` in test_runtime
+        np.testing.assert_allclose(sounds[rate][1], np.frombuffer(raw, "<i2"), atol=1)
 
 
 async def test_the_same_sound_comes_out_at_half_the_rate(wide: Path) -> None:
