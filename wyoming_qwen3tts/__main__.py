@@ -14,7 +14,7 @@ from .app.privileges import drop_privileges
 from .app.serve import EXIT_BAD_SETTINGS, serve
 from .cli import parser
 from .errors import BadRequest, SettingsError, SpeechError
-from .model.checkpoint.files import ModelFileError
+from .model.checkpoint.files import ModelFileError, UnfitCodec
 from .monitoring import logs
 from .service.options import SpeechOptions
 from .settings import Settings, sources, walk
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if serving or "log_level" in flags:
             logs.set_up(settings.log_level)
         return _run(chosen, settings)
-    except SettingsError as error:
+    except (SettingsError, UnfitCodec) as error:
         for line in str(error).splitlines():
             sys.stderr.write(f"wyoming-qwen3tts: {line}\n")
         return EXIT_BAD_SETTINGS

@@ -71,14 +71,21 @@ def build_remote(settings: Settings) -> RemoteEngine:
 
 
 def build_qwen3(settings: Settings) -> Qwen3Engine:
-    """Qwen3-TTS on this machine, with the voices that were cloned here."""
+    """Qwen3-TTS on this machine, with the voices that were cloned here.
+
+    Raises:
+        SettingsError: if a checkpoint that is here makes sound that cannot be spoken.
+    """
     store = build_store(settings, settings.engine.model or DEFAULT_MODELS)
-    return Qwen3Engine(
+    engine = Qwen3Engine(
         EngineConfig.of(settings),
         find=store.find,
         fetch=store.fetch,
         clones=VoiceFolder(settings.voices_dir, settings.limits.voices),
     )
+    if (why := engine.checkpoints.unfit()) is not None:
+        raise SettingsError(why)
+    return engine
 
 
 def catalog_of(settings: Settings, engine: Engine) -> VoiceCatalog:

@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 from .. import __version__
 from ..errors import SettingsError
+from ..homeassistant.hoarding import WyomingSound, version_watched
 from ..homeassistant.supervisor import Supervisor, discovered, own_uri
 from ..monitoring.health import STUCK_S, StateLog, health
 from ..servers.connections import close_all
@@ -80,7 +81,8 @@ async def serve(
         if web_sockets is not None:
             stack.callback(close_all, web_sockets)
         try:
-            server = await WyomingServer(service, address, settings.limits).__aenter__()
+            sound = WyomingSound(settings.wyoming)
+            server = await WyomingServer(service, address, settings.limits, lambda: sound.format).__aenter__()
         except OSError as error:
             return _cannot_listen("wyoming.uri", address, error)
         stack.push_async_callback(cancel_and_wait, asyncio.create_task(trimming(lambda: service.arrivals)))
@@ -93,7 +95,7 @@ async def serve(
         _say_where(address, settings)
         if is_own:
             threading.Thread(target=_say_how_it_is, args=(settings,), daemon=True).start()
-        await _announce(stack, address, settings)
+        await _announce(stack, address, settings, sound)
         # Only now, and beside all else: their libraries take longer to load than all before.
         opening = _open(stack, settings, service, built, web_sockets, servers, mqtt=mqtt)
         stack.push_async_callback(cancel_and_wait, asyncio.create_task(opening))
@@ -119,10 +121,12 @@ def _say_how_it_is(settings: Settings) -> None:
     say_at_start(settings, os.environ)
 
 
-async def _announce(stack: AsyncExitStack, address: Address, settings: Settings) -> None:
+async def _announce(stack: AsyncExitStack, address: Address, settings: Settings, sound: WyomingSound) -> None:
     """Let Home Assistant find us: inside the add-on through the Supervisor, else by zeroconf; both would offer us
     twice."""
     if supervisor := Supervisor.from_environ(os.environ):
+        if sound.is_automatic:
+            await stack.enter_async_context(version_watched(supervisor, sound.learned))
         await stack.enter_async_context(discovered(supervisor, own_uri(address.port)))
     elif settings.zeroconf:
         await stack.enter_async_context(announced(settings.zeroconf_name, address, settings.zeroconf_address))

@@ -14,7 +14,7 @@ from dataclasses import replace
 from ..audio.earcon import chime
 from ..audio.pcm import packets
 from ..errors import BadRequest, Busy, EngineError, OutOfMemory
-from ..speech.audio_format import FORMAT
+from ..speech.audio_format import FORMAT, AudioFormat
 from ..speech.engine import AudioStream, Engine, EngineStatus, Origin, Phase
 from ..speech.request import SpeechRequest
 from ..speech.voice import Voice
@@ -115,6 +115,7 @@ class FailoverEngine(DelegatingEngine):
         if self._is_of_fallback(request.voice):
             reply.engine = self._fallback.name
             async with self._fallback.speak(request) as audio:
+                reply.stream = audio
                 async for pcm in audio:
                     yield pcm
             return
@@ -169,7 +170,7 @@ class FailoverEngine(DelegatingEngine):
                     if not reply.is_heard:
                         limit.reschedule(None)
                         self._works_again()
-                        reply.is_heard, reply.engine = True, self.primary.name
+                        reply.is_heard, reply.engine, reply.stream = True, self.primary.name, stream
                     yield pcm
             if not reply.is_heard:
                 raise EngineError("It made no sound.")
@@ -187,7 +188,7 @@ class FailoverEngine(DelegatingEngine):
     async def _by_fallback(self, request: SpeechRequest, reply: _Reply, reason: str) -> AsyncGenerator[bytes, None]:
         self._takeovers[reason] += 1
         log.debug("%s speaks for %s: %s", self._fallback.name, self.primary.name, reason)
-        reply.engine = self._fallback.name
+        reply.engine, reply.stream = self._fallback.name, None
         if self._earcon:
             for packet in packets(self._earcon, FORMAT.frame_bytes):
                 yield packet
@@ -248,6 +249,11 @@ class _Reply(AudioStream):
         self._source = audio(request, self)
         super().__init__("-", self._source)
         self.is_heard = False  # `primary` has made a sound
+        self.stream: AudioStream | None = None  # of whoever speaks
+
+    @property
+    def format(self) -> AudioFormat:
+        return FORMAT if self.stream is None else self.stream.format
 
     async def aclose(self) -> None:
         await self._source.aclose()

@@ -31,11 +31,12 @@ _HEAD_BYTES = 4096  # more than engine and a segment's text
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A recording: who spoke, PCM in ``speech.FORMAT``, and the text of its first segment."""
+    """A recording: who spoke, mono PCM of ``rate`` Hz, and the text of its first segment."""
 
     engine: str
     pcm: bytes
     opening: str = ""
+    rate: int = FORMAT.rate
 
 
 def key_of(request: SpeechRequest, segments: Sequence[Segment], origin: Origin) -> str:
@@ -117,13 +118,17 @@ class PhraseCache:
 
 
 def _packed(phrase: Phrase) -> bytes:
-    return json.dumps({"engine": phrase.engine, "opening": phrase.opening}).encode() + b"\n" + phrase.pcm
+    return (
+        json.dumps({"engine": phrase.engine, "opening": phrase.opening, "rate": phrase.rate}).encode()
+        + b"\n"
+        + phrase.pcm
+    )
 
 
 def _unpacked(content: bytes) -> Phrase:
     head, _, pcm = content.partition(b"\n")
     about = json.loads(head)  # ours, by the checksum
-    return Phrase(str(about["engine"]), pcm, str(about["opening"]))
+    return Phrase(str(about["engine"]), pcm, str(about["opening"]), int(about.get("rate", FORMAT.rate)))
 
 
 def _opening_of(head: bytes) -> str:

@@ -12,7 +12,7 @@ from typing import Self
 
 from ..audio.pcm import packets
 from ..errors import EngineError, SpeechError
-from ..speech.audio_format import FORMAT
+from ..speech.audio_format import FORMAT, AudioFormat
 from ..speech.engine import Engine
 from ..speech.request import SpeechRequest
 from ..speech.text_stream import TextStream
@@ -30,6 +30,7 @@ from .stats import RequestStats
 
 log = logging.getLogger(__name__)
 
+_FRAME_S = 0.08
 _EMPTY_REPLY_S = 0.1  # an error would fail the whole pipeline of an assistant whose model answered with an emoji
 
 
@@ -43,14 +44,15 @@ class ReplyContext:
     phrases: PhraseCache | None
     read: Callable[[TextStream, SpeechOptions, Voice | None], Awaitable[SegmentReader]]  # as soon as it can be read
     clock: Callable[[], float]
-    most_bytes: int  # of sound, in one reply
+    most_s: float  # of sound, in one reply
 
 
 class Reply:
     """One reply, from its text to its log line. Event loop only.
 
     ``async with`` gives it up on leaving; the permit's own block, around that one, gives the permit back. Iterating
-    yields PCM in ``FORMAT``, at most four frames a piece; from the first on ``stats`` names the voice and the engine.
+    yields mono PCM, at most four frames a piece; from the first on ``stats`` names voice, engine and format: that which
+    was asked for.
 
     Raises:
         UnknownVoice: on entry, if nobody has that name.
@@ -73,6 +75,9 @@ class Reply:
         self._cut_by: SpeechError | None = None
         self._is_ending = False
         text.before_read = permit.regain
+        self._made_in = FORMAT  # what the engine makes, from its first sound on
+        if options.rate is not None:
+            self.stats.format = AudioFormat(options.rate)
 
     async def __aenter__(self) -> Self:
         await self._cutting.__aenter__()
@@ -110,7 +115,7 @@ class Reply:
     async def __anext__(self) -> bytes:
         self.pace.asked(self._context.clock())
         pcm = await anext(self._pcm)
-        self.pace.given(FORMAT.seconds(len(pcm)), self._context.clock())
+        self.pace.given(self.stats.format.seconds(len(pcm)), self._context.clock())
         return pcm
 
     # -- for others than its listener
@@ -154,7 +159,7 @@ class Reply:
         else:
             doing = f"has waited for the engine for {now - self.engine_since:.0f} s"
         who = f"{self.options.server} for {self.options.host or 'somebody'}"
-        heard = f"{FORMAT.seconds(self.heard_bytes):.1f} s heard"
+        heard = f"{self.stats.format.seconds(self.heard_bytes):.1f} s heard"
         return f"{who}, {self.text.chars} characters in {self.stats.language}, {heard}, {doing}"
 
     async def record(self) -> Voice | None:
@@ -231,19 +236,20 @@ class Reply:
             self._lookup = await self._look_up()
         if self._lookup is None:
             self.stats.finish("done, nothing to speak")
-            yield FORMAT.silence(_EMPTY_REPLY_S)
+            yield self.stats.format.silence(_EMPTY_REPLY_S)
             return
         if self._lookup.recording is not None:
             self._permit.give_back()
         notes = self._lookup.request.notes
         async with aclosing(self._postprocessed(self._lookup)) as sound:
             async for pcm in sound:
-                fitting = pcm[: self._context.most_bytes - self.stats.audio_bytes]
+                most = self.stats.format.frame_bytes * round(self._context.most_s / _FRAME_S)
+                fitting = pcm[: most - self.stats.audio_bytes]
                 if fitting:
                     self.stats.count(fitting, self._context.clock())
                     yield fitting
                 if len(fitting) < len(pcm):
-                    minutes = FORMAT.seconds(self._context.most_bytes) / 60
+                    minutes = self._context.most_s / 60
                     notes = [*notes, f"ended after {minutes:g} minutes of sound, see limits.reply_audio_s"]
                     break
         self.stats.finish("done, from the cache" if self.stats.is_cached else "done", notes)
@@ -255,7 +261,11 @@ class Reply:
         async with aclosing(self._sound(lookup)) as sound:
             try:
                 async for pcm in sound:
-                    pipeline = pipeline or postprocessor.begin(voice, self.stats.engine, lookup.options)
+                    if pipeline is None:
+                        if self.options.rate is None:
+                            self.stats.format = self._made_in
+                        rates = self._made_in.rate, self.stats.format.rate
+                        pipeline = postprocessor.begin(voice, self.stats.engine, lookup.options, *rates)
                     for piece in pipeline.add(pcm):
                         yield piece
             except SpeechError:
@@ -275,7 +285,8 @@ class Reply:
         if lookup.recording is not None:
             self.stats.engine, self.stats.is_cached = lookup.recording.engine, True
             self.engine_since = None
-            for packet in packets(lookup.recording.pcm, FORMAT.frame_bytes):
+            self._made_in = AudioFormat(lookup.recording.rate)
+            for packet in packets(lookup.recording.pcm, self._made_in.frame_bytes):
                 yield packet
             return
         recorder, clock = PhraseRecorder(self._context.phrases, lookup, self.text), self._context.clock
@@ -284,13 +295,13 @@ class Reply:
             async for pcm in audio:
                 self.stats.working_s += clock() - waiting_since
                 if pcm:
-                    self.stats.engine = audio.engine
+                    self.stats.engine, self._made_in = audio.engine, audio.format
                     self.sound_bytes += len(pcm)
                     recorder.add(pcm)
                     self.engine_since = None
                     yield pcm
                 self.engine_since = waiting_since = clock()
-        await recorder.keep(self.stats.engine)
+        await recorder.keep(self.stats.engine, self._made_in.rate)
 
     def _end(self, error: BaseException | None) -> None:
         self.stats.chars = self.text.chars

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from ..settings import Limits
-from ..speech.audio_format import FORMAT
 from ..speech.engine import Engine
 from ..speech.text_stream import TextStream
 from ..speech.voice import Voice
@@ -173,7 +172,7 @@ class SpeechService:
             self.phrases,
             self._read,
             self._clock,
-            most_bytes=FORMAT.frame_bytes * round(self._limits.reply_audio_s * FORMAT.rate * 2 / FORMAT.frame_bytes),
+            most_s=self._limits.reply_audio_s,
         )
         return Reply(context, text, options, permit)
 

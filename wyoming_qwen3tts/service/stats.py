@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import SpeechError
-from ..speech.audio_format import FORMAT
+from ..speech.audio_format import FORMAT, AudioFormat
 
 
 @dataclass(slots=True, eq=False)
@@ -22,6 +22,7 @@ class RequestStats:
     ttfa_s: float | None = None  # from the later of entry and first text to the first audio
     working_s: float = 0.0  # time the engine was waited for
     audio_bytes: int = 0
+    format: AudioFormat = FORMAT  # of them
     is_cached: bool = False  # spoken from a recording
     outcome: str = "listener left"  # for people
     is_done: bool = False  # spoken to its end
@@ -45,13 +46,18 @@ class RequestStats:
             self.first_audio_at, self.ttfa_s = now, now - self.started
         self.audio_bytes += len(pcm)
 
+    @property
+    def seconds(self) -> float:
+        """Of sound so far."""
+        return self.format.seconds(self.audio_bytes)
+
     def lead_s(self, now: float) -> float:
         """Audio made so far that a listener who plays from the first sound on has not played yet, in seconds."""
-        return 0.0 if self.first_audio_at is None else FORMAT.seconds(self.audio_bytes) - (now - self.first_audio_at)
+        return 0.0 if self.first_audio_at is None else self.seconds - (now - self.first_audio_at)
 
     def line(self) -> str:
         """For the log."""
-        seconds = FORMAT.seconds(self.audio_bytes)
+        seconds = self.seconds
         first = "no audio" if self.ttfa_s is None else f"first audio after {self.ttfa_s * 1000:.0f} ms"
         rtf = f"RTF {self.working_s / seconds:.3f}" if seconds else "RTF -"
         return (

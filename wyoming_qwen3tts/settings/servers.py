@@ -26,6 +26,12 @@ class Wyoming(Section):
 
     uri: Uri = "tcp://0.0.0.0:10200"
     """Address and port to listen on; `tcp://127.0.0.1:10200` for this machine only."""
+    rate: Annotated[Literal["auto", "24000", "48000"], BeforeValidator(as_text)] = "auto"
+    """Samples a second of the sound. Home Assistant before 2026.11 holds sound back, half as long with 48000. `auto`:
+    inside the add-on 48000 for those versions, else 24000."""
+    channels: Annotated[Literal["auto", "1", "2"], BeforeValidator(as_text)] = "auto"
+    """1, or 2 with the same sound in both, which halves that time again. `auto`: inside the add-on 2 for Home Assistant
+    before 2026.11, else 1."""
 
     @property
     def address(self) -> Address:

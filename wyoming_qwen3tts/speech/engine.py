@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Self
 
+from .audio_format import FORMAT, AudioFormat
 from .request import SpeechRequest
 from .voice import Voice
 
@@ -81,13 +82,22 @@ class Origin:
 
 
 class AudioStream:
-    """The sound of one reply as it is made: PCM in ``FORMAT``. ``engine`` names the engine that speaks, from the first
-    sound on."""
+    """The sound of one reply as it is made: mono PCM. ``engine`` names the engine that speaks, and ``format`` is that
+    of the sound, from the first sound on."""
 
     def __init__(
-        self, engine: str, audio: AsyncIterator[bytes], has_queued: Callable[[], bool] = lambda: False
+        self,
+        engine: str,
+        audio: AsyncIterator[bytes],
+        has_queued: Callable[[], bool] = lambda: False,
+        format_of: Callable[[], AudioFormat] = lambda: FORMAT,
     ) -> None:
-        self.engine, self._audio, self._has_queued = engine, audio, has_queued
+        self.engine, self._audio, self._has_queued, self._format_of = engine, audio, has_queued, format_of
+
+    @property
+    def format(self) -> AudioFormat:
+        """Of the sound."""
+        return self._format_of()
 
     @property
     def has_queued(self) -> bool:

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Self
 
-from ...speech.audio_format import FORMAT
+from ...speech.audio_format import FORMAT, AudioFormat
 
 _END = b""
-_PACKET = 4 * FORMAT.frame_bytes
+_PACKET_FRAMES = 4
 
 
 class AudioQueue:
@@ -22,7 +22,8 @@ class AudioQueue:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, frames: int, wake_engine: Callable[[], None]) -> None:
         self._loop, self._wake_engine = loop, wake_engine
-        self._room = frames * FORMAT.frame_bytes
+        self._frames = frames
+        self.format: AudioFormat = FORMAT  # of the sound; written by the engine thread before the first
         self._queue: asyncio.Queue[bytes | BaseException] = asyncio.Queue()  # holds no more than `wants_audio` lets in
         self._put = 0  # bytes; written by the engine thread only
         self._taken = 0  # bytes; written by the event loop only
@@ -30,7 +31,7 @@ class AudioQueue:
 
     @property
     def wants_audio(self) -> bool:
-        return not self.abandoned and self._put - self._taken < self._room
+        return not self.abandoned and self._put - self._taken < self._frames * self.format.frame_bytes
 
     def put(self, pcm: bytes) -> None:
         """Engine thread: hand over PCM, whole samples."""
@@ -70,5 +71,6 @@ class AudioQueue:
                 raise item
             self._taken += len(item)
             self._wake_engine()
-            for start in range(0, len(item), _PACKET):
-                yield item[start : start + _PACKET]
+            size = _PACKET_FRAMES * self.format.frame_bytes
+            for start in range(0, len(item), size):
+                yield item[start : start + size]

@@ -15,7 +15,6 @@ import numpy as np
 
 from ...audio.pcm import Samples, to_pcm
 from ...errors import Busy, DeviceLost, EngineError, OutOfMemory, SpeechError, UnknownVoice
-from ...speech.audio_format import FORMAT
 from ...speech.voice import Voice
 from .chunking import ChunkPolicy
 from .device_errors import let_go
@@ -169,6 +168,7 @@ class EngineCore:
             log.exception("The voice %s cannot be used", utterance.voice.name)
             self._fail(reply, EngineError(f"The voice {utterance.voice.name} cannot be used; see the log."))
             return
+        reply.outlet.format = runner.format
         if voice.ref_codes is not None:  # such a clone takes up to ten words of the text before its first frame
             utterance.layout = "sentence"
         if not self._scheduler.admit(utterance):
@@ -311,10 +311,10 @@ class EngineCore:
         sound = frames.reshape(-1).copy()
         reply = utterance.reply
         if not work.sent:
-            sound *= _ramp(len(sound), JOINT_FADE_S)
-            self._put(reply, FORMAT.silence(utterance.pause_s))
+            sound *= _ramp(len(sound), JOINT_FADE_S, reply.outlet.format.rate)
+            self._put(reply, reply.outlet.format.silence(utterance.pause_s))
         if work.why_stopped:
-            sound *= _ramp(len(sound), STOP_FADE_S)[::-1]
+            sound *= _ramp(len(sound), STOP_FADE_S, reply.outlet.format.rate)[::-1]
         pcm = to_pcm(sound)
         work.sent = True
         self._put(reply, pcm)
@@ -325,14 +325,14 @@ class EngineCore:
             return
         if reply.first_at is None:
             reply.first_at = self._now()
-        reply.sent_s += FORMAT.seconds(len(pcm))
+        reply.sent_s += reply.outlet.format.seconds(len(pcm))
         reply.last_sample = int.from_bytes(pcm[-2:], "little", signed=True)
         reply.outlet.put(pcm)
 
     def _fade(self, reply: EngineRequest, seconds: float) -> None:
         """From the last sample down to nothing: whatever was said last, nothing clicks."""
         if reply.last_sample:
-            count = round(FORMAT.rate * seconds)
+            count = round(reply.outlet.format.rate * seconds)
             self._put(reply, np.linspace(reply.last_sample, 0, count + 1)[1:].astype("<i2").tobytes())
 
     # -- ends
@@ -380,7 +380,7 @@ class EngineCore:
     def _end_if_done(self, reply: EngineRequest) -> None:
         if reply.is_complete and not reply.is_over and not reply.waiting and reply.speaking is None:
             if reply.sent_s:
-                self._put(reply, FORMAT.silence(TAIL_S))
+                self._put(reply, reply.outlet.format.silence(TAIL_S))
             reply.is_over = True
             self._replies.discard(reply)
             reply.outlet.end()
@@ -403,9 +403,9 @@ class EngineCore:
         self._replies.clear()
 
 
-def _ramp(length: int, seconds: float) -> Samples:
+def _ramp(length: int, seconds: float, rate: int) -> Samples:
     """Ones, but for a rise over the first ``seconds``."""
     ramp = np.ones(length, dtype=np.float32)
-    rise = min(length, round(FORMAT.rate * seconds))
+    rise = min(length, round(rate * seconds))
     ramp[:rise] = np.linspace(0, 1, rise, endpoint=False, dtype=np.float32)
     return ramp

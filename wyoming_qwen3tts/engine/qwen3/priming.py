@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from ...speech.audio_format import FORMAT
 from ...speech.voice import Voice
 from .scheduler import EngineRequest, Utterance
 
@@ -24,6 +25,7 @@ class NullSink:
 
     abandoned = False
     wants_audio = True
+    format = FORMAT
 
     def put(self, pcm: bytes) -> None: ...
     def end(self) -> None: ...

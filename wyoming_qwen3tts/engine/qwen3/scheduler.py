@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from ...speech.audio_format import AudioFormat
 from ...speech.voice import Voice
 
 Layout = Literal["sentence", "live"]  # the whole text before the first frame | one text id per frame
@@ -16,6 +17,7 @@ class AudioSink(Protocol):
     """Where a reply's audio goes: a `Mailbox`."""
 
     abandoned: bool
+    format: AudioFormat
 
     @property
     def wants_audio(self) -> bool: ...

@@ -20,6 +20,7 @@ from ...model.codec import CodecDecoder
 from ...model.generate import generate_codes, official_frames
 from ...model.prompt import Prompt, PromptVoice
 from ...model.sampling import FrameSampling
+from ...speech.audio_format import AudioFormat
 from .guards import GuardLimits, RunawayGuard
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,11 @@ class SingleStream:
     @property
     def config(self) -> ModelConfig:
         return self._checkpoint.config
+
+    @property
+    def format(self) -> AudioFormat:
+        """Of what it speaks."""
+        return AudioFormat(self.config.codec.output_sample_rate_hz)
 
     def speak(self, text: str, voice: PromptVoice, manner: UtteranceOptions) -> Iterator[tuple[Tensor, bytes]]:
         """Speak ``text`` as one utterance.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -14,6 +15,7 @@ from wyoming.event import Event
 from ...errors import Busy
 from ...service.service import SpeechService
 from ...settings import Address, Limits
+from ...speech.audio_format import FORMAT, AudioFormat
 from ...speech.voice import Voice
 from ...util.fair_shares import share
 from ...util.tasks import cancel_and_wait
@@ -39,8 +41,15 @@ class _Peer:
 class WyomingServer:
     """``async with`` = listening. Leaving it lets speech in progress end, for ``drain_s`` at the most."""
 
-    def __init__(self, service: SpeechService, address: Address, limits: Limits) -> None:
-        self._service, self._address, self._limits = service, address, limits
+    def __init__(
+        self,
+        service: SpeechService,
+        address: Address,
+        limits: Limits,
+        sound: Callable[[], AudioFormat] = lambda: FORMAT,
+    ) -> None:
+        """``sound`` tells, for each reply anew, the format that it is sent in."""
+        self._service, self._address, self._limits, self._sound = service, address, limits, sound
         self.drain_s = limits.drain_s  # may be lowered by whoever is in a hurry
         # As many again as may speak may ask `describe` and `ping`: those are never refused for load.
         self._limiter = ConnectionLimiter(2 * limits.connections, limits.host_connections)
@@ -119,6 +128,7 @@ class WyomingServer:
             self.info,
             host=host,
             may_speak=lambda: self._may_speak(host),
+            sound=self._sound,
         )
         peer = _Peer(session, host, loop.time())
         task = loop.create_task(session.run())

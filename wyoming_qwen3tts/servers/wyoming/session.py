@@ -14,12 +14,13 @@ from wyoming.event import Event
 from wyoming.ping import Pong
 from wyoming.tts import SynthesizeStopped
 
+from ...audio.pcm import in_channels
 from ...errors import BadRequest, Busy, SpeechError, Stalled
 from ...monitoring.logs import quoted
 from ...service.options import SpeechOptions
 from ...service.service import SpeechService
 from ...settings import Limits
-from ...speech.audio_format import FORMAT
+from ...speech.audio_format import FORMAT, AudioFormat
 from ...speech.text_stream import TextStream
 from ..connections import peer_errors, refuse_and_close
 from ..live_session import LiveSession
@@ -50,8 +51,10 @@ class Session:
         *,
         host: str = "",
         may_speak: Callable[[], bool] = lambda: True,
+        sound: Callable[[], AudioFormat] = lambda: FORMAT,
     ) -> None:
         self._reader, self._writer, self._service, self._limits, self._info = reader, writer, service, limits, info
+        self._sound = sound
         self._frame_limits = FrameLimits(limits.data_bytes, limits.payload_bytes, limits.event_s)
         self._host, self._may_speak = host, may_speak
         self._live: LiveSession[_Order] = LiveSession(limits.utterances, "requests of this connection")
@@ -177,12 +180,14 @@ class Session:
             raise ConnectionAbortedError("stopping")  # ends the reading side too
 
     async def _speak(self, order: _Order) -> None:
-        audio = FORMAT
-        async with self._service.speak(order.text, order.options) as stream:
+        audio = self._sound()  # asked once: a reply keeps its format
+        async with self._service.speak(order.text, replace(order.options, rate=audio.rate)) as stream:
             # At once, not with the first sound: Home Assistant starts its converter on it.
             await self._send(AudioStart(audio.rate, audio.width, audio.channels).event())
             async for pcm in stream:
-                await self._send(AudioChunk(audio.rate, audio.width, audio.channels, pcm).event())
+                await self._send(
+                    AudioChunk(audio.rate, audio.width, audio.channels, in_channels(pcm, audio.channels)).event()
+                )
         await self._send(AudioStop().event())
         if order.streaming:
             await self._send(SynthesizeStopped().event())

@@ -22,6 +22,7 @@ from ....model.layers import KvCache
 from ....model.prompt import Prompt, PromptVoice
 from ....model.sampling import FrameSampling
 from ....model.tokenizer import TokenStream
+from ....speech.audio_format import AudioFormat
 from ....speech.languages import LANGUAGES
 from ....util.lru import LruCache
 from ..device_errors import device_errors, let_go
@@ -85,6 +86,7 @@ class ModelRunner:
         self.codec = codec
         config = checkpoint.config
         self.kind = config.type
+        self.format = AudioFormat(codec.samples_per_frame * 25 // 2)  # a frame is 80 ms
         self.hidden_size = config.talker.stack.hidden_size
         self._eos, self._codebook = config.talker.ids.eos, config.predictor.vocab_size
         self._sampling = sampling or FrameSampling.from_defaults(config.sampling)
