@@ -12,6 +12,7 @@ from wyoming.error import Error
 from wyoming.event import Event
 
 from ...errors import Busy
+from ...monitoring.logs import StrangerLog
 from ...service.service import SpeechService
 from ...settings import Address, Limits
 from ...speech.voice import Voice
@@ -45,6 +46,7 @@ class WyomingServer:
         self._limiter = ConnectionLimiter(2 * limits.connections, limits.host_connections)
         self._peers: dict[asyncio.Task[None], _Peer] = {}
         self._refused: set[asyncio.Task[None]] = set()  # peers that never got a session
+        self._strangers = StrangerLog(log)
         self._info: tuple[tuple[Voice, ...], Event] | None = None
 
     @property
@@ -110,8 +112,18 @@ class WyomingServer:
             return
         tune(writer.transport)
         may_speak = len(self._present()) < self._limits.connections
-        session = Session(reader, writer, self._service, self._limits, self.info, may_speak=may_speak)
-        peer = _Peer(session, str((writer.get_extra_info("peername") or ("?",))[0]), loop.time())
+        host = str((writer.get_extra_info("peername") or ("?",))[0])
+        session = Session(
+            reader,
+            writer,
+            self._service,
+            self._limits,
+            self.info,
+            may_speak=may_speak,
+            host=host,
+            strangers=self._strangers,
+        )
+        peer = _Peer(session, host, loop.time())
         task = loop.create_task(session.run())
         timer = loop.call_later(self._limits.hello_s, self._still_silent, peer)
         self._peers[task] = peer
