@@ -15,6 +15,7 @@ from ..settings import Cache
 from ..speech.engine import Origin, Phase
 from ..speech.languages import LANGUAGES
 from ..speech.voice import Voice
+from ..util.files import read_regular
 from ..util.tasks import cancel_and_wait
 from .options import SpeechOptions
 from .phrase_cache import TEXT_CHARS
@@ -103,8 +104,7 @@ class Prerender:
 
     def _read(self) -> list[Line]:
         try:
-            with self._path.open("rb") as file:
-                content = file.read(_FILE_BYTES).decode("utf-8-sig", errors="replace")
+            content = read_regular(self._path, _FILE_BYTES).decode("utf-8-sig", errors="replace")
         except OSError as error:
             self._complain(f"cache.prerender: {self._path} cannot be read: {error.strerror or error}")
             return []

@@ -15,7 +15,7 @@ from typing import Final
 
 from ..errors import SpeechError
 from ..speech.languages import LANGUAGES
-from ..util.files import write_atomic
+from ..util.files import read_regular, write_atomic
 from .tracked_text import TrackedText
 
 FILES: Final = ("all", *LANGUAGES)
@@ -149,8 +149,7 @@ class LexiconFolder:
         """
         path = self._folder / f"{name}.txt"
         try:
-            with path.open("rb") as file:
-                raw = file.read(FILE_BYTES + 1)
+            raw = read_regular(path, FILE_BYTES + 1)
         except FileNotFoundError:
             return ""
         except OSError as error:
@@ -187,8 +186,7 @@ class LexiconFolder:
         for name in self._seen or ():
             path = self._folder / f"{name}.txt"
             try:
-                with path.open("rb") as file:
-                    raw = file.read(FILE_BYTES + 1)
+                raw = read_regular(path, FILE_BYTES + 1)
             except OSError as error:
                 errors.append(LexiconError(path.name, 0, error.strerror or "cannot be read"))
                 continue
