@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if serving:
             use_few_arenas()
         if serving or "log_level" in flags:
-            logs.set_up(settings.log_level)
+            logs.set_up(settings.log_level, in_background=serving)
         return _run(chosen, settings)
     except (SettingsError, UnfitCodec) as error:
         for line in str(error).splitlines():

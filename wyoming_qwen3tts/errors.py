@@ -22,6 +22,8 @@ SpeechError
 SettingsError             the start is refused; not a SpeechError, as no request is to blame
 """
 
+_WINDOW_CHARS = 8
+
 
 class SpeechError(Exception):
     """Base of all errors this package raises on purpose. The message is fit to show a user.
@@ -115,6 +117,14 @@ class StoreError(EngineError):
 def first_line(error: BaseException) -> str:
     """What an error says, as one line: at most 200 characters of its first one, its type if it says nothing."""
     return str(error).strip().partition("\n")[0].strip()[:200] or type(error).__name__
+
+
+def without_text(words: str, text: str) -> str:
+    """What another program complained of while it was given ``text``, unless it repeats some of that: errors reach
+    logs, and other people."""
+    window = min(len(text), _WINDOW_CHARS)
+    pieces = {text[start : start + window] for start in range(len(text) - window + 1)} if window else set()
+    return "its complaint repeats the text" if any(piece in words for piece in pieces) else words
 
 
 class SettingsError(Exception):

@@ -499,3 +499,37 @@ def _children(name: str) -> Iterator[int]:
         program, fields = rest.rsplit(") ", 1)
         if program == name and int(fields.split()[1]) == os.getpid():
             yield int(number)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/audio/voices", "/v1/audio/voices/check", "/v1/audio/voices/import", "/v1/audio/voice_consents"],
+)
+async def test_who_may_make_no_voices_is_told_before_a_byte_of_the_clip(path: str) -> None:
+    """Forty such uploads would lie on the disk otherwise, and count against its room."""
+    async with web() as it:
+        wire = await it.wire()
+        size = 9_500_000
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {size}\r\n"
+        await wire.send(f"{head}Content-Type: Multipart/form-data; boundary=x\r\n\r\n".encode())
+        status, error = await answer(wire)
+    assert (status, error["code"]) == (403, "cloning-off")
+
+
+async def test_every_route_that_takes_a_file_is_guarded_so() -> None:
+    """A new one cannot be forgotten."""
+    async with web() as it:
+        routes = [route for route in it.door._app.state.routes if getattr(route, "body_field", None)]
+        uploads = {r.path for r in routes if "multipart/form-data" in str(r.body_field.field_info.media_type)}
+    assert uploads
+    assert all(path.startswith(("/v1/audio/voices", "/v1/audio/voice_consents")) for path in uploads)
+
+
+@pytest.mark.parametrize("coding", ["xchunked", "gzip", "chunked, gzip"])
+async def test_a_transfer_coding_that_we_do_not_know_has_a_code_of_its_own(coding: str) -> None:
+    async with web() as it:
+        wire = await it.wire()
+        head = "POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        await wire.send(f"{head}Transfer-Encoding: {coding}\r\n\r\n0\r\n\r\n".encode())
+        status, error = await answer(wire)
+    assert (status, error["code"]) in ((501, "not-implemented"), (400, "bad-request"))

@@ -36,6 +36,7 @@ from ..util.memory import trimming
 from ..util.tasks import cancel_and_wait
 from .announcements import Announcements
 from .build import BuiltEngine, build_engine, build_studio, speech_service
+from .descriptors import raise_descriptors, within_descriptors
 from .web import web_address, web_listener, web_server
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ async def serve(
     """
     is_own, built = built is None, built or build_engine(settings)
     engine = built.engine
+    settings = within_descriptors(settings, raise_descriptors())
     stop = asyncio.Event()
     _on_signals(stop)
     log.info("wyoming-qwen3tts %s, settings: %s", __version__, sources.describe(settings))

@@ -17,8 +17,7 @@ from typing import Final
 
 from ..errors import SpeechError
 from ..speech.languages import LANGUAGES
-from ..util.files import write_atomic
-from ..util.regular_file import read_regular
+from ..util.files import read_regular, write_atomic
 from .tracked_text import TrackedText
 
 FILES: Final = ("all", *LANGUAGES)

@@ -209,7 +209,7 @@ class RemoteEngine(Engine):
         try:
             async with self._client.stream("POST", f"{server.url}/v1/audio/speech", json=body) as response:
                 if response.status_code != httpx.codes.OK:
-                    raise refusal(response.status_code, (await response.aread())[:65_536])
+                    raise refusal(response.status_code, (await response.aread())[:65_536], segment.text)
                 kind = response.headers.get("content-type", "")
                 async with aclosing(pcm_of(kind, response.aiter_bytes())) as audio:
                     async for pcm in audio:

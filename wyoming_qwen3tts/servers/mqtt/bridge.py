@@ -15,7 +15,7 @@ from ...announcements.clips import Clip
 from ...announcements.ledger import IdempotencyCache
 from ...announcements.payload import Unreadable, parse_say, parse_stop
 from ...errors import Busy, DeliveryFailed, SpeechError
-from ...monitoring.logs import quoted
+from ...monitoring.logs import StrangerLog, quoted
 from ...service.service import SpeechService
 from ...settings import Settings
 from ...speech.engine import Phase
@@ -54,6 +54,7 @@ class Bridge:
         self._payload_bytes = settings.limits.mqtt_payload_bytes
         self.topics = Topics(settings.mqtt.base_topic, settings.mqtt.discovery_prefix)
         self._told: IdempotencyCache[int] = IdempotencyCache(_IDS, _IDS_S, time.monotonic)  # over which connection
+        self._strangers = StrangerLog(log)
         self._sounds: dict[str, Clip] = {}  # of announcements whose sound goes to a topic
         self._state = ""
         self._voices: tuple[str, ...] = ()
@@ -93,7 +94,8 @@ class Bridge:
 
     def _say(self, wanted: Announcement | Unreadable) -> None:
         if isinstance(wanted, Unreadable):
-            log.info("mqtt: %s: %s", wanted.error.code, wanted.error)
+            code = wanted.error.code
+            self._strangers.tell("the broker", f"mqtt: {code}", "mqtt: %s: %s", code, wanted.error)
             self._publish_result(Result(wanted.id, None, wanted.error))
             return
         self._announcer.submit(wanted, self)
@@ -101,7 +103,8 @@ class Bridge:
     def _stop(self, payload: bytes) -> None:
         which = parse_stop(payload, self._payload_bytes)
         if which is None:
-            log.warning("mqtt: stopped nothing: the payload of %d bytes names neither an id nor a target", len(payload))
+            said = "mqtt: stopped nothing: a payload of %d bytes names neither an id nor a target"
+            self._strangers.tell("the broker", "mqtt: stop", said, len(payload), level=logging.WARNING)
             return
         log.info("mqtt: stopped %d announcements", self._announcer.stop(which))
 
@@ -111,7 +114,8 @@ class Bridge:
         try:
             self._announcer.choose_voice(name)
         except SpeechError as error:
-            log.warning("mqtt: the voice was not changed: %s", error)
+            said = "mqtt: the voice was not changed: %s"
+            self._strangers.tell("the broker", "mqtt: voice", said, error, level=logging.WARNING)
         self._publish_voice()  # also where it was wrong, so that a selector shows what is in use
 
     # -- out: what became of announcements (`announcements.Listener`)

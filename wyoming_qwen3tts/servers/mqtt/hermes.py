@@ -12,7 +12,7 @@ from ...announcements.announcement import Announcement, Result, Sound, Started
 from ...announcements.clips import Clip
 from ...announcements.payload import new_id
 from ...errors import BadRequest, DeliveryFailed, SpeechError
-from ...monitoring.logs import quoted
+from ...monitoring.logs import StrangerLog, quoted
 from ...util.names import is_safe_name
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class Hermes:
         limit_bytes: int,
     ) -> None:
         self._submit, self._publish, self._speaker, self._limit_bytes = submit, publish, speaker, limit_bytes
+        self._strangers = StrangerLog(log)
         self._asked: dict[str, dict[str, Any]] = {}  # what each request has to be answered with
 
     def receive(self, message: Incoming) -> None:
@@ -89,14 +90,19 @@ class Hermes:
                 raise ValueError("it is too long")
             data = json.loads(message.payload)
         except (ValueError, RecursionError) as error:
-            log.warning("hermes: ignored a message on %s: %s", quoted(message.topic), error)
+            self._ignored(message, str(error) or type(error).__name__)
             return
         if not isinstance(data, dict):
-            log.warning("hermes: ignored a message on %s: it is not an object", quoted(message.topic))
+            self._ignored(message, "it is not an object")
         elif message.topic == SAY:
             self._say(data)
         else:
             self._speaker.finished(str(data.get("id")))
+
+    def _ignored(self, message: Incoming, why: str) -> None:
+        said = "hermes: ignored a message on %s: %s"
+        topic = quoted(message.topic)
+        self._strangers.tell("the broker", "hermes: ignored", said, topic, why, level=logging.WARNING)
 
     def _say(self, data: dict[str, Any]) -> None:
         site, text, volume = data.get("siteId") or "default", data.get("text"), data.get("volume")
@@ -132,7 +138,7 @@ class Hermes:
 
     def refused(self, announcement: Announcement, error: SpeechError) -> None:
         answer = self._asked.get(announcement.id, {})
-        told = {"error": str(error), "siteId": answer.get("siteId"), "context": announcement.text[:80]}
+        told = {"error": str(error), "siteId": answer.get("siteId"), "context": str(answer.get("id") or "")}
         self._publish("hermes/error/tts", json.dumps({**told, "sessionId": answer.get("sessionId")}))
         self._finished(announcement)  # a dialogue that waits for it would hang
 

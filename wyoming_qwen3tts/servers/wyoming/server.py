@@ -13,6 +13,7 @@ from wyoming.error import Error
 from wyoming.event import Event
 
 from ...errors import Busy
+from ...monitoring.logs import StrangerLog
 from ...service.service import SpeechService
 from ...settings import Address, Limits
 from ...speech.audio_format import FORMAT, AudioFormat
@@ -55,6 +56,7 @@ class WyomingServer:
         self._limiter = ConnectionLimiter(2 * limits.connections, limits.host_connections)
         self._peers: dict[asyncio.Task[None], _Peer] = {}
         self._refused: set[asyncio.Task[None]] = set()  # peers that never got a session
+        self._strangers = StrangerLog(log)
         self._info: tuple[tuple[Voice, ...], Event] | None = None
 
     @property
@@ -129,6 +131,7 @@ class WyomingServer:
             host=host,
             may_speak=lambda: self._may_speak(host),
             sound=self._sound,
+            strangers=self._strangers,
         )
         peer = _Peer(session, host, loop.time())
         task = loop.create_task(session.run())

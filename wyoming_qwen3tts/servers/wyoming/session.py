@@ -16,7 +16,7 @@ from wyoming.tts import SynthesizeStopped
 
 from ...audio.pcm import in_channels
 from ...errors import BadRequest, Busy, SpeechError, Stalled
-from ...monitoring.logs import quoted
+from ...monitoring.logs import StrangerLog, quoted
 from ...service.options import SpeechOptions
 from ...service.service import SpeechService
 from ...settings import Limits
@@ -52,7 +52,9 @@ class Session:
         host: str = "",
         may_speak: Callable[[], bool] = lambda: True,
         sound: Callable[[], AudioFormat] = lambda: FORMAT,
+        strangers: StrangerLog | None = None,
     ) -> None:
+        self._strangers = strangers or StrangerLog(log)
         self._reader, self._writer, self._service, self._limits, self._info = reader, writer, service, limits, info
         self._sound = sound
         self._frame_limits = FrameLimits(limits.data_bytes, limits.payload_bytes, limits.event_s)
@@ -204,7 +206,8 @@ class Session:
     async def _say_why(self, error: SpeechError) -> None:
         """Tell, then hang up: Home Assistant shows the `error`, and waits for nothing after the end of a connection."""
         level = logging.DEBUG if self.is_refused else logging.INFO
-        log.log(level, "wyoming: closed a connection, %s: %s", error.code, error)
+        said = "wyoming: closed a connection of %s, %s: %s"
+        self._strangers.tell(self._host, f"wyoming: {error.code}", said, self._host, error.code, error, level=level)
         if isinstance(error, Stalled):
             self._writer.transport.abort()
             return
