@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -19,6 +20,7 @@ GRACE_S = 0.25  # a connection this young may still be sending its first words, 
 LINGER_S = 1.0  # how long what a refused peer still sends is read, so that a reset cannot overtake the reason
 LINGER_BYTES = 64 * 1024  # and how much of it
 BACKLOG = 512
+READ_BYTES = 4 * 1024  # of one connection, before the others have their turn
 _LINGERING = 128  # refused peers at once that are read on; in a flood of them the others just see the end
 
 
@@ -68,9 +70,14 @@ def _listening(family: int, protocol: int, where: tuple[object, ...]) -> socket.
     return sock
 
 
-def tune(transport: asyncio.WriteTransport) -> None:
-    """Keep little in buffers: what lies there was computed, perhaps for nobody. 128 KiB are 2.7 s of speech."""
+def tune(transport: asyncio.WriteTransport, read_bytes: int = READ_BYTES) -> None:
+    """Keep little in buffers: what lies there was computed, perhaps for nobody. 128 KiB are 2.7 s of speech.
+
+    What comes is taken a little at a time, too, ``read_bytes``: asyncio hands on all of it in one call, up to 256 KiB,
+    and that may be thirty thousand messages.
+    """
     transport.set_write_buffer_limits(high=32 * 1024)
+    transport.max_size = read_bytes  # type: ignore[attr-defined]  # of asyncio's own transports; none needs to obey
     sock = transport.get_extra_info("socket")
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 128 * 1024)
@@ -89,6 +96,50 @@ def peer_errors() -> Iterator[None]:
         raise
     except OSError as error:
         raise ConnectionAbortedError(str(error)) from error
+
+
+# -- how fast a peer is read
+
+
+class ReadPacer:
+    """Around every loop that reads from a peer: `take_turn` after each event.
+
+    An event that costs its sender nothing, and every 16 KiB, cost a token. ``BURST`` tokens are there at the beginning,
+    ``RATE`` a second come again; whoever has none is read later. Nothing is read of a ``transport`` whose peer has
+    reset the connection meanwhile.
+    """
+
+    BURST, RATE, BYTES = 50, 20.0, 16 * 1024
+
+    def __init__(self, transport: asyncio.BaseTransport | None = None) -> None:
+        self._tokens, self._since = float(self.BURST), asyncio.get_running_loop().time()
+        self._transport = transport
+
+    async def take_turn(self, size: int, *, is_free: bool) -> None:
+        """Let the others have their turn, and wait until this peer may be read on. ``size`` is in bytes.
+
+        Raises:
+            ConnectionError: if the peer is gone.
+        """
+        await asyncio.sleep(0)
+        if (wait_s := self.spend(is_free + size // self.BYTES)) > 0:
+            await asyncio.sleep(wait_s)
+            self._check_peer()
+
+    def spend(self, tokens: int) -> float:
+        """How many seconds the peer is not to be read now, having cost so many."""
+        now = asyncio.get_running_loop().time()
+        self._tokens = min(self.BURST, self._tokens + (now - self._since) * self.RATE) - tokens
+        self._since = now
+        return max(0.0, -self._tokens / self.RATE)
+
+    def _check_peer(self) -> None:
+        """asyncio does not see a reset while it does not read."""
+        sock = None if self._transport is None else self._transport.get_extra_info("socket")
+        if sock is not None:
+            with peer_errors():
+                if number := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                    raise OSError(number, os.strerror(number))
 
 
 # -- who may be connected

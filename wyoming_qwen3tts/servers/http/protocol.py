@@ -14,14 +14,18 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
-from websockets.frames import CloseCode
+from websockets.frames import CloseCode, Frame
 
 from ...errors import SpeechError
 from ...settings import Limits
-from ..connections import ConnectionLimiter, refuse_and_close, tune
+from ..connections import ConnectionLimiter, ReadPacer, refuse_and_close, tune
 from .errors import HttpError, error_body, error_headers
 
 log = logging.getLogger(__name__)
+
+_PONGS_BYTES = 64 * 1024  # beyond what speech may fill
+_FRAMES_BYTES = 1024  # of a WebSocket before the others have their turn: a frame may have six bytes
+_PIECES = 64  # of one message; each may be empty
 
 
 class WriteStallMixin:
@@ -73,6 +77,45 @@ class WebSocketConnection(WriteStallMixin, WebSocketsSansIOProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._limits: Limits = app_state["limits"]
+
+        self._pacer = ReadPacer()  # of frames that no session sees
+        self._reading_on: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        tune(self.transport, _FRAMES_BYTES)
+
+    def handle_ping(self) -> None:
+        """Answered only to those who read the answers."""
+        self._slow_down()
+        if self.transport.get_write_buffer_size() < _PONGS_BYTES:
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()  # forget it
+
+    def handle_pong(self, event: Frame) -> None:
+        self._slow_down()
+        super().handle_pong(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        self._slow_down()
+        if len(self.frames) < _PIECES:
+            super().handle_cont(event)
+        elif not self.close_sent:
+            self.conn.send_close(CloseCode.MESSAGE_TOO_BIG)
+            self.handle_parser_exception()
+
+    def _slow_down(self) -> None:
+        if (wait_s := self._pacer.spend(1)) > 0:
+            self.transport.pause_reading()
+            if self._reading_on is not None:
+                self._reading_on.cancel()
+            self._reading_on = self.loop.call_later(wait_s, self._read_on)
+
+    def _read_on(self) -> None:
+        self._reading_on = None
+        if not self.read_paused:
+            self.transport.resume_reading()
 
     def send_receive_event_to_app(self) -> None:
         """uvicorn logs a text that is not UTF-8 as a fault of the server's, with its trace."""

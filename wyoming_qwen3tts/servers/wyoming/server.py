@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Self
 
 from wyoming.error import Error
-from wyoming.event import Event
 
 from ...errors import Busy
 from ...service.service import SpeechService
@@ -46,7 +45,7 @@ class WyomingServer:
         self._limiter = ConnectionLimiter(2 * limits.connections, limits.host_connections)
         self._peers: dict[asyncio.Task[None], _Peer] = {}
         self._refused: set[asyncio.Task[None]] = set()  # peers that never got a session
-        self._info: tuple[tuple[Voice, ...], Event] | None = None
+        self._info: tuple[tuple[Voice, ...], bytes] | None = None
 
     @property
     def port(self) -> int:
@@ -88,12 +87,12 @@ class WyomingServer:
                 log.warning("Stopped in the middle of %d replies", len(replies))
             await cancel_and_wait(*cut_off)
 
-    def info(self) -> Event:
+    def info(self) -> bytes:
         """The answer to ``describe``, made anew only when the voices have changed: it is asked for every 30 s, by
         everyone."""
         voices = self._service.catalog.all()
         if self._info is None or self._info[0] != voices:
-            self._info = (voices, info(voices))
+            self._info = (voices, encode_event(info(voices)))
         return self._info[1]
 
     # -- who is connected
