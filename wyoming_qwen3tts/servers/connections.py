@@ -10,13 +10,15 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from enum import IntEnum
 from typing import Protocol, TypeVar
 
 from ..settings import Address
+from ..util.fair_shares import share, who_gives_way
 
 log = logging.getLogger(__name__)
 
-GRACE_S = 0.25  # a connection this young may still be sending its first words, and is not pushed out
+GRACE_S = 0.25  # a connection this young may still be sending its first words; its own host does not push it out
 LINGER_S = 1.0  # how long what a refused peer still sends is read, so that a reset cannot overtake the reason
 LINGER_BYTES = 64 * 1024  # and how much of it
 BACKLOG = 512
@@ -145,19 +147,26 @@ class ReadPacer:
 # -- who may be connected
 
 
+class Use(IntEnum):
+    """What a connection is used for; who is used least makes room first."""
+
+    IDLE = 0  # nothing is under way, as far as its peer is concerned: silence, events of the server's, `describe`
+    BUSY = 1  # a request is being sent, or answered
+    SPOKEN = 2  # it is spoken to, or waits for it
+
+
 class Peer(Protocol):
     """A connection as `ConnectionLimiter` sees it."""
 
     @property
     def host(self) -> str: ...
-    @property
-    def since(self) -> float:
-        """When it began to be silent, by the event loop's clock."""
-        ...
 
     @property
-    def is_silent(self) -> bool:
-        """Whether it has nothing under way, and may be closed for others."""
+    def use(self) -> Use: ...
+
+    @property
+    def since(self) -> float:
+        """When its last use began, or ended, by the event loop's clock."""
         ...
 
 
@@ -165,36 +174,34 @@ P = TypeVar("P", bound=Peer)
 
 
 class ConnectionLimiter:
-    """Counts connections by host. ``share`` silent ones are a host's own.
+    """Counts connections by host. One host may have ``most`` while nobody else wants any.
 
-    A busy house opens dozens of connections at once, but each soon says what it wants; only the others count.
+    When all are taken, the newcomer of a host with less than its share, half of them or ``least``, replaces one of the
+    host that has most. Then nothing protects that one but its use. A newcomer of a greedy host replaces an idle one of
+    its own.
     """
 
-    def __init__(self, most: int, share: int) -> None:
-        self._most, self._share = most, share
-
-    def silent(self, peers: Collection[P], host: str, age_s: float) -> list[P]:
-        """Connections of ``host`` that have been silent for ``age_s`` or longer, the oldest first."""
-        born = asyncio.get_running_loop().time() - age_s
-        found = [peer for peer in peers if peer.host == host and peer.is_silent and peer.since <= born]
-        return sorted(found, key=lambda peer: peer.since)
-
-    def surplus(self, peers: Collection[P], host: str, age_s: float) -> list[P]:
-        """Those of `silent` that are more than the share of ``host``, the oldest first."""
-        silent = self.silent(peers, host, age_s)
-        return silent[: max(0, len(silent) - self._share)]
+    def __init__(self, most: int, least: int) -> None:
+        self._most, self._share = most, share(most, least)
 
     def is_full(self, peers: Collection[object]) -> bool:
         return len(peers) >= self._most
 
-    def to_push_out(self, peers: Collection[P], *, above_share: bool) -> P | None:
-        """Who has to make room: the oldest silent connection of the host that has most of them. None if that is too
-        young, or with ``above_share`` if the host has no more of them than its share."""
-        hosts = Counter(peer.host for peer in peers if peer.is_silent)
-        if not hosts:
-            return None
-        silent = self.silent(peers, hosts.most_common(1)[0][0], GRACE_S)
-        return silent[0] if len(silent) > (self._share if above_share else 0) else None
+    def to_push_out(self, peers: Collection[P], host: str) -> P | None:
+        """Which of ``peers`` makes room for a newcomer of ``host``; None if it has to be refused."""
+        held = Counter(peer.host for peer in peers)
+        giving = who_gives_way(held, host, self._share)
+        greediest = [peer for peer in peers if giving and held[peer.host] == held[giving[0]]]
+        others = min(greediest, key=_standing, default=None)
+        if others is not None and others.use is not Use.SPOKEN:
+            return others
+        born = asyncio.get_running_loop().time() - GRACE_S
+        own = [peer for peer in peers if peer.host == host and peer.use is Use.IDLE and peer.since <= born]
+        return min(own, key=_standing, default=others)
+
+
+def _standing(peer: Peer) -> tuple[Use, float]:
+    return peer.use, peer.since
 
 
 # -- refusing

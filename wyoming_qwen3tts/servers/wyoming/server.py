@@ -16,7 +16,7 @@ from ...settings import Address, Limits
 from ...speech.voice import Voice
 from ...util.fair_shares import share
 from ...util.tasks import cancel_and_wait
-from ..connections import BACKLOG, ConnectionLimiter, bind, close_all, refuse_and_close, tune
+from ..connections import BACKLOG, ConnectionLimiter, Use, bind, close_all, refuse_and_close, tune
 from .framing import encode_event
 from .info import info
 from .session import Session
@@ -28,7 +28,15 @@ log = logging.getLogger(__name__)
 class _Peer:
     session: Session
     host: str
-    since: float
+    born: float
+
+    @property
+    def since(self) -> float:
+        return self.session.since
+
+    @property
+    def use(self) -> Use:
+        return Use.SPOKEN if self.session.is_speaking else Use.IDLE
 
     @property
     def is_silent(self) -> bool:
@@ -102,14 +110,14 @@ class WyomingServer:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()
-        if self._limiter.is_full(present := self._present()) and not self._make_room(present):
+        host = str((writer.get_extra_info("peername") or ("?",))[0])
+        if self._limiter.is_full(present := self._present()) and not self._make_room(present, host):
             busy = encode_event(Error("Too many connections. Try again soon.", Busy.code).event())
             refusing = loop.create_task(refuse_and_close(writer.transport, busy))
             self._refused.add(refusing)
             refusing.add_done_callback(self._refused.discard)
             return
         tune(writer.transport)
-        host = str((writer.get_extra_info("peername") or ("?",))[0])
         session = Session(
             reader,
             writer,
@@ -139,13 +147,13 @@ class WyomingServer:
 
     def _still_silent(self, peer: _Peer) -> None:
         # Counted only now: a busy house opens dozens of connections at once, but each says what it wants.
-        age_s = asyncio.get_running_loop().time() - peer.since
-        if peer.is_silent and self._limiter.surplus(self._present(), peer.host, age_s):
+        of_host = [p for p in self._present() if p.host == peer.host and p.is_silent and p.born <= peer.born]
+        if peer.is_silent and len(of_host) > self._limits.host_connections:
             log.debug("wyoming: closed a silent connection of %s", peer.host)
             peer.session.refuse()
 
-    def _make_room(self, present: list[_Peer]) -> bool:
-        pushed_out = self._limiter.to_push_out(present, above_share=True)
+    def _make_room(self, present: list[_Peer], host: str) -> bool:
+        pushed_out = self._limiter.to_push_out(present, host)
         if pushed_out is not None:
             pushed_out.session.refuse()
         return pushed_out is not None

@@ -21,7 +21,7 @@ from ...service.service import SpeechService
 from ...settings import Limits
 from ...speech.audio_format import FORMAT
 from ...speech.text_stream import TextStream
-from ..connections import ReadPacer, peer_errors, refuse_and_close
+from ..connections import LINGER_S, ReadPacer, peer_errors, refuse_and_close
 from ..live_session import LiveSession
 from .framing import FrameLimits, encode_event, read_sized_event
 
@@ -57,6 +57,7 @@ class Session:
         self._live: LiveSession[_Order] = LiveSession(limits.utterances, "requests of this connection")
         self._stopping = False  # the server is
         self.has_spoken_up = False  # whether the peer has sent an event
+        self.since = asyncio.get_running_loop().time()  # when its last reply began or ended, or it was connected
         self.is_refused = False  # others need its place
 
     @property
@@ -107,7 +108,9 @@ class Session:
     def refuse(self) -> None:
         """End at once, as others need the place."""
         self.is_refused = True
-        self._reader.set_exception(Busy("Too many connections; this one said nothing."))
+        self._reader.set_exception(Busy("Too many connections, and others want one. Try again soon."))
+        # Whoever reads nothing must not keep it open.
+        asyncio.get_running_loop().call_later(2 * LINGER_S, self._writer.transport.abort)
 
     # -- in
 
@@ -177,8 +180,10 @@ class Session:
 
     async def _speak_all(self) -> None:
         async for order in self._live.orders():
+            self.since = asyncio.get_running_loop().time()
             await self._speak(order)
             self._live.done(order)
+            self.since = asyncio.get_running_loop().time()
         if self._stopping:
             raise ConnectionAbortedError("stopping")  # ends the reading side too
 

@@ -24,7 +24,7 @@ from ....settings import Limits
 from ....speech.audio_format import FORMAT
 from ....speech.text_stream import TextStream
 from ....util.tasks import cancel_and_wait
-from ...connections import ReadPacer
+from ...connections import ReadPacer, Use
 from ...live_session import LiveSession
 from ..auth import KEY_PROTOCOL, Requester
 from ..errors import HttpError, error_body
@@ -172,11 +172,13 @@ class _Session:
     async def _speak_all(self) -> None:
         async for utterance in self._live.orders():
             self._speaking = asyncio.ensure_future(self._speak(utterance))
+            self._socket.state.connection.use = Use.SPOKEN
             try:
                 await asyncio.wait({self._speaking})
             finally:
                 await cancel_and_wait(self._speaking)
             self._live.done(utterance)
+            self._socket.state.connection.use = Use.IDLE
             done, self._speaking = self._speaking, None
             if done.cancelled():
                 await self._tell("session.done", utterance, cancelled=True, total_sentences=0)
