@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Self
 
 from wyoming.error import Error
-from wyoming.event import Event
 
 from ...errors import Busy
 from ...monitoring.logs import StrangerLog
@@ -20,7 +19,7 @@ from ...speech.audio_format import FORMAT, AudioFormat
 from ...speech.voice import Voice
 from ...util.fair_shares import share
 from ...util.tasks import cancel_and_wait
-from ..connections import BACKLOG, ConnectionLimiter, bind, close_all, refuse_and_close, tune
+from ..connections import BACKLOG, ConnectionLimiter, Use, bind, close_all, refuse_and_close, tune
 from .framing import encode_event
 from .info import info
 from .session import Session
@@ -32,7 +31,15 @@ log = logging.getLogger(__name__)
 class _Peer:
     session: Session
     host: str
-    since: float
+    born: float
+
+    @property
+    def since(self) -> float:
+        return self.session.since
+
+    @property
+    def use(self) -> Use:
+        return Use.SPOKEN if self.session.is_speaking else Use.IDLE
 
     @property
     def is_silent(self) -> bool:
@@ -57,7 +64,7 @@ class WyomingServer:
         self._peers: dict[asyncio.Task[None], _Peer] = {}
         self._refused: set[asyncio.Task[None]] = set()  # peers that never got a session
         self._strangers = StrangerLog(log)
-        self._info: tuple[tuple[Voice, ...], Event] | None = None
+        self._info: tuple[tuple[Voice, ...], bytes] | None = None
 
     @property
     def port(self) -> int:
@@ -99,12 +106,12 @@ class WyomingServer:
                 log.warning("Stopped in the middle of %d replies", len(replies))
             await cancel_and_wait(*cut_off)
 
-    def info(self) -> Event:
+    def info(self) -> bytes:
         """The answer to ``describe``, made anew only when the voices have changed: it is asked for every 30 s, by
         everyone."""
         voices = self._service.catalog.all()
         if self._info is None or self._info[0] != voices:
-            self._info = (voices, info(voices))
+            self._info = (voices, encode_event(info(voices)))
         return self._info[1]
 
     # -- who is connected
@@ -114,14 +121,14 @@ class WyomingServer:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()
-        if self._limiter.is_full(present := self._present()) and not self._make_room(present):
+        host = str((writer.get_extra_info("peername") or ("?",))[0])
+        if self._limiter.is_full(present := self._present()) and not self._make_room(present, host):
             busy = encode_event(Error("Too many connections. Try again soon.", Busy.code).event())
             refusing = loop.create_task(refuse_and_close(writer.transport, busy))
             self._refused.add(refusing)
             refusing.add_done_callback(self._refused.discard)
             return
         tune(writer.transport)
-        host = str((writer.get_extra_info("peername") or ("?",))[0])
         session = Session(
             reader,
             writer,
@@ -153,13 +160,13 @@ class WyomingServer:
 
     def _still_silent(self, peer: _Peer) -> None:
         # Counted only now: a busy house opens dozens of connections at once, but each says what it wants.
-        age_s = asyncio.get_running_loop().time() - peer.since
-        if peer.is_silent and self._limiter.surplus(self._present(), peer.host, age_s):
+        of_host = [p for p in self._present() if p.host == peer.host and p.is_silent and p.born <= peer.born]
+        if peer.is_silent and len(of_host) > self._limits.host_connections:
             log.debug("wyoming: closed a silent connection of %s", peer.host)
             peer.session.refuse()
 
-    def _make_room(self, present: list[_Peer]) -> bool:
-        pushed_out = self._limiter.to_push_out(present, above_share=True)
+    def _make_room(self, present: list[_Peer], host: str) -> bool:
+        pushed_out = self._limiter.to_push_out(present, host)
         if pushed_out is not None:
             pushed_out.session.refuse()
         return pushed_out is not None

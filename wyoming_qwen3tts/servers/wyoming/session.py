@@ -22,9 +22,9 @@ from ...service.service import SpeechService
 from ...settings import Limits
 from ...speech.audio_format import FORMAT, AudioFormat
 from ...speech.text_stream import TextStream
-from ..connections import peer_errors, refuse_and_close
+from ..connections import LINGER_S, ReadPacer, peer_errors, refuse_and_close
 from ..live_session import LiveSession
-from .framing import FrameLimits, encode_event, read_event
+from .framing import FrameLimits, encode_event, read_sized_event
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Session:
         writer: asyncio.StreamWriter,
         service: SpeechService,
         limits: Limits,
-        info: Callable[[], Event],
+        info: Callable[[], bytes],
         *,
         host: str = "",
         may_speak: Callable[[], bool] = lambda: True,
@@ -62,6 +62,7 @@ class Session:
         self._live: LiveSession[_Order] = LiveSession(limits.utterances, "requests of this connection")
         self._stopping = False  # the server is
         self.has_spoken_up = False  # whether the peer has sent an event
+        self.since = asyncio.get_running_loop().time()  # when its last reply began or ended, or it was connected
         self.is_refused = False  # others need its place
 
     @property
@@ -112,19 +113,23 @@ class Session:
     def refuse(self) -> None:
         """End at once, as others need the place."""
         self.is_refused = True
-        self._reader.set_exception(Busy("Too many connections; this one said nothing."))
+        self._reader.set_exception(Busy("Too many connections, and others want one. Try again soon."))
+        # Whoever reads nothing must not keep it open.
+        asyncio.get_running_loop().call_later(2 * LINGER_S, self._writer.transport.abort)
 
     # -- in
 
     async def _read_all(self) -> None:
+        pacer = ReadPacer(self._writer.transport)
         while first := await self._first_byte():
             try:
                 with peer_errors():
-                    event = await read_event(first, self._reader, self._frame_limits)
+                    event, size = await read_sized_event(first, self._reader, self._frame_limits)
             except EOFError:
                 return
             self.has_spoken_up = True
-            await self._handle(event)
+            was_text = await self._handle(event)
+            await pacer.take_turn(size, is_free=not was_text)
 
     async def _first_byte(self) -> bytes:
         """The next event's first byte; nothing at the peer's end, or after ``idle_s`` in which nothing was spoken."""
@@ -137,11 +142,12 @@ class Session:
                 if not self._live.is_speaking:
                     return b""
 
-    async def _handle(self, event: Event) -> None:
+    async def _handle(self, event: Event) -> bool:
+        """Whether text was taken, which has limits of its own; everything else costs its sender nothing."""
         data: dict[str, Any] = event.data
         match event.type:
             case "describe":
-                await self._send(self._info())
+                await self._send(self._info())  # as bytes: it is asked for by everyone, every 30 s
             case "ping":
                 text = data.get("text")
                 await self._send(Pong(text if isinstance(text, str) else None).event())
@@ -149,6 +155,7 @@ class Session:
                 self._live.open is None
             ):  # inside a stream it is the same text again, for older servers
                 self._take(_Order(self._service.whole_text(_text(data)), self._options(data), streaming=False))
+                return True
             case "synthesize-start":
                 if self._live.open is not None:
                     raise BadRequest("synthesize-start came twice; send synthesize-stop first.")
@@ -156,11 +163,13 @@ class Session:
                 self._take(_Order(stream, self._options(data), streaming=True))
                 self._live.open = stream
             case "synthesize-chunk" if self._live.open is not None:
-                self._live.open.add(_text(data))
+                self._live.open.add(text := _text(data))
+                return bool(text)
             case "synthesize-stop" if self._live.open is not None:
                 self._live.end_text()
             case _:  # newer clients send events that we do not know; closing on them broke Home Assistant 2025.8
                 log.debug("wyoming: ignored %s", quoted(event.type))
+        return False
 
     def _take(self, order: _Order) -> None:
         if self._stopping:
@@ -176,8 +185,10 @@ class Session:
 
     async def _speak_all(self) -> None:
         async for order in self._live.orders():
+            self.since = asyncio.get_running_loop().time()
             await self._speak(order)
             self._live.done(order)
+            self.since = asyncio.get_running_loop().time()
         if self._stopping:
             raise ConnectionAbortedError("stopping")  # ends the reading side too
 
@@ -194,8 +205,8 @@ class Session:
         if order.streaming:
             await self._send(SynthesizeStopped().event())
 
-    async def _send(self, event: Event) -> None:
-        self._writer.write(encode_event(event))
+    async def _send(self, event: Event | bytes) -> None:
+        self._writer.write(event if isinstance(event, bytes) else encode_event(event))
         try:
             async with asyncio.timeout(self._limits.write_stall_s):
                 with peer_errors():

@@ -24,6 +24,7 @@ from ....settings import Limits
 from ....speech.audio_format import FORMAT
 from ....speech.text_stream import TextStream
 from ....util.tasks import cancel_and_wait
+from ...connections import ReadPacer, Use
 from ...live_session import LiveSession
 from ..auth import KEY_PROTOCOL, Requester
 from ..errors import HttpError, error_body
@@ -111,6 +112,7 @@ class _Session:
     # -- in
 
     async def _read_all(self) -> None:
+        pacer = ReadPacer()
         while not self._live.is_finishing:
             try:
                 async with asyncio.timeout(self._limits.idle_s):
@@ -121,13 +123,16 @@ class _Session:
                 return self._finish()
             if message["type"] == "websocket.disconnect":
                 raise WebSocketDisconnect(message.get("code", 1005))
+            was_text = False
             try:
-                await self._take(_parsed(message))
+                was_text = await self._take(_parsed(message))
             except SpeechError as error:
                 await self._say(error)
+            await pacer.take_turn(len(message.get("text") or message.get("bytes") or ""), is_free=not was_text)
         return None
 
-    async def _take(self, message: dict[str, Any]) -> None:
+    async def _take(self, message: dict[str, Any]) -> bool:
+        """Whether text was taken, which has limits of its own; everything else costs its sender nothing."""
         match message.get("type"):
             case "session.config":
                 config = _config(message)
@@ -136,6 +141,7 @@ class _Session:
             case "input.text":
                 if text := _text(message):
                     (self._live.open or self._begin()).add(text)
+                    return True
             case "input.done":
                 self._live.end_text()
             case "input.cancel":
@@ -145,6 +151,7 @@ class _Session:
                 self._finish()
             case other:
                 raise BadRequest(f"The message type {str(other)[:64]!r} is not known.", field="type")
+        return False
 
     def _begin(self) -> TextStream:
         self._live.check_room()
@@ -165,11 +172,13 @@ class _Session:
     async def _speak_all(self) -> None:
         async for utterance in self._live.orders():
             self._speaking = asyncio.ensure_future(self._speak(utterance))
+            self._socket.state.connection.use = Use.SPOKEN
             try:
                 await asyncio.wait({self._speaking})
             finally:
                 await cancel_and_wait(self._speaking)
             self._live.done(utterance)
+            self._socket.state.connection.use = Use.IDLE
             done, self._speaking = self._speaking, None
             if done.cancelled():
                 await self._tell("session.done", utterance, cancelled=True, total_sentences=0)
