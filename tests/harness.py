@@ -80,6 +80,7 @@ class FakeEngine(Engine):
                 self.frames_made += 1
                 yield TONE
                 await asyncio.sleep(0)
+            yield b""
 
     async def idle(self, within_frames: int) -> None:
         """Wait until nobody is spoken to; fails if more frames than that are made meanwhile."""

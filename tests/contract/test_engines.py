@@ -127,12 +127,29 @@ async def test_it_is_ready_after_its_start_and_has_voices(engine: Engine) -> Non
 
 async def test_it_speaks_whole_samples_in_packets_of_at_most_four_frames(engine: Engine) -> None:
     async with engine.speak(asking(engine, TEXT, "And a second sentence.")) as audio:
-        packets = [pcm async for pcm in audio]
+        packets = [pcm async for pcm in audio if pcm]
 
     assert all(0 < len(pcm) <= 4 * FORMAT.frame_bytes and len(pcm) % 2 == 0 for pcm in packets)
     assert len(packets[0]) <= FORMAT.frame_bytes
     assert FORMAT.seconds(len(b"".join(packets))) > 1.0
     assert any(any(pcm) for pcm in packets)
+
+
+async def test_it_says_when_all_that_it_was_given_is_spoken_and_goes_on_with_more(engine: Engine) -> None:
+    text = TextStream(limit_chars=1000, idle_s=60)
+    text.add(f"{TEXT} ")
+    reader = SegmentReader(text, FrontEnd(language="en"))
+    async with asyncio.timeout(30), engine.speak(asking(engine, segments=reader)) as audio:
+        assert await anext(audio), "a reply does not begin with an empty piece"
+        while await anext(audio):
+            pass
+        made_of_second = 0
+        text.add("It is warm outside, and dry.")
+        text.close()
+        async for pcm in audio:
+            made_of_second += len(pcm)
+
+    assert FORMAT.seconds(made_of_second) > 0.3
 
 
 async def test_what_is_heard_has_the_name_of_an_engine_whose_voices_these_are(engine: Engine) -> None:

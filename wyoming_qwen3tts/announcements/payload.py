@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictStr, ValidationError
 
 from ..errors import BadRequest, SpeechError, TextTooLong
+from ..util.surrogates import join_halves
 from .announcement import Announcement
 
 _PRIORITIES = {"low": -5, "normal": 0, "high": 5, "critical": 10}
@@ -45,7 +46,7 @@ class SayPayload(BaseModel):
     text: StrictStr
     voice: Text | None = None
     language: Text | None = None
-    instruct: Annotated[StrictStr, Field(max_length=2_000)] | None = None
+    instruct: Annotated[StrictStr, Field(max_length=4_096)] | None = None
     target: Annotated[list[Text], BeforeValidator(_targets), Field(max_length=32)] | None = None
     volume: Annotated[float, BeforeValidator(_number), Field(ge=0, le=1)] | None = None
     announce: StrictBool | None = None
@@ -116,6 +117,8 @@ def parse_announce(body: bytes) -> Announcement | Unreadable:
 def _parse_json(payload: bytes, text: str, *, audio: bool = False, server: str = "mqtt") -> Announcement | Unreadable:
     try:
         data = json.loads(text)
+        if isinstance(data, dict) and isinstance(data.get("text"), str):
+            data["text"] = join_halves(data["text"])[0]
         json.dumps(data, ensure_ascii=False).encode()  # half of a surrogate pair can be spelt, but not be put out again
     except (ValueError, RecursionError) as error:
         why = f"{error.msg}, character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else "cannot be read"

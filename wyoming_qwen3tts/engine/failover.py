@@ -165,7 +165,7 @@ class FailoverEngine(DelegatingEngine):
         try:
             async with limit, self.primary.speak(request) as stream:
                 async for pcm in stream:
-                    if not pcm:
+                    if not pcm and not reply.is_heard:
                         continue
                     if not reply.is_heard:
                         limit.reschedule(None)

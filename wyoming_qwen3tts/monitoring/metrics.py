@@ -41,6 +41,8 @@ class Metrics:
             registry=here,
         )
         self._speech = Counter("qwen3tts_speech_seconds", "Sound that was made.", of_reply, registry=here)
+        words = "Silence that was sent while the text of a reply paused."
+        self._silence = Counter("qwen3tts_silence_seconds", words, of_reply, registry=here)
         self._characters = Counter("qwen3tts_characters", "Text that was asked for.", of_reply, registry=here)
         self._replies = Counter(
             "qwen3tts_replies",
@@ -79,6 +81,10 @@ class Metrics:
         self._replies.labels(engine, server, outcome).inc()
         self._cancelled.inc(outcome == "cancelled")
         self._runaways.inc(was_cut_off)
+
+    def silence(self, engine: str, server: str, seconds: float) -> None:
+        """So much was sent beside a reply's speech."""
+        self._silence.labels(engine, server).inc(seconds)
 
     def watch(self, name: str, words: str, look: Callable[[], float], labels: Mapping[str, str] | None = None) -> None:
         """A gauge whose value is looked at when it is asked for."""

@@ -30,6 +30,7 @@ class SpeechOptions:
     chime: bool | None = None  # two tones before the speech
     normalize: bool = True  # numbers, units and so on as words; else only what cannot be spoken is taken out
     rate: int | None = FORMAT.rate  # Hz, of what comes out; None: as the engine makes it
+    fills_pauses: bool = False  # silence goes out while a text that comes in pieces pauses
     server: str = "cli"
     client: str = ""  # who asks, where the server knows: the name of an API key, an address
     host: str = ""  # whose share of the places it takes from: an address, or a server's own name

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import math
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
@@ -23,6 +24,7 @@ from .admission import Permit
 from .lookup import Lookup, look_up
 from .options import SpeechOptions, check, resolve
 from .pace import ListenerPace
+from .pauses import SILENCE_S, with_pauses
 from .phrase_cache import PhraseCache
 from .postprocess import PostProcessor, ReplyPipeline
 from .recorder import PhraseRecorder
@@ -74,6 +76,7 @@ class Reply:
         self._cutting = asyncio.timeout(None)
         self._cut_by: SpeechError | None = None
         self._is_ending = False
+        self._is_over = False  # it has had all the sound that a reply may have
         text.before_read = permit.regain
         self._made_in = FORMAT  # what the engine makes, from its first sound on
         if options.rate is not None:
@@ -243,45 +246,83 @@ class Reply:
         notes = self._lookup.request.notes
         async with aclosing(self._postprocessed(self._lookup)) as sound:
             async for pcm in sound:
-                most = self.stats.format.frame_bytes * round(self._context.most_s / _FRAME_S)
-                fitting = pcm[: most - self.stats.audio_bytes]
-                if fitting:
-                    self.stats.count(fitting, self._context.clock())
-                    yield fitting
-                if len(fitting) < len(pcm):
+                if pcm:
+                    yield pcm
+                if self._is_over:
                     minutes = self._context.most_s / 60
                     notes = [*notes, f"ended after {minutes:g} minutes of sound, see limits.reply_audio_s"]
                     break
         self.stats.finish("done, from the cache" if self.stats.is_cached else "done", notes)
 
     async def _postprocessed(self, lookup: Lookup) -> AsyncGenerator[bytes, None]:
-        """The sound through its pipeline: to the end, or after an error as far as it came."""
-        postprocessor, voice = self._context.postprocessor, lookup.request.voice
+        """The sound through its pipeline, and counted: to the end, or after an error as far as it came."""
         pipeline: ReplyPipeline | None = None
-        async with aclosing(self._sound(lookup)) as sound:
+        is_silent = False  # since the last sound
+        async with aclosing(self._filled(lookup)) as sound:
             try:
                 async for pcm in sound:
-                    if pipeline is None:
-                        if self.options.rate is None:
-                            self.stats.format = self._made_in
-                        rates = self._made_in.rate, self.stats.format.rate
-                        pipeline = postprocessor.begin(voice, self.stats.engine, lookup.options, *rates)
+                    if pcm is None:
+                        for piece in self._silence(None if is_silent else pipeline):
+                            yield piece
+                        is_silent = True
+                        continue
+                    is_silent = False
+                    pipeline = pipeline or self._begin_pipeline(lookup)
                     for piece in pipeline.add(pcm):
-                        yield piece
+                        yield self._counted(piece)
             except SpeechError:
                 for piece in pipeline.close() if pipeline is not None else ():  # it ends in the engine's own fade
-                    yield piece
+                    yield self._counted(piece)
                 raise
             finally:
-                if pipeline is not None and self.options.instruct is None:  # a whisper on demand is no measure
-                    postprocessor.learn(voice, pipeline)
+                self._learn(lookup, pipeline)
         if pipeline is None:
             raise EngineError("The engine had no sound for this text.")
         for piece in pipeline.close():
+            yield self._counted(piece)
+
+    def _begin_pipeline(self, lookup: Lookup) -> ReplyPipeline:
+        """At the first sound: the engine and its format are known."""
+        if self.options.rate is None:
+            self.stats.format = self._made_in
+        rates = self._made_in.rate, self.stats.format.rate
+        return self._context.postprocessor.begin(lookup.request.voice, self.stats.engine, lookup.options, *rates)
+
+    def _learn(self, lookup: Lookup, pipeline: ReplyPipeline | None) -> None:
+        """Remember how loud the voice came; a whisper on demand is no measure."""
+        if pipeline is not None and self.options.instruct is None:
+            self._context.postprocessor.learn(lookup.request.voice, pipeline)
+
+    def _counted(self, pcm: bytes) -> bytes:
+        """As much of a piece as the reply may still have."""
+        most = self.stats.format.frame_bytes * round(self._context.most_s / _FRAME_S)
+        fitting = pcm[: most - self.stats.audio_bytes]
+        self._is_over = len(fitting) < len(pcm)
+        if fitting:
+            self.stats.count(fitting, self._context.clock())
+        return fitting
+
+    def _silence(self, pipeline: ReplyPipeline | None) -> Iterator[bytes]:
+        """A piece of silence; through the pipeline if that still holds back the last of the sound before it."""
+        made = self.stats.format if pipeline is None else self._made_in
+        silence = made.silence(SILENCE_S)
+        for piece in [silence] if pipeline is None else pipeline.add(silence):
+            self.stats.count_silence(piece, self._context.clock())
             yield piece
 
+    def _filled(self, lookup: Lookup) -> AsyncGenerator[bytes | None, None]:
+        """The sound, and None where silence is due because the text pauses."""
+        sound = self._sound(lookup)
+        if self.text.closed or not self.options.fills_pauses or lookup.recording is not None:
+            return _without_rests(sound)
+        return with_pauses(sound, self.text, lookup.segments, self._dry_in_s)
+
+    def _dry_in_s(self) -> float:
+        return self.stats.dry_at - self._context.clock() if self.stats.first_audio_at is not None else math.inf
+
     async def _sound(self, lookup: Lookup) -> AsyncGenerator[bytes, None]:
-        """The engine's own sound, or its recording. ``stats`` names the engine from the first piece on."""
+        """The engine's own sound, or its recording; an empty piece where it has spoken all that it was given. ``stats``
+        names the engine from the first piece on."""
         if lookup.recording is not None:
             self.stats.engine, self.stats.is_cached = lookup.recording.engine, True
             self.engine_since = None
@@ -292,14 +333,17 @@ class Reply:
         recorder, clock = PhraseRecorder(self._context.phrases, lookup, self.text), self._context.clock
         async with self._context.engine.speak(lookup.request) as audio:
             self.engine_since = waiting_since = clock()
+            rested_since = math.nan
             async for pcm in audio:
-                self.stats.working_s += clock() - waiting_since
+                rested_s = 0.0 if math.isnan(rested_since) else lookup.segments.waited_s - rested_since
+                self.stats.working_s += max(0.0, clock() - waiting_since - rested_s)
+                rested_since = math.nan if pcm else lookup.segments.waited_s
                 if pcm:
                     self.stats.engine, self._made_in = audio.engine, audio.format
                     self.sound_bytes += len(pcm)
                     recorder.add(pcm)
                     self.engine_since = None
-                    yield pcm
+                yield pcm
                 self.engine_since = waiting_since = clock()
         await recorder.keep(self.stats.engine, self._made_in.rate)
 
@@ -309,3 +353,10 @@ class Reply:
             error = self._cut_by
         if isinstance(error, SpeechError):
             self.stats.fail(error)
+
+
+async def _without_rests(sound: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes | None, None]:
+    async with aclosing(sound):
+        async for pcm in sound:
+            if pcm:
+                yield pcm

@@ -23,6 +23,7 @@ class RequestStats:
     working_s: float = 0.0  # time the engine was waited for
     audio_bytes: int = 0
     format: AudioFormat = FORMAT  # of them
+    silence_bytes: int = 0  # beside them, sent while the text paused
     is_cached: bool = False  # spoken from a recording
     outcome: str = "listener left"  # for people
     is_done: bool = False  # spoken to its end
@@ -30,6 +31,7 @@ class RequestStats:
     error: SpeechError | None = None
     started: float = 0.0
     first_audio_at: float | None = None
+    dry_at: float = 0.0  # when a listener who plays all at once as it comes has nothing left
 
     def finish(self, outcome: str, notes: Sequence[str] = ()) -> None:
         """It was spoken to its end. ``notes`` are the request's."""
@@ -45,6 +47,12 @@ class RequestStats:
         if self.first_audio_at is None:
             self.first_audio_at, self.ttfa_s = now, now - self.started
         self.audio_bytes += len(pcm)
+        self.dry_at = max(self.dry_at, now) + self.format.seconds(len(pcm))
+
+    def count_silence(self, pcm: bytes, now: float) -> None:
+        """This much goes to the listener that is not the reply's own."""
+        self.silence_bytes += len(pcm)
+        self.dry_at = max(self.dry_at, now) + self.format.seconds(len(pcm))
 
     @property
     def seconds(self) -> float:
@@ -53,14 +61,16 @@ class RequestStats:
 
     def lead_s(self, now: float) -> float:
         """Audio made so far that a listener who plays from the first sound on has not played yet, in seconds."""
-        return 0.0 if self.first_audio_at is None else self.seconds - (now - self.first_audio_at)
+        if self.first_audio_at is None:
+            return 0.0
+        return self.format.seconds(self.audio_bytes + self.silence_bytes) - (now - self.first_audio_at)
 
     def line(self) -> str:
         """For the log."""
         seconds = self.seconds
         first = "no audio" if self.ttfa_s is None else f"first audio after {self.ttfa_s * 1000:.0f} ms"
         rtf = f"RTF {self.working_s / seconds:.3f}" if seconds else "RTF -"
-        return (
-            f"{self.voice} by {self.engine}, {self.chars} characters, {first}, {seconds:.1f} s of speech, {rtf}: "
-            f"{self.outcome}"
-        )
+        made = f"{seconds:.1f} s of speech"
+        if self.silence_bytes:
+            made += f", {self.format.seconds(self.silence_bytes):.1f} s of silence while its text paused"
+        return f"{self.voice} by {self.engine}, {self.chars} characters, {first}, {made}, {rtf}: {self.outcome}"

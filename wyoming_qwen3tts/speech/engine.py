@@ -141,6 +141,8 @@ class Engine(ABC):
     def speak(self, request: SpeechRequest) -> AbstractAsyncContextManager[AudioStream]:
         """The reply, in pieces of at most four frames, as it is made. Leaving the block is the only way to cancel it.
 
+        An empty piece says that all the text given so far is spoken: what comes next waits for text.
+
         Raises:
             EngineError: from the iterator, if a segment cannot be spoken.
         """

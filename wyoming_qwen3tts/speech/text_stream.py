@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Self
 
 from ..errors import BadRequest, TextStalled, TextTooLong
+from ..util.surrogates import join_halves
 
 
 class TextStream:
@@ -22,6 +23,7 @@ class TextStream:
         self._came_at = -math.inf  # the last text, by the event loop's clock
         self._missed_at: float | None = None  # since when somebody has waited for more
         self._pieces: list[str] = []
+        self._half = ""  # of a character, that the last piece ended in
         self._changed = asyncio.Event()
         self._closed = False
         self.chars = 0  # so far, read or not
@@ -47,7 +49,7 @@ class TextStream:
         return self._closed
 
     def add(self, text: str) -> None:
-        """Append; any cut will do.
+        """Append; any cut will do, also one between the halves of a character.
 
         Raises:
             TextTooLong: if the whole would have more characters than the limit. Nothing is added then.
@@ -60,6 +62,7 @@ class TextStream:
                 f"The text has more than {self._limit_chars:,} characters. "
                 "Send it in parts, or raise limits.text_chars."
             )
+        text, self._half = join_halves(self._half + text)
         self.chars += len(text)
         self._pieces.append(text)
         if text:

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Self
 
 from ..monitoring.logs import quoted
@@ -32,6 +33,9 @@ class SegmentReader:
         self._open: _Opening | None = None  # the last segment given out, while it is not complete
         self._ended = False
         self._knows_of_pause = False  # the front-end was told of this one
+        self._waits = 0  # for text, that go on now
+        self._waited_s, self._waits_since = 0.0, 0.0
+        self.given = 0  # whole segments, and pieces of open ones, that somebody got to speak
 
     def __aiter__(self) -> Self:
         return self
@@ -39,8 +43,10 @@ class SegmentReader:
     async def __anext__(self) -> Segment | OpenSegment:
         if await self.peek() is None:
             raise StopAsyncIteration
-        self._taken.append(self._ready.popleft())
-        return self._taken[-1]
+        segment = self._ready.popleft()
+        self._taken.append(segment)
+        self.given += isinstance(segment, Segment)
+        return segment
 
     async def peek(self) -> Segment | OpenSegment | None:
         """The segment that comes next, which stays where it is; None at the end of the text."""
@@ -59,6 +65,16 @@ class SegmentReader:
         first = self._ready[0]
         return first.so_far if isinstance(first, _Opening) else first.text
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether somebody waits for more text."""
+        return self._waits > 0
+
+    @property
+    def waited_s(self) -> float:
+        """How long text was waited for so far, in seconds."""
+        return self._waited_s + (asyncio.get_running_loop().time() - self._waits_since if self._waits else 0.0)
+
     async def all(self) -> list[Segment]:
         """All the segments, whether they were taken or not; the others stay where they are. Reads the text to its
         end."""
@@ -70,15 +86,29 @@ class SegmentReader:
         """Wait for some more text, or for a pause in it, and take note of what that completes or begins."""
         await asyncio.sleep(0)  # a long text must not hold the event loop
         if not self._unread:
-            if not self._knows_of_pause and not await self._text.comes_within(PAUSE_S):
-                self._knows_of_pause = True
+            with self._waiting():
+                if self._knows_of_pause or await self._text.comes_within(PAUSE_S):
+                    self._unread, self._knows_of_pause = await self._text.read(), False
+                else:
+                    self._knows_of_pause = True
+            if self._knows_of_pause:
                 self._take(self._front_end.pause())
                 return
-            self._unread, self._knows_of_pause = await self._text.read(), False
             if self._unread:
                 log.debug("text %s", quoted(self._unread))
         part, self._unread = self._unread[:_SLICE_CHARS], self._unread[_SLICE_CHARS:]
         self._take(self._front_end.add(part) if part else self._last_segments())
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        now = asyncio.get_running_loop().time
+        self._waits_since = self._waits_since if self._waits else now()
+        self._waits += 1
+        try:
+            yield
+        finally:
+            self._waits -= 1
+            self._waited_s += 0.0 if self._waits else now() - self._waits_since
 
     def _last_segments(self) -> list[Segment]:
         if self._ended:
@@ -135,6 +165,7 @@ class _Opening:
         while True:
             if given < len(self.so_far):
                 piece, given = self.so_far[given:], len(self.so_far)
+                self._reader.given += 1
                 yield piece
             elif self._segment is not None:
                 return
@@ -144,4 +175,5 @@ class _Opening:
     async def whole(self) -> Segment:
         while self._segment is None:
             await self._reader.read_on()
+        self._reader.given += 1
         return self._segment

@@ -122,7 +122,8 @@ WRONG: list[tuple[object, str, str]] = [
     (b'{"id": "x", "text": "' + b"a" * 66_000 + b'"}', "text-too-long", "65,536 bytes"),
     (b'{"text": "' + b"a" * 66_000 + b'", "id": "x"}', "text-too-long", "65,536 bytes"),
     (b'{"id": "x", ' + b'"a":[' * 10_000, "bad-request", "begins like JSON"),
-    (rb'{"id": "x", "text": "\ud800"}', "bad-request", "begins like JSON"),
+    (rb'{"id": "x", "text": "\ud800"}', "bad-request", "nothing to say"),
+    (rb'{"id": "x", "text": "Hi.", "voice": "\ud800"}', "bad-request", "begins like JSON"),
 ]
 
 

@@ -18,7 +18,8 @@ from wyoming.tts import (
     SynthesizeVoice,
 )
 
-from tests.harness import FakeEngine, Server, serving
+from tests.harness import TONE, FakeEngine, Server, serving
+from wyoming_qwen3tts.service.stats import RequestStats
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 
 
@@ -83,6 +84,27 @@ async def test_a_reply_of_a_language_model_is_one_start_many_chunks_one_stop_and
     assert types[-2:] == ["audio-stop", "synthesize-stopped"]
     assert SynthesizeStopped.is_type(received[-1].type)
     assert " ".join(spoken) == text
+
+
+async def test_silence_goes_out_while_the_text_pauses_and_is_counted_apart() -> None:
+    told: list[RequestStats] = []
+    async with serving() as server, AsyncTcpClient("127.0.0.1", server.door.port) as client, asyncio.timeout(5):
+        server.service.observe(told.append)
+        await client.write_event(SynthesizeStart(voice=SynthesizeVoice(name="builtin-en")).event())
+        await client.write_event(SynthesizeChunk("Let me look that up. ").event())
+        silent = 0
+        while silent < 3:
+            event = await client.read_event()
+            assert event is not None
+            silent += AudioChunk.is_type(event.type) and not any(AudioChunk.from_event(event).audio)
+        await client.write_event(SynthesizeChunk("It is sunny.").event())
+        await client.write_event(SynthesizeStop().event())
+        while event is not None and not SynthesizeStopped.is_type(event.type):
+            event = await client.read_event()
+        assert server.engine.requests[0][1] == ["Let me look that up.", "It is sunny."]
+
+    assert told[0].audio_bytes == len(TONE) * 8
+    assert told[0].silence_bytes >= 3 * len(FORMAT.silence(0.1))
 
 
 async def test_the_cuts_of_the_text_never_change_what_is_spoken() -> None:

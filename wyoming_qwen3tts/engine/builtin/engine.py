@@ -97,6 +97,7 @@ class BuiltinEngine(Engine):
                     pause = b""
             pause_s = self._pause_s if segment.text[-1:] not in ",;:、，；：" else self._pause_s / 2
             pause = FORMAT.silence(segment.pause_s or pause_s)
+            yield b""
         yield FORMAT.silence(_TAIL_S)
 
     async def _render(self, segment: Segment, request: SpeechRequest) -> AsyncGenerator[bytes, None]:

@@ -8,7 +8,6 @@ from typing import Self
 
 from ...speech.audio_format import FORMAT, AudioFormat
 
-_END = b""
 _PACKET_FRAMES = 4
 
 
@@ -24,7 +23,8 @@ class AudioQueue:
         self._loop, self._wake_engine = loop, wake_engine
         self._frames = frames
         self.format: AudioFormat = FORMAT  # of the sound; written by the engine thread before the first
-        self._queue: asyncio.Queue[bytes | BaseException] = asyncio.Queue()  # holds no more than `wants_audio` lets in
+        # Holds no more than `wants_audio` lets in.
+        self._queue: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue()
         self._put = 0  # bytes; written by the engine thread only
         self._taken = 0  # bytes; written by the event loop only
         self.abandoned = False  # written by the event loop, or by whoever finds that it is gone
@@ -34,20 +34,19 @@ class AudioQueue:
         return not self.abandoned and self._put - self._taken < self._frames * self.format.frame_bytes
 
     def put(self, pcm: bytes) -> None:
-        """Engine thread: hand over PCM, whole samples."""
-        if pcm:
-            self._put += len(pcm)
-            self._hand_over(pcm)
+        """Engine thread: hand over PCM, whole samples. Nothing says that all that was given so far is spoken."""
+        self._put += len(pcm)
+        self._hand_over(pcm)
 
     def end(self) -> None:
         """Engine thread: the reply is complete."""
-        self._hand_over(_END)
+        self._hand_over(None)
 
     def fail(self, error: BaseException) -> None:
         """Either side: the error that ends the reply, raised behind the audio that came before it."""
         self._hand_over(error)
 
-    def _hand_over(self, item: bytes | BaseException) -> None:
+    def _hand_over(self, item: bytes | BaseException | None) -> None:
         try:
             self._loop.call_soon_threadsafe(self._queue.put_nowait, item)
         except RuntimeError:  # the loop is closed: nobody listens any more
@@ -61,16 +60,16 @@ class AudioQueue:
         self._wake_engine()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """PCM in pieces of at most four frames, until the end.
+        """PCM in pieces of at most four frames, until the end; empty ones as they were handed over.
 
         Raises:
             EngineError: what ended the reply instead.
         """
-        while (item := await self._queue.get()) is not _END:
+        while (item := await self._queue.get()) is not None:
             if isinstance(item, BaseException):
                 raise item
             self._taken += len(item)
             self._wake_engine()
             size = _PACKET_FRAMES * self.format.frame_bytes
-            for start in range(0, len(item), size):
+            for start in range(0, len(item) or 1, size):
                 yield item[start : start + size]

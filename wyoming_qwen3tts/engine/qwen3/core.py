@@ -292,6 +292,8 @@ class EngineCore:
                 continue
             for utterance, samples in zip(together, sounds, strict=True):
                 self._deliver(utterance, self._work[utterance], samples)
+                if not (utterance.has_text or self._work[utterance].is_over):
+                    utterance.reply.outlet.put(b"")  # it waits for more of its sentence
 
     def _deliver(self, utterance: Utterance, work: _Work, samples: Samples) -> None:
         frames = samples.reshape(len(work.codes), -1)
@@ -355,6 +357,8 @@ class EngineCore:
             self._drop(utterance)
             reply.spoken()
             self._end_if_done(reply)
+            if not reply.is_over and not reply.waiting and reply.speaking is None:
+                reply.outlet.put(b"")
 
     def _try_again(self, utterance: Utterance, work: _Work) -> None:
         """Nothing was heard yet, so another throw of the dice costs nobody anything. Once."""

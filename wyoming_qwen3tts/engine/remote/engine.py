@@ -142,6 +142,8 @@ class RemoteEngine(Engine):
                 if buffer:
                     yield bytes(buffer)
                 pause = FORMAT.silence(take.segment.pause_s or self._pause_s)
+                if takes.empty():
+                    yield b""
             yield FORMAT.silence(_TAIL_S)
         finally:
             await cancel_and_wait(*tasks)

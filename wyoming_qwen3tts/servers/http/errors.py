@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
 from ...errors import Busy, EngineDown, SpeechError, TextTooLong, UnknownVoice
+from .foreign_fields import REFUSED, WHY_REFUSED
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ async def _invalid(fields: Sequence[str], request: Request, error: Exception) ->
     field = place[0] if place and first["type"] != "json_invalid" else None
     if not place and first["loc"] == ("body",):
         return answer(_no_body(request, first))
-    return answer(HttpError(400, _in_words(first, field, fields), field=field, code="invalid-value"))
+    return answer(HttpError(400, in_words(first, field, fields), field=field, code="invalid-value"))
 
 
 def _no_body(request: Request, first: Mapping[str, Any]) -> HttpError:
@@ -135,11 +136,14 @@ def _no_body(request: Request, first: Mapping[str, Any]) -> HttpError:
     return HttpError(400, "The body must be a JSON object.")
 
 
-def _in_words(first: Mapping[str, Any], field: str | None, fields: Sequence[str]) -> str:
+def in_words(first: Mapping[str, Any], field: str | None, fields: Sequence[str]) -> str:
+    """What pydantic's first error says, for people; ``fields`` are suggested for a misspelt one."""
     if first["type"] == "json_invalid":
         return f"The body is not JSON: {first.get('ctx', {}).get('error', 'it cannot be read')}."
     if first["type"] == "missing":
         return f"{field!r} is missing."
+    if first["type"] == "extra_forbidden" and field in REFUSED:
+        return f"{field}: {WHY_REFUSED}"
     if first["type"] == "extra_forbidden":
         return f"There is no field called {str(field)[:64]!r}.{_nearest(str(field), fields)}"
     message = str(first["msg"]).removeprefix("Value error, ")

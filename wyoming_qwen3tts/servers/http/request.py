@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import logging
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    model_validator,
+)
 
 from ...audio.encode import Format
 from ...errors import BadRequest
 from ...service.options import SpeechOptions
 from ...speech.languages import LANGUAGES, normalize_tag
 from ...speech.request import Feed
+from ...util.surrogates import join_halves
 from ...voices.catalog import VoiceCatalog
 from .auth import Requester
+from .foreign_fields import understood
 from .names import language_of, speaker_for
 from .routers.engine import KeepAlive
 
+log = logging.getLogger(__name__)
 
-def whole(value: Any) -> Any:
-    """JSON can write half a character, which nobody can speak.
 
-    Raises:
-        ValueError: if there is one.
-    """
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise ValueError("it holds half of a character (a lone surrogate)") from None
-    return value
+def _whole(value: Any) -> Any:
+    """JSON can write halves of characters."""
+    return join_halves(value)[0] if isinstance(value, str) else value
 
 
 def _absent(value: Any) -> Any:
     """Home Assistant's own client sends an unset prompt as the word None (`str(None)`)."""
-    return None if isinstance(value, str) and value.strip() in ("", "None") else whole(value)
+    return None if isinstance(value, str) and value.strip() in ("", "None") else _whole(value)
+
+
+def _lower(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+ResponseFormat = Annotated[Format, BeforeValidator(_lower)]
 
 
 class VoiceId(BaseModel):
@@ -56,7 +67,7 @@ class StyleBody(BaseModel):
     """`qwen3-tts`, or one of OpenAI's names, which mean the same; each also with `-<language>`: `tts-1-de`."""
     voice: VoiceChoice = None
     """A voice of this server, one of OpenAI's thirteen names, or `{"id": ...}`. None: the voice of the language."""
-    instructions: Annotated[Annotated[str, Field(max_length=2_000)] | None, BeforeValidator(_absent)] = None
+    instructions: Annotated[Annotated[str, Field(max_length=4_096)] | None, BeforeValidator(_absent)] = None
     """How to speak, in words. Only CustomVoice and VoiceDesign models of 1.7B follow it."""
     speed: Annotated[float, Field(ge=0.25, le=4.0, allow_inf_nan=False)] = 1.0
     """1 is the voice's own pace."""
@@ -74,6 +85,24 @@ class StyleBody(BaseModel):
     """0 to 1 of the voice's own."""
     chime: bool | None = None
     """A sound before the speech."""
+
+    _ignored: tuple[str, ...] = PrivateAttr(default=())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _understood(cls, body: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        """Null is absent, and what other servers' clients add is left out."""
+        kept, ignored = understood(body, cls.model_fields) if isinstance(body, dict) else (body, [])
+        made = validate(kept)
+        made._ignored = tuple(ignored)
+        if ignored:
+            log.debug("http: ignored fields of other servers: %s", ", ".join(ignored))
+        return made
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Fields of other servers that were sent."""
+        return self._ignored
 
     def options(self, catalog: VoiceCatalog, client: Requester, server: str) -> SpeechOptions:
         """What the service is asked for.
@@ -96,6 +125,7 @@ class StyleBody(BaseModel):
             volume=self.volume,
             chime=self.chime,
             normalize=self.normalize,
+            fills_pauses=server == "websocket",
             server=server,
             client=client.name,
             host=client.address,
@@ -103,9 +133,10 @@ class StyleBody(BaseModel):
 
 
 def _spoken(value: Any) -> Any:
+    value = _whole(value)
     if isinstance(value, str) and not value.strip():
         raise ValueError("there is nothing to speak in it")
-    return whole(value)
+    return value
 
 
 class SpeechBody(StyleBody):
@@ -113,7 +144,7 @@ class SpeechBody(StyleBody):
 
     input: Annotated[str, BeforeValidator(_spoken)]
     """The text."""
-    response_format: Format = "mp3"
+    response_format: ResponseFormat = "mp3"
     """All of them are sent while they are made. `pcm` is s16le, mono, 24 kHz; `aac` needs ffmpeg on the server."""
     stream_format: Literal["audio", "sse"] = "audio"
     """`sse`: events with base64 audio, the last one with `usage`."""

@@ -14,6 +14,7 @@ from ...announcements.payload import new_id
 from ...errors import BadRequest, DeliveryFailed, SpeechError
 from ...monitoring.logs import StrangerLog, quoted
 from ...util.names import is_safe_name
+from ...util.surrogates import join_halves
 
 if TYPE_CHECKING:
     from .client import Incoming
@@ -109,7 +110,7 @@ class Hermes:
         answer = {"siteId": site, "id": data.get("id"), "sessionId": data.get("sessionId")}
         announcement = Announcement(
             id=new_id(),
-            text=text if isinstance(text, str) else "",
+            text=join_halves(text)[0] if isinstance(text, str) else "",
             language=data.get("lang") if isinstance(data.get("lang"), str) else None,
             targets=(f"hermes/{site}",),
             volume=float(volume) if isinstance(volume, int | float) and 0 <= volume < 1 else None,

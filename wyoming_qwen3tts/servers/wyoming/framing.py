@@ -65,9 +65,7 @@ async def read_sized_event(first: bytes, reader: asyncio.StreamReader, limits: F
 def _object(raw: bytes) -> dict[str, Any]:
     """A JSON object out of hostile bytes."""
     try:
-        value = json.loads(raw)
-        if b"\\u" in raw:  # JSON can spell half of a surrogate pair, which no UTF-8 writer after us could put out again
-            json.dumps(value, ensure_ascii=False).encode()
+        value = json.loads(raw)  # may hold halves of characters, which JSON can spell: texts are joined from such
     except (
         ValueError,
         RecursionError,
@@ -89,7 +87,7 @@ def _length(header: dict[str, Any], field: str, limit: int) -> int:
 
 def encode_event(event: Event) -> bytes:
     """The event as one piece of bytes, so that events of two tasks never mix on a connection."""
-    data = json.dumps(event.data, ensure_ascii=False).encode() if event.data else b""
+    data = json.dumps(event.data, ensure_ascii=False).encode(errors="replace") if event.data else b""
     header: dict[str, Any] = {"type": event.type, "version": "1.10.2"}
     if data:
         header["data_length"] = len(data)

@@ -22,7 +22,7 @@ from ...util.tasks import cancel_and_wait
 from ..connections import BACKLOG, ConnectionLimiter, Use, bind, close_all, refuse_and_close, tune
 from .framing import encode_event
 from .info import info
-from .session import Session
+from .session import Session, SessionContext
 
 log = logging.getLogger(__name__)
 
@@ -57,13 +57,13 @@ class WyomingServer:
         sound: Callable[[], AudioFormat] = lambda: FORMAT,
     ) -> None:
         """``sound`` tells, for each reply anew, the format that it is sent in."""
-        self._service, self._address, self._limits, self._sound = service, address, limits, sound
+        self._service, self._address, self._limits = service, address, limits
+        self._context = SessionContext(service, limits, self.info, sound, StrangerLog(log))
         self.drain_s = limits.drain_s  # may be lowered by whoever is in a hurry
         # As many again as may speak may ask `describe` and `ping`: those are never refused for load.
         self._limiter = ConnectionLimiter(2 * limits.connections, limits.host_connections)
         self._peers: dict[asyncio.Task[None], _Peer] = {}
         self._refused: set[asyncio.Task[None]] = set()  # peers that never got a session
-        self._strangers = StrangerLog(log)
         self._info: tuple[tuple[Voice, ...], bytes] | None = None
 
     @property
@@ -129,17 +129,7 @@ class WyomingServer:
             refusing.add_done_callback(self._refused.discard)
             return
         tune(writer.transport)
-        session = Session(
-            reader,
-            writer,
-            self._service,
-            self._limits,
-            self.info,
-            host=host,
-            may_speak=lambda: self._may_speak(host),
-            sound=self._sound,
-            strangers=self._strangers,
-        )
+        session = Session(reader, writer, self._context, host=host, may_speak=lambda: self._may_speak(host))
         peer = _Peer(session, host, loop.time())
         task = loop.create_task(session.run())
         timer = loop.call_later(self._limits.hello_s, self._still_silent, peer)

@@ -20,7 +20,7 @@ from ...monitoring.logs import StrangerLog, quoted
 from ...service.options import SpeechOptions
 from ...service.service import SpeechService
 from ...settings import Limits
-from ...speech.audio_format import FORMAT, AudioFormat
+from ...speech.audio_format import AudioFormat
 from ...speech.text_stream import TextStream
 from ..connections import LINGER_S, ReadPacer, peer_errors, refuse_and_close
 from ..live_session import LiveSession
@@ -38,6 +38,17 @@ class _Order:
     streaming: bool
 
 
+@dataclass(frozen=True, slots=True)
+class SessionContext:
+    """What all sessions of a server share: ``info`` answers ``describe``, ``sound`` tells the format of a reply."""
+
+    service: SpeechService
+    limits: Limits
+    info: Callable[[], bytes]
+    sound: Callable[[], AudioFormat]
+    strangers: StrangerLog
+
+
 class Session:
     """Serves one peer until it closes, or breaks a rule."""
 
@@ -45,18 +56,15 @@ class Session:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        service: SpeechService,
-        limits: Limits,
-        info: Callable[[], bytes],
+        context: SessionContext,
         *,
         host: str = "",
         may_speak: Callable[[], bool] = lambda: True,
-        sound: Callable[[], AudioFormat] = lambda: FORMAT,
-        strangers: StrangerLog | None = None,
     ) -> None:
-        self._strangers = strangers or StrangerLog(log)
-        self._reader, self._writer, self._service, self._limits, self._info = reader, writer, service, limits, info
-        self._sound = sound
+        self._reader, self._writer = reader, writer
+        self._service, self._limits, self._info = context.service, context.limits, context.info
+        self._sound, self._strangers = context.sound, context.strangers
+        limits = context.limits
         self._frame_limits = FrameLimits(limits.data_bytes, limits.payload_bytes, limits.event_s)
         self._host, self._may_speak = host, may_speak
         self._live: LiveSession[_Order] = LiveSession(limits.utterances, "requests of this connection")
@@ -254,4 +262,5 @@ def _wish(data: dict[str, Any]) -> SpeechOptions:
     form = data.get("text_format")
     if form not in (None, "", "text", "ssml"):
         raise BadRequest(f'The text_format {quoted(str(form))} is not known; send "text" or "ssml".')
-    return SpeechOptions(fields["name"] or fields["speaker"], fields["language"], ssml=form == "ssml", server="wyoming")
+    name = fields["name"] or fields["speaker"]
+    return SpeechOptions(name, fields["language"], ssml=form == "ssml", fills_pauses=True, server="wyoming")

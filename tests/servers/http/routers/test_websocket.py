@@ -77,6 +77,22 @@ async def test_sound_comes_before_the_text_has_ended() -> None:
         assert it.engine.requests[0][1][-1] == "And the rest follows."
 
 
+async def test_silence_goes_out_while_the_text_pauses_through_the_encoder_too() -> None:
+    for form in ("pcm", "mp3"):
+        async with web() as it, talking(it) as socket:
+            await send(
+                socket, {"type": "session.config", "response_format": form}, text("The first sentence is here. ")
+            )
+            _, sound = await heard(socket, "audio.start")
+            async with asyncio.timeout(5):
+                for _ in range(12 if form == "mp3" else 7):  # frames, of which five at most are speech
+                    sound += await socket.recv()  # type: ignore[operator]
+            assert form != "pcm" or not any(sound[-len(TONE) :])
+            assert set(it.engine.requests[0][1]) == {"The first sentence is here."}
+            await send(socket, "input.done")
+            await heard(socket)
+
+
 async def test_a_socket_serves_several_utterances_also_while_one_is_spoken() -> None:
     async with web() as it, talking(it) as socket:
         await send(socket, text("One."), "input.done", text("Two."), "input.done", "session.close")
@@ -138,7 +154,6 @@ WRONG: dict[str, str | bytes] = {
     "no type": "{}",
     "an unknown type": '{"type": "input.sing"}',
     "text that is none": '{"type": "input.text", "text": 7}',
-    "half a character": '{"type": "input.text", "text": "\\ud800"}',
     "an unknown voice": '{"type": "session.config", "language": "xx"}',
     "an unknown field": '{"type": "session.config", "vioce": "x"}',
     "an unknown format": '{"type": "session.config", "response_format": "ogg"}',
@@ -180,6 +195,61 @@ async def test_an_utterance_that_fails_is_told_and_the_next_one_is_spoken() -> N
         assert [message["type"] for message in failed] == ["error", "session.done"]
         assert failed[0]["error"]["param"] == "voice"
         assert spoken[0]["type"] == "audio.start"
+
+
+@pytest.mark.parametrize(
+    "before", [[], [text("")], [{"type": "input.text", "text": 7}]], ids=["nothing", "empty", "wrong"]
+)
+async def test_an_utterance_without_text_is_answered_at_once(before: list[dict[str, Any]]) -> None:
+    async with web() as it, talking(it) as socket:
+        await send(socket, *before, "input.done", text("Hello."), "input.done")
+        empty, _ = await heard(socket)
+        spoken, _ = await heard(socket)
+
+        assert empty[-1] == {"type": "session.done", "utterance_index": 0, "cancelled": False, "total_sentences": 0}
+        assert {message["utterance_index"] for message in spoken} == {1}
+        assert spoken[-1]["total_sentences"] == 1
+
+
+async def test_an_utterance_that_failed_while_it_was_written_is_answered_once() -> None:
+    async with web(engine=FakeEngine(fail_at=0)) as it, talking(it) as socket:
+        await send(socket, text("The first sentence is here. And "))
+        failed, _ = await heard(socket)
+        await send(socket, "input.done", text("Hello."), "input.done")
+        spoken, _ = await heard(socket)
+
+        assert [message["type"] for message in failed] == ["error", "session.done"]
+        assert {message["utterance_index"] for message in spoken} == {1}
+
+
+CONFIGS: list[tuple[dict[str, Any], str | None]] = [
+    ({}, None),
+    ({"initial_codec_chunk_frames": 4, "task_type": "CustomVoice", "temperature": 0.9, "user": "me"}, None),
+    ({"speed": None, "language": None, "seed": None, "feed": None, "normalize": None}, None),
+    ({"vioce": "ryan"}, "vioce"),
+    ({"speed": "fast"}, "speed"),
+    ({"language": "xx"}, "language"),
+    ({"model": "gpt-9"}, "model"),
+    ({"ref_audio": "https://x.y/z.wav"}, "ref_audio"),
+    ({"speed": 99, "vioce": "x", "language": "xx"}, "vioce"),
+]
+
+
+@pytest.mark.parametrize(("more", "wrong"), CONFIGS, ids=str)
+@pytest.mark.parametrize("voice", ["voice", "speaker"])
+async def test_a_field_that_is_wrong_leaves_the_others_as_they_are(
+    more: dict[str, Any], wrong: str | None, voice: str
+) -> None:
+    async with web() as it, talking(it) as socket:
+        config = {"type": "session.config", voice: "builtin-de", "response_format": "WAV", **more}
+        await send(socket, config, text("Guten Tag."), "input.done")
+        messages, sound = await heard(socket)
+        errors = [message for message in messages if message["type"] == "error"]
+
+        assert [error["error"]["param"] for error in errors] == ([wrong] if wrong is not None else [])
+        assert wrong != "vioce" or "'voice'" in errors[0]["message"]
+        assert sound.startswith(b"RIFF")
+        assert it.engine.requests[0][0] == "builtin-de"
 
 
 async def test_too_much_text_and_too_many_utterances_are_refused() -> None:

@@ -70,3 +70,4 @@ def _count(metrics: Metrics, stats: RequestStats) -> None:
         outcome=outcome,
         was_cut_off=stats.was_cut_off,
     )
+    metrics.silence(stats.engine, stats.server, stats.format.seconds(stats.silence_bytes))

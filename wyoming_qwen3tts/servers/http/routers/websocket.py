@@ -27,8 +27,9 @@ from ....util.tasks import cancel_and_wait
 from ...connections import ReadPacer, Use
 from ...live_session import LiveSession
 from ..auth import KEY_PROTOCOL, Requester
-from ..errors import HttpError, error_body
-from ..request import StyleBody, whole
+from ..errors import HttpError, error_body, in_words
+from ..foreign_fields import ALIASES
+from ..request import ResponseFormat, StyleBody
 
 _ERRORS_MAX = 16  # of one socket; a client that is wrong each time is broken
 _NORMAL, _GOING_AWAY, _POLICY = 1000, 1001, 1008  # RFC 6455
@@ -38,14 +39,10 @@ class Config(StyleBody):
     """``session.config``: how the utterances from now on are spoken."""
 
     type: Literal["session.config"] = "session.config"
-    response_format: Format = "pcm"
+    response_format: ResponseFormat = "pcm"
     """Of the binary messages. `pcm` is s16le, mono, 24 kHz."""
     stream_audio: bool = True
     """vLLM-Omni's; audio is always streamed."""
-    split_granularity: str | None = None
-    """vLLM-Omni's; text is not waited for."""
-    task_type: str | None = None
-    """vLLM-Omni's; the voice decides."""
 
 
 @dataclass(slots=True, eq=False)
@@ -80,6 +77,7 @@ class _Session:
         self._live: LiveSession[_Utterance] = LiveSession(limits.utterances, "utterances of this socket")
         self._speaking: asyncio.Task[None] | None = None
         self._count = self._errors = 0
+        self._was_given_up = False  # an utterance whose text the client still writes
 
     async def run(self) -> None:
         try:
@@ -135,15 +133,15 @@ class _Session:
         """Whether text was taken, which has limits of its own; everything else costs its sender nothing."""
         match message.get("type"):
             case "session.config":
-                config = _config(message)
-                config.options(self._service.catalog, self._client, "websocket")  # what is wrong is told now
-                self._config = config
+                self._config, error = self._configured(message)
+                if error is not None:
+                    raise error
             case "input.text":
                 if text := _text(message):
                     (self._live.open or self._begin()).add(text)
                     return True
             case "input.done":
-                self._live.end_text()
+                await self._end_text()
             case "input.cancel":
                 if not self._cancel():
                     await self._socket.send_text(json.dumps({"type": "session.done", "cancelled": True}))
@@ -153,7 +151,42 @@ class _Session:
                 raise BadRequest(f"The message type {str(other)[:64]!r} is not known.", field="type")
         return False
 
+    async def _end_text(self) -> None:
+        """The utterance is complete. One without any text is answered at once, as a client waits for that."""
+        if self._live.open is not None:
+            self._live.end_text()
+        elif self._was_given_up:  # it has been told, with its error
+            self._was_given_up = False
+        else:
+            await self._tell("session.done", self._count, cancelled=False, total_sentences=0)
+            self._count += 1
+
+    def _configured(self, message: dict[str, Any]) -> tuple[Config, HttpError | BadRequest | None]:
+        """What is right of a configuration, and what is wrong with the rest."""
+        fields = dict(message)
+        first: HttpError | BadRequest | None = None
+        while True:
+            try:
+                config = Config.model_validate(fields)
+                config.options(self._service.catalog, self._client, "websocket")
+            except ValidationError as error:
+                wrong = error.errors()[0]
+                field = str(wrong["loc"][0])
+                words = in_words(wrong, field, tuple(Config.model_fields))
+                why: HttpError | BadRequest = HttpError(400, words, field=field, code="invalid-value")
+            except (BadRequest, HttpError) as error:
+                field, why = error.field or "", error
+            else:
+                return config, first
+            first = first or why
+            names = [name for name in fields if ALIASES.get(name, name) == field]
+            if not names:
+                raise first
+            for name in names:
+                del fields[name]
+
     def _begin(self) -> TextStream:
+        self._was_given_up = False
         self._live.check_room()
         options = self._config.options(self._service.catalog, self._client, "websocket")
         text = self._service.open_text()
@@ -181,16 +214,16 @@ class _Session:
             self._socket.state.connection.use = Use.IDLE
             done, self._speaking = self._speaking, None
             if done.cancelled():
-                await self._tell("session.done", utterance, cancelled=True, total_sentences=0)
+                await self._tell("session.done", utterance.index, cancelled=True, total_sentences=0)
                 continue
             error = done.exception()
             if isinstance(error, SpeechError):
                 if self._live.open is utterance.text:
-                    self._live.open = None
+                    self._live.open, self._was_given_up = None, True
                 await self._say(error, utterance)
             elif error is not None:
                 raise error
-            await self._tell("session.done", utterance, cancelled=False, total_sentences=int(error is None))
+            await self._tell("session.done", utterance.index, cancelled=False, total_sentences=int(error is None))
 
     async def _speak(self, utterance: _Utterance) -> None:
         sent = 0
@@ -205,18 +238,18 @@ class _Session:
                     has_begun, stats = True, speech.stats
                     who = {"voice": stats.voice, "engine": stats.engine, "language": stats.language}
                     form = {"format": utterance.form, "sample_rate": FORMAT.rate}
-                    await self._tell("audio.start", utterance, sentence_index=0, sentence_text="", **form, **who)
+                    await self._tell("audio.start", utterance.index, sentence_index=0, sentence_text="", **form, **who)
                 sent += await self._send(encoded)
             sent += await self._send(await encoding.finish())
-        await self._tell("audio.done", utterance, sentence_index=0, total_bytes=sent, error=False)
+        await self._tell("audio.done", utterance.index, sentence_index=0, total_bytes=sent, error=False)
 
     async def _send(self, encoded: bytes) -> int:
         if encoded:
             await self._socket.send_bytes(encoded)
         return len(encoded)
 
-    async def _tell(self, kind: str, utterance: _Utterance, **what: Any) -> None:
-        await self._socket.send_text(json.dumps({"type": kind, "utterance_index": utterance.index, **what}))
+    async def _tell(self, kind: str, index: int, **what: Any) -> None:
+        await self._socket.send_text(json.dumps({"type": kind, "utterance_index": index, **what}))
 
     async def _say(self, error: SpeechError, utterance: _Utterance | None = None) -> None:
         index = {} if utterance is None else {"utterance_index": utterance.index}
@@ -245,17 +278,4 @@ def _text(message: dict[str, Any]) -> str:
     text = message.get("text")
     if not isinstance(text, str):
         raise BadRequest("input.text needs a 'text' that is a string.", field="text")
-    try:
-        whole(text)
-    except ValueError as error:
-        raise BadRequest(f"text: {error}", field="text") from None
     return text
-
-
-def _config(message: dict[str, Any]) -> Config:
-    try:
-        return Config.model_validate(message)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = str(first["loc"][0]) if first["loc"] else None
-        raise HttpError(400, f"{field}: {first['msg']}", field=field, code="invalid-value") from None
