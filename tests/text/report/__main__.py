@@ -80,8 +80,8 @@ def _detection(package: Path) -> str:
         ["all", *(f"{_of(totals[at], totals[at + 1])} ({totals[at] / totals[at + 1]:.1%})" for at in (0, 2, 4))]
     )
     return (
-        "## Language told\n\nHome Assistant's answers (`home-assistant-intents`), their templates filled in; those that "
-        "several languages share, that have no word, or that a template left partly English, are left out.\n\n"
+        "## Language told\n\nHome Assistant's answers (`home-assistant-intents`), their templates filled in; those "
+        "that several languages share, that have no word, or that a template left partly English, are left out.\n\n"
     ) + _table(["", "nothing set", "the home's language set", "under 20 characters, nothing set"], rows)
 
 
