@@ -9,12 +9,12 @@ from .sentences.line_break import UNIT_NEXT
 from .sentences.splitter import TAG_CHARS
 from .tracked_text import TrackedText
 
-# Control and format characters, lone surrogates, private use, letters that are blank. U+200C and U+200D join emoji and
-# are dropped with them.
+# Control and format characters, lone surrogates, private use, letters that are blank; U+200C and U+200D join emoji.
 _INVISIBLE = re.compile(
     "[\u115f\u1160\u17b4\u17b5\u180b-\u180e\u3164\uffa0\u2800"
-    "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffd"
-    "\ud800-\udfff\ue000-\uf8ff\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
+    "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"
+    "\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffd\ud800-\udfff\ue000-\uf8ff\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
 )
 _LINE_BREAK = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _SPACES = re.compile(r"[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
