@@ -66,7 +66,10 @@ def build_remote(settings: Settings) -> RemoteEngine:
     if not wanted.urls:
         raise SettingsError("engine.kind is remote, but engine.urls is empty: name a server, http://HOST:8091")
     return RemoteEngine(
-        wanted.urls, key=wanted.api_key.get_secret_value(), sentence_pause_s=settings.voices.sentence_pause_s
+        wanted.urls,
+        key=wanted.api_key.get_secret_value(),
+        feed=wanted.feed,
+        sentence_pause_s=settings.voices.sentence_pause_s,
     )
 
 

@@ -30,7 +30,7 @@ class EngineSettings(Section):
     misbehaves with them."""
     feed: Annotated[Literal["hybrid", "live", "sentence"], BeforeValidator(lower)] = "hybrid"
     """How text reaches Qwen3-TTS: `sentence` by sentence, `live` word by word, or `hybrid`: the first sentence of a
-    streamed reply live, the later ones as sentences."""
+    streamed reply live, the later ones as sentences. `remote` can be live in English and Chinese."""
     slots: Annotated[int, Field(ge=1, le=64)] = 4
     """How many replies are spoken at the same time."""
     patience_s: Annotated[float, Field(gt=0, le=60)] = 1.5
