@@ -185,6 +185,43 @@ class _Session:
             for name in names:
                 del fields[name]
 
+    async def _end_text(self) -> None:
+        """The utterance is complete. One without any text is answered at once, as a client waits for that."""
+        if self._live.open is not None:
+            self._live.end_text()
+        elif self._was_given_up:  # it has been told, with its error
+            self._was_given_up = False
+        else:
+            await self._tell("session.done", self._count, cancelled=False, total_sentences=0)
+            self._count += 1
+
+    def _configured(self, message: dict[str, Any]) -> tuple[Config, HttpError | None]:
+        """What is right of a configuration, and what is wrong with the rest."""
+        fields = dict(message)
+        wrong: list[SpeechError] = []
+        while True:
+            try:
+                config = Config.model_validate(fields)
+                config.options(self._service.catalog, self._client, "websocket")
+            except ValidationError as error:
+                first = error.errors()[0]
+                field = str(first["loc"][0])
+                words = in_words(first, field, tuple(Config.model_fields))
+                wrong.append(HttpError(400, words, field=field, code="invalid-value"))
+            except (BadRequest, HttpError) as error:
+                wrong.append(error)
+            else:
+                break
+            names = [name for name in fields if ALIASES.get(name, name) == wrong[-1].field]
+            if not names:
+                raise wrong[-1]
+            for name in names:
+                del fields[name]
+        if not wrong:
+            return config, None
+        words, status = " ".join(map(str, wrong)), wrong[0].http_status
+        return config, HttpError(status, words, field=wrong[0].field, code=wrong[0].code)
+
     def _begin(self) -> TextStream:
         self._was_given_up = False
         self._live.check_room()
