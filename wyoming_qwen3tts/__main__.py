@@ -14,10 +14,11 @@ from .app.privileges import drop_privileges
 from .app.serve import EXIT_BAD_SETTINGS, serve
 from .cli import parser
 from .errors import BadRequest, SettingsError, SpeechError
-from .model.checkpoint.files import ModelFileError
+from .model.checkpoint.files import ModelFileError, UnfitCodec
 from .monitoring import logs
 from .service.options import SpeechOptions
 from .settings import Settings, sources, walk
+from .util.memory import use_few_arenas
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = sources.load(flags, os.environ, Path(chosen.config) if "config" in chosen else None)
         drop_privileges(settings.data_dir, os.environ)
         serving = chosen.command in (None, "serve")
+        if serving:
+            use_few_arenas()
         if serving or "log_level" in flags:
-            logs.set_up(settings.log_level)
+            logs.set_up(settings.log_level, in_background=serving)
         return _run(chosen, settings)
-    except SettingsError as error:
+    except (SettingsError, UnfitCodec) as error:
         for line in str(error).splitlines():
             sys.stderr.write(f"wyoming-qwen3tts: {line}\n")
         return EXIT_BAD_SETTINGS

@@ -6,18 +6,23 @@ SpeechError
 │   ├── TextStalled       the text was begun and never continued
 │   ├── UnknownVoice
 │   └── ProtocolError     the bytes were not a Wyoming event
-├── Busy                  try again soon: every slot and queue place is taken
+├── Busy                  try again soon
+│   └── NoPlace           every slot and queue place is taken, or this one was needed for others
 ├── Stalled               the listener stopped reading
 ├── Refused               an announcement that is not made: quiet hours, too old, stopped
 ├── DeliveryFailed        an announcement did not get to its speaker
 └── EngineError           our fault
     ├── OutOfMemory       this request did not fit; the engine goes on
     ├── EngineDown        the engine is loading, restarting, or gone
+    │   ├── NotNow        it cannot be loaded, for a reason that may pass by itself: no room, a file on its way
+    │   ├── Unsuitable    this machine cannot run it as it is: no driver, the wrong torch
     │   └── DeviceLost    the device computes nothing any more; only a new process can help
     └── StoreError        a model's files are not here and could not be fetched
 
 SettingsError             the start is refused; not a SpeechError, as no request is to blame
 """
+
+_WINDOW_CHARS = 8
 
 
 class SpeechError(Exception):
@@ -59,6 +64,10 @@ class Busy(SpeechError):
     code, http_status, retry_after_s = "busy", 503, 2
 
 
+class NoPlace(Busy):
+    """Every place is taken, or this one was needed for others."""
+
+
 class Stalled(SpeechError):
     code, http_status = "listener-stalled", 408
 
@@ -89,6 +98,14 @@ class EngineDown(EngineError):
     code, http_status, retry_after_s = "engine-down", 503, 5
 
 
+class NotNow(EngineDown):
+    """It cannot be loaded now, and may be later without anybody's doing: whoever loads it tries again by itself."""
+
+
+class Unsuitable(EngineDown):
+    """It cannot be loaded on this machine until somebody changes it: nobody tries again but when told to."""
+
+
 class DeviceLost(EngineDown):
     """The device computes nothing any more, not even a retry; only a new process can (P8)."""
 
@@ -100,6 +117,14 @@ class StoreError(EngineError):
 def first_line(error: BaseException) -> str:
     """What an error says, as one line: at most 200 characters of its first one, its type if it says nothing."""
     return str(error).strip().partition("\n")[0].strip()[:200] or type(error).__name__
+
+
+def without_text(words: str, text: str) -> str:
+    """What another program complained of while it was given ``text``, unless it repeats some of that: errors reach
+    logs, and other people."""
+    window = min(len(text), _WINDOW_CHARS)
+    pieces = {text[start : start + window] for start in range(len(text) - window + 1)} if window else set()
+    return "its complaint repeats the text" if any(piece in words for piece in pieces) else words
 
 
 class SettingsError(Exception):

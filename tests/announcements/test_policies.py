@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,10 @@ from wyoming_qwen3tts.announcements.address import base_url, tell_reachability, 
 from wyoming_qwen3tts.announcements.clips import ClipStore
 from wyoming_qwen3tts.errors import SettingsError
 from wyoming_qwen3tts.servers.http.routers.clips import routes as clip_routes
+from wyoming_qwen3tts.service.admission import Permit
+from wyoming_qwen3tts.service.options import SpeechOptions
 from wyoming_qwen3tts.settings.sources import load
+from wyoming_qwen3tts.speech.text_stream import TextStream
 
 
 @needs_mosquitto
@@ -45,7 +49,12 @@ async def test_quiet_hours_can_be_softer_instead(tmp_path: Path, volume: float |
         server.door.announcer._wall_clock = lambda: datetime(2026, 11, 26, 12, 0)
         wishes = []
         original = server.service.speak
-        server.service.speak = lambda text, options: (wishes.append(options), original(text, options))[1]  # type: ignore[method-assign,func-returns-value]
+
+        def noting(text: TextStream, options: SpeechOptions, permit: Permit | None = None) -> Any:
+            wishes.append(options)
+            return original(text, options, permit)
+
+        server.service.speak = noting  # type: ignore[method-assign]
         await listener.publish("qwen3tts/say", {"text": "Hello.", "volume": volume})
         await listener.event("done")
 

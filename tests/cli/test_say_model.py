@@ -7,6 +7,7 @@ import subprocess
 import sys
 import wave
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from shutil import copytree
 
@@ -19,6 +20,8 @@ from tests.parity import ours
 from tests.parity.build import golden
 from tests.parity.cases import CHECKPOINTS, Case, all_cases
 from wyoming_qwen3tts.__main__ import main
+from wyoming_qwen3tts.engine.qwen3 import single
+from wyoming_qwen3tts.engine.qwen3.guards import GuardLimits
 from wyoming_qwen3tts.model.checkpoint.config import ModelType, load_config
 from wyoming_qwen3tts.model.checkpoint.weights import load_checkpoint
 from wyoming_qwen3tts.speech.voice import VoiceName
@@ -142,6 +145,22 @@ def test_without_raw_each_sentence_is_an_utterance_of_its_own(
 
     assert said == [("It is twelve degrees outside.", "english"), ("The front door is locked.", "english")]
     assert len(codes) == 6
+
+
+def test_without_raw_what_does_not_end_is_cut_off(
+    tiny: Folders, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the server does it; here after fewer frames, to save time."""
+    monkeypatch.setattr(single, "GuardLimits", partial(GuardLimits, frames_least=20, frames_per_id=1))
+    flags = ("--max-frames", "30", "--language", "en", "--voice", "vivian")
+
+    raw = codes_of(tmp_path, tiny["custom_voice"], "--raw", *flags)
+    told_raw = capsys.readouterr().err
+    guarded = codes_of(tmp_path, tiny["custom_voice"], *flags)
+
+    assert (len(raw), told_raw) == (30, "")
+    assert "cut off: no end after 2 s" in capsys.readouterr().err
+    np.testing.assert_array_equal(guarded, raw[:20])
 
 
 def test_max_frames_holds_for_the_sentences_together(tiny: Folders, tmp_path: Path) -> None:

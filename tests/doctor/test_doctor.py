@@ -438,8 +438,33 @@ def test_in_the_addon_the_supervisor_and_home_assistant_answer() -> None:
     with fake_supervisor(addons_self_info=(200, info)) as fake:
         checks = homeassistant.check(place(environ=fake.environ))
 
-    assert [check.ok for check in checks] == [True, True]
+    assert [check.ok for check in checks] == [True, True, True]
     assert "local_qwen3_tts 0.1.0" in checks[0].detail
+    assert "not known" in checks[1].detail
+
+
+@pytest.mark.parametrize(
+    ("version", "settings", "ok", "words"),
+    [
+        ("2026.9.3", {}, True, "up to 0.3 s as it is sent (1.4 s at 24 kHz mono)"),
+        ("2026.9.3", {"wyoming__rate": "24000", "wyoming__channels": "1"}, False, "up to 1.4 s"),
+        ("2025.7.0", {"wyoming__rate": "24000", "wyoming__channels": "1"}, False, "up to 4.2 s"),
+        ("2026.8.1", {"wyoming__channels": "1"}, True, "up to 2.1 s"),
+        ("2026.11.0b3", {}, True, "passes sound on at once"),
+        ("2027.1.0", {}, True, "passes sound on at once"),
+        ("landingpage", {}, True, "landingpage"),
+    ],
+)
+def test_in_the_addon_what_home_assistants_version_means_is_said(
+    version: str, settings: dict[str, Any], ok: bool, words: str
+) -> None:
+    told = (200, {"result": "ok", "data": {"homeassistant": version}})
+    with fake_supervisor(info=told) as fake:
+        found = by_name(homeassistant.check(place(environ=fake.environ, **settings)))["Home Assistant's version"]
+
+    assert found.ok is ok
+    assert words in found.detail
+    assert ok or ("2026.11" in found.fix and "--wyoming.rate 48000 --wyoming.channels 2" in found.fix)
 
 
 def test_in_the_addon_a_supervisor_that_refuses_is_said() -> None:

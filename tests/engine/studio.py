@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -131,6 +132,7 @@ async def studio(
     resolve: Any = None,
     on_fatal: Callable[[BaseException], None] = lambda _: None,
     graphs: Callable[[], Graphs | None] = lambda: None,
+    now: Callable[[], float] = time.monotonic,
     **options: Any,
 ) -> AsyncIterator[Studio]:
     """``options`` are those of `EngineConfig`."""
@@ -146,7 +148,7 @@ async def studio(
         return [runner]
 
     config = engine_config(slots=slots, **options)
-    engine = Runtime([folder], config, device_plan(), build_runners=build, resolve=resolve, on_fatal=on_fatal)
+    engine = Runtime([folder], config, device_plan(), build_runners=build, resolve=resolve, on_fatal=on_fatal, now=now)
     await engine.start()
     try:
         yield Studio(engine, runners)

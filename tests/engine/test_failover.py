@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from tests import virtual_time
 from tests.engine.scripted import FALLBACK_VOICES, LOADING, READY, RYAN, SOHEE, Scripted, heard, reply, text
 from tests.harness import until
 from wyoming_qwen3tts.app.build import build_engine, with_fallback
@@ -18,7 +20,7 @@ from wyoming_qwen3tts.errors import Busy, EngineDown, EngineError, OutOfMemory, 
 from wyoming_qwen3tts.settings import EngineSettings as EngineSettings
 from wyoming_qwen3tts.settings import Settings
 from wyoming_qwen3tts.speech.audio_format import FORMAT
-from wyoming_qwen3tts.speech.engine import EngineStatus, Liveness, Phase
+from wyoming_qwen3tts.speech.engine import AudioStream, Engine, EngineStatus, Liveness, Phase
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.segment import Segment
 from wyoming_qwen3tts.util.backoff import Backoff
@@ -277,6 +279,70 @@ async def test_a_model_that_fails_again_and_again_is_left_alone_longer_and_longe
     clock.now = 200.0
     assert await reply(engine, *LINES) == BY_PRIMARY
     assert engine.status == READY
+
+
+class Slow(Scripted):
+    """Makes its first sound after a while."""
+
+    def __init__(self, needs_s: float, *, has_queued: bool = False) -> None:
+        super().__init__()
+        self.needs_s, self.has_queued = needs_s, has_queued
+
+    @asynccontextmanager
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
+        async with super().speak(request) as audio:
+            yield AudioStream(self.name, self._late(audio), lambda: self.has_queued)
+
+    async def _late(self, audio: AudioStream) -> AsyncIterator[bytes]:
+        await asyncio.sleep(self.needs_s)
+        async for pcm in audio:
+            yield pcm
+
+
+def as_configured(model: Scripted) -> Engine:
+    return with_fallback(Settings(), model, Scripted("builtin", FALLBACK_VOICES)).engine
+
+
+async def first_sound(engine: Engine) -> tuple[float, str]:
+    """When the first sound of a reply came, and whose it was."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with engine.speak(SpeechRequest(text(*LINES), RYAN)) as audio:
+        await anext(audio)
+        return loop.time() - began, audio.engine
+
+
+def test_a_speaker_that_gives_up_after_two_seconds_has_heard_somebody_by_then() -> None:
+    """ESPHome's limit (esphome/esphome#16462). The engine hangs; nobody touched the settings."""
+    after_s, who = virtual_time.run(first_sound(as_configured(Slow(1e6))))
+
+    assert after_s == pytest.approx(1.5)
+    assert who == "builtin"
+
+
+def test_a_model_that_needs_a_little_less_than_the_patience_is_left_to_speak_each_time() -> None:
+    async def ten(engine: Engine) -> list[str]:
+        return [(await first_sound(engine))[1] for _ in range(10)]
+
+    engine = as_configured(Slow(1.2))
+
+    assert virtual_time.run(ten(engine)) == ["qwen3"] * 10
+    assert engine.takeovers.total() == 0
+
+
+@pytest.mark.parametrize(("has_queued", "asked", "reason"), [(True, 6, "busy"), (False, 2, "slow")])
+def test_a_reply_that_waits_for_a_slot_is_no_failure_of_the_model(has_queued: bool, asked: int, reason: str) -> None:
+    """It is spoken by the other voice in time, but the next one is the model's again; a slow model is left alone."""
+    model = Slow(1e6, has_queued=has_queued)
+    engine = Joined(model, patience_s=1.5, clock=lambda: 100.0)
+
+    async def six() -> list[str]:
+        return [(await first_sound(engine))[1] for _ in range(6)]
+
+    assert virtual_time.run(six()) == ["builtin"] * 6
+    assert model.requests == asked
+    assert engine.takeovers[reason] == asked
+    assert (engine.status.phase is Phase.READY) == has_queued
 
 
 async def test_a_busy_model_is_asked_again_for_the_next_reply() -> None:

@@ -14,17 +14,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.requests import HTTPConnection
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from tests.harness import FakeEngine, until
 from tests.servers.http.web import LONG, SPEECH, answer, request, web
+from wyoming_qwen3tts.errors import SettingsError
+from wyoming_qwen3tts.servers.http.auth import Gate
+from wyoming_qwen3tts.servers.http.errors import HttpError
 from wyoming_qwen3tts.settings import Http, Settings
+from wyoming_qwen3tts.settings.sources import load
 from wyoming_qwen3tts.speech.request import SpeechRequest
 
-KEYED = Settings(http=Http(api_keys=("kitchen:sesame", "open-says-me")))  # type: ignore[arg-type]  # as typed by people
+KEYED = Settings(http=Http(api_keys=("kitchen:sesame-open", "open-says-me")))  # type: ignore[arg-type]  # as typed by people
 HELLO = {"input": "Hello.", "response_format": "pcm"}
-ANYTHING = {"": "", "wrong key": "Bearer sesam", "another scheme": "Basic sesame", "no key": "Bearer"}
+ANYTHING = {"": "", "wrong key": "Bearer sesame-ope", "another scheme": "Basic sesame-open", "no key": "Bearer"}
 
 
 # -- F50: keys
@@ -51,7 +58,7 @@ async def test_without_a_right_key_nothing_but_the_liveness_is_told(sent: str) -
         ]
         with pytest.raises(InvalidStatus) as refused:
             await connect(f"ws://127.0.0.1:{it.door.port}/v1/audio/speech/stream", additional_headers=headers)
-        it.client.headers["Authorization"] = "Bearer sesame"
+        it.client.headers["Authorization"] = "Bearer sesame-open"
 
         assert len(paths) > 15
         assert hidden == [401, 401, 401]
@@ -63,7 +70,7 @@ async def test_each_key_lets_in_and_its_name_is_in_the_report() -> None:
     async with web(settings=KEYED) as it:
         clients: list[str] = []
         it.service.observe(lambda stats: clients.append(stats.client))
-        for key in ("sesame", "open-says-me"):
+        for key in ("sesame-open", "open-says-me"):
             reply = await it.client.post(SPEECH, json=HELLO, headers={"Authorization": f"Bearer {key}"})
             assert reply.status_code == 200
 
@@ -73,7 +80,7 @@ async def test_each_key_lets_in_and_its_name_is_in_the_report() -> None:
 @pytest.mark.parametrize("name", ["api_key", "key", "token", "Access_Token"])
 async def test_a_key_in_the_address_is_refused_even_if_it_is_right(name: str) -> None:
     async with web(settings=KEYED) as it:
-        reply = await it.client.get("/v1/models", params={name: "sesame"})
+        reply = await it.client.get("/v1/models", params={name: "sesame-open"})
 
         assert reply.status_code == 401
         assert "ends up in logs" in reply.json()["error"]["message"]
@@ -91,17 +98,50 @@ async def test_keys_are_compared_in_constant_time_all_of_them(monkeypatch: pytes
         compared.clear()
         await it.client.get("/v1/models")
 
-        assert compared == [b"sesame", b"open-says-me"]
+        assert compared == [b"sesame-open", b"open-says-me"]
+
+
+PIECES = st.sampled_from(["phone", "kitchen", ":", " ", ",", "12345678", "long-enough", "x", "\t", ""])
+
+
+@given(st.lists(PIECES, max_size=9).map("".join))
+def test_however_the_keys_are_spelt_nobody_gets_in_without_one(text: str) -> None:
+    """F50: either the start is refused, or there is no list at all, or only its keys open."""
+    try:
+        keys = load({"http.api_keys": text}, {}).http
+    except SettingsError:
+        return
+    gate = Gate(keys)
+    assert gate.needs_key == bool(text.replace(",", "").strip())
+    if not gate.needs_key:
+        return
+    right = {(part.partition(":")[2] if ":" in part else part).strip() for part in text.split(",") if part.strip()}
+    for sent in ("", " ", "phone", "x", *right, *(key[:-1] for key in right)):
+        is_right = len(sent) >= 8 and sent in right
+        assert admitted(gate, "http", {"authorization": f"Bearer {sent}"}) == is_right
+        protocol = {"sec-websocket-protocol": f"openai-insecure-api-key.{sent}"}
+        assert admitted(gate, "websocket", protocol) == is_right
+        assert not admitted(gate, "http", protocol)
+
+
+def admitted(gate: Gate, kind: str, headers: dict[str, str]) -> bool:
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    connection = HTTPConnection({"type": kind, "headers": raw, "query_string": b"", "client": ("192.168.1.9", 1)})
+    try:
+        gate.admit(connection)
+    except HttpError:
+        return False
+    return True
 
 
 async def test_no_key_ever_reaches_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with web(settings=KEYED) as it:
         await it.post(**HELLO)
-        await it.client.get("/v1/models", params={"api_key": "sesame"})
-        await it.client.get("/v1/models", headers={"Authorization": "Bearer sesam-open"})
+        await it.client.get("/v1/models", params={"api_key": "sesame-open"})
+        await it.client.get("/v1/models", headers={"Authorization": "Bearer sesam-opens"})
         wire = await it.wire()
-        await wire.send(b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sesame\r\nbroken\r\n\r\n")
+        await wire.send(b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sesame-open\r\nbroken\r\n\r\n")
         await answer(wire)
 
     ours = [record.getMessage() for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))]
@@ -431,7 +471,7 @@ async def test_ingress_needs_no_key_and_no_name_of_ours() -> None:
         origin = {"Host": "home.example.org", "Origin": "https://home.example.org"}
         reply = await it.client.get("/v1/models", headers={"X-Ingress-Path": "/x", **origin})
         without = await it.client.get("/v1/models")
-        it.client.headers["Authorization"] = "Bearer sesame"
+        it.client.headers["Authorization"] = "Bearer sesame-open"
 
         assert (reply.status_code, without.status_code) == (200, 401)
 
@@ -459,3 +499,37 @@ def _children(name: str) -> Iterator[int]:
         program, fields = rest.rsplit(") ", 1)
         if program == name and int(fields.split()[1]) == os.getpid():
             yield int(number)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/audio/voices", "/v1/audio/voices/check", "/v1/audio/voices/import", "/v1/audio/voice_consents"],
+)
+async def test_who_may_make_no_voices_is_told_before_a_byte_of_the_clip(path: str) -> None:
+    """Forty such uploads would lie on the disk otherwise, and count against its room."""
+    async with web() as it:
+        wire = await it.wire()
+        size = 9_500_000
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {size}\r\n"
+        await wire.send(f"{head}Content-Type: Multipart/form-data; boundary=x\r\n\r\n".encode())
+        status, error = await answer(wire)
+    assert (status, error["code"]) == (403, "cloning-off")
+
+
+async def test_every_route_that_takes_a_file_is_guarded_so() -> None:
+    """A new one cannot be forgotten."""
+    async with web() as it:
+        routes = [route for route in it.door._app.state.routes if getattr(route, "body_field", None)]
+        uploads = {r.path for r in routes if "multipart/form-data" in str(r.body_field.field_info.media_type)}
+    assert uploads
+    assert all(path.startswith(("/v1/audio/voices", "/v1/audio/voice_consents")) for path in uploads)
+
+
+@pytest.mark.parametrize("coding", ["xchunked", "gzip", "chunked, gzip"])
+async def test_a_transfer_coding_that_we_do_not_know_has_a_code_of_its_own(coding: str) -> None:
+    async with web() as it:
+        wire = await it.wire()
+        head = "POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        await wire.send(f"{head}Transfer-Encoding: {coding}\r\n\r\n0\r\n\r\n".encode())
+        status, error = await answer(wire)
+    assert (status, error["code"]) in ((501, "not-implemented"), (400, "bad-request"))

@@ -182,10 +182,11 @@ async def test_a_host_that_fills_every_place_with_silence_is_pushed_out_by_those
 async def test_describe_is_answered_beyond_the_connection_limit_and_speech_is_busy() -> None:
     """Describe and ping are never refused for load."""
     async with serving(connections=2) as server:
+        server.engine.release.clear()
         for _ in range(2):
             wire = await server.connect()
-            await wire.send("ping")
-            await wire.read()
+            await wire.send(synthesize("I am spoken to."))
+            await wire.until("audio-start")
         third = await server.connect()
         await third.send("describe")
         answer = await third.read()

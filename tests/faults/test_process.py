@@ -212,24 +212,6 @@ def test_bad_settings_end_with_78_and_what_to_write_instead(
     assert "Traceback" not in done.stderr
 
 
-async def test_memory_stays_under_its_promise_while_sixteen_speak(tmp_path: Path) -> None:
-    """Anonymous and shared memory, 350 MB."""
-    async with running(log=tmp_path / "log") as (process, address):
-
-        async def listen() -> float:
-            async with connect(address) as client:
-                return (await client.speak("A sentence of ordinary length, as assistants say them. " * 4)).audio_s
-
-        spoken = await asyncio.gather(*(listen() for _ in range(16)))
-        status = Path(f"/proc/{process.pid}/status").read_text()  # noqa: ASYNC240  no disk behind it
-        kilobytes = sum(
-            int(line.split()[1]) for line in status.splitlines() if line.startswith(("RssAnon", "RssShmem"))
-        )
-
-    assert min(spoken) > 5
-    assert kilobytes < 350 * 1024
-
-
 @asynccontextmanager
 async def reachable(log: Path, within_s: float = 20.0) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the web door that the log names."""

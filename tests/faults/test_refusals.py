@@ -42,7 +42,7 @@ HTTP = {
     "endless headers": (HEAD + b"X-A: " + b"a" * 17_000, 431),
     "noise": (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", 400),
 }  # fmt: skip
-KEYED = Settings(http=Http(api_keys=("kitchen:sesame",)))  # type: ignore[arg-type]  # as typed by people
+KEYED = Settings(http=Http(api_keys=("kitchen:sesame-open",)))  # type: ignore[arg-type]  # as typed by people
 
 
 def acknowledged(wire: Wire) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.harness import FakeEngine
-from wyoming_qwen3tts.errors import Busy, UnknownVoice
+from wyoming_qwen3tts.errors import Busy, NoPlace, UnknownVoice
 from wyoming_qwen3tts.service.options import SpeechOptions
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.service.stats import RequestStats
@@ -43,7 +43,7 @@ async def test_a_request_that_finds_no_place_is_told_and_holds_none() -> None:
         with pytest.raises(Busy):
             async with service.speak(service.whole_text("Second."), SpeechOptions("builtin-en")):
                 pass
-        assert [type(stats.error) for stats in told] == [Busy]
+        assert [type(stats.error) for stats in told] == [NoPlace]
         assert [pcm async for pcm in speech]
 
     assert [stats.outcome for stats in told][1:] == ["done"]

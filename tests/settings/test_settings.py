@@ -207,3 +207,41 @@ def test_the_data_folder_needs_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(key, raising=False)
 
     assert load({}, dict(os.environ)).data_dir == Path("/tmp/wyoming-qwen3tts")
+
+
+CANARY = "canary-5ecret"
+URLS = [name for name, field in walk() if "url" in str(field.metadata).lower() or "url" in name or "endpoint" in name]
+
+
+def test_the_settings_that_hold_addresses_are_known() -> None:
+    """A new one is to be held against passwords too."""
+    assert set(URLS) >= {"http.base_url", "homeassistant.url", "engine.urls", "models.endpoint"}
+
+
+@pytest.mark.parametrize("name", [*URLS, "wyoming.uri", "http.uri", "mqtt.host"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"http://user:{CANARY}@host", f"http://{CANARY}@host/", f"https://host/?token={CANARY}", f"tcp://u:{CANARY}@h:1",
+        f"mqtt://user:{CANARY}@host", f"user:{CANARY}@host",
+    ],
+)  # fmt: skip
+def test_a_password_in_an_address_is_refused_and_not_repeated(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({name: value}, {})
+    assert name in str(caught.value)
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [name for name, field in walk() if is_secret(field)])
+def test_a_secret_is_in_no_line_about_the_settings(name: str) -> None:
+    settings = load({name: CANARY}, {})
+    assert CANARY not in sources.describe(settings)
+    assert CANARY not in repr(settings)
+
+
+@pytest.mark.parametrize("keys", ["phone:", "phone: ", ":", "short", "a:short", "phone:1234567", ["good-enough", ""]])
+def test_a_key_that_can_be_guessed_is_refused(keys: object) -> None:
+    with pytest.raises(SettingsError, match="at least 8 characters") as caught:
+        load({"http.api_keys": keys}, {})  # type: ignore[dict-item]  # as from a file
+    assert "short" not in str(caught.value)

@@ -75,3 +75,29 @@ def test_the_answer_has_the_form_that_the_command_prints() -> None:
         "segments": ["It is 21 point 5 degrees Celsius now.", "The light is on."],
         "changes": [{"rule": "unit", "from": "21.5 °C", "to": "21 point 5 degrees Celsius"}],
     }
+
+
+@pytest.mark.parametrize(
+    ("language", "written", "spoken"),
+    [
+        ("en", "1️⃣ Milk and 2️⃣ bread today", "1 Milk and 2 bread today"),
+        ("en", "5 ➕ 3 is 8, and 4 ✖️ 2 too", "5 plus 3 is 8, and 4 times 2 too"),
+        ("en", "Done✅Next one is ready 👍🏽", "Done Next one is ready"),
+        ("en", "It is \ue123on\U000e0041 and\u0378 ready\ud83d now", "It is on and ready now"),
+        ("en", "Hello \u202ethere\u202c, my\u3164 friend", "Hello there, my friend"),
+        ("en", "<table><tr><td>1</td><td>2</td></tr><tr><td>3</td></tr></table>", "1, 2, 3"),
+        ("en", "<select><option>One</option><option>Two</option></select>", "One, Two"),
+        ("en", "H<sub>2</sub>O is wet and clean", "H2O is wet and clean"),
+        ("en", "It is 21<br>°C in the <i>kit</i>chen", "It is 21 degrees Celsius in the kitchen"),
+        ("zh", "温度20，100%湿度，很热", "温度20，百分之100湿度，很热"),
+        ("zh", "共有２５，０００人来了这里", "共有25000人来了这里"),
+        ("zh", "现在时间是１９：３０整", "现在时间是19点30分整"),
+    ],
+)
+def test_signs_are_spoken_and_what_is_no_sign_goes(language: str, written: str, spoken: str) -> None:
+    assert explain(written, language)["spoken"] == spoken
+
+
+@pytest.mark.parametrize("letter", ["a", "今", "é", "1", "한"])
+def test_eight_thousand_characters_without_a_blank_lose_nothing(letter: str) -> None:
+    assert "".join(explain(letter * 8000)["segments"]) == letter * 8000

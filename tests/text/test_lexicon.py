@@ -1,8 +1,14 @@
 """The user's own pronunciations: found as whole words, read again when they change, wrong lines named."""
 
 import os
+import threading
+import time
 from pathlib import Path
+from string import ascii_lowercase
 
+import pytest
+
+import wyoming_qwen3tts.text.lexicon as lexicon_module
 from wyoming_qwen3tts.text.lexicon import EMPTY, Lexicon, LexiconFolder, parse
 from wyoming_qwen3tts.text.spoken import explain
 
@@ -96,3 +102,72 @@ def test_bytes_that_are_no_text_are_an_error_with_its_line(tmp_path: Path) -> No
 
 def test_nothing_is_changed_without_a_lexicon() -> None:
     assert explain("Hello there, world.", "en", lexicon=EMPTY)["changes"] == []
+
+
+def test_a_named_pipe_in_the_folder_is_an_error_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "en.txt")
+    (tmp_path / "all.txt").write_text("x = y\n", encoding="utf-8")
+
+    lexicon = LexiconFolder(tmp_path).current()
+
+    assert len(lexicon) == 1
+    assert [str(error) for error in lexicon.errors] == ["en.txt:0: not a regular file"]
+
+
+def test_who_is_in_a_hurry_has_the_lexicon_from_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "en.txt").write_text("a = b\n", encoding="utf-8")
+    folder, may_read = LexiconFolder(tmp_path, patience_s=0.01), threading.Event()
+    monkeypatch.setattr(
+        lexicon_module, "read_regular", lambda path, most: may_read.wait(10) and path.read_bytes()[:most]
+    )
+
+    assert len(folder.current()) == 0
+    may_read.set()
+    for _ in range(1000):
+        if len(folder.current()):
+            break
+        time.sleep(0.005)
+
+    assert len(folder.current()) == 1
+
+
+def test_what_cannot_be_read_at_once_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "en.txt").write_text("a = b\n", encoding="utf-8")
+    folder = LexiconFolder(tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(lexicon_module, "parse", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            folder.current()
+
+    assert len(folder.current()) == 1
+
+
+def test_a_large_lexicon_is_looked_up_by_first_words() -> None:
+    words = {
+        f"{first}{second}{third}": "x" for first in ascii_lowercase for second in "aeiou" for third in ascii_lowercase
+    }
+    lexicon = Lexicon({"all": words | {"home assistant": "aitch ay", "日本": "にほん"}})
+
+    assert explain("Home assistant says bab and cab in 日本 today.", "en", lexicon=lexicon)["spoken"] == (
+        "aitch ay says x and x in にほん today."
+    )
+    index = lexicon._index("en")
+    assert index is not None
+    assert len(index._candidates("home assistant", 0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "entries", "right"),
+    [
+        ("Open the .net page now.", {".net": "dot net"}, "Open the dot net page now."),
+        ("It is in C++ today.", {"c++": "see plus plus"}, "It is in see plus plus today."),
+        ("The US told US and us.", {"US": "U S"}, "The U S told U S and us."),
+        ("The us and US agree.", {"US": "U S", "us": "them"}, "The them and U S agree."),
+        ("Ask Home, not Home Assistant.", {"home assistant": "H A", "home": "house"}, "Ask house, not H A."),
+        ("A straße is a STRASSE.", {"straße": "street"}, "A street is a STRASSE."),
+        ("It is approx. ten.", {"approx.": "about"}, "It is about ten."),
+        ("Ten, approx.", {"approx.": "about"}, "Ten, about."),
+    ],
+)
+def test_entries_of_every_shape_are_found(text: str, entries: dict[str, str], right: str) -> None:
+    assert spoken(text, "en", {"en": entries}) == right

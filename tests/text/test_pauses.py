@@ -40,7 +40,6 @@ SURE = [
     ("en", "Run `off` and look."),
     ("en", "It is <b>on</b> now."),
     ("en", "That is 21!"),
-    ("en", "The answer is no."),
     ("de", "Ich sehe kurz nach."),
     ("de", "Einen Moment."),
     ("de", "„Ich sehe nach.“"),
@@ -63,6 +62,7 @@ SURE = [
     (None, "Einen Moment."),
 ]
 UNSURE = [
+    ("en", "The answer is no."),  # no. 5
     ("en", ""),
     ("en", "..."),
     ("en", "Let me look that up"),
@@ -175,7 +175,7 @@ def test_a_pause_ends_segments_behind_sure_terminators_only(text: str, seed: int
         so_far += piece
         front_end.add(piece)
         if front_end.pause():
-            assert re.search(r"[.!?…‽。！？][^\w\s]*\s*\Z", so_far), so_far
+            assert re.search(r"[.!?…‽。！？](?:\s?[^\w\s])*\s*\Z", so_far), so_far
 
 
 # -- the reader, with a clock

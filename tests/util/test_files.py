@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_qwen3tts.util.files import atomic_file, sweep, write_atomic
+from tests.conftest import ROOT
+from wyoming_qwen3tts.util.files import atomic_file, read_regular, sweep, write_atomic
 
 
 def mode(path: Path) -> int:
@@ -108,3 +110,47 @@ def test_the_sweep_takes_nobodys_work_and_nothing_that_is_not_ours(tmp_path: Pat
 
 def test_a_folder_that_is_not_there_is_swept_already(tmp_path: Path) -> None:
     sweep(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "missing"])
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, kind: str) -> None:
+    path = {"device": Path("/dev/zero"), "folder": tmp_path}.get(kind, tmp_path / "x")
+    if kind == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(OSError, match=r"regular|No such"):
+        read_regular(path, 10)
+
+
+def test_no_more_of_a_file_is_read_than_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"0123456789")
+    assert read_regular(tmp_path / "x", 4) == b"0123"
+    assert read_regular(tmp_path / "x", 40) == b"0123456789"
+
+
+#: Programs of the data folder's readers. Who opens a file there in another way is to say why it cannot hang.
+ALONE = {
+    "util/files.py",  # the function itself, and its writers
+    "audio/reference/reader.py",
+    "cli/spoken.py",
+    "cli/say.py",
+    "cli/say_model.py",
+    "cli/design.py",
+    "cli/clone.py",  # files that a person names in a command
+    "util/memory.py",  # the kernel's
+    "settings/sources.py",  # before anything is served
+    "servers/http/routers/page.py",
+    "voices/file_format.py",
+    "studio/sample_texts.py",  # files of the package
+}
+
+
+def test_files_of_the_data_folder_are_opened_by_one_function() -> None:
+    package = ROOT / "wyoming_qwen3tts"
+    layers = ("announcements", "audio", "service", "servers", "settings", "studio", "text", "util", "voices")
+    others = [
+        str(path.relative_to(package))
+        for layer in layers
+        for path in (package / layer).rglob("*.py")
+        if re.search(r"\.open\(\"r|\.read_bytes\(|\.read_text\(", path.read_text())
+    ]
+    assert set(others) - ALONE == set()

@@ -14,7 +14,7 @@ import pytest
 
 from wyoming_qwen3tts.util.processes import END_S, Child, ProcessError, ProcessTimeout, run, run_blocking
 
-SLEEPER = "86397"  # seconds: no other program on this machine sleeps for so long
+SLEEPER = f"4242.{os.getpid()}"  # seconds that nobody else asks for, two test processes at a time included
 
 
 def shell(script: str) -> list[str]:

@@ -90,7 +90,7 @@ def test_scripts_make_no_markup_from_text() -> None:
 
 
 async def test_the_page_needs_no_key_and_names_all_its_files_relative_to_itself() -> None:
-    async with web(settings=Settings.model_validate({"http": {"api_keys": "secret"}})) as server:
+    async with web(settings=Settings.model_validate({"http": {"api_keys": "secret-word"}})) as server:
         index = await server.client.get("/", headers={"Authorization": ""})
         named = re.findall(r'(?:href|src)="([^"#{]+)', index.text)
 

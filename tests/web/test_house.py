@@ -74,7 +74,7 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def test_everything_works_under_the_prefix_of_home_assistants_ingress(chromium: Browser) -> None:
-    settings = Settings.model_validate({"http": {"api_keys": "secret"}})
+    settings = Settings.model_validate({"http": {"api_keys": "secret-word"}})
     async with (
         home(settings=settings, studio=Studio(), supervisor="127.0.0.1") as house,
         ingress(house.door.port) as url,

@@ -10,8 +10,6 @@ from ..audio.encode import FileFormat
 from ..errors import SpeechError
 from .clips import Clip
 
-HIGH = 5  # from here on an announcement is not held back by quiet hours
-
 
 @dataclass(frozen=True, slots=True)
 class Announcement:

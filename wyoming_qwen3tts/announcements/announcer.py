@@ -11,13 +11,14 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from ..errors import BadRequest, EngineError, Refused, SpeechError
+from ..errors import BadRequest, EngineError, NoPlace, Refused, SpeechError
 from ..monitoring.logs import quoted
+from ..service.admission import HIGH, Permit
 from ..service.options import SpeechOptions
 from ..service.service import SpeechService
 from ..settings import Settings
 from ..util.tasks import cancel_and_wait
-from .announcement import HIGH, Announcement, Listener, Result, Sound, Speaker, Started
+from .announcement import Announcement, Listener, Result, Sound, Speaker, Started
 from .clips import PREFIX, Clip, ClipStore
 from .ledger import IdempotencyCache
 from .quiet import QuietHours
@@ -37,7 +38,9 @@ class _Job:
     listener: Listener | None
     turn: Ticket
     result: asyncio.Future[Result]
+    until: float = 0.0  # when it is too late for its turn, by the event loop's clock
     timer: asyncio.TimerHandle | None = None
+    permit: Permit | None = None  # since there was no place for it
     plays: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     has_started: bool = False
 
@@ -89,7 +92,7 @@ class Announcer:
         self._line = WaitingLine(self._settings.queue, nowhere=settings.engine.slots)
         self._waiting: dict[Ticket, _Job] = {}
         self._running: dict[asyncio.Task[None], _Job] = {}
-        self._closing = False
+        self._closing = self._is_starting = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -159,11 +162,29 @@ class Announcer:
         return await asyncio.shield(self.submit(wanted))
 
     def _accept(self, job: _Job) -> None:
-        self._waiting[job.turn] = job
-        patience_s = job.announcement.expires_s or self._settings.expires_s
-        why = Refused("expired", f"Its turn did not come within {patience_s:g} s.")
-        job.timer = asyncio.get_running_loop().call_later(patience_s, self._give_up, job, why)
+        job.until = asyncio.get_running_loop().time() + self._patience_s(job)
+        self._wait(job)
         self._start_ready()
+
+    def _wait(self, job: _Job) -> None:
+        self._waiting[job.turn] = job
+        why = Refused("expired", f"Its turn did not come within {self._patience_s(job):g} s.")
+        job.timer = asyncio.get_running_loop().call_at(job.until, self._give_up, job, why)
+
+    def _patience_s(self, job: _Job) -> float:
+        return job.announcement.expires_s or self._settings.expires_s
+
+    def _wait_for_place(self, job: _Job) -> None:
+        """Back into the line, where more important ones may overtake it, until others have been spoken to."""
+        job.permit = permit = self._service.permit(self._wish(job.announcement))
+        self._line.rejoin(job.turn)
+        self._wait(job)
+
+        def offer() -> bool:
+            self._start_ready()
+            return permit.is_held
+
+        permit.wait(offer)
 
     def stop(self, which: str = "") -> int:
         """Silence the announcement with the id, or those for the target, that ``which`` names; all for nothing.
@@ -228,6 +249,7 @@ class Announcer:
     def _give_up(self, job: _Job, error: SpeechError) -> None:
         if self._line.leave(job.turn):
             self._forget_timer(job)
+            self._forget_permit(job)
             del self._waiting[job.turn]
             self._fail(job, error)
             self._start_ready()  # others may have waited behind it
@@ -237,23 +259,44 @@ class Announcer:
         if job.timer is not None:
             job.timer.cancel()
 
+    @staticmethod
+    def _forget_permit(job: _Job) -> None:
+        permit, job.permit = job.permit, None
+        if permit is not None:
+            permit.give_back()
+
     # -- its turn
 
     def _start_ready(self) -> None:
-        for turn in self._line.next():
+        if self._is_starting:  # a place that one of them takes may be another's
+            return
+        self._is_starting = True
+        try:
+            ready = self._line.next(self._has_place)
+        finally:
+            self._is_starting = False
+        for turn in ready:
             job = self._waiting.pop(turn)
             self._forget_timer(job)
             task = asyncio.get_running_loop().create_task(self._announce(job))
             self._running[task] = job
             task.add_done_callback(self._over)
 
+    def _has_place(self, turn: Ticket) -> bool:
+        """Whether it may be tried: those that there was no place for have to have one now."""
+        permit = self._waiting[turn].permit
+        return permit is None or permit.try_take()
+
     def _over(self, task: asyncio.Task[None]) -> None:
         """Here and not in the task, as one that is cancelled before its first step runs no line of its own."""
         job = self._running.pop(task)
         self._line.free(job.turn)
+        self._forget_permit(job)
         error = None if task.cancelled() else task.exception()
         if task.cancelled():
             self._fail(job, Refused("stopped", "It was stopped."))
+        elif isinstance(error, NoPlace) and not (job.has_started or self._closing):
+            self._wait_for_place(job)
         elif isinstance(error, SpeechError):
             log.info("announcement: %s: %s", error.code, error)
             self._fail(job, error)
@@ -284,7 +327,7 @@ class Announcer:
         clip = self._shelf.open(announcement.format or self._settings.format)
         text = self._service.whole_text(announcement.text)
         try:
-            async with self._service.speak(text, self._wish(announcement)) as speech:
+            async with self._service.speak(text, self._wish(announcement), job.permit) as speech:
                 async for pcm in speech:
                     clip.add(pcm)
                     if self._settings.growing and not job.has_started:
@@ -311,6 +354,8 @@ class Announcer:
             volume=None if sets_volume else announcement.volume,
             chime=announcement.chime,
             server=announcement.server,
+            host=f"announcements, {announcement.server}",
+            priority=announcement.priority,
         )
 
     async def _begin(

@@ -104,6 +104,24 @@ def _text(payload: bytes) -> str:
     return text[start.end() :] if start and "\ufeff" in start[0] else text
 
 
+def parse_stop(payload: bytes, limit_bytes: int) -> str | None:
+    """Whom to stop: an id or a target, empty for all; None for what cannot be read, which is to stop nobody.
+
+    All is nothing, ``all`` or what Home Assistant's button says. Else it is a name, or an object with one.
+    """
+    try:
+        text = _text(payload).strip() if len(payload) <= limit_bytes else None
+        if text is None or not text.startswith("{"):
+            return "" if text in ("PRESS", "all") else text
+        data = json.loads(text)
+    except (ValueError, RecursionError):  # not UTF-8, or not JSON
+        return None
+    which = data.get("id") if "id" in data else data.get("target")
+    if type(which) is int:  # as an announcement's own id may be
+        which = str(which)
+    return which if isinstance(which, str) and which else None
+
+
 def parse_announce(body: bytes) -> Announcement | Unreadable:
     """An object of JSON, from the web."""
     try:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from ..util.files import write_atomic
+from ..util.files import read_regular, write_atomic
 
 log = logging.getLogger(__name__)
+
+_FILE_BYTES = 1024
 
 
 class VoiceChoice:
@@ -19,7 +21,7 @@ class VoiceChoice:
     def load(self) -> str | None:
         """The chosen name, ``""`` for "by language", None if nobody has chosen."""
         try:
-            name = self._file.read_text(encoding="utf-8").strip()[:64]
+            name = read_regular(self._file, _FILE_BYTES).decode().strip()[:64]
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:

@@ -33,6 +33,7 @@ from ..voices.mapping import MappingFile
 
 log = logging.getLogger(__name__)
 
+LEXICON_PATIENCE_S = 0.02  # how long a request waits for changed pronunciations before it takes the old ones
 DEFAULT_MODELS = (SMALL, LARGE)  # what may be fetched where no model is configured; the card decides which
 
 
@@ -65,19 +66,29 @@ def build_remote(settings: Settings) -> RemoteEngine:
     if not wanted.urls:
         raise SettingsError("engine.kind is remote, but engine.urls is empty: name a server, http://HOST:8091")
     return RemoteEngine(
-        wanted.urls, key=wanted.api_key.get_secret_value(), sentence_pause_s=settings.voices.sentence_pause_s
+        wanted.urls,
+        key=wanted.api_key.get_secret_value(),
+        feed=wanted.feed,
+        sentence_pause_s=settings.voices.sentence_pause_s,
     )
 
 
 def build_qwen3(settings: Settings) -> Qwen3Engine:
-    """Qwen3-TTS on this machine, with the voices that were cloned here."""
+    """Qwen3-TTS on this machine, with the voices that were cloned here.
+
+    Raises:
+        SettingsError: if a checkpoint that is here makes sound that cannot be spoken.
+    """
     store = build_store(settings, settings.engine.model or DEFAULT_MODELS)
-    return Qwen3Engine(
+    engine = Qwen3Engine(
         EngineConfig.of(settings),
         find=store.find,
         fetch=store.fetch,
         clones=VoiceFolder(settings.voices_dir, settings.limits.voices),
     )
+    if (why := engine.checkpoints.unfit()) is not None:
+        raise SettingsError(why)
+    return engine
 
 
 def catalog_of(settings: Settings, engine: Engine) -> VoiceCatalog:
@@ -141,7 +152,7 @@ async def speech_service(
         catalog_of(settings, engine),
         settings.limits,
         slots=settings.engine.slots,
-        lexicon=LexiconFolder(settings.lexicon_dir),
+        lexicon=LexiconFolder(settings.lexicon_dir, patience_s=LEXICON_PATIENCE_S),
         postprocessor=PostProcessor(
             settings.audio, VoiceLevels(settings.levels_file) if settings.audio.level else None
         ),

@@ -1,4 +1,4 @@
-"""The add-on's container has to start as root, because the Supervisor's ``/data`` belongs to it; nothing else does."""
+"""Drops root privileges after giving /data to the service user. The Supervisor owns /data as root."""
 
 from __future__ import annotations
 

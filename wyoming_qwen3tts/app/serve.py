@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 from .. import __version__
 from ..errors import SettingsError
+from ..homeassistant.hoarding import WyomingSound, version_watched
 from ..homeassistant.supervisor import Supervisor, discovered, own_uri
 from ..monitoring.health import STUCK_S, StateLog, health
 from ..servers.connections import close_all
@@ -31,9 +32,11 @@ from ..service.service import SpeechService
 from ..settings import Address, Settings, sources
 from ..speech.engine import Engine
 from ..util.files import sweep
+from ..util.memory import trimming
 from ..util.tasks import cancel_and_wait
 from .announcements import Announcements
 from .build import BuiltEngine, build_engine, build_studio, speech_service
+from .descriptors import raise_descriptors, within_descriptors
 from .web import web_address, web_listener, web_server
 
 log = logging.getLogger(__name__)
@@ -63,6 +66,7 @@ async def serve(
     """
     is_own, built = built is None, built or build_engine(settings)
     engine = built.engine
+    settings = within_descriptors(settings, raise_descriptors())
     stop = asyncio.Event()
     _on_signals(stop)
     log.info("wyoming-qwen3tts %s, settings: %s", __version__, sources.describe(settings))
@@ -79,9 +83,11 @@ async def serve(
         if web_sockets is not None:
             stack.callback(close_all, web_sockets)
         try:
-            server = await WyomingServer(service, address, settings.limits).__aenter__()
+            sound = WyomingSound(settings.wyoming)
+            server = await WyomingServer(service, address, settings.limits, lambda: sound.format).__aenter__()
         except OSError as error:
             return _cannot_listen("wyoming.uri", address, error)
+        stack.push_async_callback(cancel_and_wait, asyncio.create_task(trimming(lambda: service.arrivals)))
         servers: list[Door] = [server]
         stack.push_async_callback(_close, servers)
         service.load()  # only now: with the port taken, nothing is loaded in vain
@@ -91,7 +97,7 @@ async def serve(
         _say_where(address, settings)
         if is_own:
             threading.Thread(target=_say_how_it_is, args=(settings,), daemon=True).start()
-        await _announce(stack, address, settings)
+        await _announce(stack, address, settings, sound)
         # Only now, and beside all else: their libraries take longer to load than all before.
         opening = _open(stack, settings, service, built, web_sockets, servers, mqtt=mqtt)
         stack.push_async_callback(cancel_and_wait, asyncio.create_task(opening))
@@ -117,10 +123,12 @@ def _say_how_it_is(settings: Settings) -> None:
     say_at_start(settings, os.environ)
 
 
-async def _announce(stack: AsyncExitStack, address: Address, settings: Settings) -> None:
+async def _announce(stack: AsyncExitStack, address: Address, settings: Settings, sound: WyomingSound) -> None:
     """Let Home Assistant find us: inside the add-on through the Supervisor, else by zeroconf; both would offer us
     twice."""
     if supervisor := Supervisor.from_environ(os.environ):
+        if sound.is_automatic:
+            await stack.enter_async_context(version_watched(supervisor, sound.learned))
         await stack.enter_async_context(discovered(supervisor, own_uri(address.port)))
     elif settings.zeroconf:
         await stack.enter_async_context(announced(settings.zeroconf_name, address, settings.zeroconf_address))

@@ -1,8 +1,7 @@
 """One level for every voice: loudness after ITU-R BS.1770-4, and a limiter that keeps the true peak under the ceiling.
 
 Own code, as the kept libraries are no fit for the base install: pyloudnorm needs scipy (90 MB), pyebur128 has no
-wheels for
-Python 3.13. A test compares it with pyloudnorm.
+wheels for Python 3.13. A test compares it with pyloudnorm.
 """
 
 from __future__ import annotations

@@ -20,6 +20,11 @@ def from_pcm(pcm: bytes) -> Samples:
     return np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768.0)
 
 
+def in_channels(pcm: bytes, channels: int) -> bytes:
+    """Mono s16le with each sample as often as there are channels."""
+    return pcm if channels == 1 else np.repeat(np.frombuffer(pcm, "<i2"), channels).tobytes()
+
+
 def packets(pcm: bytes, frame_bytes: int) -> Iterator[bytes]:
     """``pcm`` in packets: one frame first, so that it starts at once, then four at a time."""
     yield pcm[:frame_bytes]

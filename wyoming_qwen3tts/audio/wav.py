@@ -9,9 +9,9 @@ from ..speech.audio_format import FORMAT
 UNKNOWN_LENGTH = 0x7FFFFFFF - 64  # what players take for "until the end"
 
 
-def wav_header(size: int) -> bytes:
+def wav_header(size: int, rate: int = FORMAT.rate) -> bytes:
     """The 44 bytes before ``size`` bytes of PCM."""
-    rate, width, channels = FORMAT.rate, FORMAT.width, FORMAT.channels
+    width, channels = FORMAT.width, FORMAT.channels
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
         b"RIFF", 36 + size, b"WAVE",
@@ -20,6 +20,6 @@ def wav_header(size: int) -> bytes:
     )  # fmt: skip
 
 
-def wav_file(pcm: bytes) -> bytes:
+def wav_file(pcm: bytes, rate: int = FORMAT.rate) -> bytes:
     """A whole file."""
-    return wav_header(len(pcm)) + pcm
+    return wav_header(len(pcm), rate) + pcm

@@ -12,6 +12,7 @@ import httpx
 from ..errors import SpeechError
 from ..servers.wyoming.client import local
 from ..settings import Settings
+from ..settings.values import split_key
 
 _CONNECT_S = 5.0
 _SPARE_S = 60.0  # for the model to load, on top of the time that an announcement may wait for its turn
@@ -44,8 +45,7 @@ async def _asked(settings: Settings, wanted: dict[str, Any]) -> httpx.Response:
     url = _url(settings)
     headers = {}
     if settings.http.api_keys:
-        key = settings.http.api_keys[0].get_secret_value()
-        headers["Authorization"] = f"Bearer {key.partition(':')[2] or key}"
+        headers["Authorization"] = f"Bearer {split_key(settings.http.api_keys[0].get_secret_value())[1]}"
     timeout = httpx.Timeout(settings.announce.expires_s + _SPARE_S, connect=_CONNECT_S)
     try:
         async with httpx.AsyncClient(timeout=timeout, trust_env=False) as client, asyncio.timeout(timeout.read):

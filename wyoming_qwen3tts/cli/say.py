@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,7 @@ from ..errors import SpeechError
 from ..service.options import SpeechOptions
 from ..service.service import SpeechService
 from ..settings import Settings
+from ..speech.audio_format import FORMAT
 from ..speech.text_stream import TextStream
 from ..util.processes import Child, ProcessError
 from ..util.tasks import cancel_and_wait
@@ -60,29 +62,34 @@ async def say(settings: Settings, text: str, output: str | None, options: Speech
 
 async def _write(service: SpeechService, text: str, options: SpeechOptions, target: BinaryIO) -> None:
     """A WAV, flushed as it is made; its length is put right at the end where ``target`` can seek."""
-    size = 0
+    size, rate = 0, FORMAT.rate
     async with aclosing(_wav(service, text, options)) as pieces:
-        async for piece in pieces:
+        async for piece, made_rate in pieces:
+            rate = made_rate
             target.write(piece)
             target.flush()
             size += len(piece)
     if target.seekable():
         target.seek(0)
-        target.write(wav_header(size - len(wav_header(0))))
+        target.write(wav_header(size - len(wav_header(0)), rate))
         target.flush()
 
 
-async def _wav(service: SpeechService, text: str, options: SpeechOptions) -> AsyncGenerator[bytes, None]:
-    """The header of a WAV of unknown length, then PCM as it is made."""
+async def _wav(service: SpeechService, text: str, options: SpeechOptions) -> AsyncGenerator[tuple[bytes, int], None]:
+    """The header of a WAV of unknown length, then PCM as it is made; each with the rate, which is the engine's own."""
     from_stdin = text == "-"
     stream = service.open_text() if from_stdin else service.whole_text(text)
     feeding = None
     try:
-        async with service.speak(stream, options) as audio:
+        async with service.speak(stream, replace(options, rate=None)) as audio:
             feeding = asyncio.create_task(_feed(stream)) if from_stdin else None
-            yield wav_header(UNKNOWN_LENGTH)
+            has_begun = False
             async for pcm in audio:
-                yield pcm
+                rate = audio.stats.format.rate
+                if not has_begun:
+                    has_begun = True
+                    yield wav_header(UNKNOWN_LENGTH, rate), rate
+                yield pcm, rate
         if feeding is not None:
             await feeding
     finally:
@@ -101,7 +108,7 @@ async def _play(service: SpeechService, text: str, options: SpeechOptions) -> in
         raise SpeechError(f"{error}. Write a file instead: -o FILE.wav") from error
     try:
         async with aclosing(_wav(service, text, options)) as pieces:
-            async for piece in pieces:
+            async for piece, _ in pieces:
                 await player.send(piece)
         return (await player.finish()).code
     except BrokenPipeError:

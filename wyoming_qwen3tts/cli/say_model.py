@@ -73,7 +73,7 @@ def say_model(settings: Settings, text: str, output: str | None, wish: ModelWish
             np.save(file, np.stack([c for c, _ in frames]) if frames else np.zeros((0, groups), np.int64))
     if output is not None:
         pcm = b"".join(pcm for _, pcm in frames)
-        _write(output, wav_file(pcm))
+        _write(output, wav_file(pcm, solo.format.rate))
     return 0
 
 
@@ -85,7 +85,9 @@ def _frames(
     for segment, language in _utterances(text, choice, wish, settings):
         if left == 0:
             return
-        manner = UtteranceOptions(language, wish.instruct, layout, wish.greedy, wish.seed or 0, left)
+        manner = UtteranceOptions(
+            language, wish.instruct, layout, wish.greedy, wish.seed or 0, left, guarded=not wish.raw
+        )
         try:
             for codes, pcm in solo.speak(segment, choice.voice, manner):
                 yield codes.numpy(), pcm

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ..engine.qwen3.hardware.probe import may_have_card, probe_driver
 from ..settings import Settings
-from . import card, disk, graphs, homeassistant, memory, models, mqtt, ports, remote, voice
+from . import card, disk, graphs, homeassistant, memory, models, mqtt, ports, remote, threads, voice
 from .checks import Check, CheckContext
 
 log = logging.getLogger(__name__)
@@ -18,6 +18,7 @@ Subject = Callable[[CheckContext], list[Check]]
 SUBJECTS: list[Subject] = [
     card.check,
     graphs.check,
+    threads.check,
     remote.check,
     memory.check,
     disk.check,

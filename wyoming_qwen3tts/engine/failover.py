@@ -14,7 +14,7 @@ from dataclasses import replace
 from ..audio.earcon import chime
 from ..audio.pcm import packets
 from ..errors import BadRequest, Busy, EngineError, OutOfMemory
-from ..speech.audio_format import FORMAT
+from ..speech.audio_format import FORMAT, AudioFormat
 from ..speech.engine import AudioStream, Engine, EngineStatus, Origin, Phase
 from ..speech.request import SpeechRequest
 from ..speech.voice import Voice
@@ -32,7 +32,7 @@ class FailoverEngine(DelegatingEngine):
     Decided anew for every reply, before its first sound and never after it: ``fallback`` takes over if ``primary`` is
     not ready, fails without a sound, or has made none ``patience_s`` after the first segment is known. What ``primary``
     has read of the text by then is read again. An engine that failed twice in a row is left alone for a while, as every
-    attempt costs a listener ``patience_s`` of silence.
+    attempt costs a listener ``patience_s`` of silence; to be busy with other replies is no failure.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class FailoverEngine(DelegatingEngine):
         primary: Engine,
         fallback: Engine,
         *,
-        patience_s: float = 4.0,
+        patience_s: float = 1.5,
         earcon: bool = False,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -115,6 +115,7 @@ class FailoverEngine(DelegatingEngine):
         if self._is_of_fallback(request.voice):
             reply.engine = self._fallback.name
             async with self._fallback.speak(request) as audio:
+                reply.stream = audio
                 async for pcm in audio:
                     yield pcm
             return
@@ -160,15 +161,16 @@ class FailoverEngine(DelegatingEngine):
         """
         # The time limit is around the engine's own block, which thus ends by a plain cancellation.
         limit = asyncio.timeout(None if self._fallback_has_failed else self._patience_s)
+        stream: AudioStream | None = None
         try:
-            async with limit, self.primary.speak(request) as audio:
-                async for pcm in audio:
+            async with limit, self.primary.speak(request) as stream:
+                async for pcm in stream:
                     if not pcm and not reply.is_heard:
                         continue
                     if not reply.is_heard:
                         limit.reschedule(None)
                         self._works_again()
-                        reply.is_heard, reply.engine = True, self.primary.name
+                        reply.is_heard, reply.engine, reply.stream = True, self.primary.name, stream
                     yield pcm
             if not reply.is_heard:
                 raise EngineError("It made no sound.")
@@ -176,7 +178,9 @@ class FailoverEngine(DelegatingEngine):
             if reply.is_heard or isinstance(error, BadRequest) or self._fallback_has_failed:
                 raise
             if isinstance(error, TimeoutError) and limit.expired():
-                raise self._no_sound("slow", f"no sound within {self._patience_s:g} s") from None
+                is_busy = stream is not None and stream.has_queued
+                words = "every slot is taken" if is_busy else f"no sound within {self._patience_s:g} s"
+                raise self._no_sound(Busy.code if is_busy else "slow", words) from None
             if not isinstance(error, EngineError | Busy):
                 log.exception("The %s engine broke on a text", self.primary.name)
             raise self._no_sound(*_in_words(error)) from error
@@ -184,7 +188,7 @@ class FailoverEngine(DelegatingEngine):
     async def _by_fallback(self, request: SpeechRequest, reply: _Reply, reason: str) -> AsyncGenerator[bytes, None]:
         self._takeovers[reason] += 1
         log.debug("%s speaks for %s: %s", self._fallback.name, self.primary.name, reason)
-        reply.engine = self._fallback.name
+        reply.engine, reply.stream = self._fallback.name, None
         if self._earcon:
             for packet in packets(self._earcon, FORMAT.frame_bytes):
                 yield packet
@@ -245,6 +249,11 @@ class _Reply(AudioStream):
         self._source = audio(request, self)
         super().__init__("-", self._source)
         self.is_heard = False  # `primary` has made a sound
+        self.stream: AudioStream | None = None  # of whoever speaks
+
+    @property
+    def format(self) -> AudioFormat:
+        return FORMAT if self.stream is None else self.stream.format
 
     async def aclose(self) -> None:
         await self._source.aclose()

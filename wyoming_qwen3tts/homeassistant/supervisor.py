@@ -102,6 +102,17 @@ class Supervisor:
         path = "/addons/self/info"
         return self._data(await self._ask("GET", path), path)
 
+    async def homeassistant_version(self) -> str:
+        """Home Assistant's, such as ``2026.11.1``.
+
+        Raises:
+            SupervisorError: if the Supervisor could not be asked, or does not know yet.
+        """
+        version = self._data(await self._ask("GET", "/info"), "/info").get("homeassistant")  # every add-on may ask it
+        if not isinstance(version, str) or not version:
+            raise SupervisorError("the Supervisor does not know Home Assistant's version yet")
+        return version
+
     async def _ask(self, method: str, path: str, body: object = None) -> Answer:
         try:
             async with Requester(self.base_url, self.token, answer_s=_TIMEOUT_S) as supervisor:

@@ -42,7 +42,7 @@ class KvCache(NamedTuple):
         self.values[:, :, :, : prefix.positions].copy_(prefix.values)
 
     def blank(self) -> None:
-        """Zero every row. Needed only after numbers went wrong: what is hidden weighs nothing, but 0 x NaN is NaN."""
+        """Zeroes all rows. Needed after NaN: masked positions get weight 0, and 0 x NaN is NaN."""
         self.keys.zero_()
         self.values.zero_()
 

@@ -34,7 +34,7 @@ class ReferenceEncoder:
 
     def __init__(self, model: Any, config: CodecConfig) -> None:
         self._model, self._quantizers = model, config.encoder_quantizers
-        self._frame_samples = config.frame_samples
+        self._frame_samples = config.clip_frame_samples
 
     @torch.inference_mode()
     def __call__(self, clip: Tensor) -> Tensor:

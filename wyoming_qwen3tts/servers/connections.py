@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from enum import IntEnum
 from typing import Protocol, TypeVar
 
 from ..settings import Address
+from ..util.fair_shares import share, who_gives_way
 
 log = logging.getLogger(__name__)
 
-GRACE_S = 0.25  # a connection this young may still be sending its first words, and is not pushed out
+GRACE_S = 0.25  # a connection this young may still be sending its first words; its own host does not push it out
 LINGER_S = 1.0  # how long what a refused peer still sends is read, so that a reset cannot overtake the reason
 LINGER_BYTES = 64 * 1024  # and how much of it
 BACKLOG = 512
+READ_BYTES = 4 * 1024  # of one connection, before the others have their turn
 _LINGERING = 128  # refused peers at once that are read on; in a flood of them the others just see the end
 
 
@@ -68,9 +72,14 @@ def _listening(family: int, protocol: int, where: tuple[object, ...]) -> socket.
     return sock
 
 
-def tune(transport: asyncio.WriteTransport) -> None:
-    """Keep little in buffers: what lies there was computed, perhaps for nobody. 128 KiB are 2.7 s of speech."""
+def tune(transport: asyncio.WriteTransport, read_bytes: int = READ_BYTES) -> None:
+    """Keep little in buffers: what lies there was computed, perhaps for nobody. 128 KiB are 2.7 s of speech.
+
+    What comes is taken a little at a time, too, ``read_bytes``: asyncio hands on all of it in one call, up to 256 KiB,
+    and that may be thirty thousand messages.
+    """
     transport.set_write_buffer_limits(high=32 * 1024)
+    transport.max_size = read_bytes  # type: ignore[attr-defined]  # of asyncio's own transports; none needs to obey
     sock = transport.get_extra_info("socket")
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 128 * 1024)
@@ -91,7 +100,59 @@ def peer_errors() -> Iterator[None]:
         raise ConnectionAbortedError(str(error)) from error
 
 
+# -- how fast a peer is read
+
+
+class ReadPacer:
+    """Around every loop that reads from a peer: `take_turn` after each event.
+
+    An event that costs its sender nothing, and every 16 KiB, cost a token. ``BURST`` tokens are there at the beginning,
+    ``RATE`` a second come again; whoever has none is read later. Nothing is read of a ``transport`` whose peer has
+    reset the connection meanwhile.
+    """
+
+    BURST, RATE, BYTES = 50, 20.0, 16 * 1024
+
+    def __init__(self, transport: asyncio.BaseTransport | None = None) -> None:
+        self._tokens, self._since = float(self.BURST), asyncio.get_running_loop().time()
+        self._transport = transport
+
+    async def take_turn(self, size: int, *, is_free: bool) -> None:
+        """Let the others have their turn, and wait until this peer may be read on. ``size`` is in bytes.
+
+        Raises:
+            ConnectionError: if the peer is gone.
+        """
+        await asyncio.sleep(0)
+        if (wait_s := self.spend(is_free + size // self.BYTES)) > 0:
+            await asyncio.sleep(wait_s)
+            self._check_peer()
+
+    def spend(self, tokens: int) -> float:
+        """How many seconds the peer is not to be read now, having cost so many."""
+        now = asyncio.get_running_loop().time()
+        self._tokens = min(self.BURST, self._tokens + (now - self._since) * self.RATE) - tokens
+        self._since = now
+        return max(0.0, -self._tokens / self.RATE)
+
+    def _check_peer(self) -> None:
+        """asyncio does not see a reset while it does not read."""
+        sock = None if self._transport is None else self._transport.get_extra_info("socket")
+        if sock is not None:
+            with peer_errors():
+                if number := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                    raise OSError(number, os.strerror(number))
+
+
 # -- who may be connected
+
+
+class Use(IntEnum):
+    """What a connection is used for; who is used least makes room first."""
+
+    IDLE = 0  # nothing is under way, as far as its peer is concerned: silence, events of the server's, `describe`
+    BUSY = 1  # a request is being sent, or answered
+    SPOKEN = 2  # it is spoken to, or waits for it
 
 
 class Peer(Protocol):
@@ -99,14 +160,13 @@ class Peer(Protocol):
 
     @property
     def host(self) -> str: ...
-    @property
-    def since(self) -> float:
-        """When it began to be silent, by the event loop's clock."""
-        ...
 
     @property
-    def is_silent(self) -> bool:
-        """Whether it has nothing under way, and may be closed for others."""
+    def use(self) -> Use: ...
+
+    @property
+    def since(self) -> float:
+        """When its last use began, or ended, by the event loop's clock."""
         ...
 
 
@@ -114,36 +174,34 @@ P = TypeVar("P", bound=Peer)
 
 
 class ConnectionLimiter:
-    """Counts connections by host. ``share`` silent ones are a host's own.
+    """Counts connections by host. One host may have ``most`` while nobody else wants any.
 
-    A busy house opens dozens of connections at once, but each soon says what it wants; only the others count.
+    When all are taken, the newcomer of a host with less than its share, half of them or ``least``, replaces one of the
+    host that has most. Then nothing protects that one but its use. A newcomer of a greedy host replaces an idle one of
+    its own.
     """
 
-    def __init__(self, most: int, share: int) -> None:
-        self._most, self._share = most, share
-
-    def silent(self, peers: Collection[P], host: str, age_s: float) -> list[P]:
-        """Connections of ``host`` that have been silent for ``age_s`` or longer, the oldest first."""
-        born = asyncio.get_running_loop().time() - age_s
-        found = [peer for peer in peers if peer.host == host and peer.is_silent and peer.since <= born]
-        return sorted(found, key=lambda peer: peer.since)
-
-    def surplus(self, peers: Collection[P], host: str, age_s: float) -> list[P]:
-        """Those of `silent` that are more than the share of ``host``, the oldest first."""
-        silent = self.silent(peers, host, age_s)
-        return silent[: max(0, len(silent) - self._share)]
+    def __init__(self, most: int, least: int) -> None:
+        self._most, self._share = most, share(most, least)
 
     def is_full(self, peers: Collection[object]) -> bool:
         return len(peers) >= self._most
 
-    def to_push_out(self, peers: Collection[P], *, above_share: bool) -> P | None:
-        """Who has to make room: the oldest silent connection of the host that has most of them. None if that is too
-        young, or with ``above_share`` if the host has no more of them than its share."""
-        hosts = Counter(peer.host for peer in peers if peer.is_silent)
-        if not hosts:
-            return None
-        silent = self.silent(peers, hosts.most_common(1)[0][0], GRACE_S)
-        return silent[0] if len(silent) > (self._share if above_share else 0) else None
+    def to_push_out(self, peers: Collection[P], host: str) -> P | None:
+        """Which of ``peers`` makes room for a newcomer of ``host``; None if it has to be refused."""
+        held = Counter(peer.host for peer in peers)
+        giving = who_gives_way(held, host, self._share)
+        greediest = [peer for peer in peers if giving and held[peer.host] == held[giving[0]]]
+        others = min(greediest, key=_standing, default=None)
+        if others is not None and others.use is not Use.SPOKEN:
+            return others
+        born = asyncio.get_running_loop().time() - GRACE_S
+        own = [peer for peer in peers if peer.host == host and peer.use is Use.IDLE and peer.since <= born]
+        return min(own, key=_standing, default=others)
+
+
+def _standing(peer: Peer) -> tuple[Use, float]:
+    return peer.use, peer.since
 
 
 # -- refusing

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import BadRequest
 from ..settings import Audio
+from ..speech.audio_format import FORMAT
 from ..speech.request import Feed
 from ..speech.voice import Style
 
@@ -28,9 +29,12 @@ class SpeechOptions:
     volume: float | None = None  # 0 to 1 of the voice's own
     chime: bool | None = None  # two tones before the speech
     normalize: bool = True  # numbers, units and so on as words; else only what cannot be spoken is taken out
+    rate: int | None = FORMAT.rate  # Hz, of what comes out; None: as the engine makes it
     fills_pauses: bool = False  # silence goes out while a text that comes in pieces pauses
     server: str = "cli"
     client: str = ""  # who asks, where the server knows: the name of an API key, an address
+    host: str = ""  # whose share of the places it takes from: an address, or a server's own name
+    priority: int = 0  # from `admission.HIGH` on it may have a reserved place
 
 
 @dataclass(frozen=True, slots=True)

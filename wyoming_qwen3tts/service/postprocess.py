@@ -7,16 +7,16 @@ from ..audio.earcon import gong
 from ..audio.leveller import Leveller, VoiceLevel
 from ..audio.limiter import Limiter
 from ..audio.loudness import TARGET_LUFS
+from ..audio.resample import StreamResampler
 from ..audio.speed import SpeedChange
 from ..settings import Audio
-from ..speech.audio_format import FORMAT
+from ..speech.audio_format import FORMAT, AudioFormat
 from ..speech.voice import Voice
 from ..voices.levels import VoiceLevels
 from .options import ResolvedOptions
 
 _LEVELLED = frozenset({"builtin"})  # engines that come at TARGET_LUFS already
 _AT_TARGET = VoiceLevel(TARGET_LUFS, seconds=30)
-_PIECE_BYTES = 4 * FORMAT.frame_bytes
 
 
 class PostProcessor:
@@ -25,24 +25,33 @@ class PostProcessor:
     def __init__(self, audio: Audio | None = None, levels: VoiceLevels | None = None) -> None:
         self.audio = audio or Audio()
         self._levels = levels
-        self._gong = b""
+        self._gongs: dict[int, bytes] = {}  # by rate
 
-    def begin(self, voice: Voice, engine: str, options: ResolvedOptions) -> ReplyPipeline:
-        """The way of one reply's sound to its listener."""
+    def begin(
+        self,
+        voice: Voice,
+        engine: str,
+        options: ResolvedOptions,
+        made_rate: int = FORMAT.rate,
+        rate: int = FORMAT.rate,
+    ) -> ReplyPipeline:
+        """The way of one reply's sound to its listener: made in ``made_rate`` Hz, wanted in ``rate``."""
         steps: list[PipelineStep] = []
-        leveller = None
+        leveller, wanted = None, AudioFormat(rate)
+        if made_rate != rate:
+            steps.append(StreamResampler(made_rate, rate))
         if options.speed != 1:
-            steps.append(SpeedChange(FORMAT.rate, options.speed))
+            steps.append(SpeedChange(rate, options.speed))
         if self._levels is not None and engine not in _LEVELLED:
-            leveller = Leveller(FORMAT.rate, self._levels.of(voice.name), self.audio.loudness)
+            leveller = Leveller(rate, self._levels.of(voice.name), self.audio.loudness)
             steps.append(leveller)
         elif self._levels is not None and self.audio.loudness != TARGET_LUFS:
-            steps.append(Leveller(FORMAT.rate, _AT_TARGET, self.audio.loudness))
-        elif steps:
-            steps.append(Limiter(FORMAT.rate))
-        before = FORMAT.silence(self.audio.lead_in_s) + (self._chime() if options.chime else b"")
-        after = FORMAT.silence(self.audio.tail_s)
-        chain = AudioPipeline(steps, options.volume, before=before, after=after, most_bytes=_PIECE_BYTES)
+            steps.append(Leveller(rate, _AT_TARGET, self.audio.loudness))
+        elif options.speed != 1:
+            steps.append(Limiter(rate))
+        before = wanted.silence(self.audio.lead_in_s) + (self._chime(rate) if options.chime else b"")
+        after = wanted.silence(self.audio.tail_s)
+        chain = AudioPipeline(steps, options.volume, before=before, after=after, most_bytes=4 * wanted.frame_bytes)
         return ReplyPipeline(chain, leveller)
 
     def learn(self, voice: Voice, pipeline: ReplyPipeline) -> None:
@@ -54,9 +63,10 @@ class PostProcessor:
         if self._levels is not None:
             await self._levels.close()
 
-    def _chime(self) -> bytes:
-        self._gong = self._gong or gong(FORMAT.rate)
-        return self._gong
+    def _chime(self, rate: int) -> bytes:
+        if rate not in self._gongs:
+            self._gongs[rate] = gong(rate)
+        return self._gongs[rate]
 
 
 class ReplyPipeline:

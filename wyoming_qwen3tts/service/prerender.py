@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import SpeechError
@@ -15,6 +15,7 @@ from ..settings import Cache
 from ..speech.engine import Origin, Phase
 from ..speech.languages import LANGUAGES
 from ..speech.voice import Voice
+from ..util.files import read_regular
 from ..util.tasks import cancel_and_wait
 from .options import SpeechOptions
 from .phrase_cache import TEXT_CHARS
@@ -34,6 +35,7 @@ class Line:
     text: str
     voice: str | None = None
     language: str | None = None
+    number: int = field(default=0, compare=False)  # in its file
 
 
 def parse(content: str) -> tuple[list[Line], list[str]]:
@@ -57,7 +59,7 @@ def parse(content: str) -> tuple[list[Line], list[str]]:
             wrong.append(f"line {number}: only the first {PHRASES} phrases are spoken")
             break
         else:
-            lines.append(Line(text, voice.strip() or None, tag[1] if tag else None))
+            lines.append(Line(text, voice.strip() or None, tag[1] if tag else None, number))
     return lines, wrong
 
 
@@ -102,8 +104,7 @@ class Prerender:
 
     def _read(self) -> list[Line]:
         try:
-            with self._path.open("rb") as file:
-                content = file.read(_FILE_BYTES).decode("utf-8-sig", errors="replace")
+            content = read_regular(self._path, _FILE_BYTES).decode("utf-8-sig", errors="replace")
         except OSError as error:
             self._complain(f"cache.prerender: {self._path} cannot be read: {error.strerror or error}")
             return []
@@ -127,7 +128,7 @@ class Prerender:
                 while (voice := await self._record(line)) is None and self._is_wanted:
                     await self._idle()
             except SpeechError as error:
-                log.warning("%s: %r cannot be spoken ahead of time: %s", self._path, line.text[:40], error)
+                log.warning("%s, line %d cannot be spoken ahead of time: %s", self._path, line.number, error)
                 continue
             if not self._is_ready():
                 return False

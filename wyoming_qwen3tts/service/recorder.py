@@ -26,12 +26,13 @@ class PhraseRecorder:
         if self._is_phrase and len(self._pcm) <= AUDIO_BYTES:  # one piece more: the cache refuses what is too long
             self._pcm += pcm
 
-    async def keep(self, engine: str) -> None:
-        """The sound is complete; ``engine`` made it. It is kept if that is the voice's own, and nothing was cut off."""
+    async def keep(self, engine: str, rate: int) -> None:
+        """The sound is complete; ``engine`` made it, in ``rate`` Hz. It is kept if that is the voice's own, and nothing
+        was cut off."""
         origin = self._lookup.origin
         if self._phrases is None or origin is None or not self._is_phrase:
             return
         if engine == origin.engine and not self._lookup.request.notes:
             segments = await self._lookup.segments.all()
             key = key_of(self._lookup.request, segments, origin)
-            self._phrases.keep(key, Phrase(engine, bytes(self._pcm), segments[0].text))
+            self._phrases.keep(key, Phrase(engine, bytes(self._pcm), segments[0].text, rate))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Self
 
 from ..audio.pcm import packets
 from ..errors import EngineError, SpeechError
-from ..speech.audio_format import FORMAT
+from ..speech.audio_format import FORMAT, AudioFormat
 from ..speech.engine import Engine
 from ..speech.request import SpeechRequest
 from ..speech.text_stream import TextStream
@@ -21,6 +23,7 @@ from ..voices.catalog import VoiceCatalog
 from .admission import Permit
 from .lookup import Lookup, look_up
 from .options import SpeechOptions, check, resolve
+from .pace import ListenerPace
 from .pauses import SILENCE_S, with_pauses
 from .phrase_cache import PhraseCache
 from .postprocess import PostProcessor, ReplyPipeline
@@ -29,6 +32,7 @@ from .stats import RequestStats
 
 log = logging.getLogger(__name__)
 
+_FRAME_S = 0.08
 _EMPTY_REPLY_S = 0.1  # an error would fail the whole pipeline of an assistant whose model answered with an emoji
 
 
@@ -42,19 +46,21 @@ class ReplyContext:
     phrases: PhraseCache | None
     read: Callable[[TextStream, SpeechOptions, Voice | None], Awaitable[SegmentReader]]  # as soon as it can be read
     clock: Callable[[], float]
+    most_s: float  # of sound, in one reply
 
 
 class Reply:
     """One reply, from its text to its log line. Event loop only.
 
     ``async with`` gives it up on leaving; the permit's own block, around that one, gives the permit back. Iterating
-    yields PCM in ``FORMAT``, at most four frames a piece; from the first on ``stats`` names the voice and the engine.
+    yields mono PCM, at most four frames a piece; from the first on ``stats`` names voice, engine and format: that which
+    was asked for.
 
     Raises:
         UnknownVoice: on entry, if nobody has that name.
         BadRequest: on entry, for a speed, volume or chime that cannot be; ``field`` names it.
         Busy: on entry, or from the iterator for a text that was still empty then.
-        SpeechError: from the iterator, for what goes wrong later.
+        SpeechError: from the iterator, for what goes wrong later; from the ``with`` block, if it is `cut`.
     """
 
     def __init__(self, context: ReplyContext, text: TextStream, options: SpeechOptions, permit: Permit) -> None:
@@ -64,28 +70,100 @@ class Reply:
         self._voice: Voice | None = None  # the one that was asked for by name
         self._lookup: Lookup | None = None  # made on entry only if a recording would spare the permit
         self._pcm: AsyncGenerator[bytes, None]  # from entry on
+        self.pace = ListenerPace(self.stats.started)
+        self.sound_bytes = 0  # that the engine made
+        self.engine_since: float | None = self.stats.started  # it is waited for; None while the listener is
+        self._cutting = asyncio.timeout(None)
+        self._cut_by: SpeechError | None = None
+        self._is_ending = False
+        self._is_over = False  # it has had all the sound that a reply may have
+        text.before_read = permit.regain
+        self._made_in = FORMAT  # what the engine makes, from its first sound on
+        if options.rate is not None:
+            self.stats.format = AudioFormat(options.rate)
 
     async def __aenter__(self) -> Self:
+        await self._cutting.__aenter__()
         try:
             await self._enter()
         except BaseException as error:  # told to the client by its server; here it only counts
             self._end(error)
+            await self._leave(error)
             raise
         self._pcm = self._speak()
         return self
 
-    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_ending = True
         try:
             await self._pcm.aclose()
         finally:
             self._end(error)
             log.info("%s: %s", self.options.server, self.stats.line())
+        await self._leave(error)
+
+    async def _leave(self, error: BaseException | None) -> None:
+        """Raises what the reply was `cut` by, if its block ended for that."""
+        try:
+            await self._cutting.__aexit__(type(error) if error else None, error, None)
+        except TimeoutError:
+            assert self._cut_by is not None  # noqa: S101  there is no other time limit
+            raise self._cut_by from None
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        return await anext(self._pcm)
+        self.pace.asked(self._context.clock())
+        pcm = await anext(self._pcm)
+        self.pace.given(self.stats.format.seconds(len(pcm)), self._context.clock())
+        return pcm
+
+    # -- for others than its listener
+
+    @property
+    def is_waiting_for_text(self) -> bool:
+        """Whether there is nothing to do until there is more text."""
+        return self.text.is_awaited and self.engine_since is not None
+
+    @property
+    def is_waiting_for_engine(self) -> bool:
+        return self.engine_since is not None and not self.text.is_awaited and not self._permit.is_paused
+
+    @property
+    def heard_bytes(self) -> int:
+        return self.stats.audio_bytes
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether its block ends, or will in a moment."""
+        return self._is_ending or self._cut_by is not None
+
+    def pause(self) -> None:
+        """Give the place back until there is more text."""
+        self._permit.pause()
+
+    def cut(self, why: SpeechError) -> None:
+        """End the block, wherever it is, with ``why``. Returns at once; does nothing to one that is ending."""
+        if not self.is_ending:
+            self._cut_by = why
+            self._cutting.reschedule(asyncio.get_running_loop().time())
+
+    def describe(self, now: float) -> str:
+        """What it is doing, for the log; nothing of its text."""
+        if self._permit.is_paused:
+            doing = "waits for a place"
+        elif self.is_waiting_for_text:
+            doing = "waits for text"
+        elif self.engine_since is None:
+            doing = "waits for its listener"
+        else:
+            doing = f"has waited for the engine for {now - self.engine_since:.0f} s"
+        who = f"{self.options.server} for {self.options.host or 'somebody'}"
+        heard = f"{self.stats.format.seconds(self.heard_bytes):.1f} s heard"
+        return f"{who}, {self.text.chars} characters in {self.stats.language}, {heard}, {doing}"
 
     async def record(self) -> Voice | None:
         """Speak into the phrase cache, unless there is a recording; instead of ``async with``, and with no permit.
@@ -161,18 +239,23 @@ class Reply:
             self._lookup = await self._look_up()
         if self._lookup is None:
             self.stats.finish("done, nothing to speak")
-            yield FORMAT.silence(_EMPTY_REPLY_S)
+            yield self.stats.format.silence(_EMPTY_REPLY_S)
             return
         if self._lookup.recording is not None:
             self._permit.give_back()
+        notes = self._lookup.request.notes
         async with aclosing(self._postprocessed(self._lookup)) as sound:
             async for pcm in sound:
-                yield pcm
-        self.stats.finish("done, from the cache" if self.stats.is_cached else "done", self._lookup.request.notes)
+                if pcm:
+                    yield pcm
+                if self._is_over:
+                    minutes = self._context.most_s / 60
+                    notes = [*notes, f"ended after {minutes:g} minutes of sound, see limits.reply_audio_s"]
+                    break
+        self.stats.finish("done, from the cache" if self.stats.is_cached else "done", notes)
 
     async def _postprocessed(self, lookup: Lookup) -> AsyncGenerator[bytes, None]:
         """The sound through its pipeline, and counted: to the end, or after an error as far as it came."""
-        postprocessor, voice = self._context.postprocessor, lookup.request.voice
         pipeline: ReplyPipeline | None = None
         is_silent = False  # since the last sound
         async with aclosing(self._filled(lookup)) as sound:
@@ -184,7 +267,7 @@ class Reply:
                         is_silent = True
                         continue
                     is_silent = False
-                    pipeline = pipeline or postprocessor.begin(voice, self.stats.engine, lookup.options)
+                    pipeline = pipeline or self._begin_pipeline(lookup)
                     for piece in pipeline.add(pcm):
                         yield self._counted(piece)
             except SpeechError:
@@ -192,20 +275,37 @@ class Reply:
                     yield self._counted(piece)
                 raise
             finally:
-                if pipeline is not None and self.options.instruct is None:  # a whisper on demand is no measure
-                    postprocessor.learn(voice, pipeline)
+                self._learn(lookup, pipeline)
         if pipeline is None:
             raise EngineError("The engine had no sound for this text.")
         for piece in pipeline.close():
             yield self._counted(piece)
 
+    def _begin_pipeline(self, lookup: Lookup) -> ReplyPipeline:
+        """At the first sound: the engine and its format are known."""
+        if self.options.rate is None:
+            self.stats.format = self._made_in
+        rates = self._made_in.rate, self.stats.format.rate
+        return self._context.postprocessor.begin(lookup.request.voice, self.stats.engine, lookup.options, *rates)
+
+    def _learn(self, lookup: Lookup, pipeline: ReplyPipeline | None) -> None:
+        """Remember how loud the voice came; a whisper on demand is no measure."""
+        if pipeline is not None and self.options.instruct is None:
+            self._context.postprocessor.learn(lookup.request.voice, pipeline)
+
     def _counted(self, pcm: bytes) -> bytes:
-        self.stats.count(pcm, self._context.clock())
-        return pcm
+        """As much of a piece as the reply may still have."""
+        most = self.stats.format.frame_bytes * round(self._context.most_s / _FRAME_S)
+        fitting = pcm[: most - self.stats.audio_bytes]
+        self._is_over = len(fitting) < len(pcm)
+        if fitting:
+            self.stats.count(fitting, self._context.clock())
+        return fitting
 
     def _silence(self, pipeline: ReplyPipeline | None) -> Iterator[bytes]:
         """A piece of silence; through the pipeline if that still holds back the last of the sound before it."""
-        silence = FORMAT.silence(SILENCE_S)
+        made = self.stats.format if pipeline is None else self._made_in
+        silence = made.silence(SILENCE_S)
         for piece in [silence] if pipeline is None else pipeline.add(silence):
             self.stats.count_silence(piece, self._context.clock())
             yield piece
@@ -225,25 +325,32 @@ class Reply:
         names the engine from the first piece on."""
         if lookup.recording is not None:
             self.stats.engine, self.stats.is_cached = lookup.recording.engine, True
-            for packet in packets(lookup.recording.pcm, FORMAT.frame_bytes):
+            self.engine_since = None
+            self._made_in = AudioFormat(lookup.recording.rate)
+            for packet in packets(lookup.recording.pcm, self._made_in.frame_bytes):
                 yield packet
             return
         recorder, clock = PhraseRecorder(self._context.phrases, lookup, self.text), self._context.clock
         async with self._context.engine.speak(lookup.request) as audio:
-            waiting_since, rested_since = clock(), math.nan
+            self.engine_since = waiting_since = clock()
+            rested_since = math.nan
             async for pcm in audio:
                 rested_s = 0.0 if math.isnan(rested_since) else lookup.segments.waited_s - rested_since
                 self.stats.working_s += max(0.0, clock() - waiting_since - rested_s)
                 rested_since = math.nan if pcm else lookup.segments.waited_s
                 if pcm:
-                    self.stats.engine = audio.engine
+                    self.stats.engine, self._made_in = audio.engine, audio.format
+                    self.sound_bytes += len(pcm)
                     recorder.add(pcm)
+                    self.engine_since = None
                 yield pcm
-                waiting_since = clock()
-        await recorder.keep(self.stats.engine)
+                self.engine_since = waiting_since = clock()
+        await recorder.keep(self.stats.engine, self._made_in.rate)
 
     def _end(self, error: BaseException | None) -> None:
         self.stats.chars = self.text.chars
+        if self._cut_by is not None and isinstance(error, asyncio.CancelledError):
+            error = self._cut_by
         if isinstance(error, SpeechError):
             self.stats.fail(error)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -24,8 +26,11 @@ from .phrase_cache import PhraseCache
 from .postprocess import PostProcessor
 from .reply import Reply, ReplyContext
 from .stats import RequestStats
+from .watchdog import ReplyWatchdog
 
 log = logging.getLogger(__name__)
+
+_LOADING_S = 10.0  # how long a reply waits for what tells its language
 
 Observer = Callable[[RequestStats], None]
 
@@ -55,6 +60,7 @@ class SpeechService:
         self._can_tell_languages = asyncio.Event()
         self._loading: asyncio.Future[list[None]] | None = None
         self.replies: set[Reply] = set()  # those that are not over yet
+        self.watchdog = ReplyWatchdog(self.replies, self._admission, limits, lambda: engine.status.is_loading, clock)
         self._observers: list[Observer] = []
 
     def load(self) -> None:
@@ -69,6 +75,7 @@ class SpeechService:
 
     async def close(self) -> None:
         """Give up loading, close the engine. Is idempotent."""
+        self.watchdog.close()
         await cancel_and_wait(self._loading)
         await self._engine.close()
         await self._postprocessor.close()
@@ -82,8 +89,12 @@ class SpeechService:
             log.exception("The %s engine could not be started", self._engine.name)
 
     async def _load_languages(self) -> None:
-        await asyncio.to_thread(detect.warm)
-        self._can_tell_languages.set()
+        try:
+            await asyncio.to_thread(detect.warm)
+        except Exception:  # without it the script and the small words tell
+            log.exception("What tells languages apart could not be loaded; a text may be taken for another language")
+        finally:
+            self._can_tell_languages.set()
 
     def observe(self, observer: Observer) -> None:
         """Have ``observer`` called once with the stats of every reply that is over, the refused ones included. It must
@@ -94,6 +105,15 @@ class SpeechService:
     def active(self) -> int:
         """Replies being spoken or waiting."""
         return self._admission.active
+
+    def held(self) -> Counter[str]:
+        """Places, by host."""
+        return Counter(permit.host for permit in self._admission.holders())
+
+    @property
+    def in_line(self) -> int:
+        """Replies that wait for a place without being refused."""
+        return self._admission.waiting
 
     @property
     def engine(self) -> Engine:
@@ -111,16 +131,26 @@ class SpeechService:
         """
         return TextStream.of(text, limit_chars=self._limits.text_chars)
 
+    def permit(self, options: SpeechOptions) -> Permit:
+        """A claim to a place for what ``options`` ask for."""
+        return Permit(self._admission, options.host, options.priority)
+
     @asynccontextmanager
-    async def speak(self, text: TextStream, options: SpeechOptions) -> AsyncIterator[Reply]:
+    async def speak(
+        self, text: TextStream, options: SpeechOptions, permit: Permit | None = None
+    ) -> AsyncIterator[Reply]:
         """The reply while it is made. Leaving the block, for whatever reason, gives the reply up.
+
+        ``permit`` is one that may hold a place already; it is given back too.
 
         Raises:
             SpeechError: as `Reply` says.
         """
         self._arrive()
-        with Permit(self._admission) as permit:
+        with permit or self.permit(options) as permit:
             reply = self._reply(text, options, permit)
+            permit.holder, permit.task = reply, asyncio.current_task()
+            self.watchdog.wake()
             try:
                 async with reply:
                     self.replies.add(reply)
@@ -132,10 +162,18 @@ class SpeechService:
 
     async def record(self, text: TextStream, options: SpeechOptions) -> Voice | None:
         """Speak a text for later, unless there is a recording of it; whose voice it is, if it can be kept at all."""
-        return await self._reply(text, options, Permit(self._admission)).record()
+        return await self._reply(text, options, self.permit(options)).record()
 
     def _reply(self, text: TextStream, options: SpeechOptions, permit: Permit) -> Reply:
-        context = ReplyContext(self._engine, self.catalog, self._postprocessor, self.phrases, self._read, self._clock)
+        context = ReplyContext(
+            self._engine,
+            self.catalog,
+            self._postprocessor,
+            self.phrases,
+            self._read,
+            self._clock,
+            most_s=self._limits.reply_audio_s,
+        )
         return Reply(context, text, options, permit)
 
     async def wait_for_arrival(self, seen: int) -> None:
@@ -153,7 +191,9 @@ class SpeechService:
         # A voice of the home's own speaks all languages: then the text tells.
         language = voice.language if voice and len(voice.languages) == 1 else None
         if language is None:
-            await self._can_tell_languages.wait()
+            with contextlib.suppress(TimeoutError):  # then it tells as well as it can
+                async with asyncio.timeout(_LOADING_S):
+                    await self._can_tell_languages.wait()
         front_end = FrontEnd(
             language=language,
             fallback=self.catalog.fallback_language,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import SpeechError
-from ..speech.audio_format import FORMAT
+from ..speech.audio_format import FORMAT, AudioFormat
 
 
 @dataclass(slots=True, eq=False)
@@ -22,6 +22,7 @@ class RequestStats:
     ttfa_s: float | None = None  # from the later of entry and first text to the first audio
     working_s: float = 0.0  # time the engine was waited for
     audio_bytes: int = 0
+    format: AudioFormat = FORMAT  # of them
     silence_bytes: int = 0  # beside them, sent while the text paused
     is_cached: bool = False  # spoken from a recording
     outcome: str = "listener left"  # for people
@@ -46,25 +47,30 @@ class RequestStats:
         if self.first_audio_at is None:
             self.first_audio_at, self.ttfa_s = now, now - self.started
         self.audio_bytes += len(pcm)
-        self.dry_at = max(self.dry_at, now) + FORMAT.seconds(len(pcm))
+        self.dry_at = max(self.dry_at, now) + self.format.seconds(len(pcm))
 
     def count_silence(self, pcm: bytes, now: float) -> None:
         """This much goes to the listener that is not the reply's own."""
         self.silence_bytes += len(pcm)
-        self.dry_at = max(self.dry_at, now) + FORMAT.seconds(len(pcm))
+        self.dry_at = max(self.dry_at, now) + self.format.seconds(len(pcm))
+
+    @property
+    def seconds(self) -> float:
+        """Of sound so far."""
+        return self.format.seconds(self.audio_bytes)
 
     def lead_s(self, now: float) -> float:
         """Audio made so far that a listener who plays from the first sound on has not played yet, in seconds."""
         if self.first_audio_at is None:
             return 0.0
-        return FORMAT.seconds(self.audio_bytes + self.silence_bytes) - (now - self.first_audio_at)
+        return self.format.seconds(self.audio_bytes + self.silence_bytes) - (now - self.first_audio_at)
 
     def line(self) -> str:
         """For the log."""
-        seconds = FORMAT.seconds(self.audio_bytes)
+        seconds = self.seconds
         first = "no audio" if self.ttfa_s is None else f"first audio after {self.ttfa_s * 1000:.0f} ms"
         rtf = f"RTF {self.working_s / seconds:.3f}" if seconds else "RTF -"
         made = f"{seconds:.1f} s of speech"
         if self.silence_bytes:
-            made += f", {FORMAT.seconds(self.silence_bytes):.1f} s of silence while its text paused"
+            made += f", {self.format.seconds(self.silence_bytes):.1f} s of silence while its text paused"
         return f"{self.voice} by {self.engine}, {self.chars} characters, {first}, {made}, {rtf}: {self.outcome}"

@@ -102,5 +102,8 @@ def walk(model: type[BaseModel] = Settings, prefix: str = "") -> list[tuple[str,
 
 def is_secret(field: FieldInfo) -> bool:
     """Whether the value must never be shown, not even in an error about it."""
-    annotation = field.annotation
-    return annotation is SecretStr or SecretStr in get_args(annotation)
+    return _holds_secret(field.annotation)
+
+
+def _holds_secret(annotation: object) -> bool:
+    return annotation is SecretStr or any(_holds_secret(part) for part in get_args(annotation))

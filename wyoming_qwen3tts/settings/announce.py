@@ -19,7 +19,7 @@ def checked_hours(hours: str) -> str:
 
 
 class Announce(Section):
-    """Announcements that come over MQTT."""
+    """Announcements: sentences that the house hears, over MQTT, HTTP or the command line."""
 
     targets: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
     """Who plays announcements that name nobody: entities of Home Assistant, separated by commas, such as

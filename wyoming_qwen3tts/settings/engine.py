@@ -30,11 +30,12 @@ class EngineSettings(Section):
     misbehaves with them."""
     feed: Annotated[Literal["hybrid", "live", "sentence"], BeforeValidator(lower)] = "hybrid"
     """How text reaches Qwen3-TTS: `sentence` by sentence, `live` word by word, or `hybrid`: the first sentence of a
-    streamed reply live, the later ones as sentences."""
+    streamed reply live, the later ones as sentences. `remote` can be live in English and Chinese."""
     slots: Annotated[int, Field(ge=1, le=64)] = 4
     """How many replies are spoken at the same time."""
-    patience_s: Annotated[float, Field(gt=0, le=60)] = 4.0
-    """How long the model may take to its first sound, from the first sentence on, before the built-in voice speaks."""
+    patience_s: Annotated[float, Field(gt=0, le=60)] = 1.5
+    """How long the model may take to its first sound, from the first sentence on, before the built-in voice speaks. A
+    speaker with ESPHome gives a reply up after 2 s."""
     earcon: bool = False
     """Play two soft tones before the built-in voice speaks in the place of the model."""
     vram_limit_mb: Annotated[int, Field(ge=0)] = 0

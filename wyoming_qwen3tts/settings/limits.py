@@ -34,8 +34,14 @@ class Limits(Section):
     """How long a text stream may be quiet before it is ended."""
     write_stall_s: Seconds = 30.0
     """How long a listener may read nothing before it is dropped."""
+    listener_behind_s: Seconds = 30.0
+    """How far a listener may fall behind half of real time, pauses included, before it is dropped."""
+    text_pause_s: Seconds = 2.0
+    """How long a text stream may be quiet before it gives its place to others; it gets one again with its next text."""
+    reply_audio_s: Annotated[float, Field(ge=1, le=86_400)] = 900.0
+    """The sound of one reply; it ends there."""
     queue: Annotated[int, Field(ge=0, le=4096)] = 32
-    """How many replies may wait for a slot; one more is told `busy` at once."""
+    """How many replies may wait for a slot; one more is told `busy` at once, unless another host has more than it."""
     utterances: Annotated[int, Field(ge=1, le=4096)] = 16
     """How many requests one connection may have waiting behind each other."""
     voices: Annotated[int, Field(ge=1, le=5_000)] = 200

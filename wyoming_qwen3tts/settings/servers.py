@@ -6,7 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from .values import Address, Section, Uri, UriOrOff, as_text, checked_topic, checked_url, listed, parse_address
+from .values import (
+    Address,
+    Key,
+    Section,
+    Uri,
+    UriOrOff,
+    as_text,
+    checked_host,
+    checked_topic,
+    checked_url,
+    listed,
+    parse_address,
+)
 
 
 class Wyoming(Section):
@@ -14,6 +26,12 @@ class Wyoming(Section):
 
     uri: Uri = "tcp://0.0.0.0:10200"
     """Address and port to listen on; `tcp://127.0.0.1:10200` for this machine only."""
+    rate: Annotated[Literal["auto", "24000", "48000"], BeforeValidator(as_text)] = "auto"
+    """Samples a second of the sound. Home Assistant before 2026.11 holds sound back, half as long with 48000. `auto`:
+    inside the add-on 48000 for those versions, else 24000."""
+    channels: Annotated[Literal["auto", "1", "2"], BeforeValidator(as_text)] = "auto"
+    """1, or 2 with the same sound in both, which halves that time again. `auto`: inside the add-on 2 for Home Assistant
+    before 2026.11, else 1."""
 
     @property
     def address(self) -> Address:
@@ -27,8 +45,9 @@ class Http(Section):
     """Address and port to listen on; `tcp://0.0.0.0:8880` for the whole network, `off` to do without."""
     base_url: Annotated[str, AfterValidator(checked_url)] = ""
     """How speakers in the house reach the web door, such as `http://192.168.1.20:8880`. None: worked out from `uri`."""
-    api_keys: Annotated[tuple[SecretStr, ...], BeforeValidator(listed)] = ()
-    """Keys that clients must send, separated by commas; `name:key` names the client in the log. None: no key needed."""
+    api_keys: Annotated[tuple[Key, ...], BeforeValidator(listed)] = ()
+    """Keys of 8 characters or more that clients must send, separated by commas; `name:key` names the client in the
+    log. None: no key needed."""
     hosts: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
     """Further names that the web door is reached by, such as `voice.example.org`. Addresses, `localhost`, names without
     a dot or under `.local`, `.lan`, `.internal` and `.home.arpa`, and the host of `base_url` always work; any other
@@ -42,14 +61,14 @@ class Http(Section):
 class Mqtt(Section):
     """The broker that announcements come from."""
 
-    host: str = ""
+    host: Annotated[str, AfterValidator(checked_host)] = ""
     """Name or address of the broker. None: no MQTT, or inside the add-on the broker that the Supervisor knows."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 0
     """Its port. 0: 1883, with TLS 8883."""
     username: str = ""
     """Who we are to the broker."""
     password: SecretStr = SecretStr("")
-    """And the password for it."""
+    """Password for the broker."""
     base_topic: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(checked_topic)] = "qwen3tts"
     """Before every topic of ours: `qwen3tts/say`, `qwen3tts/result` and so on. Each server needs its own."""
     discovery_prefix: Annotated[str, AfterValidator(checked_topic)] = "homeassistant"

@@ -1,8 +1,7 @@
 """Where settings come from: flags, then environment, then the options file, then the defaults.
 
 pydantic checks the values. What it does not do is done here: notice a misspelt ``QWEN3TTS_*`` variable, say which
-source a bad
-value came from, and offer the nearest right name.
+source a bad value came from, and offer the nearest right name.
 """
 
 from __future__ import annotations
@@ -124,7 +123,9 @@ def _explained(error: ValidationError, collected: _Collected) -> Iterator[str]:
         name = next(n for n in (".".join(place[:k]) for k in range(len(place), 0, -1)) if n in fields)
         message = problem["msg"].removeprefix("Value error, ")
         message = message[0].lower() + message[1:]
-        got = "" if is_secret(fields[name]) else f", not {str(collected.values.get(name))[:80]!r}"
+        value = str(collected.values.get(name))
+        may_hold_secret = is_secret(fields[name]) or bool(set(value) & set("@?"))  # as http://user:password@host does
+        got = "" if may_hold_secret else f", not {value[:80]!r}"
         yield f"{name} ({collected.source.get(name, 'default')}): {message}{got}"
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from ..util.names import is_safe_name
 
 
 class Address(NamedTuple):
@@ -29,7 +31,7 @@ def parse_address(uri: str) -> Address:
         port = parts.port
     except ValueError:
         port = None
-    if parts.scheme != "tcp" or not parts.hostname or port is None or parts.path not in ("", "/"):
+    if parts.scheme != "tcp" or not parts.hostname or port is None or parts.path not in ("", "/") or "@" in uri:
         raise ValueError("must look like tcp://0.0.0.0:10200 (or tcp://[::]:10200)")
     return Address(parts.hostname, port)
 
@@ -61,19 +63,45 @@ def as_text(value: object) -> object:
 
 
 def checked_topic(topic: str) -> str:
-    """The beginning of MQTT topics."""
-    if set(topic) & set("+#\0") or topic.startswith(("$", "/")) or topic.endswith("/"):
-        raise ValueError("must look like qwen3tts or home/speech, without +, # and a slash at its ends")
+    """The beginning of MQTT topics; may be empty."""
+    if topic and not all(map(is_safe_name, topic.split("/"))):
+        raise ValueError("must look like qwen3tts or home/speech: letters, digits, _, - and dots between slashes")
     return topic
 
 
 def checked_url(url: str) -> str:
     parts = urlsplit(url)
+    if "@" in parts.netloc:  # it would be shown wherever the address is
+        raise ValueError("must hold no user name and no password; there is a setting for a key or token")
     if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
         raise ValueError("must look like https://mirror.example")
     return url.rstrip("/")
 
 
+def checked_host(host: str) -> str:
+    """A name or an address; may be empty."""
+    if set(host) & set("@/ ?#"):
+        raise ValueError("must be a name or an address, such as 192.168.1.10, without mqtt:// and a user name")
+    return host
+
+
+_KEY_CHARS = 8
+
+
+def checked_key(secret: SecretStr) -> SecretStr:
+    """``name:key`` or a key; see `split_key`."""
+    if len(split_key(secret.get_secret_value())[1]) < _KEY_CHARS:
+        raise ValueError(f"a key must have at least {_KEY_CHARS} characters")
+    return secret
+
+
+def split_key(text: str) -> tuple[str, str]:
+    """Name, empty if there is none, and key of ``name:key`` or ``key``; spaces around them do not count."""
+    name, colon, key = text.partition(":")
+    return (name.strip(), key.strip()) if colon else ("", text.strip())
+
+
+Key = Annotated[SecretStr, AfterValidator(checked_key)]
 Uri = Annotated[str, AfterValidator(checked_uri)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 UriOrOff = Annotated[str, BeforeValidator(yaml_off), AfterValidator(checked_uri_or_off)]

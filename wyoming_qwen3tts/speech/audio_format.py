@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class AudioFormat:
     """PCM as it crosses our layers: signed little-endian integers, whole samples."""
 
-    rate: int = 24_000  # Hz; Qwen3-TTS's own rate, so nothing is resampled on the way out
+    rate: int = 24_000  # Hz; Qwen3-TTS's own rate, so nothing is resampled on the way out; some codecs make 48,000
     width: int = 2  # bytes a sample
     channels: int = 1
 
@@ -26,4 +26,4 @@ class AudioFormat:
         return bytes(round(self.rate * seconds) * self.width * self.channels)
 
 
-FORMAT = AudioFormat()
+FORMAT = AudioFormat()  # what is spoken unless somebody asks for another, and what clips are cut to

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Self
 
+from .audio_format import FORMAT, AudioFormat
 from .request import SpeechRequest
 from .voice import Voice
 
@@ -41,6 +42,11 @@ class EngineStatus:
     def can_speak(self) -> bool:
         """A request made now is spoken by this engine itself."""
         return self.phase in (Phase.READY, Phase.DEGRADED)
+
+    @property
+    def is_loading(self) -> bool:
+        """It will speak, but later."""
+        return self.phase in (Phase.WAITING, Phase.DOWNLOADING, Phase.LOADING, Phase.RESTARTING)
 
     @property
     def is_answered(self) -> bool:
@@ -76,11 +82,27 @@ class Origin:
 
 
 class AudioStream:
-    """The sound of one reply as it is made: PCM in ``FORMAT``. ``engine`` names the engine that speaks, from the first
-    sound on."""
+    """The sound of one reply as it is made: mono PCM. ``engine`` names the engine that speaks, and ``format`` is that
+    of the sound, from the first sound on."""
 
-    def __init__(self, engine: str, audio: AsyncIterator[bytes]) -> None:
-        self.engine, self._audio = engine, audio
+    def __init__(
+        self,
+        engine: str,
+        audio: AsyncIterator[bytes],
+        has_queued: Callable[[], bool] = lambda: False,
+        format_of: Callable[[], AudioFormat] = lambda: FORMAT,
+    ) -> None:
+        self.engine, self._audio, self._has_queued, self._format_of = engine, audio, has_queued, format_of
+
+    @property
+    def format(self) -> AudioFormat:
+        """Of the sound."""
+        return self._format_of()
+
+    @property
+    def has_queued(self) -> bool:
+        """It came when every slot was taken: that it is late says nothing about the engine."""
+        return self._has_queued()
 
     def __aiter__(self) -> Self:
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Self
 
@@ -27,6 +27,8 @@ class TextStream:
         self._changed = asyncio.Event()
         self._closed = False
         self.chars = 0  # so far, read or not
+        self.is_awaited = False  # somebody waits for more of it
+        self.before_read: Callable[[], Awaitable[None]] | None = None  # waited for before text is handed out
         self.is_stream = True  # it came, or comes, in pieces
 
     @classmethod
@@ -106,6 +108,8 @@ class TextStream:
             if self._closed:
                 return ""
             await self._change()
+        if self.before_read is not None:
+            await self.before_read()
         piece = "".join(self._pieces)
         self._pieces.clear()
         return piece or await self.read()
@@ -122,6 +126,7 @@ class TextStream:
     async def _change(self, at_most_s: float = math.inf) -> None:
         """Wait until something has changed, or ``at_most_s`` are over."""
         self._changed.clear()
+        self.is_awaited = True
         if self._missed_at is None:
             self._missed_at = _now()
         left_s = self._missed_at + self._idle_s - _now()
@@ -132,6 +137,8 @@ class TextStream:
             if at_most_s < left_s:
                 return
             raise TextStalled(f"No text came for {self._idle_s:g} s, and the stream was not stopped.") from None
+        finally:
+            self.is_awaited = False
 
     async def __aiter__(self) -> AsyncIterator[str]:
         """What `read` gives, to the end."""

@@ -33,7 +33,7 @@ class Style:
     """How a voice speaks, whatever it says."""
 
     instruct: str | None = None  # in the model's own words; only CustomVoice and VoiceDesign checkpoints follow it
-    speed: float = 1.0  # 0.5 to 2, without a change of pitch; 1: as the settings say, and so on
+    speed: float = 1.0  # 0.5 to 2, pitch kept; 1.0 means the configured default. Likewise volume 1.0, no chime
     volume: float = 1.0  # 0 to 1
     chime: bool = False  # two tones before the speech
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..audio.pcm import Samples, from_pcm, to_pcm
 from ..audio.reference.check import SHORTEST_S, ClipReport, examine, unreadable
 from ..audio.reference.reader import BadClip, decode_clip
+from ..audio.resample import resample
 from ..audio.wav import wav_file
 from ..engine.qwen3.checkpoints import Checkpoints
 from ..engine.qwen3.voice_lookup import DESCRIBED
@@ -331,7 +332,8 @@ class VoiceStudio:
         voice = Voice(VoiceName("a description"), "", (language,), self._maker.name, DESCRIBED, kind="design")
         request = SpeechRequest(segments(), voice, seed, description, feed="sentence")
         async with self._maker.speak(request) as audio:
-            samples = from_pcm(b"".join([pcm async for pcm in audio]))
+            pcm = b"".join([pcm async for pcm in audio])
+        samples = await asyncio.to_thread(resample, from_pcm(pcm), audio.format.rate, FORMAT.rate)
         if len(samples) < SHORTEST_S * FORMAT.rate:
             raise EngineError(
                 f"The model spoke only {len(samples) / FORMAT.rate:.1f} s; design the voice again with a longer text."

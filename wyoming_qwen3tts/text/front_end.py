@@ -10,19 +10,20 @@ from . import ssml as markup
 from .clean import clean, decode
 from .language.detect import decided, detect
 from .lexicon import EMPTY, Lexicon
+from .normalization.normalize import LOOKS_AHEAD
 from .normalization.normalize import normalize as write_out
-from .sentences.code_block import MARKERS, SHOWN_CHARS, CodeBlockFilter
 from .sentences.full_stop import is_sure_end
+from .sentences.left_out import MARKERS, LeftOutFilter
 from .sentences.splitter import LONGEST_CHARS, SETTLED_CHARS, SHORTEST_CHARS, Piece, Splitter
 from .tracked_text import TrackedText
 
 _SPEAKABLE = re.compile(r"[^\W_]")
-_BLANK_START = re.compile(r"[\s.,;:!?…。！？、，；：)\]}»”’」』–—-]+(?=[^\W_\s.,;:!?…])")
-_LAST_WORD = re.compile(r"[^\W\d_]+\.\Z")
+_BLANK_START = re.compile(r"\A[\s.,;:!?…。！？、，；：)\]}»”’」』–—-]++(?=[^\W_\s.,;:!?…])")
+_LAST_WORD = re.compile(r"(?<![^\W\d_])[^\W\d_]++\.\Z")
 _MARKER = re.compile(f"[{MARKERS}]")
-_TOKEN = re.compile(r"\S+\s")
+_TOKEN = re.compile(r"(?<!\S)\S++\s")
 _PLAIN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*[,;:!?]?\s")
-_EAST_ASIAN_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff、，]{12,}\Z")
+_EAST_ASIAN_RUN = re.compile(r"(?<![\u3040-\u30ff\u3400-\u9fff、，])[\u3040-\u30ff\u3400-\u9fff、，]{12,}+\Z")
 _HELD_WORDS: Final = 4  # a date, a time or a unit reaches at most this many words to the left: "Monday the 3rd of May"
 _HELD_EAST_ASIAN: Final = 6
 
@@ -44,7 +45,7 @@ class FrontEnd:
         self._last: str | None = None
         self._lexicon, self._ssml, self._normalize = lexicon, ssml, normalize
         self._inner = markup.Languages()
-        self._code = CodeBlockFilter()
+        self._filter = LeftOutFilter()
         self._splitter = Splitter(self._language_of, ssml=ssml)
         self._after_cr = False
         self._before = ""  # a word with its full stop that a pause let go: "local" right behind it makes an address
@@ -60,14 +61,14 @@ class FrontEnd:
             self._after_cr = text.endswith("\r")
             if text[0].isspace() and not self._splitter.waiting:
                 self._before = ""
-        return self._speak(self._splitter.add(self._code.add(decode(text))))
+        return self._speak(self._splitter.add(self._filter.add(decode(text))))
 
     def pause(self) -> list[Segment]:
         """No text has come for a while: the segments that end here whatever may follow. The words stay the same ones;
         what waits for more text to be understood goes on waiting."""
         waiting = (self._short.raw if self._short else "") + self._splitter.waiting
         language = self._inner.current or self._asked or decided(waiting, self._last or self._fallback)
-        if self._code.is_open or not is_sure_end(waiting, language):
+        if self._filter.is_open or not is_sure_end(waiting, language):
             return []
         last, segments = self._last, self._all_waiting()
         if len(segments) == 1 and min(len(waiting.strip()), len(segments[0].text)) < SHORTEST_CHARS:
@@ -82,7 +83,7 @@ class FrontEnd:
 
     def close(self) -> list[Segment]:
         """The segments that were waiting for more text."""
-        rest = self._code.close()
+        rest = self._filter.close()
         return self._speak(self._splitter.add(rest)) + self._all_waiting()
 
     @property
@@ -143,11 +144,8 @@ class FrontEnd:
         if not spoken:
             return []
         self._fragment = ""
-        blocks = [
-            Change("code", self._code.left_out.pop(marker).strip()[:SHOWN_CHARS], "")
-            for marker in _MARKER.findall(piece.raw)
-        ]
-        changes = (*blocks, *tracked.changes)
+        left_out = [self._filter.left_out.pop(marker) for marker in _MARKER.findall(piece.raw)]
+        changes = (*(Change(thing.rule, thing.text.strip(), "") for thing in left_out), *tracked.changes)
         last_pauses = [0.0] * (len(parts := _parts(spoken)) - 1) + [pause_s]
         return [
             Segment(part, language, pause, changes if at == 0 else ())
@@ -194,7 +192,10 @@ def _settled(raw: str, lexicon: Lexicon) -> str:
     tokens = list(_TOKEN.finditer(raw))
     held = max(1, lexicon.longest_words)  # an entry may begin in any of the last words
     for at in range(len(tokens), max(_HELD_WORDS, held), -1):
-        if all(_PLAIN.fullmatch(token[0]) for token in tokens[at - _HELD_WORDS - 1 : at]):
+        tail = tokens[at - _HELD_WORDS - 1 : at]
+        if all(_PLAIN.fullmatch(token[0]) for token in tail) and not LOOKS_AHEAD.search(
+            raw, tail[0].start(), tail[-1].end()
+        ):
             head = raw[: tokens[at - 1 - held].end()]
             tag, target = head.rfind("<"), head.rfind("](")
             if tag <= head.rfind(">") and (target < 0 or head.find(")", target) >= 0):

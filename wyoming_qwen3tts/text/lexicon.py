@@ -6,7 +6,9 @@ that is all small letters is found in any case; one with a capital only as it is
 
 import errno
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Final
 
 from ..errors import SpeechError
 from ..speech.languages import LANGUAGES
-from ..util.files import write_atomic
+from ..util.files import read_regular, write_atomic
 from .tracked_text import TrackedText
 
 FILES: Final = ("all", *LANGUAGES)
@@ -23,6 +25,9 @@ ENTRIES_PER_FILE: Final = 5_000
 ENTRY_CHARS: Final = 200
 FILE_BYTES: Final = 1_000_000
 FURTHER_MAX: Final = 32  # files that voices.yaml names
+
+_NO_BLANKS: Final = "\u3000"  # from here on letters belong to scripts without blanks between words
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,67 @@ class LexiconFileError(SpeechError):
     code, http_status = "lexicon-file", 507
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """A word or phrase of one language, and its respelling."""
+
+    word: str
+    respelling: str
+
+    @property
+    def is_any_case(self) -> bool:
+        """Whether it is found in capitals too."""
+        return self.word == self.word.lower()
+
+    @cached_property
+    def last_word(self) -> str:
+        """Its last word in small letters: a text without that has not the entry."""
+        return self.word.split()[-1].lower()
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What matches it at a place in a text. It does not match inside another word, where its script has blanks."""
+        body = r"\s+".join(map(re.escape, self.word.split()))
+        before = r"(?<!\w)" if self.word[0].isalnum() and self.word[0] < _NO_BLANKS else ""
+        after = r"(?!\w)" if self.word[-1].isalnum() and self.word[-1] < _NO_BLANKS else ""
+        return re.compile(f"{before}{body}{after}", re.IGNORECASE if self.is_any_case else 0)
+
+
+class _Index:
+    """The entries of one language by their first word, or by their first character where that begins no whole word."""
+
+    def __init__(self, words: Mapping[str, str]) -> None:
+        self._by_word: dict[str, list[_Entry]] = {}
+        self._by_character: dict[str, list[_Entry]] = {}
+        for word in sorted(words, key=len, reverse=True):  # the longest entry wins
+            entry, first = _Entry(word, words[word]), _WORD.match(word)
+            if first and max(first[0]) < _NO_BLANKS:
+                self._by_word.setdefault(first[0].lower(), []).append(entry)
+            else:
+                self._by_character.setdefault(word[0].lower(), []).append(entry)
+        characters = "".join({form for char in self._by_character for form in (char, char.upper()) if len(form) == 1})
+        self._places = re.compile((f"[{re.escape(characters)}]|" if characters else "") + r"(?<!\w)\w")
+
+    def find(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Where entries stand in a text, from left to right, and what is to be said for them."""
+        lowered, at = text.lower(), 0
+        while place := self._places.search(text, at):
+            at = place.start() + 1
+            for entry in self._candidates(text, place.start()):
+                if entry.last_word in lowered and (match := entry.pattern.match(text, place.start())):
+                    yield match.start(), match.end(), entry.respelling
+                    at = match.end()
+                    break
+
+    def _candidates(self, text: str, start: int) -> list[_Entry]:
+        """The entries that may begin here, the longest first."""
+        found = self._by_character.get(text[start].lower(), [])
+        word = _WORD.match(text, start)
+        if word and (begins := self._by_word.get(word[0].lower())):
+            found = sorted((*found, *begins), key=lambda entry: -len(entry.word)) if found else begins
+        return found
+
+
 class Lexicon:
     """Respellings for each language, as they were when the files were read.
 
@@ -57,7 +123,7 @@ class Lexicon:
     ) -> None:
         self._entries, self._more = entries or {}, more
         self.errors = errors
-        self._patterns: dict[str, re.Pattern[str] | None] = {}
+        self._indexes: dict[str, _Index | None] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._entries.values()))
@@ -76,70 +142,96 @@ class Lexicon:
         """The same with a further file for some languages."""
         return Lexicon(self._entries, self.errors, more) if more else self
 
+    def prepare(self) -> "Lexicon":
+        """Sort the entries now, so that no request waits for it; itself. Blocks."""
+        _ = self.longest_words, self.longest_chars
+        for language in LANGUAGES:
+            self._index(language)
+        return self
+
     def apply(self, tracked: TrackedText, language: str) -> None:
         """Write the words of this language as the user wants them spoken."""
-        if pattern := self._entries and self._pattern_of(language):
-            tracked.rewrite("lexicon", pattern, lambda match: self._find(match[0], language))
+        if index := self._index(language):
+            tracked.rewrite_at("lexicon", list(index.find(tracked.text)))
 
     def boundary(self, text: str, at: int, language: str) -> int:
         """Where to cut ``text`` so that no entry is cut apart: at ``at`` or before."""
-        if pattern := self._entries and self._pattern_of(language):
-            for match in pattern.finditer(text):
-                if match.start() < at < match.end():
-                    return match.start()
+        if index := self._index(language):
+            for start, end, _ in index.find(text):
+                if start < at < end:
+                    return start
         return at
 
-    def _pattern_of(self, language: str) -> re.Pattern[str] | None:
-        if language not in self._patterns:
-            self._patterns[language] = self._pattern(language)
-        return self._patterns[language]
-
-    def _words(self, language: str) -> dict[str, str]:
-        further = self._entries.get(self._more.get(language, ""), {})
-        return self._entries.get("all", {}) | self._entries.get(language, {}) | further
-
-    def _pattern(self, language: str) -> re.Pattern[str] | None:
-        words = sorted(self._words(language), key=len, reverse=True)
-        if not words:
+    def _index(self, language: str) -> _Index | None:
+        if not self._entries:
             return None
-        return re.compile("|".join(map(_whole_word, words)), re.IGNORECASE)
-
-    def _find(self, written: str, language: str) -> str | None:
-        words = self._words(language)
-        key = " ".join(written.split())
-        if key in words:
-            return words[key]
-        return words.get(key.casefold())
+        if language not in self._indexes:
+            further = self._entries.get(self._more.get(language, ""), {})
+            words = self._entries.get("all", {}) | self._entries.get(language, {}) | further
+            self._indexes[language] = _Index(words) if words else None
+        return self._indexes[language]
 
 
 EMPTY: Final = Lexicon()
 
 
 class LexiconFolder:
-    """A folder of lexicon files, read again when one of them changes. The only reader and writer of these files."""
+    """A folder of lexicon files, read again when one of them changes. The only reader and writer of these files.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    ``patience_s`` is for the event loop: who asks waits at most so long for changed files, and until these are read and
+    sorted in a thread, has the lexicon from before. Without it, who asks waits for them.
+    """
+
+    def __init__(self, folder: Path, *, patience_s: float | None = None) -> None:
+        self._folder, self._patience_s = folder, patience_s
         self._seen: dict[str, tuple[int, int]] | None = None
         self._lexicon = EMPTY
         self._further: set[str] = set()
-        self._using: dict[tuple[tuple[str, str], ...], Lexicon] = {}  # by what was asked for: patterns are costly
+        self._using: dict[tuple[tuple[str, str], ...], Lexicon] = {}  # by what was asked for: sorting is costly
+        self._reading: Future[Lexicon] | None = None
 
     def current(self, more: Mapping[str, str] = MappingProxyType({})) -> Lexicon:
         """The lexicon as the files are now. Broken lines are listed in ``errors``; the others count. ``more`` names for
         some languages a further file."""
         self._further |= {name for name in more.values() if len(self._further) < FURTHER_MAX}
-        seen = self._stamps()
-        if seen != self._seen:
-            self._seen = seen
-            self._lexicon = self._read()
-            self._using = {}
+        self._refresh()
         if not more:
             return self._lexicon
         key = tuple(sorted(more.items()))
         if key not in self._using:
             self._using[key] = self._lexicon.using(more)
         return self._using[key]
+
+    def _refresh(self) -> None:
+        """Take what a thread has read; have it read again if a file has changed."""
+        self._take(0)
+        seen = self._stamps()
+        if self._reading is not None or seen == self._seen:
+            return
+        self._seen = seen
+        reading: Future[Lexicon] = Future()
+        self._reading = reading
+
+        def read() -> None:
+            try:
+                reading.set_result(self._read(seen).prepare())
+            except Exception as error:  # noqa: BLE001  (the one who asks is to have it)
+                reading.set_exception(error)
+
+        threading.Thread(target=read, name="lexicon", daemon=True).start()
+        self._take(self._patience_s)
+
+    def _take(self, timeout_s: float | None) -> None:
+        if self._reading is None:
+            return
+        try:
+            lexicon = self._reading.result(timeout_s)
+        except TimeoutError:
+            return
+        except BaseException:
+            self._reading, self._seen = None, None
+            raise
+        self._reading, self._lexicon, self._using = None, lexicon, {}
 
     def text(self, name: str) -> str:
         """The file of ``name``, one of `FILES`, line by line as it is; nothing if it is not there. Blocks.
@@ -149,8 +241,7 @@ class LexiconFolder:
         """
         path = self._folder / f"{name}.txt"
         try:
-            with path.open("rb") as file:
-                raw = file.read(FILE_BYTES + 1)
+            raw = read_regular(path, FILE_BYTES + 1)
         except FileNotFoundError:
             return ""
         except OSError as error:
@@ -181,14 +272,13 @@ class LexiconFolder:
             stamps[name] = (status.st_mtime_ns, status.st_size)
         return stamps
 
-    def _read(self) -> Lexicon:
+    def _read(self, names: Iterable[str]) -> Lexicon:
         entries: dict[str, dict[str, str]] = {}
         errors: list[LexiconError] = []
-        for name in self._seen or ():
+        for name in names:
             path = self._folder / f"{name}.txt"
             try:
-                with path.open("rb") as file:
-                    raw = file.read(FILE_BYTES + 1)
+                raw = read_regular(path, FILE_BYTES + 1)
             except OSError as error:
                 errors.append(LexiconError(path.name, 0, error.strerror or "cannot be read"))
                 continue
@@ -233,11 +323,3 @@ def _fault(word: str, equals: str, respelling: str, is_broken: bool) -> str | No
     if max(len(word), len(respelling)) > ENTRY_CHARS:
         return f"longer than {ENTRY_CHARS} characters"
     return None
-
-
-def _whole_word(word: str) -> str:
-    """A pattern for the entry that does not match inside another word, where its script has spaces between words."""
-    body = r"\s+".join(map(re.escape, word.split()))
-    before = r"(?<!\w)" if word[0].isalnum() and word[0] < "\u3000" else ""
-    after = r"(?!\w)" if word[-1].isalnum() and word[-1] < "\u3000" else ""
-    return f"{before}{body}{after}"

@@ -1,7 +1,7 @@
 """A text on its way to being spoken, and the record of what was changed on that way."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from ..speech.segment import Change
@@ -36,15 +36,27 @@ class TrackedText:
                 after
                 and match[0].endswith(".")
                 and not after.rstrip().endswith(".")
-                and self._ends_sentence(rule, match)
+                and self._ends_sentence(rule, match.string[match.end() :])
             ):
                 return f"{after}."  # the full stop of an abbreviation was the sentence's too
             return after
 
         self._sub(rule, pattern, finished, _HIDE)
 
-    def _ends_sentence(self, rule: str, match: re.Match[str]) -> bool:
-        following = match.string[match.end() :]
+    def rewrite_at(self, rule: str, found: Sequence[tuple[int, int, str]]) -> None:
+        """Replace stretches of the text, from left to right, by their finished spoken forms."""
+        parts, at = [], 0
+        for start, end, spoken in found:
+            before = self.text[start:end]
+            if before.endswith(".") and not spoken.endswith(".") and self._ends_sentence(rule, self.text[end:]):
+                spoken = f"{spoken}."
+            if before != spoken:
+                self.note(rule, before, spoken)
+            parts += [self.text[at:start], spoken.translate(_HIDE)]
+            at = end
+        self.text = "".join((*parts, self.text[at:]))
+
+    def _ends_sentence(self, rule: str, following: str) -> bool:
         if not following.strip():
             return True
         return self.capitals_start_sentences and rule in _LAST_WORDS and bool(_NEXT_SENTENCE.match(following))

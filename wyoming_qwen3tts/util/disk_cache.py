@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from .files import sweep, write_atomic
+from .files import read_regular, sweep, write_atomic
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +72,7 @@ class DiskCache:
             return None
         path = self._path(key)
         try:
-            with path.open("rb") as file:
-                data = file.read(self._size_bytes + 1)
+            data = read_regular(path, self._size_bytes + 1)
         except FileNotFoundError:
             self._forget(key)
             return None
@@ -148,8 +147,7 @@ class DiskCache:
 
     def _head(self, key: str, size: int) -> bytes | None:
         try:
-            with self._path(key).open("rb") as file:
-                return file.read(_DIGEST_BYTES + size)[_DIGEST_BYTES:]
+            return read_regular(self._path(key), _DIGEST_BYTES + size)[_DIGEST_BYTES:]
         except FileNotFoundError:
             return None
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -49,6 +51,23 @@ def atomic_file(path: Path, *, is_shared: bool = False, is_synced: bool = True) 
     finally:
         with contextlib.suppress(OSError):  # gone by its new name, or the disk is; `sweep` comes later
             unfinished.unlink()
+
+
+def read_regular(path: Path, limit_bytes: int) -> bytes:
+    """The first ``limit_bytes`` of a file. Never waits: a named pipe or a device in a folder of ours would keep whoever
+    opens it for ever.
+
+    Raises:
+        OSError: if it cannot be read, or is no file.
+    """
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise OSError(errno.EINVAL, "It is no regular file", str(path))
+        with os.fdopen(number, "rb", closefd=False) as file:
+            return file.read(limit_bytes)
+    finally:
+        os.close(number)
 
 
 def sweep(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The things used last."""
+"""A cache in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ R = TypeVar("R")
 
 
 class LruCache(Generic[R]):
-    """At most ``kept`` things by their keys; the one not used for longest goes first. One thread.
+    """Least-recently-used cache of at most ``kept`` things, with an optional backing store. One thread.
 
     With a ``backing_store``, `of` asks that before anything is made.
     """

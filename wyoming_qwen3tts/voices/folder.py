@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import BadRequest, UnknownVoice
 from ..speech.languages import LANGUAGES
 from ..speech.voice import VoiceName
-from ..util.files import write_atomic
+from ..util.files import read_regular, write_atomic
 from . import file_format
 from .file_format import FILE_BYTES_MAX, HEADER_BYTES_MAX, ClonedVoice, VoiceCard
 
@@ -98,11 +98,12 @@ class VoiceFolder:
         if not _is_voice_file(path):
             raise UnknownVoice(f"There is no cloned voice called {name[:64]!r}.")
         try:
-            if path.stat().st_size > FILE_BYTES_MAX:
-                raise BadRequest(f"{path} is too large to be a voice; clone it again.")
-            return path.read_bytes()
+            content = read_regular(path, FILE_BYTES_MAX + 1)
         except OSError as error:
             raise BadRequest(f"{path} cannot be read: {error.strerror}.") from None
+        if len(content) > FILE_BYTES_MAX:
+            raise BadRequest(f"{path} is too large to be a voice; clone it again.")
+        return content
 
     def stamp(self, name: str) -> int:
         """Changes whenever the voice's file does; 0 if there is none."""
@@ -159,8 +160,7 @@ class VoiceFolder:
 
     def _card(self, name: VoiceName, path: Path) -> VoiceCard | None:
         try:
-            with path.open("rb") as file:
-                return file_format.card(file.read(HEADER_BYTES_MAX + 8), name, str(path))
+            return file_format.card(read_regular(path, HEADER_BYTES_MAX + 8), name, str(path))
         except OSError as error:
             log.warning("The voice %s is left out: %s", name, error.strerror)
         except BadRequest as error:

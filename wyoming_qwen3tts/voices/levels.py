@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 
 from ..audio.leveller import VoiceLevel
-from ..util.files import write_atomic
+from ..util.files import read_regular, write_atomic
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +71,7 @@ class VoiceLevels:
 def _read(path: Path) -> dict[str, VoiceLevel]:
     """The file's levels; what is damaged is learned again."""
     try:
-        with path.open("rb") as file:
-            content = json.loads(file.read(_FILE_BYTES))
+        content = json.loads(read_regular(path, _FILE_BYTES))
         return {name: _level(*numbers) for name, numbers in content.items()}
     except FileNotFoundError:
         return {}

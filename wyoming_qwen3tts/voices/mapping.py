@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from ..speech.languages import LANGUAGES, normalize_tag
 from ..speech.voice import Style
+from ..util.files import read_regular
 
 log = logging.getLogger(__name__)
 
@@ -115,8 +116,7 @@ class MappingFile:
         return self._mapping
 
     def _read(self) -> str:
-        with self._path.open("rb") as file:
-            raw = file.read(FILE_BYTES_MAX + 1)
+        raw = read_regular(self._path, FILE_BYTES_MAX + 1)
         if len(raw) > FILE_BYTES_MAX:
             raise ValueError(f"it is larger than {FILE_BYTES_MAX:,} bytes")
         return raw.decode("utf-8-sig")

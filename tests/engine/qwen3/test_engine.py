@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests.engine.configs import engine_config
 from tests.harness import until
 from wyoming_qwen3tts.engine.failover import FailoverEngine
+from wyoming_qwen3tts.engine.idle import IdleEngine
+from wyoming_qwen3tts.engine.qwen3 import engine as engine_module
+from wyoming_qwen3tts.engine.qwen3 import loading
 from wyoming_qwen3tts.engine.qwen3.engine import Progress, Qwen3Engine
-from wyoming_qwen3tts.engine.qwen3.hardware.probe import Hardware, may_have_card
-from wyoming_qwen3tts.errors import EngineDown, StoreError
+from wyoming_qwen3tts.engine.qwen3.hardware.probe import Card, Hardware, may_have_card
+from wyoming_qwen3tts.errors import EngineDown, NotNow, StoreError, Unsuitable
 from wyoming_qwen3tts.model.checkpoint.config import ModelType
-from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
+from wyoming_qwen3tts.speech.engine import Engine, EngineStatus, Phase
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.segment import Segment
@@ -71,7 +78,7 @@ def qwen3(shelf: Shelf, clones: Path, *models: str, hardware: Hardware = CPU) ->
     )
 
 
-async def first_sound(engine: Qwen3Engine, voice: Voice) -> bytes:
+async def first_sound(engine: Engine, voice: Voice) -> bytes:
     async def segments() -> AsyncIterator[Segment]:
         yield Segment("A short line.", "en")
 
@@ -134,7 +141,7 @@ async def test_a_machine_that_cannot_says_why_and_what_to_do(
 ) -> None:
     engine = qwen3(Shelf(tiny_folders["custom_voice"]), tmp_path, hardware=Hardware())
 
-    with pytest.raises(EngineDown, match="torch is not installed"):
+    with pytest.raises(Unsuitable, match="torch is not installed"):
         await engine.start()
 
     assert engine.status.phase is Phase.FAILED
@@ -169,6 +176,125 @@ async def test_it_can_leave_the_memory_and_come_back(tiny_folders: dict[ModelTyp
 
     assert unloaded == EngineStatus(Phase.UNLOADED)
     assert await first_sound(engine, voice) == before
+    await engine.close()
+
+
+STEPS = ("plan", "fetch", "load_models", "build_runners", "warm_up")
+
+
+class Faults:
+    """Lets one step of a load fail, as long as it is told to, and sees what the load makes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, shelf: Shelf) -> None:
+        self.step: str | None = None
+        self.made: list[weakref.ref[Any]] = []
+        self._wrap(monkeypatch, engine_module, "plan")
+        for name in ("load_models", "build_runners", "warm_up"):
+            self._wrap(monkeypatch, loading, name)
+        self._wrap(monkeypatch, shelf, "fetch")
+
+    def _wrap(self, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
+        plain = getattr(owner, name)
+
+        def step(*args: Any, **kwargs: Any) -> Any:
+            result = plain(*args, **kwargs)
+            if isinstance(result, loading.Models):
+                self.made += [weakref.ref(checkpoint.model) for checkpoint in result.checkpoints]
+            elif name == "build_runners":
+                self.made += [weakref.ref(runner) for runner in result]
+            if name == self.step:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+            return result
+
+        monkeypatch.setattr(owner, name, step)
+
+    @property
+    def alive(self) -> int:
+        gc.collect()
+        return sum(ref() is not None for ref in self.made)
+
+
+@pytest.mark.parametrize("at", ["first start", "reload", "second reload"])
+@pytest.mark.parametrize("step", STEPS)
+async def test_whatever_step_of_a_load_fails_the_next_attempt_begins_from_nothing(
+    tiny_folders: dict[ModelType, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, at: str
+) -> None:
+    shelf = Shelf(tiny_folders["custom_voice"])
+    shelf.arrived.set()
+    faults = Faults(monkeypatch, shelf)
+    engine = qwen3(shelf, tmp_path)
+    for _ in range(("first start", "reload", "second reload").index(at)):
+        await engine.start()
+        await engine.unload()
+    faults.step = step
+    for _ in range(2):
+        with pytest.raises((EngineDown, torch.OutOfMemoryError), match="out of memory"):
+            await engine.start()
+        assert (engine.status.phase, faults.alive) == (Phase.FAILED, 0)
+        assert not [thread for thread in threading.enumerate() if thread.name == "qwen3-engine"]
+    failed = engine.status
+    faults.step = None
+    await engine.start()
+
+    assert "out of memory" in failed.reason
+    assert engine.status.phase is Phase.READY
+    assert len(await first_sound(engine, engine.voices()[0])) == 3840
+    await engine.close()
+
+
+async def test_a_load_that_is_given_up_leaves_nothing(
+    tiny_folders: dict[ModelType, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = Shelf(tiny_folders["custom_voice"])
+    shelf.arrived.set()
+    faults = Faults(monkeypatch, shelf)
+    may_go_on, build = threading.Event(), loading.build_runners
+    monkeypatch.setattr(loading, "build_runners", lambda *a, **k: (may_go_on.wait(5), build(*a, **k))[1])
+    engine = qwen3(shelf, tmp_path)
+    starting = asyncio.create_task(engine.start())
+    await until(lambda: faults.made)
+    starting.cancel()
+    may_go_on.set()
+    await asyncio.gather(starting, return_exceptions=True)
+
+    assert (engine.status.phase, faults.alive) == (Phase.FAILED, 0)
+    await engine.start()
+    assert engine.status.phase is Phase.READY
+    await engine.close()
+
+
+@pytest.mark.parametrize("step", ["load_models", "build_runners", "warm_up"])
+async def test_a_card_that_was_full_is_tried_again_by_itself_and_speaks(
+    tiny_folders: dict[ModelType, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    shelf = Shelf(tiny_folders["custom_voice"])
+    shelf.arrived.set()
+    faults = Faults(monkeypatch, shelf)
+    faults.step = step
+    engine = IdleEngine(qwen3(shelf, tmp_path), 0, look_again=Backoff(0.01, 0.02))
+    with pytest.raises(NotNow, match="out of memory"):
+        await engine.start()
+    failed = engine.status
+    faults.step = None
+    await until(lambda: engine.status.phase is Phase.READY, within_s=30)
+
+    assert "CUDA out of memory. Tried to allocate 20.00 MiB. It looks again at " in failed.reason
+    assert len(await first_sound(engine, engine.voices()[0])) == 3840
+    await engine.close()
+
+
+async def test_a_card_without_room_says_what_it_needs_and_is_looked_at_again(
+    tiny_folders: dict[ModelType, Path], tmp_path: Path
+) -> None:
+    card = Card(0, "NVIDIA GeForce RTX 3060", (8, 6), total_mb=12_000, free_mb=900)
+    hardware = Hardware(
+        torch="2.13.0+cu130", wheel_cuda=(13, 0), arch_list=("sm_86",), driver="580.1", driver_cuda=(13, 0),
+        cards=(card,),
+    )  # fmt: skip
+    engine = qwen3(Shelf(tiny_folders["custom_voice"]), tmp_path, HUB_ID, hardware=hardware)
+
+    with pytest.raises(NotNow, match=r"it needs .* and 900 of 12,000 MiB are free"):
+        await engine.start()
     await engine.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 
 from wyoming_qwen3tts.engine.qwen3.graph_check import check_graphs
@@ -11,16 +12,25 @@ from wyoming_qwen3tts.engine.qwen3.runner.graphs import Graphs, GraphsFailed, Wo
 from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import SimulatedGraphs
 
 
-def test_a_card_that_records_nothing_is_told_why_and_what_to_do() -> None:
+@pytest.mark.parametrize(
+    ("error", "fix"),
+    [
+        (GraphsFailed("CUDA error: operation not permitted when stream is capturing"), "Update driver and torch"),
+        (RuntimeError("CUDA error: out of memory"), "Another program holds the card's memory"),
+        (MemoryError("Unable to allocate 8.00 EiB"), "Another program holds the card's memory"),
+        (RuntimeError("CUDA error: unspecified launch failure"), "computes nothing any more"),
+    ],
+)
+def test_a_card_that_records_nothing_is_told_why_and_what_to_do(error: Exception, fix: str) -> None:
     class Broken(SimulatedGraphs):
         def capture(self, work: Work, lane: Any) -> Work:
-            raise GraphsFailed("CUDA error: operation not permitted when stream is capturing\nmore")
+            raise type(error)(f"{error}\nmore")
 
     found = check_graphs("cpu", Broken)
 
     assert not found.ok
-    assert found.detail == "no CUDA graphs: CUDA error: operation not permitted when stream is capturing"
-    assert "Update driver" in found.fix
+    assert found.detail == f"no CUDA graphs: {error}"
+    assert fix in found.fix
 
 
 def test_graphs_that_say_something_else_are_found_out() -> None:

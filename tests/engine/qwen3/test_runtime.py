@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+import weakref
+from collections.abc import AsyncIterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,12 @@ from tests.engine.configs import device_plan, engine_config
 from tests.engine.studio import LONG, Codes, Studio, StudioRunner, after, by_text, never, stream, studio, write
 from tests.harness import until
 from wyoming_qwen3tts.audio.pcm import from_pcm
+from wyoming_qwen3tts.engine.qwen3 import loading
 from wyoming_qwen3tts.engine.qwen3.feeder import FeedRules
 from wyoming_qwen3tts.engine.qwen3.guards import GuardLimits
+from wyoming_qwen3tts.engine.qwen3.loading import Models
+from wyoming_qwen3tts.engine.qwen3.runner.runner import Frame, ModelRunner
+from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import SimulatedGraphs
 from wyoming_qwen3tts.engine.qwen3.runtime import Runtime
 from wyoming_qwen3tts.engine.qwen3.scheduler import Utterance
 from wyoming_qwen3tts.errors import Busy, DeviceLost, EngineDown, EngineError, OutOfMemory, SpeechError, TextStalled
@@ -308,6 +314,60 @@ async def test_64_listeners_on_4_slots_all_end_or_are_refused_at_once(folder: Pa
         assert room.engine.busy_slots == 0
 
 
+async def test_a_reply_says_whether_it_came_when_every_slot_was_taken(folder: Path) -> None:
+    async with studio(folder, slots=1, ends=after(6)) as room:
+        first, second = room.request(LINE), room.request(LINE, seed=1)
+        async with room.engine.speak(first) as speaking, room.engine.speak(second) as waiting:
+            heard = [await anext(speaking)] + [pcm async for pcm in speaking] + [pcm async for pcm in waiting]
+        async with room.engine.speak(room.request(LINE)) as by_itself:
+            await anext(by_itself)
+
+        assert all(heard)
+        assert [audio.has_queued for audio in (speaking, waiting, by_itself)] == [False, True, False]
+
+
+async def test_frames_of_one_listener_and_quiet_moments_are_told_to_who_chooses_threads(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Tuner:
+        frames, pieces = 0, 0
+
+        def made_frame(self, seconds: float) -> None:
+            assert seconds > 0
+            self.frames += 1
+
+        def step(self) -> bool:
+            self.pieces += 1
+            return self.pieces < 5
+
+    tuner = Tuner()
+    monkeypatch.setattr(loading, "thread_tuner", lambda *_: tuner)
+    async with studio(folder, ends=after(8)) as room:
+        await room.say(LINE)
+        await until(lambda: tuner.pieces >= 5)
+
+        assert 7 <= tuner.frames <= 9  # the turn that reads the prompt is no frame's
+
+
+@pytest.mark.parametrize(("sound_s", "warned"), [(0.9, False), (1.1, True)])
+async def test_a_model_that_is_slow_on_this_machine_is_said_so_once(
+    folder: Path, sound_s: float, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By a clock that only the codec moves; the first frame, which takes longer everywhere, is not counted."""
+    clock = [0.0]
+
+    def slow(runner: StudioRunner, what: str, _: Any) -> None:
+        if what == "sound":
+            clock[0] += sound_s if "sound" in runner.order else 30.0
+
+    async with studio(folder, sabotage=slow, now=lambda: clock[0]):
+        pass
+
+    lines = [record.message for record in caplog.records if "first sound" in record.message]
+    assert len(lines) == warned
+    assert all(word in line for line in lines for word in ("1.1 s", "engine.patience_s", "smaller model", "int8"))
+
+
 # -- what goes wrong
 
 
@@ -482,22 +542,63 @@ async def test_replies_in_slots_that_are_not_neighbours_say_what_they_say_alone(
         assert [room.runner.spoken()[text] for text in (LINE, LONG)] == alone
 
 
-async def test_torchs_own_errors_are_told_apart(folder: Path) -> None:
-    raised: list[BaseException] = []
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."),
+        torch.AcceleratorError("CUDA error: out of memory"),
+        RuntimeError('NVML_SUCCESS == r INTERNAL ASSERT FAILED at "CUDACachingAllocator.cpp":1131'),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate"),
+        MemoryError(),
+    ],
+    ids=lambda error: f"{type(error).__name__} {str(error)[:20]}",
+)
+async def test_memory_that_runs_out_ends_one_reply_of_three_whoever_says_it(folder: Path, error: Exception) -> None:
+    async with studio(folder, audio_queue_frames=200) as room:
+        codes, model, failures = room.runner.model.codes, room.runner.model, [error]
 
-    def fail(runner: StudioRunner, what: str, _: Any) -> None:
-        if what == "frame":
-            runner.model.codes = lambda *_: (_ for _ in ()).throw(raised[0])  # type: ignore[method-assign]
+        def full(*args: Any) -> Any:
+            if len(room.runner.codes) == 3 and failures:
+                raise failures.pop()
+            return codes(*args)
 
-    async with studio(folder) as room:
-        codes = room.runner.model.codes
-        room.runner.sabotage = fail
-        for error in (torch.OutOfMemoryError("x"), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate")):
-            raised[:] = [error]
-            with pytest.raises(OutOfMemory):
-                await room.say(LINE)
+        room.runner.codes.clear()
+        model.codes = full  # type: ignore[method-assign, assignment]
+        try:
+            said = await asyncio.gather(
+                *(room.say(LINE, name) for name in ("ryan-en", "vivian-en", "ryan-de")), return_exceptions=True
+            )
+        finally:
+            model.codes = codes  # type: ignore[method-assign]
+
+        assert not failures
+        assert sorted(type(each).__name__ for each in said) == ["OutOfMemory", "bytes", "bytes"]
         assert room.engine.status.phase is Phase.READY
-        room.runner.model.codes = codes  # type: ignore[method-assign]
+        assert len(room.runners) == 1  # nothing was built anew
+
+
+async def test_a_prompt_that_found_no_memory_is_read_again_without_what_was_kept(folder: Path) -> None:
+    async with studio(folder) as room:
+        expected = await codes_of(room, LINE)
+        runner, failures = room.runner, [RuntimeError("CUDA error: out of memory")]
+        read, cleared, forget = runner._reader.read, [0], runner.forget_voices
+
+        def full(*args: Any) -> None:
+            if failures:
+                raise failures.pop()
+            read(*args)
+
+        def counted() -> None:
+            cleared[0] += 1
+            forget()
+
+        runner._reader.read = full  # type: ignore[method-assign, assignment]
+        runner.forget_voices = counted  # type: ignore[method-assign]
+        found = await codes_of(room, LINE)
+
+        assert found == expected
+        assert cleared == [1]
+        assert room.engine.counters.out_of_memory == 0
 
 
 async def test_a_thread_that_fails_tells_everybody_and_starts_anew_three_times(
@@ -528,11 +629,56 @@ async def test_a_thread_that_fails_tells_everybody_and_starts_anew_three_times(
             await room.say(LINE)
 
 
+@pytest.mark.parametrize("recorded", [False, True], ids=["steps", "graphs"])
+async def test_the_old_engine_is_gone_before_the_new_one_is_built(folder: Path, recorded: bool) -> None:
+    """A card has room for one."""
+    made: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+    fail = [False]
+
+    class Breaks(ModelRunner):
+        def frame(self, utterances: Sequence[Utterance], biases: Sequence[float]) -> list[Frame]:
+            frames = super().frame(utterances, biases)
+            if fail[0]:
+                fail[0] = False
+                raise ZeroDivisionError("a bug") from MemoryError()
+            return frames
+
+    def build(models: Models) -> list[ModelRunner]:
+        alive.append(sum(ref() is not None for ref in made))
+        graphs = SimulatedGraphs() if recorded else None
+        runner = Breaks(models.checkpoints[0], models.codecs[0], slots=1, positions=64, graphs=graphs)
+        made_now = [runner, runner._state.cache.keys, runner._sounds[0], *([graphs] if graphs else [])]
+        made.extend(weakref.ref(each) for each in made_now)
+        return [runner]
+
+    def tensors() -> int:
+        gc.collect()
+        found = [each for each in gc.get_objects() if issubclass(type(each), torch.Tensor)]
+        return sum({each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in found}.values())
+
+    engine = Runtime([folder], engine_config(slots=1, positions=64), device_plan(), build_runners=build)
+    await engine.start()
+    room = Studio(engine, [])
+    await room.say("Hello.")
+    before = tensors()
+    for _ in range(2):
+        fail[0] = True
+        with pytest.raises(EngineDown, match="starting anew"):
+            await room.say("Hello.")
+        await until(lambda: engine.status.phase is Phase.READY)
+        await room.say("Hello.")
+
+    assert alive == [0, 0, 0]
+    assert tensors() <= 1.05 * before
+    await engine.close()
+
+
 async def test_a_lost_device_is_fatal_at_once(folder: Path) -> None:
     fatal: list[BaseException] = []
 
-    def lose(runner: StudioRunner, what: str, _: Any) -> None:
-        if what == "prefill" and runner.order:
+    def lose(_: StudioRunner, what: str, utterance: Any) -> None:
+        if what == "prefill" and utterance.text == LINE:
             raise DeviceLost("The GPU failed: CUDA error: an illegal memory access was encountered")
 
     async with studio(folder, on_fatal=fatal.append, sabotage=lose) as room:
@@ -547,8 +693,8 @@ async def test_a_device_that_hangs_is_noticed(folder: Path) -> None:
     fatal: list[BaseException] = []
     released = threading.Event()
 
-    def hang(runner: StudioRunner, what: str, _: Any) -> None:
-        if what == "frame" and len(runner.order) > 3:
+    def hang(_: StudioRunner, what: str, utterances: Any) -> None:
+        if what == "frame" and utterances[0].text == LINE:
             released.wait(5)
 
     async with studio(folder, on_fatal=fatal.append, sabotage=hang, turn_s=0.2) as room:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wyoming_qwen3tts.engine.qwen3.scheduler import EngineRequest, Scheduler, Utterance
+from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 
 VOICE = Voice(VoiceName("ryan-en"), "Ryan", ("en",), "qwen3", "ryan")
@@ -21,6 +22,7 @@ class Ear:
 
     wants_audio: bool = True
     abandoned: bool = False
+    format = FORMAT
 
     def put(self, pcm: bytes) -> None: ...
     def end(self) -> None: ...

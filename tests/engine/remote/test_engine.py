@@ -149,6 +149,19 @@ BAD: dict[str, tuple[Answer, str]] = {
         says(sse({"type": "speech.audio.error", "error": {"message": "out of memory"}}), kind="text/event-stream"),
         "broke off: out of memory",
     ),
+    "ended by length": (
+        says(
+            sse(
+                delta(b""),
+                {
+                    "type": "speech.audio.error",
+                    "error": {"message": "codec budget exhausted", "partial_audio": True, "action": "discard"},
+                },
+            ),
+            kind="text/event-stream",
+        ),
+        "broke off: codec budget exhausted",
+    ),
     "events without end": (says(sse({"type": "other"}), kind="text/event-stream"), "without the last one"),
     "event that is no JSON": (says(b"data: {\n\n", kind="text/event-stream"), "not JSON"),
     "event without base64": (

@@ -28,13 +28,13 @@ negative_data_rejection.enabled = false
 
 
 async def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
-    keys: Any = ("fuzzer:secret",)
+    keys: Any = ("fuzzer:secret-word",)
     settings = Settings(voices=Voices(cloning=True), http=Http(api_keys=keys), data_dir=tmp_path)
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     async with web(settings=settings, studio=FakeStudio()) as it:
         command = [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{it.url}/openapi.json"),
-            *("--header", "Authorization: Bearer secret", "--exclude-path", "/v1/live", "--mode", "all"),
+            *("--header", "Authorization: Bearer secret-word", "--exclude-path", "/v1/live", "--mode", "all"),
             *("--phases", "examples,coverage,fuzzing"),
             *("--max-time", "14", "--max-examples", str(EXAMPLES), "--seed", "7", "--generation-deterministic"),
             *("--no-color", "--suppress-health-check", "all", "--request-timeout", "5"),

@@ -86,7 +86,7 @@ async def test_only_the_eleven_files_exist(tmp_path: Path, name: str) -> None:
 
 
 async def test_the_lexicon_is_behind_the_key(tmp_path: Path) -> None:
-    async with web(here(tmp_path, api_keys="secret")) as server:
+    async with web(here(tmp_path, api_keys="secret-word")) as server:
         answer = await server.client.put("/v1/lexicon/en", json={"text": ""}, headers={"Authorization": "Bearer x"})
 
     assert answer.status_code == 401

@@ -29,11 +29,11 @@ from wyoming_qwen3tts.settings import Http, Settings, Voices
 @asynccontextmanager
 async def official(folder: Path, engine: Any = None, **how: Any) -> AsyncIterator[tuple[AsyncOpenAI, Web]]:
     """The client as people make it, but for the address."""
-    keys: Any = ("cook:secret",)
+    keys: Any = ("cook:secret-word",)
     settings = Settings(voices=Voices(cloning=True), http=Http(api_keys=keys), data_dir=folder)
     async with (
         web(engine, settings, **how) as it,
-        AsyncOpenAI(base_url=f"{it.url}/v1", api_key="secret", max_retries=2) as client,
+        AsyncOpenAI(base_url=f"{it.url}/v1", api_key="secret-word", max_retries=2) as client,
     ):
         yield client, it
 

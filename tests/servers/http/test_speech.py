@@ -10,6 +10,7 @@ from tests.harness import TONE, FakeEngine
 from tests.servers.http.web import SPEECH, request, web
 from wyoming_qwen3tts.audio.wav import UNKNOWN_LENGTH, wav_header
 from wyoming_qwen3tts.servers.http.names import VOICES, stands_for
+from wyoming_qwen3tts.service.admission import Permit
 from wyoming_qwen3tts.service.options import SpeechOptions
 from wyoming_qwen3tts.service.reply import Reply
 from wyoming_qwen3tts.speech.request import SpeechRequest
@@ -60,8 +61,10 @@ async def test_a_recording_is_sent_as_a_wav_that_says_how_long_it_is() -> None:
         speak = it.service.speak
 
         @asynccontextmanager
-        async def from_the_cache(text: TextStream, options: SpeechOptions) -> AsyncIterator[Reply]:
-            async with speak(text, options) as speech:
+        async def from_the_cache(
+            text: TextStream, options: SpeechOptions, permit: Permit | None = None
+        ) -> AsyncIterator[Reply]:
+            async with speak(text, options, permit) as speech:
                 speech.stats.is_cached = True
                 yield speech
 

@@ -161,7 +161,7 @@ async def test_the_live_view_ends_with_the_door() -> None:
 
 
 async def test_about_tells_what_this_server_can_do() -> None:
-    keys: Any = ("secret",)
+    keys: Any = ("secret-word",)
     async with web(settings=Settings(http=Http(api_keys=keys))) as it:
         about = (await it.client.get("/v1/about")).json()
 

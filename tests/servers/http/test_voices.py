@@ -12,12 +12,12 @@ from tests.servers.http.studio import FakeStudio
 from tests.servers.http.web import web
 from wyoming_qwen3tts.settings import Http, Settings, Voices
 
-KEY = {"Authorization": "Bearer secret"}
+KEY = {"Authorization": "Bearer secret-word"}
 CLIP = {"audio_sample": ("clip.wav", b"a voice", "audio/wav")}
 CLONE = {"name": "Grandma", "consent": "She agreed."}
 
 
-def allowed(folder: Path, *, cloning: bool = True, keys: Any = ("cook:secret",)) -> Settings:
+def allowed(folder: Path, *, cloning: bool = True, keys: Any = ("cook:secret-word",)) -> Settings:
     return Settings(voices=Voices(cloning=cloning), http=Http(api_keys=keys), data_dir=folder)
 
 

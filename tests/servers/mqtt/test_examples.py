@@ -15,8 +15,9 @@ import yaml
 from tests.conftest import ROOT
 from tests.mosquitto import Mosquitto, listening, needs_mosquitto
 from tests.servers.mqtt.house import serving
-from wyoming_qwen3tts.announcements.announcement import HIGH, Announcement
+from wyoming_qwen3tts.announcements.announcement import Announcement
 from wyoming_qwen3tts.announcements.payload import parse_say
+from wyoming_qwen3tts.service.admission import HIGH
 
 EXAMPLES = ROOT / "config" / "examples"
 BLUEPRINTS = sorted(EXAMPLES.glob("blueprint-*.yaml"))

@@ -209,3 +209,60 @@ async def test_a_sound_that_is_too_large_for_a_topic_is_not_sent(
 
         assert "fetch it by its URL" in failed["error"]["message"]
         assert not [topic for topic, _, _ in listener.heard if "/audio/" in topic]
+
+
+class FakeBroker:
+    """Takes what an `Outbox` sends, up to ``window`` on their way, and breaks on ``poison`` before it confirms it."""
+
+    def __init__(self, *poison: str, window: int = 8) -> None:
+        self._poison, self._window = poison, window
+        self.heard: list[str | bytes] = []
+
+    async def connection(self, outbox: Outbox) -> bool:
+        """One of them; whether it broke."""
+        outbox.begin([Outgoing("status", "online", retain=True)])
+        while len(outbox):
+            on_their_way: list[tuple[int, Outgoing]] = []
+            while len(on_their_way) < self._window and outbox._free_to_go() is not None:
+                on_their_way.append(await outbox.next())
+            for number, message in on_their_way:
+                if message.payload in self._poison:
+                    return True
+                self.heard.append(message.payload)
+                outbox.sent(number)
+        return False
+
+
+async def test_a_message_that_breaks_the_connection_three_times_is_dropped_and_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outbox, broker = Outbox(), FakeBroker("poison", "venom")
+    for payload in ("a", "poison", "b", "venom", "c"):
+        outbox.put(Outgoing("t", payload))
+    breaks = [await broker.connection(outbox) for _ in range(7)]
+
+    assert breaks.index(False) <= 6
+    assert sorted(str(payload) for payload in broker.heard if payload != "online") == ["a", "b", "c"]
+    assert len([r for r in caplog.records if "dropped a message" in r.getMessage()]) == 2
+    assert not outbox._breaks
+
+
+async def test_a_greeting_that_is_poison_is_left_out_once() -> None:
+    outbox, broker = Outbox(), FakeBroker("online")
+    outbox.put(Outgoing("t", "a"))
+
+    assert [await broker.connection(outbox) for _ in range(4)] == [True, True, True, False]
+    assert broker.heard == ["a"]
+
+
+async def test_what_was_confirmed_is_blamed_for_nothing() -> None:
+    """A bad network: it breaks each time, but never at the same message."""
+    outbox = Outbox()
+    for number in range(10):
+        outbox.put(Outgoing("t", str(number)))
+    for _ in range(10):
+        number_, _ = await outbox.next()
+        outbox.sent(number_)
+        await outbox.next() if len(outbox) else None
+        outbox.begin([])
+    assert len(outbox) == 0

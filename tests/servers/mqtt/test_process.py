@@ -23,7 +23,7 @@ async def test_mosquitto_pub_makes_the_server_speak(tmp_path: Path) -> None:
     log = tmp_path / "log"
     async with Mosquitto(tmp_path) as broker, listening(broker.port) as listener:
         flags = ("--mqtt.host", "127.0.0.1", "--mqtt.port", str(broker.port), "--engine.kind", "builtin")
-        async with running(*flags, "--http.uri", "tcp://127.0.0.1:0", "--http.api-keys", "secret", log=log) as (
+        async with running(*flags, "--http.uri", "tcp://127.0.0.1:0", "--http.api-keys", "secret-word", log=log) as (
             process,
             _,
         ):

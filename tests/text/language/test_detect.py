@@ -1,5 +1,7 @@
 """Which language a text is in, and how languages are named."""
 
+from pathlib import Path
+
 import pytest
 
 from wyoming_qwen3tts.speech.languages import LANGUAGES, normalize_tag
@@ -34,6 +36,59 @@ SHORT = {
 )
 def test_short_lines_are_recognised(language: str, text: str) -> None:
     assert detect(text) == language
+
+
+LINES = [
+    tuple(line.split("\t")) for line in Path(__file__).with_name("lines.tsv").read_text(encoding="utf-8").splitlines()
+]
+ANSWERS = {
+    "de": "ja nein ok okay fertig aus an erledigt gut danke hallo stopp offen zu abgebrochen pausiert",
+    "en": "yes no ok okay done off on sure right thanks hello stop playing open closed cancelled paused",
+    "es": "sí no ok vale listo apagado encendido hecho bien gracias hola abierto cerrado cancelado pausado",
+    "fr": "oui non ok d'accord fini éteint allumé bien merci bonjour ouvert fermé annulé",
+    "it": "sì no ok fatto spento acceso bene grazie ciao aperto chiuso pronto va annullato",
+    "pt": "sim não ok pronto desligado ligado feito bem obrigado olá aberto fechado cancelado pausado",
+}
+
+
+@pytest.mark.parametrize(("language", "text"), LINES)
+def test_a_line_is_recognised_with_nothing_set_and_in_its_home(language: str, text: str) -> None:
+    assert (detect(text), detect(text, fallback=language)) == (language, language)
+
+
+@pytest.mark.parametrize("language", ANSWERS)
+def test_a_one_word_answer_is_in_the_language_of_the_home(language: str) -> None:
+    for word in ANSWERS[language].split():
+        for written in (word, word.capitalize(), f"{word.capitalize()}.", f"{word.upper()}!"):
+            assert detect(written, fallback=language) == language, written
+
+
+@pytest.mark.parametrize("period", ["AM", "PM", "am", "p.m.", "a.m"])
+@pytest.mark.parametrize("hour", range(1, 13))
+def test_a_time_with_am_or_pm_is_english(hour: int, period: str) -> None:
+    for written in (f"{hour}:05 {period}", f"{hour} {period}", f"It's {hour}:30 {period}", f"{hour}:00{period}"):
+        assert (detect(written), detect(written, fallback="de")) == ("en", "en"), written
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("de", "Am 9. Mai"),
+        ("de", "am Abend"),
+        ("de", "Bis 9 am Freitag"),
+        ("de", "Wecker um 9 AM"),
+        ("es", "Son las 9:00 AM"),
+        ("pt", "no sábado"),
+        ("zh", "在 9:00 AM 开始"),
+    ],
+)
+def test_other_languages_keep_am_and_no(language: str, text: str) -> None:
+    assert detect(text) == language
+
+
+def test_a_word_of_no_list_is_told_by_its_letters() -> None:
+    for language, word in (("de", "Verkehrsschild"), ("fr", "soigneusement"), ("it", "raffreddamento")):
+        assert detect(word) == language
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Where sentences end, in ten languages. Among them the failures of other splitters that the design lists."""
 
+from pathlib import Path
+
 import pytest
 
 from wyoming_qwen3tts.text.spoken import explain
@@ -87,3 +89,27 @@ def test_a_fragment_joins_the_next_sentence() -> None:
 
 def test_a_list_number_is_not_spoken_as_an_ordinal() -> None:
     assert explain("1. Milch kaufen gehen\n", "de")["segments"] == ["1. Milch kaufen gehen"]
+
+
+ENDS = [tuple(row.split("\t")) for row in Path(__file__).with_name("ends.tsv").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize(("language", "marked"), ENDS)
+def test_a_sentence_ends_where_the_table_says(language: str, marked: str) -> None:
+    sentences = marked.split(" | ")
+    text = ("" if language in ("zh", "ja") else " ").join(sentences)
+
+    assert explain(text, language, normalize="off")["segments"] == sentences
+
+
+def test_a_reply_without_capitals_has_sentences_too() -> None:
+    text = "the light is on now. it is warm in here. enjoy the evening."
+
+    assert explain(text, "en")["segments"] == ["the light is on now.", "it is warm in here.", "enjoy the evening."]
+
+
+def test_a_name_that_is_written_small_begins_a_sentence() -> None:
+    assert explain("The battery is full. iPhone and eBay are ready.", "en")["segments"] == [
+        "The battery is full.",
+        "iPhone and eBay are ready.",
+    ]

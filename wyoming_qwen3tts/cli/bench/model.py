@@ -21,6 +21,7 @@ from ...model.codec import CodecDecoder
 from ...model.generate import prefix_cache
 from ...model.language_model import FrameState, LanguageModel
 from ...model.sampling import FrameSampling
+from ...util.memory import resident_bytes
 
 PROMPT_POSITIONS = 30  # a voice's nine, and a sentence of twenty tokens
 VOICE_POSITIONS = 9  # read before: a known voice's
@@ -151,8 +152,7 @@ def machine(device: str) -> str:
 
 def memory_mb() -> int:
     """Anonymous and shared memory of this process; file-backed pages are the kernel's to drop."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon:", "RssShmem:"))) // 1024
+    return resident_bytes() >> 20
 
 
 def table(result: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...audio.pcm import Samples, from_pcm
 from ...audio.resample import resample
-from ...errors import EngineError
+from ...errors import EngineError, without_text
 from ...util.processes import ProcessError, run
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,9 @@ class Espeak:
             except ProcessError as error:
                 raise EngineError(f"{error}.") from error
         if output.code:
-            raise EngineError(f"{Path(command[0]).name} failed: {output.complaint}.")
+            raise EngineError(
+                f"{Path(command[0]).name} failed: {without_text(output.complaint, given.decode(errors='replace'))}."
+            )
         return output.stdout
 
     @asynccontextmanager

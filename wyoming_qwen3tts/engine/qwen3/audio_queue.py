@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Self
 
-from ...speech.audio_format import FORMAT
+from ...speech.audio_format import FORMAT, AudioFormat
 
-_PACKET = 4 * FORMAT.frame_bytes
+_PACKET_FRAMES = 4
 
 
 class AudioQueue:
@@ -21,17 +21,17 @@ class AudioQueue:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, frames: int, wake_engine: Callable[[], None]) -> None:
         self._loop, self._wake_engine = loop, wake_engine
-        self._room = frames * FORMAT.frame_bytes
-        self._queue: asyncio.Queue[bytes | BaseException | None] = (
-            asyncio.Queue()
-        )  # holds no more than `wants_audio` lets in
+        self._frames = frames
+        self.format: AudioFormat = FORMAT  # of the sound; written by the engine thread before the first
+        # Holds no more than `wants_audio` lets in.
+        self._queue: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue()
         self._put = 0  # bytes; written by the engine thread only
         self._taken = 0  # bytes; written by the event loop only
         self.abandoned = False  # written by the event loop, or by whoever finds that it is gone
 
     @property
     def wants_audio(self) -> bool:
-        return not self.abandoned and self._put - self._taken < self._room
+        return not self.abandoned and self._put - self._taken < self._frames * self.format.frame_bytes
 
     def put(self, pcm: bytes) -> None:
         """Engine thread: hand over PCM, whole samples. Nothing says that all that was given so far is spoken."""
@@ -70,5 +70,6 @@ class AudioQueue:
                 raise item
             self._taken += len(item)
             self._wake_engine()
-            for start in range(0, len(item) or 1, _PACKET):
-                yield item[start : start + _PACKET]
+            size = _PACKET_FRAMES * self.format.frame_bytes
+            for start in range(0, len(item) or 1, size):
+                yield item[start : start + size]

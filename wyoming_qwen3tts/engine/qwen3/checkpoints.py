@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...errors import StoreError
 from ...model.checkpoint.config import ModelConfig, ModelType, load_config
-from ...model.checkpoint.files import ModelFileError
+from ...model.checkpoint.files import ModelFileError, UnfitCodec
 
 EXAMPLES: dict[ModelType, str] = {
     "base": "Qwen/Qwen3-TTS-12Hz-0.6B-Base",
@@ -46,6 +46,20 @@ class Checkpoints:
                 if self._find(model) is None:
                     found.append(model)
         return found
+
+    def unfit(self) -> str | None:
+        """Why the sound of one that is here cannot be spoken, if so. Loading tells what else is wrong."""
+        for model in self.models:
+            with suppress(StoreError, OSError):
+                if (folder := self._find(model)) is None:
+                    continue
+                try:
+                    load_config(folder)
+                except UnfitCodec as error:
+                    return str(error)
+                except ModelFileError:
+                    continue
+        return None
 
     def _look(self) -> Iterator[tuple[Path, ModelConfig]]:
         for model in self.models:

@@ -16,6 +16,7 @@ from ...model.reference_codes import open_reference_encoder
 from ...model.speaker import SAMPLES_MIN, open_speaker_encoder
 from ...speech.voice import VoiceName
 from ...voices.file_format import TEXT_CHARS_MAX, ClonedVoice
+from .device_errors import device_errors
 
 RATE = 24_000
 _PADDING_S = 0.5  # without it the reference's last sound bleeds into the speech (faster-qwen3-tts#9)
@@ -28,6 +29,7 @@ def clone(folder: Path, name: VoiceName, clip: Samples, text: str | None, *, raw
     Raises:
         BadRequest: if the clip cannot become a voice; says what to do.
         ModelFileError: if the checkpoint cannot clone.
+        OutOfMemory: if the clip needs more than there is.
     """
     if not raw:
         for problem in examine(clip, RATE).errors:
@@ -55,9 +57,9 @@ def encoded(folder: Path, name: VoiceName, clip: Samples, text: str | None) -> C
     if text is not None and len(text) > TEXT_CHARS_MAX:
         raise BadRequest(f"The transcript has more than {TEXT_CHARS_MAX:,} characters.", field="text")
     samples = torch.from_numpy(np.ascontiguousarray(clip))
-    with torch.inference_mode():
-        vector = encoder(samples).float().numpy()
     codes = None
-    if text is not None:
-        codes = open_reference_encoder(folder / "speech_tokenizer", config.codec)(samples).numpy()
+    with torch.inference_mode(), device_errors():
+        vector = encoder(samples).float().numpy()
+        if text is not None:
+            codes = open_reference_encoder(folder / "speech_tokenizer", config.codec)(samples).numpy()
     return ClonedVoice(name, vector, codes, text, f"{config.size} {config.type}")

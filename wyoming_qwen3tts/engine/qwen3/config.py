@@ -26,6 +26,7 @@ class EngineConfig:
     graphs: bool  # where the device has them
     vram_limit_mb: int  # 0: what is free
     slots: int
+    patience_s: float  # to the first sound; then another engine speaks
     positions: int  # of a slot: prompt and frames
     queue: int  # replies that may wait for a slot
     audio_queue_frames: int  # how far ahead of a listener a reply may get
@@ -50,6 +51,7 @@ class EngineConfig:
             graphs=engine.graphs,
             vram_limit_mb=engine.vram_limit_mb,
             slots=engine.slots,
+            patience_s=engine.patience_s,
             positions=POSITIONS,
             queue=limits.queue,
             audio_queue_frames=_AUDIO_QUEUE_FRAMES,

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ...audio.pcm import Samples, to_pcm
 from ...errors import Busy, DeviceLost, EngineError, OutOfMemory, SpeechError, UnknownVoice
-from ...speech.audio_format import FORMAT
 from ...speech.voice import Voice
 from .chunking import ChunkPolicy
+from .device_errors import let_go
 from .guards import GuardLimits, RunawayGuard
 from .priming import Priming
 from .scheduler import EngineRequest, Scheduler, Utterance
@@ -102,6 +102,13 @@ class Counters:
     out_of_memory: int = 0
 
 
+class Tuner(Protocol):
+    """Makes the engine faster while it is idle: a `ThreadTuner`."""
+
+    def made_frame(self, seconds: float) -> None: ...
+    def step(self) -> bool: ...
+
+
 class EngineCore:
     """All that speak, and who could. One thread at a time; every call returns soon."""
 
@@ -115,10 +122,11 @@ class EngineCore:
         chunks: ChunkPolicy | None = None,
         limits: GuardLimits | None = None,
         counters: Counters | None = None,
+        tuner: Tuner | None = None,
     ) -> None:
         self._runners, self._resolve, self._scheduler, self._now = runners, resolve, scheduler, now
         self._chunks, self._limits = chunks or ChunkPolicy(), limits or GuardLimits()
-        self.counters = counters or Counters()
+        self.counters, self._tuner = counters or Counters(), tuner
         self._work: dict[Utterance, _Work] = {}
         self._replies: set[EngineRequest] = set()
         self._frame_cost_s = 0.0
@@ -160,13 +168,14 @@ class EngineCore:
             log.exception("The voice %s cannot be used", utterance.voice.name)
             self._fail(reply, EngineError(f"The voice {utterance.voice.name} cannot be used; see the log."))
             return
+        reply.outlet.format = runner.format
         if voice.ref_codes is not None:  # such a clone takes up to ten words of the text before its first frame
             utterance.layout = "sentence"
         if not self._scheduler.admit(utterance):
             self._fail(reply, Busy("Every slot and every place in the queue is taken. Try again in a moment."))
             return
         tokens = runner.tokens() if utterance.layout == "live" else None
-        self._work[utterance] = _Work(runner, voice, RunawayGuard(self._limits), tokens)
+        self._work[utterance] = _Work(runner, voice, self._guard(runner), tokens)
         text, is_over = utterance.text, utterance.is_text_over
         utterance.text, utterance.is_text_over = "", False
         self._hear(utterance, text, is_last=is_over)
@@ -197,8 +206,14 @@ class EngineCore:
         if plan.decode:
             cost_s = self._now() - began
             self._frame_cost_s = 0.8 * self._frame_cost_s + 0.2 * cost_s if self._frame_cost_s else cost_s
+            if self._tuner is not None and len(plan.decode) == 1 and plan.prefill is None:
+                self._tuner.made_frame(cost_s)
         is_busy = bool(plan.decode) or plan.prefill is not None
-        return is_busy or (not self._work and self.priming.step(self._runners, self._resolve))
+        return is_busy or (not self._work and self._use_quiet())
+
+    def _use_quiet(self) -> bool:
+        """A piece of what can wait for a moment in which nobody is spoken to; False: there is nothing."""
+        return self.priming.step(self._runners, self._resolve) or (self._tuner is not None and self._tuner.step())
 
     def _let_go(self) -> None:
         for reply in [reply for reply in self._replies if reply.outlet.abandoned]:
@@ -222,9 +237,12 @@ class EngineCore:
                 raise
             self._fail(utterance.reply, error)
         else:
-            work.guard = RunawayGuard(replace(self._limits, frames_most=min(self._limits.frames_most, room)))
+            work.guard = self._guard(work.runner, room)
             return True
         return False
+
+    def _guard(self, runner: ModelRunner, room: int | None = None) -> RunawayGuard:
+        return RunawayGuard(self._limits, is_cloned=runner.kind == "base", room=room)
 
     def _out_of_memory(self) -> None:
         self.counters.out_of_memory += 1
@@ -295,10 +313,10 @@ class EngineCore:
         sound = frames.reshape(-1).copy()
         reply = utterance.reply
         if not work.sent:
-            sound *= _ramp(len(sound), JOINT_FADE_S)
-            self._put(reply, FORMAT.silence(utterance.pause_s))
+            sound *= _ramp(len(sound), JOINT_FADE_S, reply.outlet.format.rate)
+            self._put(reply, reply.outlet.format.silence(utterance.pause_s))
         if work.why_stopped:
-            sound *= _ramp(len(sound), STOP_FADE_S)[::-1]
+            sound *= _ramp(len(sound), STOP_FADE_S, reply.outlet.format.rate)[::-1]
         pcm = to_pcm(sound)
         work.sent = True
         self._put(reply, pcm)
@@ -309,14 +327,14 @@ class EngineCore:
             return
         if reply.first_at is None:
             reply.first_at = self._now()
-        reply.sent_s += FORMAT.seconds(len(pcm))
+        reply.sent_s += reply.outlet.format.seconds(len(pcm))
         reply.last_sample = int.from_bytes(pcm[-2:], "little", signed=True)
         reply.outlet.put(pcm)
 
     def _fade(self, reply: EngineRequest, seconds: float) -> None:
         """From the last sample down to nothing: whatever was said last, nothing clicks."""
         if reply.last_sample:
-            count = round(FORMAT.rate * seconds)
+            count = round(reply.outlet.format.rate * seconds)
             self._put(reply, np.linspace(reply.last_sample, 0, count + 1)[1:].astype("<i2").tobytes())
 
     # -- ends
@@ -352,7 +370,7 @@ class EngineCore:
         log.warning("%s: %s; trying again with another seed", utterance.voice.name, why)
         utterance.seed += _NEW_SEED
         self._scheduler.again(utterance)
-        self._work[utterance] = _Work(work.runner, work.voice, RunawayGuard(self._limits), work.tokens)
+        self._work[utterance] = _Work(work.runner, work.voice, self._guard(work.runner), work.tokens)
 
     def _confess(self, utterance: Utterance, why: str) -> None:
         self.counters.stopped += 1
@@ -366,7 +384,7 @@ class EngineCore:
     def _end_if_done(self, reply: EngineRequest) -> None:
         if reply.is_complete and not reply.is_over and not reply.waiting and reply.speaking is None:
             if reply.sent_s:
-                self._put(reply, FORMAT.silence(TAIL_S))
+                self._put(reply, reply.outlet.format.silence(TAIL_S))
             reply.is_over = True
             self._replies.discard(reply)
             reply.outlet.end()
@@ -378,6 +396,7 @@ class EngineCore:
         self._scheduler.waiting = [u for u in self._scheduler.waiting if u.reply is not reply]
         reply.is_over = True
         self._replies.discard(reply)
+        let_go(error)  # it goes to the event loop, and must not take this core with it
         reply.outlet.fail(error)
 
     def fail_all(self, error: SpeechError) -> None:
@@ -388,9 +407,9 @@ class EngineCore:
         self._replies.clear()
 
 
-def _ramp(length: int, seconds: float) -> Samples:
+def _ramp(length: int, seconds: float, rate: int) -> Samples:
     """Ones, but for a rise over the first ``seconds``."""
     ramp = np.ones(length, dtype=np.float32)
-    rise = min(length, round(FORMAT.rate * seconds))
+    rise = min(length, round(rate * seconds))
     ramp[:rise] = np.linspace(0, 1, rise, endpoint=False, dtype=np.float32)
     return ramp

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from ...errors import EngineDown, StoreError
+from ...errors import EngineDown, NotNow, StoreError, Unsuitable
 from ...model.checkpoint.config import ModelConfig
 from ...model.checkpoint.files import ModelFileError
 from ...monitoring.health import FatalErrorRecorder
@@ -159,31 +159,45 @@ class Qwen3Engine(Engine):
         """Load, and return when it can speak.
 
         Raises:
-            EngineDown: with the reason and what to do, if this machine cannot.
+            EngineDown: with the reason and what to do, if this machine cannot. `NotNow` if that may change by itself,
+                `Unsuitable` if it cannot. Nothing of the attempt is left, and the next one begins anew.
         """
         if self._local is not None:
             return
+        try:
+            await self._load()
+        except BaseException as error:  # also when it is cancelled: the next start begins from nothing
+            failed = self._local.status if self._local is not None else self._status
+            reason = failed.reason if failed.phase is Phase.FAILED else str(error) or type(error).__name__
+            await self._let_go()
+            self._status = EngineStatus(Phase.FAILED, reason)
+            raise
+
+    async def _load(self) -> None:
+        self._status = EngineStatus(Phase.LOADING)
         config = replace(self._config, models=(self._only,)) if self._only else self._config
         chosen = await asyncio.to_thread(plan, config, self._probe)
         for line in chosen.lines:
             log.info("%s", line)
         if chosen.device is None:
-            self._status = EngineStatus(Phase.FAILED, " ".join(chosen.reasons))
-            raise EngineDown(" ".join(chosen.reasons))
+            raise (Unsuitable if chosen.has_room else NotNow)(" ".join(chosen.reasons))
         folders = await self._fetched(chosen.models)
         own = self.clones()  # while there is no engine yet: from then on it is told of new ones there
         try:
             self._local = self._build(folders, chosen)
         except ModelFileError as error:
-            self._status = EngineStatus(Phase.FAILED, str(error))
-            raise EngineDown(f"{error}.") from error
+            raise NotNow(f"{error}.") from error
         await self._local.start()
         self._local.prepare(self._at_home(own))
         self._sound = await asyncio.to_thread(_sound_of, folders, chosen, config)
 
     async def unload(self) -> None:
         """Give the memory back; `start` loads again."""
-        local, self._local, self._status = self._local, None, EngineStatus(Phase.UNLOADED)
+        self._status = EngineStatus(Phase.UNLOADED)
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        local, self._local = self._local, None
         if local is not None:
             await local.close()
             await asyncio.to_thread(_empty_caches)
@@ -269,10 +283,6 @@ def _sound_of(folders: Sequence[Path], chosen: DevicePlan, config: EngineConfig)
 
 
 def _empty_caches() -> None:
-    import gc
+    from .loading import empty_caches
 
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    empty_caches()

@@ -66,6 +66,11 @@ class Feeder:
 
         self._reply = EngineRequest(audio_queue, spoken, request.notes)
 
+    @property
+    def has_queued(self) -> bool:
+        """When the reply came, every slot was taken."""
+        return self._reply.has_queued
+
     async def run(self) -> None:
         """Feed the engine to the text's end. An error of the text ends the reply."""
         try:

@@ -12,6 +12,7 @@ import torch
 
 from ...errors import SpeechError, first_line
 from ...model.checkpoint.tiny import write_tiny_checkpoint
+from .device_errors import Kind, kind_of
 from .hardware.plan import DevicePlan
 from .loading import bench_utterance, load_models
 from .runner.graphs import Graphs, GraphsFailed
@@ -19,6 +20,12 @@ from .runner.runner import ModelRunner
 
 FRAMES = 8
 FIX = "Speech goes on without graphs, and starts later. Update driver and torch; if it stays, report it with this line"
+
+FIXES = {
+    Kind.MEMORY: "Another program holds the card's memory. End it, or wait for it, and run this again",
+    Kind.LOST: "The card computes nothing any more. Restart the machine, or the container; update the driver",
+    Kind.BUG: FIX,
+}
 
 
 class Found(NamedTuple):
@@ -39,8 +46,8 @@ def check_graphs(device: str, graphs: Callable[[], Graphs]) -> Found:
             for kind in (recorded, None):
                 runner = ModelRunner(models.checkpoints[0], models.codecs[0], slots=2, positions=128, graphs=kind)
                 spoken.append(_speak(runner))
-    except (GraphsFailed, SpeechError, RuntimeError) as error:
-        return Found(False, f"no CUDA graphs: {first_line(error)}", FIX)
+    except (GraphsFailed, SpeechError, RuntimeError, MemoryError) as error:
+        return Found(False, f"no CUDA graphs: {first_line(error)}", FIXES[kind_of(error)])
     if spoken[0] != spoken[1]:
         return Found(False, "CUDA graphs say something else than single steps", FIX)
     where = torch.cuda.get_device_name(device) if device.startswith("cuda") else device

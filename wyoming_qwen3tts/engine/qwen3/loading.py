@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,15 +12,16 @@ from typing import NamedTuple
 
 import torch
 
-from ...errors import EngineError, first_line
+from ...errors import DeviceLost, EngineError, NotNow, first_line
 from ...model.checkpoint.files import ModelFileError
 from ...model.checkpoint.weights import WEIGHTS, Checkpoint
 from ...model.codec import CodecDecoder
 from ...model.fused import lean
 from ...model.prompt import PromptVoice as PromptVoice
 from ...speech.voice import Voice, VoiceName
+from .device_errors import Kind, kind_of, let_go, root_cause
 from .hardware.plan import DevicePlan
-from .precision import load_codec, load_language_model
+from .precision import load_codec, load_language_model, thread_tuner
 from .priming import NullSink
 from .runner.graphs import Graphs, GraphsFailed
 from .runner.runner import ModelRunner
@@ -29,6 +32,7 @@ from .thread import Progress
 log = logging.getLogger(__name__)
 
 CODEC = "speech_tokenizer"
+_TIMED = 2  # hidden frames behind the first, which takes longer than all that follow
 
 
 class Models(NamedTuple):
@@ -42,7 +46,7 @@ def load_models(folders: Sequence[Path], plan: DevicePlan, rounded_dir: Path | N
     """Read every checkpoint and its codec. Rounded weights are kept in ``rounded_dir``; None: nowhere.
 
     Raises:
-        EngineError: one line that says which file is wrong, and what to do.
+        NotNow: one line that says which file is wrong, and what to do.
     """
     files = [(folder, folder / part / WEIGHTS) for folder in folders for part in ("", CODEC)]
     sizes = [path.stat().st_size if path.exists() else 0 for _, path in files]
@@ -59,7 +63,7 @@ def load_models(folders: Sequence[Path], plan: DevicePlan, rounded_dir: Path | N
                 if plan.device != "cpu":
                     lean(checkpoints[-1].model)
     except ModelFileError as error:
-        raise EngineError(str(error)) from error
+        raise NotNow(str(error)) from error  # the file may be on its way
     progress(1.0)
     return Models(tuple(checkpoints), tuple(codecs))
 
@@ -74,8 +78,13 @@ def build_runners(
         try:
             runners.append(build(graphs=graphs()))
             continue
-        except (GraphsFailed, torch.OutOfMemoryError) as error:
-            why = first_line(error)  # the error itself would keep half a runner in memory
+        except (GraphsFailed, RuntimeError, MemoryError) as error:
+            why, kind = first_line(error), kind_of(error)
+            if kind is Kind.LOST:
+                raise DeviceLost(f"The GPU failed: {first_line(root_cause(error))}") from error
+            if kind is Kind.BUG and not isinstance(error, GraphsFailed):
+                raise
+            let_go(error)  # or half a runner would stay in memory
         log.warning("No CUDA graphs: %s. Speech goes on without them, and starts later.", why)
         runners.append(build())
     return runners
@@ -105,19 +114,35 @@ def keep_voices(runners: Sequence[ModelRunner], folders: Sequence[Path], cache: 
         runner.keep_in(VoiceCache(cache, identity, model.device, limit_bytes))
 
 
-def warm_up(runner: ModelRunner) -> None:
-    """Speak one hidden frame, so that the first listener does not wait for what is made at first use.
+def empty_caches() -> None:
+    """Give back what nobody holds any more: to the process, and of the card's memory to other programs too."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def warm_up(runner: ModelRunner, now: Callable[[], float] = time.monotonic) -> float:
+    """Speak a hidden frame, so that the first listener does not wait for what is made at first use. Returns how many
+    seconds its first sound takes from then on: the least of some, as the machine may be busy while we start.
 
     Raises:
         EngineError: if what comes out is no number.
     """
+    times = []
+    for _ in range(1 + _TIMED):
+        began = now()
+        _speak_a_frame(runner)
+        times.append(now() - began)
+    return min(times[1:])
+
+
+def _speak_a_frame(runner: ModelRunner) -> None:
     utterance, voice = bench_utterance(runner, 0)
     runner.prefill(utterance, voice)
-    frame = runner.frame([utterance], [0.0])[0]
+    frame = runner.frame([utterance], [float("-inf")])[0]  # it must not be the end: the codec is to be warm too
     if frame.is_broken:
         raise EngineError("This model computes what is no number on this machine; try engine.dtype float32.")
-    if not frame.is_end:
-        runner.sound([(utterance, [frame.codes])])
+    runner.sound([(utterance, [frame.codes])])
 
 
 def bench_utterance(runner: ModelRunner, slot: int) -> tuple[Utterance, PromptVoice]:
@@ -144,4 +169,4 @@ def speaker_voice(voice: Voice) -> PromptVoice:
     return PromptVoice(speaker=voice.speaker)
 
 
-__all__ = ["Models", "Resolve", "build_runners", "load_models", "speaker_voice", "warm_up"]
+__all__ = ["Models", "Resolve", "build_runners", "load_models", "speaker_voice", "thread_tuner", "warm_up"]

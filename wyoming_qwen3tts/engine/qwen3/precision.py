@@ -6,7 +6,10 @@ Rounded weights and the compiled library are kept in ``rounded_dir`` for the nex
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -23,7 +26,7 @@ from ...model.cpu.native.library import Native, native
 from ...model.cpu.weights import load_fast_checkpoint
 from ...model.language_model import LanguageModel
 from .hardware.plan import DevicePlan
-from .hardware.threads import best_threads
+from .hardware.threads import STAGES, ThreadTuner, in_words, tuner
 
 log = logging.getLogger(__name__)
 
@@ -41,17 +44,17 @@ def load_language_model(folder: Path, plan: DevicePlan, rounded_dir: Path | None
         log.info("Qwen3-TTS on the CPU: %s, not quantized", _name(dtype))
         return load_checkpoint(folder, dtype=dtype)
     try:
-        library = compiled(rounded_dir)
+        library = compiled(rounded_dir).language
     except NoLibrary as error:
         log.warning("Qwen3-TTS on the CPU: int8 with PyTorch's products, which is slower, because %s", error)
         return _without_library(folder, dtype)
-    int4 = plan.quantize == "int4"
+    int4, chosen = plan.quantize == "int4", tuner(rounded_dir)
     log.info(
-        "Qwen3-TTS on the CPU: %s, codec %s, compiled code for %s, %d threads",
+        "Qwen3-TTS on the CPU: %s, codec %s, compiled code for %s, %s",
         "int8, code predictor int4" if int4 else "int8",
         "bfloat16" if library.has_bfloat16 else "float32 in PyTorch (this processor multiplies no bfloat16)",
         library.use_kernel(),
-        library.threads,
+        in_words(chosen.threads, chosen.most),
     )
     return load_fast_checkpoint(folder, library, dtype=dtype, int4_predictor=int4, keep_in=rounded_dir)
 
@@ -67,7 +70,7 @@ def load_codec(folder: Path, config: CodecConfig, plan: DevicePlan, rounded_dir:
     if plan.device != "cpu" or plan.quantize == "none":
         return decoder
     try:
-        library = compiled(rounded_dir)
+        library = compiled(rounded_dir).codec
     except NoLibrary:  # said when the language model was loaded
         return decoder
     return use_bfloat16(decoder, library) if library.has_bfloat16 else decoder
@@ -82,19 +85,27 @@ def random_models(
     if plan.device != "cpu" or plan.quantize == "none":
         return random_language_model(config, device=plan.torch_device, dtype=dtype), decoder
     try:
-        library = compiled(rounded_dir)
+        libraries = compiled(rounded_dir)
     except NoLibrary:
         with torch.inference_mode():
             return use_int8(random_language_model(config, dtype=dtype)), decoder
     int4 = plan.quantize == "int4"
     tensors = rounded(random_parameters(config, dtype=dtype))
     with torch.inference_mode():
-        model = fast_language_model(config, tensors, library, dtype=dtype, int4_predictor=int4)
-        return model, use_bfloat16(decoder, library) if library.has_bfloat16 else decoder
+        model = fast_language_model(config, tensors, libraries.language, dtype=dtype, int4_predictor=int4)
+        codec = libraries.codec
+        return model, use_bfloat16(decoder, codec) if codec.has_bfloat16 else decoder
 
 
-def compiled(rounded_dir: Path | None) -> Native:
-    """The compiled library, with as many threads as were fastest here.
+class Libraries(NamedTuple):
+    """The compiled library as each stage uses it."""
+
+    language: Native
+    codec: Native
+
+
+def compiled(rounded_dir: Path | None) -> Libraries:
+    """The compiled library, with as many threads for each stage as are fastest here.
 
     From then on PyTorch has one thread where this was called: what is left to it is small, and its own threads would
     spin on the cores that the library's need.
@@ -102,9 +113,32 @@ def compiled(rounded_dir: Path | None) -> Native:
     Raises:
         NoLibrary: with the reason, if there is none.
     """
-    library = native(best_threads(rounded_dir), rounded_dir)
+    libraries = _libraries(rounded_dir)
     torch.set_num_threads(1)
-    return library
+    return libraries
+
+
+@cache
+def _libraries(rounded_dir: Path | None) -> Libraries:
+    chosen = tuner(rounded_dir)
+    by_stage = {name: native(chosen.threads[name], rounded_dir, name) for name in STAGES}
+
+    def use(threads: Mapping[str, int]) -> None:
+        for name, count in threads.items():
+            by_stage[name].use_threads(count)
+
+    chosen.use = use
+    return Libraries(*by_stage.values())
+
+
+def thread_tuner(plan: DevicePlan, rounded_dir: Path | None) -> ThreadTuner | None:
+    """What looks after the number of threads; None where the compiled library is not used."""
+    if plan.device != "cpu" or plan.quantize == "none":
+        return None
+    try:
+        return tuner(rounded_dir)
+    except NoLibrary:  # said when the language model was loaded
+        return None
 
 
 def _without_library(folder: Path, dtype: torch.dtype) -> Checkpoint:

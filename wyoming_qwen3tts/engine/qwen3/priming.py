@@ -1,5 +1,4 @@
-"""Voices of the home's own made ready before anybody asks for them: work of the engine thread while it has nothing to
-say."""
+"""Precomputes prompt prefixes of own voices while the engine is idle. Engine thread only."""
 
 from __future__ import annotations
 
@@ -8,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from ...speech.audio_format import FORMAT
 from ...speech.voice import Voice
 from .scheduler import EngineRequest, Utterance
 
@@ -25,6 +25,7 @@ class NullSink:
 
     abandoned = False
     wants_audio = True
+    format = FORMAT
 
     def put(self, pcm: bytes) -> None: ...
     def end(self) -> None: ...

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import EngineDown
+from ...errors import EngineDown, NotNow
 from ...model.checkpoint.config import ModelConfig, load_config
 from ...speech.engine import AudioStream, Engine, EngineStatus, Phase
 from ...speech.languages import LANGUAGES
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from .runner.runner import ModelRunner
 
 log = logging.getLogger(__name__)
+
+_OF_PATIENCE = (
+    2 / 3
+)  # the share of it that a warm engine's first sound may take: other replies and longer texts want the rest
 
 
 class Runtime(Engine):
@@ -85,7 +89,7 @@ class Runtime(Engine):
         """Load and warm up in the engine thread; returns when that is done.
 
         Raises:
-            EngineDown: with the reason, if it cannot be.
+            EngineDown: with the reason, if it cannot be; `NotNow` if another attempt may fare better.
         """
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
@@ -93,7 +97,7 @@ class Runtime(Engine):
             self._worker.start()
         await self._settled.wait()
         if (status := self.status).phase is Phase.FAILED:
-            raise EngineDown(f"The engine is {status}.")
+            raise (NotNow if self._worker.may_pass else EngineDown)(f"The engine is {status}.")
 
     @asynccontextmanager
     async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
@@ -107,10 +111,11 @@ class Runtime(Engine):
         frames = self._config.audio_queue_frames
         async with AudioQueue(asyncio.get_running_loop(), frames, self._worker.wake) as audio_queue:
             self._open.add(audio_queue)
-            feeding = asyncio.create_task(Feeder(request, audio_queue, self._worker.post, self._config.feed).run())
+            feeder = Feeder(request, audio_queue, self._worker.post, self._config.feed)
+            feeding = asyncio.create_task(feeder.run())
             try:
                 async with aclosing(aiter(audio_queue)) as audio:  # type: ignore[type-var]  # it is a generator
-                    yield AudioStream(self.name, audio)
+                    yield AudioStream(self.name, audio, lambda: feeder.has_queued, lambda: audio_queue.format)
             finally:
                 self._open.discard(audio_queue)
                 await cancel_and_wait(feeding)
@@ -151,6 +156,7 @@ class Runtime(Engine):
     def _build(self, models: Models, counters: Counters) -> EngineCore:
         from . import loading
 
+        loading.empty_caches()  # what an engine before this one has left must not stand beside it
         config = self._config
         if self._build_runners is not None:
             runners = self._build_runners(models)
@@ -159,8 +165,15 @@ class Runtime(Engine):
             runners = loading.build_runners(models, slots=config.slots, positions=config.positions, graphs=graphs)
         if config.voice_cache_dir is not None and config.voice_cache_bytes:
             loading.keep_voices(runners, self._folders, config.voice_cache_dir, config.voice_cache_bytes)
-        for runner in runners:
-            loading.warm_up(runner)
+        first_sound_s = max(loading.warm_up(runner, self._now) for runner in runners)
+        if first_sound_s > _OF_PATIENCE * config.patience_s:
+            log.warning(
+                "The model needs %.1f s to its first sound on this machine, and the built-in voice speaks after %g s: "
+                "it will often speak in the model's place. Choose a smaller model (engine.model), engine.quantize "
+                "int8, or a larger engine.patience_s.",
+                first_sound_s,
+                config.patience_s,
+            )
         return EngineCore(
             runners,
             self._resolve or loading.speaker_voice,
@@ -169,6 +182,7 @@ class Runtime(Engine):
             chunks=config.chunks,
             limits=config.guard,
             counters=counters,
+            tuner=loading.thread_tuner(self._plan, config.rounded_dir),
         )
 
     def _tell_loop(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from ...speech.audio_format import AudioFormat
 from ...speech.voice import Voice
 
 Layout = Literal["sentence", "live"]  # the whole text before the first frame | one text id per frame
@@ -16,6 +17,7 @@ class AudioSink(Protocol):
     """Where a reply's audio goes: a `Mailbox`."""
 
     abandoned: bool
+    format: AudioFormat
 
     @property
     def wants_audio(self) -> bool: ...
@@ -39,6 +41,7 @@ class EngineRequest:
     speaking: Utterance | None = None  # the one that has a slot
     waiting: int = 0  # utterances admitted and not begun
     has_begun: bool = False  # an utterance of it has had a slot
+    has_queued: bool = False  # when it came, every slot was taken
     is_complete: bool = False  # no further utterance will come
     is_over: bool = False  # ended, failed or abandoned
     last_sample: int = 0  # of what was handed over: where a fade has to start
@@ -53,7 +56,7 @@ class Utterance:
     """One segment of a reply, on its way through one slot. Made by the event loop, then the engine thread's own.
 
     ``text`` grows until ``is_text_over``. In the live layout ``ids`` are the tokens of it that no later text can
-    change; frame n eats id n, and one that is not known yet makes the utterance wait, whatever its slot could do.
+    change; in the live layout frame n consumes token n; an unknown token makes the utterance unschedulable.
     """
 
     reply: EngineRequest
@@ -133,6 +136,7 @@ class Scheduler:
             newcomers = {id(u.reply) for u in self.waiting if not u.reply.has_begun and not u.reply.outlet.abandoned}
             if len(newcomers) >= self._queue + len(self._free):
                 return False
+            reply.has_queued = reply.has_queued or len(newcomers) >= len(self._free)
         reply.waiting += 1
         self.waiting.append(utterance)
         return True

@@ -3,6 +3,7 @@ its own."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ from ...model.codec import CodecDecoder
 from ...model.generate import generate_codes, official_frames
 from ...model.prompt import Prompt, PromptVoice
 from ...model.sampling import FrameSampling
+from ...speech.audio_format import AudioFormat
+from .guards import GuardLimits, RunawayGuard
+
+log = logging.getLogger(__name__)
 
 CACHE_BYTES_MAX = 256 << 20  # of keys and values: 29 s of a published model in float32; far more of a small one
 Layout = Literal["sentence", "live"]
@@ -34,6 +39,7 @@ class UtteranceOptions:
     greedy: bool = False
     seed: int = 0
     max_frames: int | None = None  # None: what the checkpoint asks for, as far as memory goes
+    guarded: bool = False  # stopped where the server would stop it
 
 
 class SingleStream:
@@ -57,6 +63,11 @@ class SingleStream:
     def config(self) -> ModelConfig:
         return self._checkpoint.config
 
+    @property
+    def format(self) -> AudioFormat:
+        """Of what it speaks."""
+        return AudioFormat(self.config.codec.output_sample_rate_hz)
+
     def speak(self, text: str, voice: PromptVoice, manner: UtteranceOptions) -> Iterator[tuple[Tensor, bytes]]:
         """Speak ``text`` as one utterance.
 
@@ -64,16 +75,23 @@ class SingleStream:
             ValueError: for an unknown speaker or language, a voice of another kind than the checkpoint's, or a text
                 that is too long.
         """
-        prompt = self._prompt(text, voice, manner)
+        prompts, prompt = self._checkpoint.prompts, self._prompt(text, voice, manner)
         sampling = FrameSampling.from_defaults(self.config.sampling, greedy=manner.greedy)
         most = self._most_frames(prompt)
         frames = most if manner.max_frames is None else min(most, manner.max_frames)
         state = self._primed(voice)
+        guard = RunawayGuard(GuardLimits(), is_cloned=self.config.type == "base") if manner.guarded else None
+        ids = len(prompts.tokenizer.speech(text))
         for codes in generate_codes(self._checkpoint.model, prompt, sampling, manner.seed, frames):
             with torch.inference_mode():
-                samples = self._codec.step(codes[None, None], state)[0]
-                pcm = to_pcm(samples.float().cpu().numpy())
-            yield codes.cpu(), pcm
+                samples = self._codec.step(codes[None, None], state)[0].float().cpu().numpy()
+            yield codes.cpu(), to_pcm(samples)
+            if guard is None:
+                continue
+            why = guard.made(int(codes[0]), ids) or guard.heard(samples[None], text_is_over=True)[1]
+            if why is not None:
+                log.warning("The speech did not end by itself and was cut off: %s", why)
+                return
 
     def _prompt(self, text: str, voice: PromptVoice, manner: UtteranceOptions) -> Prompt:
         prompts = self._checkpoint.prompts

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from ...errors import DeviceLost, EngineDown, first_line
 from ...speech.engine import EngineStatus, Phase
 from .core import Command, Counters, EngineCore, Say
+from .device_errors import let_go, may_pass
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class EngineThread:
         self._core: EngineCore | None = None
         self._failures: deque[float] = deque(maxlen=RESTARTS + 1)
         self._was_ready = False
+        self.may_pass = False  # it could not be loaded, for a reason that may pass by itself
         self._has_ended = False  # nothing will be obeyed any more
         self.status = EngineStatus(Phase.LOADING, progress=0.0)
         self.counters = Counters()
@@ -91,14 +93,15 @@ class EngineThread:
     def _run(self) -> None:
         """Load, serve, start anew after an error: a thread's `except` that may catch everything."""
         error: BaseException | None = None
+        models: Any = None
         try:
             models = self._load(self._progress)
-            while (error := self._serve(models)) is not None and self._may_restart(error):
+            while (error := self._kept(self._serve(models))) is not None and self._may_restart(error):
                 log.warning("The engine starts anew after an error; whoever was spoken to has been told")
         except BaseException as why:  # a model that cannot be loaded, for whatever reason
             log.exception("The engine cannot be started")
-            error = why
-        self._core = None
+            error = self._kept(why)
+        self._core = models = None  # a traceback in somebody's hands leads to this frame, too
         self.turn_began_at = None
         self.status = EngineStatus(Phase.FAILED, first_line(error)) if error else EngineStatus(Phase.CLOSED)
         self._has_ended = True
@@ -119,13 +122,21 @@ class EngineThread:
             self._changed()
             self._loop(core)
             error = None
-        except BaseException as why:  # one of the three places that may catch everything
+        except BaseException as why:  # the thread's last line: whatever ends it becomes the engine's status
             log.exception("The engine failed in the middle of its work")
             error = why
             self.status = EngineStatus(Phase.RESTARTING)
         self.turn_began_at = None
         if core is not None:
             core.fail_all(EngineDown("The engine is starting anew." if error else "The server is stopping."))
+        core = self._core = None  # before the next one is built: a card has room for one
+        return error
+
+    def _kept(self, error: BaseException | None) -> BaseException | None:
+        """An error that outlives its block, without the models and the state that its traceback holds."""
+        if error is not None:
+            self.may_pass = may_pass(error)
+            let_go(error)
         return error
 
     def _loop(self, core: EngineCore) -> None:

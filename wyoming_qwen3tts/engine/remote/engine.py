@@ -14,12 +14,13 @@ from ...errors import Busy, EngineDown, EngineError, UnknownVoice
 from ...speech.audio_format import FORMAT
 from ...speech.engine import AudioStream, Engine, EngineStatus, Phase
 from ...speech.languages import LANGUAGES
-from ...speech.request import SpeechRequest
-from ...speech.segment import Segment
+from ...speech.request import Feed, SpeechRequest
+from ...speech.segment import OpenSegment, Segment
 from ...speech.voice import Voice, VoiceName
 from ...util.backoff import Backoff
 from ...util.tasks import cancel_and_wait
 from ...voices.speakers import NAMES, QWEN_SPEAKERS
+from . import live
 from .response import RefusedByServer, pcm_of, refusal
 
 if TYPE_CHECKING:
@@ -41,12 +42,14 @@ class _Server:
     trouble: str = "not asked yet"  # "": none
     open_until: float = 0.0  # the circuit is open: it is not asked before
     busy: int = 0
+    reads_live: bool = True  # text that is still being written; until it says that it does not
     voices: tuple[str, ...] = ()  # those that the nine published ones do not include
     backoff: Backoff = field(default_factory=Backoff)
 
 
 class RemoteEngine(Engine):
-    """Speaks a sentence a request, the next one fetched while this one plays. Event loop only.
+    """Speaks a sentence a request, the next one fetched while this one plays; one that is still being written as it is
+    written, where ``feed`` wants that, the language is one of `live.LANGUAGES` and the server can. Event loop only.
 
     A server that fails before its first sound is left alone for 30 s, and the next one is asked; after its first sound
     the reply ends with an error. With nobody left it is ``EngineDown`` at once, so that somebody else may speak. Those
@@ -60,6 +63,7 @@ class RemoteEngine(Engine):
         urls: Sequence[str],
         *,
         key: str = "",
+        feed: Feed = "hybrid",
         sentence_pause_s: float = 0.25,
         open_s: float = _OPEN_S,
         stall_s: float = _STALL_S,
@@ -67,6 +71,7 @@ class RemoteEngine(Engine):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._servers = [_Server(url.rstrip("/"), backoff=backoff()) for url in urls]
+        self._feed = feed
         self._key, self._pause_s, self._open_s, self._stall_s = key, sentence_pause_s, open_s, stall_s
         self._clock = clock
         self._client: httpx.AsyncClient | None = None
@@ -141,7 +146,7 @@ class RemoteEngine(Engine):
                         size = 4 * frame
                 if buffer:
                     yield bytes(buffer)
-                pause = FORMAT.silence(take.segment.pause_s or self._pause_s)
+                pause = FORMAT.silence((await _whole(take.segment)).pause_s or self._pause_s)
                 if takes.empty():
                     yield b""
             yield FORMAT.silence(_TAIL_S)
@@ -153,11 +158,13 @@ class RemoteEngine(Engine):
     ) -> None:
         """Begin each sentence as soon as the one before it begins to play."""
         try:
-            async with aclosing(request.whole_segments()) as segments:
-                async for segment in segments:
-                    take = _Take(segment)
-                    tasks.append(asyncio.create_task(self._fetch(request, take)))
-                    await takes.put(take)
+            feed, is_first = request.feed or self._feed, True
+            async for segment in request.segments:
+                is_live = feed == "live" or (feed == "hybrid" and is_first)
+                take = _Take(segment if is_live and segment.language in live.LANGUAGES else await _whole(segment))
+                tasks.append(asyncio.create_task(self._fetch(request, take)))
+                await takes.put(take)
+                is_first = False
         except Exception as error:  # noqa: BLE001  handed to the listener
             await takes.put(error)
         else:
@@ -201,7 +208,27 @@ class RemoteEngine(Engine):
         able = [server for server in self._servers if server not in asked and server.open_until <= now]
         return min(able, key=lambda server: (bool(server.trouble), server.busy), default=None)
 
-    async def _from(self, server: _Server, request: SpeechRequest, segment: Segment) -> AsyncGenerator[bytes, None]:
+    async def _from(
+        self, server: _Server, request: SpeechRequest, segment: Segment | OpenSegment
+    ) -> AsyncGenerator[bytes, None]:
+        """A sentence by ``server``: while it is written, or as a whole."""
+        if not isinstance(segment, Segment) and server.reads_live:
+            pieces, config = aiter(segment), _session(request, segment.language)
+            try:
+                async with aclosing(live.live_speech(server.url, self._key, config, pieces, self._stall_s)) as audio:
+                    async for pcm in audio:
+                        yield pcm
+                return
+            except live.NotLive as error:
+                log.info("The remote engine %s reads whole sentences only: %s", server.url, error)
+                server.reads_live = False
+        async with aclosing(self._whole_from(server, request, await _whole(segment))) as audio:
+            async for pcm in audio:
+                yield pcm
+
+    async def _whole_from(
+        self, server: _Server, request: SpeechRequest, segment: Segment
+    ) -> AsyncGenerator[bytes, None]:
         """Leaving it closes the connection, which is how the server is told to stop."""
         import httpx
 
@@ -211,7 +238,7 @@ class RemoteEngine(Engine):
         try:
             async with self._client.stream("POST", f"{server.url}/v1/audio/speech", json=body) as response:
                 if response.status_code != httpx.codes.OK:
-                    raise refusal(response.status_code, (await response.aread())[:65_536])
+                    raise refusal(response.status_code, (await response.aread())[:65_536], segment.text)
                 kind = response.headers.get("content-type", "")
                 async with aclosing(pcm_of(kind, response.aiter_bytes())) as audio:
                     async for pcm in audio:
@@ -261,6 +288,7 @@ class RemoteEngine(Engine):
         else:
             if server.trouble:
                 log.info("The remote engine %s is there", server.url)
+                server.reads_live = True  # it may be a newer one
             server.trouble, server.open_until = "", 0.0
             server.backoff.reset()
 
@@ -268,7 +296,7 @@ class RemoteEngine(Engine):
 class _Take:
     """One sentence on its way: fetched on one side, played on the other."""
 
-    def __init__(self, segment: Segment) -> None:
+    def __init__(self, segment: Segment | OpenSegment) -> None:
         self.segment, self.heard = segment, False
         self.queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(_AHEAD_PACKETS)
 
@@ -279,16 +307,28 @@ class _Take:
             yield item
 
 
+async def _whole(segment: Segment | OpenSegment) -> Segment:
+    return segment if isinstance(segment, Segment) else await segment.whole()
+
+
 def _body(request: SpeechRequest, segment: Segment) -> dict[str, Any]:
-    """What vLLM-Omni understands; it ignores unknown fields without a word, so these are spelt with care."""
+    """What vLLM-Omni understands of ``POST /v1/audio/speech``."""
+    return {"input": segment.text, **_common(request, segment.language), "stream": True, "stream_format": "audio"}
+
+
+def _session(request: SpeechRequest, language: str) -> dict[str, Any]:
+    """The same for its WebSocket, in the mode that reads text while it speaks. 0.30 does not know the mode, and waits
+    for the end of the text."""
+    return {**_common(request, language), "stream_audio": True, "text_input_mode": "commitment"}
+
+
+def _common(request: SpeechRequest, language: str) -> dict[str, Any]:
+    """It ignores unknown fields without a word, so these are spelt with care."""
     body: dict[str, Any] = {
-        "input": segment.text,
         "voice": request.voice.speaker,
-        "language": LANGUAGES[segment.language].model_name.title(),
+        "language": LANGUAGES[language].model_name.title(),
         "task_type": "Base" if request.voice.kind == "clone" else "CustomVoice",
         "response_format": "pcm",
-        "stream": True,
-        "stream_format": "audio",
     }
     if request.seed is not None:
         body["seed"] = request.seed

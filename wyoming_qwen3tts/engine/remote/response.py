@@ -9,7 +9,7 @@ import struct
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
-from ...errors import Busy, EngineError
+from ...errors import Busy, EngineError, without_text
 from ...speech.audio_format import FORMAT
 
 MAX_S = 90.0  # of one sentence; the model itself is stopped long before
@@ -21,8 +21,9 @@ class RefusedByServer(EngineError):
     """The server understood and said no: another request may well succeed."""
 
 
-def refusal(status: int, body: bytes) -> EngineError | Busy:
-    """An error status in words. vLLM says ``{"error": {"message"}}``, FastAPI ``{"detail"}``."""
+def refusal(status: int, body: bytes, text: str) -> EngineError | Busy:
+    """An error status in words, none of them of the ``text`` that was to be spoken. vLLM says
+    ``{"error": {"message"}}``, FastAPI ``{"detail"}``."""
     try:
         answer: Any = json.loads(body)
     except ValueError:
@@ -30,7 +31,8 @@ def refusal(status: int, body: bytes) -> EngineError | Busy:
     words: Any = answer.get("error", answer.get("detail")) if isinstance(answer, dict) else None
     if isinstance(words, dict):
         words = words.get("message")
-    said = f"it answered {status}: {words if isinstance(words, str) and words else 'no reason given'}"[:300]
+    reason = without_text(words, text) if isinstance(words, str) and words else "no reason given"
+    said = f"it answered {status}: {reason}"[:300]
     if status == 429:
         return Busy(said)
     return RefusedByServer(said) if 400 <= status < 500 else EngineError(said)

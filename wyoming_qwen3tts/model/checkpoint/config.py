@@ -12,10 +12,11 @@ from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
-from .files import LAYERS_MAX, JsonSection, ModelFileError
+from .files import LAYERS_MAX, JsonSection, ModelFileError, UnfitCodec
 
 ModelType = Literal["custom_voice", "voice_design", "base"]
 MODEL_TYPES: tuple[ModelType, ...] = ("custom_voice", "voice_design", "base")
+RATES = (24_000, 48_000)  # Hz, of sound that can be spoken
 CONTROL_IDS = 1024  # the last ids of the talker's vocabulary; of these only EOS may ever be generated
 
 
@@ -126,6 +127,11 @@ class CodecConfig:
         """Samples that one frame decodes to (1,920 in the published codec)."""
         return prod(self.upsample_rates) * prod(self.upsampling_ratios)
 
+    @property
+    def clip_frame_samples(self) -> int:
+        """Samples of a clip that become one frame: 80 ms."""
+        return self.input_sample_rate_hz * 2 // 25
+
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
@@ -230,9 +236,26 @@ def load_codec_config(folder: Path) -> CodecConfig:
         raise decoder.fail("codebook_dim", "must be even")
     if top.integer("decode_upsample_rate") != codec.frame_samples:
         raise top.fail("decode_upsample_rate", f"differs from the decoder's own rates, {codec.frame_samples}")
+    _check_rate(top, codec)
     if codec.decoder_dim % 2 ** len(codec.upsample_rates):
         raise decoder.fail("decoder_dim", "cannot be halved once per upsample rate")
     return codec
+
+
+def _check_rate(top: JsonSection, codec: CodecConfig) -> None:
+    rate, made = codec.output_sample_rate_hz, codec.frame_samples * 25 // 2
+    if rate != made:
+        raise UnfitCodec(
+            f"{top.file}: output_sample_rate is {rate:,} Hz, but the decoder makes {codec.frame_samples:,} samples a "
+            f"frame of 80 ms, which is {made:,} Hz; take the codec that belongs to the model"
+        )
+    if rate not in RATES:
+        raise UnfitCodec(
+            f"{top.file}: output_sample_rate is {rate:,} Hz; only {' and '.join(f'{r:,}' for r in RATES)} Hz can be "
+            "spoken; take the codec that belongs to the model"
+        )
+    if codec.input_sample_rate_hz != RATES[0]:
+        raise top.fail("input_sample_rate", f"must be {RATES[0]}, not {codec.input_sample_rate_hz}")
 
 
 def _talker(section: JsonSection, *, needs_speakers: bool) -> TalkerConfig:

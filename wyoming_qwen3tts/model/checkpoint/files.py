@@ -17,6 +17,10 @@ class ModelFileError(ValueError):
     """A model file cannot be used. The message is one line: what is wrong, in which file, and what to do."""
 
 
+class UnfitCodec(ModelFileError):
+    """A codec whose sound has a rate that cannot be spoken: no other download helps, only another codec."""
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file.
 

@@ -49,6 +49,7 @@ class TinyShape:
     codec_layers: int = 2
     codec_window: int = 72
     codec_dim: int = 32
+    upsample_rates: tuple[int, ...] = (8, 5, 4, 3)  # with one more 2 the codec makes 48 kHz
 
 
 def write_tiny_checkpoint(
@@ -221,6 +222,7 @@ def _generation() -> dict[str, Any]:
 
 
 def _codec_config(shape: TinyShape) -> dict[str, Any]:
+    frame_samples = 4 * prod(shape.upsample_rates)
     decoder = {
         **_stack_config(32, shape.codec_layers, 4, 4, 16),
         "rms_norm_eps": 1e-5,
@@ -231,7 +233,7 @@ def _codec_config(shape: TinyShape) -> dict[str, Any]:
         "sliding_window": shape.codec_window,
         "num_quantizers": 16,
         "decoder_dim": shape.codec_dim,
-        "upsample_rates": [8, 5, 4, 3],
+        "upsample_rates": list(shape.upsample_rates),
         "upsampling_ratios": [2, 2],
         "max_position_embeddings": 8000,
     }
@@ -243,8 +245,8 @@ def _codec_config(shape: TinyShape) -> dict[str, Any]:
         "encoder_config": _encoder_config(shape),
         "encoder_valid_num_quantizers": 16,
         "input_sample_rate": 24000,
-        "output_sample_rate": 24000,
-        "decode_upsample_rate": 1920,
+        "output_sample_rate": frame_samples * 25 // 2,
+        "decode_upsample_rate": frame_samples,
         "encode_downsample_rate": 1920,
     }
 

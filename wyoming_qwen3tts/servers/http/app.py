@@ -48,7 +48,8 @@ def build_app(
     app.state.routes = []
     app.state.closing = closing = asyncio.Event()
     open_routes: list[BaseRoute] = []
-    app.add_middleware(RequestGuard, gate=gate, limits=settings.limits, open_routes=open_routes)
+    may_make = voices.Permission(settings, studio)
+    app.add_middleware(RequestGuard, gate=gate, limits=settings.limits, open_routes=open_routes, may_upload=may_make)
     app.state.metrics = metrics.of_service(service)
     recorder = live.StreamRecorder()
     service.observe(recorder.observe)
@@ -59,7 +60,7 @@ def build_app(
         models.routes(),
         voices.routes(service),
         voices.making(service, settings, studio, kept),
-        consents.routes(kept, voices.Permission(settings, studio)),
+        consents.routes(kept, may_make),
         spoken.routes(service, settings),
         engine.routes(service, control),
         status.liveness(),

@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from starlette.requests import HTTPConnection
 
 from ...settings import Http
+from ...settings.values import split_key
 from .errors import HttpError
 
 SUPERVISOR = "172.30.32.2"  # ingress comes from this address and no other; everybody can send its headers
@@ -29,6 +30,7 @@ class Requester:
     """Who asks."""
 
     name: str  # of the key, or the address
+    address: str
     is_known: bool  # by a key, or through Home Assistant
     by_ingress: bool = False
 
@@ -91,36 +93,39 @@ class Gate:
         """
         address = connection.client.host if connection.client else "?"
         if self.by_ingress(address, connection.headers):
-            return Requester("home-assistant", is_known=True, by_ingress=True)
+            return Requester("home-assistant", address, is_known=True, by_ingress=True)
         if not self._keys:
-            return Requester(address, is_known=False)
+            return Requester(address, address, is_known=False)
         if _KEY_IN_URL.intersection(name.lower() for name in connection.query_params):
             raise HttpError(
                 401, "A key in an address ends up in logs. Send it in the header: Authorization: Bearer KEY."
             )
-        sent = _sent_key(connection.headers)
+        sent = _sent_key(connection)
         if sent is None:
             raise HttpError(401, "A key is needed: Authorization: Bearer KEY.")
         found = [
             name for name, key in self._keys if hmac.compare_digest(key, sent)
-        ]  # all of them, so that time is silent
+        ]  # every key is compared, so that timing tells nothing
         if not found:
             raise HttpError(401, "This key is not one of http.api_keys.")
-        return Requester(found[0], is_known=True)
+        return Requester(found[0], address, is_known=True)
 
 
 def _named(text: str, number: int) -> tuple[str, bytes]:
-    name, colon, key = text.partition(":")
-    return (name, key.encode()) if colon else (f"key-{number}", text.encode())
+    name, key = split_key(text)
+    return name or f"key-{number}", key.encode()
 
 
-def _sent_key(headers: Mapping[str, str]) -> bytes | None:
-    kind, _, key = headers.get("authorization", "").partition(" ")
+def _sent_key(connection: HTTPConnection) -> bytes | None:
+    kind, _, key = connection.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and key.strip():
         return key.strip().encode()
-    for protocol in headers.get("sec-websocket-protocol", "").split(","):
-        if protocol.strip().startswith(KEY_PROTOCOL):
-            return protocol.strip().removeprefix(KEY_PROTOCOL).encode()
+    if connection.scope["type"] != "websocket":
+        return None
+    for protocol in connection.headers.get("sec-websocket-protocol", "").split(","):
+        key = protocol.strip().removeprefix(KEY_PROTOCOL)
+        if key and key != protocol.strip():
+            return key.encode()
     return None
 
 

@@ -28,7 +28,7 @@ _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_
 _CODES = {
     400: "bad-request", 401: "invalid-api-key", 403: "forbidden", 404: "not-found", 405: "method-not-allowed",
     408: "too-slow", 409: "conflict", 413: "too-large", 415: "wrong-content-type", 431: "headers-too-large",
-    503: Busy.code,
+    501: "not-implemented", 503: Busy.code,
 }  # fmt: skip
 
 

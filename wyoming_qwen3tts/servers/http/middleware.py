@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from uuid import uuid4
 
@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ...errors import SpeechError
 from ...settings import Limits
 from ..connections import LINGER_BYTES, LINGER_S
 from .auth import Gate
@@ -24,16 +25,24 @@ _KINDS = ("application/json", "multipart/form-data")
 
 class RequestGuard:
     """ASGI middleware, the outermost. Requests that are not for one of ``open_routes`` need a key, before a byte of
-    their body is read; they find the `Client` in ``state.client``."""
+    their body is read; they find the `Client` in ``state.client``. ``may_upload`` refuses who may send no clip."""
 
-    def __init__(self, app: ASGIApp, gate: Gate, limits: Limits, open_routes: Sequence[BaseRoute]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        gate: Gate,
+        limits: Limits,
+        open_routes: Sequence[BaseRoute],
+        may_upload: Callable[[HTTPConnection], object],
+    ) -> None:
         self._app, self._gate, self._limits, self._open_routes = app, gate, limits, open_routes
+        self._may_upload = may_upload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         try:
             self._check(scope, headers)
-        except HttpError as error:
+        except SpeechError as error:
             if scope["type"] == "websocket":
                 await receive()  # websocket.connect; the answer stands in for the handshake
             exchange = _Exchange(receive, send, 0, LINGER_S, error)
@@ -56,6 +65,8 @@ class RequestGuard:
             connection.state.client = self._gate.admit(connection)
         if scope["type"] == "websocket":
             return
+        if self._is_upload(scope["path"], headers):
+            self._may_upload(HTTPConnection(scope))  # before a byte of the body: it would be kept on the disk meanwhile
         length, limit = headers.get("content-length", "0"), self._body_limit(scope["path"], headers)
         if length.isdecimal() and int(length) > limit:
             raise too_large(limit)
@@ -64,8 +75,12 @@ class RequestGuard:
             raise HttpError(415, f"Send application/json, not {kind[:60] or 'a body without a Content-Type'}.")
 
     def _body_limit(self, path: str, headers: Headers) -> int:
-        is_upload = path.startswith(_UPLOADS) and headers.get("content-type", "").startswith("multipart/")
-        return self._limits.clip_bytes + self._limits.http_body_bytes if is_upload else self._limits.http_body_bytes
+        more = self._limits.clip_bytes if self._is_upload(path, headers) else 0
+        return self._limits.http_body_bytes + more
+
+    def _is_upload(self, path: str, headers: Headers) -> bool:
+        kind = headers.get("content-type", "").strip().lower()
+        return path.startswith(_UPLOADS) and kind.startswith("multipart/")
 
 
 class _Exchange:
@@ -76,7 +91,7 @@ class _Exchange:
     """
 
     def __init__(
-        self, receive: Receive, send: Send, limit: int, within_s: float, error: HttpError | None = None
+        self, receive: Receive, send: Send, limit: int, within_s: float, error: SpeechError | None = None
     ) -> None:
         self._receive, self._send, self._limit, self._within_s = receive, send, limit, within_s
         self._error = error

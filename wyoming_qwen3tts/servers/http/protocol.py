@@ -14,14 +14,18 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
-from websockets.frames import CloseCode
+from websockets.frames import CloseCode, Frame
 
 from ...errors import SpeechError
 from ...settings import Limits
-from ..connections import ConnectionLimiter, refuse_and_close, tune
+from ..connections import LINGER_S, ConnectionLimiter, ReadPacer, Use, refuse_and_close, tune
 from .errors import HttpError, error_body, error_headers
 
 log = logging.getLogger(__name__)
+
+_PONGS_BYTES = 64 * 1024  # beyond what speech may fill
+_FRAMES_BYTES = 1024  # of a WebSocket before the others have their turn: a frame may have six bytes
+_PIECES = 64  # of one message; each may be empty
 
 
 class WriteStallMixin:
@@ -62,7 +66,7 @@ class WriteStallMixin:
 
 
 class WebSocketConnection(WriteStallMixin, WebSocketsSansIOProtocol):
-    """A connection that was upgraded."""
+    """A connection that was upgraded. Its session finds it in its state, and keeps ``use`` up to date."""
 
     def __init__(
         self,
@@ -71,8 +75,64 @@ class WebSocketConnection(WriteStallMixin, WebSocketsSansIOProtocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+        super().__init__(config, server_state, app_state | {"connection": self}, _loop)
         self._limits: Limits = app_state["limits"]
+        self._use, self.since = Use.IDLE, self.loop.time()
+        self._pacer = ReadPacer()  # of frames that no session sees
+        self._reading_on: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        tune(self.transport, _FRAMES_BYTES)
+
+    @property
+    def host(self) -> str:
+        return self.client[0] if self.client else "?"
+
+    @property
+    def use(self) -> Use:
+        return self._use
+
+    @use.setter
+    def use(self, use: Use) -> None:
+        self._use, self.since = use, self.loop.time()
+
+    def give_way(self) -> None:
+        """End now, as others need the place."""
+        self.shutdown()
+        self.loop.call_later(2 * LINGER_S, self.transport.abort)  # whoever reads nothing must not keep it open
+
+    def handle_ping(self) -> None:
+        """Answered only to those who read the answers."""
+        self._slow_down()
+        if self.transport.get_write_buffer_size() < _PONGS_BYTES:
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()  # forget it
+
+    def handle_pong(self, event: Frame) -> None:
+        self._slow_down()
+        super().handle_pong(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        self._slow_down()
+        if len(self.frames) < _PIECES:
+            super().handle_cont(event)
+        elif not self.close_sent:
+            self.conn.send_close(CloseCode.MESSAGE_TOO_BIG)
+            self.handle_parser_exception()
+
+    def _slow_down(self) -> None:
+        if (wait_s := self._pacer.spend(1)) > 0:
+            self.transport.pause_reading()
+            if self._reading_on is not None:
+                self._reading_on.cancel()
+            self._reading_on = self.loop.call_later(wait_s, self._read_on)
+
+    def _read_on(self) -> None:
+        self._reading_on = None
+        if not self.read_paused:
+            self.transport.resume_reading()
 
     def send_receive_event_to_app(self) -> None:
         """uvicorn logs a text that is not UTF-8 as a fault of the server's, with its trace."""
@@ -93,7 +153,8 @@ def _is_text(data: bytes) -> bool:
 
 
 class HttpConnection(WriteStallMixin, H11Protocol):
-    """A connection. ``app_state`` holds the ``limits``; requests find the connection in their state."""
+    """A connection. ``app_state`` holds the ``limits``; requests find the connection in their state, and may say in
+    ``answers_with`` what it is used for until they are answered."""
 
     def __init__(
         self,
@@ -105,16 +166,25 @@ class HttpConnection(WriteStallMixin, H11Protocol):
         super().__init__(config, server_state, app_state | {"connection": self}, _loop)
         self._limits: Limits = app_state["limits"]
         self._headers_timer: asyncio.TimerHandle | None = None
-        self.since = self.loop.time()  # it says nothing: since it was opened, or the last response ended
+        self.since = self.loop.time()  # it was opened, or the last response ended
+        self.answers_with = Use.BUSY
 
     @property
     def host(self) -> str:
         return self.client[0] if self.client else "?"
 
     @property
-    def is_silent(self) -> bool:
-        """No request is being answered."""
-        return self.cycle is None or self.cycle.response_complete
+    def use(self) -> Use:
+        if self.cycle is None or self.cycle.response_complete:
+            return Use.IDLE
+        return Use.BUSY if self.cycle.more_body else self.answers_with
+
+    def give_way(self) -> None:
+        """End now, as others need the place."""
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
+        else:
+            self.transport.abort()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -135,7 +205,7 @@ class HttpConnection(WriteStallMixin, H11Protocol):
         super().connection_lost(exc)
 
     def on_response_complete(self) -> None:
-        self.since = self.loop.time()
+        self.since, self.answers_with = self.loop.time(), Use.BUSY
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -180,15 +250,26 @@ class HttpConnection(WriteStallMixin, H11Protocol):
             self.refuse(HttpError(408, f"No request came within {self._limits.http_header_s:g} s."))
 
     def _has_room(self) -> bool:
-        """Whether this new connection may stay; the oldest of those that have nothing under way makes room for it."""
+        """Whether this new connection may stay; another one may have to make room for it."""
         limits = self._limits
         limiter = ConnectionLimiter(2 * limits.connections, limits.host_connections)
-        others = [c for c in self.connections if isinstance(c, HttpConnection) and c is not self]
-        if len(idle := limiter.silent(others, self.host, limits.hello_s)) >= limits.host_connections:
-            idle[0].transport.close()
-        if not limiter.is_full(self.connections - {self}):
+        others: list[_Connection] = [
+            c for c in self.connections if c is not self and isinstance(c, _Connection) and not c.transport.is_closing()
+        ]
+        late = self.loop.time() - limits.hello_s
+        idle = [c for c in others if isinstance(c, HttpConnection) and c.host == self.host and c.is_silent_since(late)]
+        if len(idle) >= limits.host_connections:
+            min(idle, key=lambda c: c.since).give_way()
+        if not limiter.is_full(others):
             return True
-        pushed_out = limiter.to_push_out(others, above_share=False)
+        pushed_out = limiter.to_push_out(others, self.host)
         if pushed_out is not None:
-            pushed_out.transport.close()
+            pushed_out.give_way()
         return pushed_out is not None
+
+    def is_silent_since(self, time: float) -> bool:
+        """Whether no request has been made of it since then."""
+        return (self.cycle is None or self.cycle.response_complete) and self.since <= time
+
+
+_Connection = HttpConnection | WebSocketConnection

@@ -128,6 +128,7 @@ class StyleBody(BaseModel):
             fills_pauses=server == "websocket",
             server=server,
             client=client.name,
+            host=client.address,
         )
 
 

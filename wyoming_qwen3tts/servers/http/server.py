@@ -103,7 +103,7 @@ class HttpServer:
         self._app.state.closing.set()  # live texts and event streams end by themselves
         state = self._server.server_state
         for connection in list(state.connections):
-            if hasattr(connection, "is_silent"):
+            if hasattr(connection, "cycle"):  # not a WebSocket, whose session closes it
                 connection.shutdown()
         if state.tasks:
             _, cut_off = await asyncio.wait(set(state.tasks), timeout=self.drain_s)

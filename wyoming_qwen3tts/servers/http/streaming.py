@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ...errors import SpeechError
 from ...util.tasks import cancel_and_wait
+from ..connections import Use
 
 
 class StreamConnection(Protocol):
@@ -19,6 +21,13 @@ class StreamConnection(Protocol):
     def hang_up(self) -> None:
         """End it in the middle of the response, so that nobody takes what was sent for the whole."""
         ...
+
+
+def used_for(request: HTTPConnection, use: Use) -> None:
+    """Say what the connection of ``request`` is used for until that is answered."""
+    connection = getattr(request.state, "connection", None)  # an app that is called without a server has none
+    if connection is not None:
+        connection.answers_with = use
 
 
 class ResponseStream:

@@ -13,9 +13,9 @@ from ...announcements.announcement import Announcement, Result, Started, error_j
 from ...announcements.announcer import Announcer
 from ...announcements.clips import Clip
 from ...announcements.ledger import IdempotencyCache
-from ...announcements.payload import Unreadable, parse_say
+from ...announcements.payload import Unreadable, parse_say, parse_stop
 from ...errors import Busy, DeliveryFailed, SpeechError
-from ...monitoring.logs import quoted
+from ...monitoring.logs import StrangerLog, quoted
 from ...service.service import SpeechService
 from ...settings import Settings
 from ...speech.engine import Phase
@@ -54,6 +54,7 @@ class Bridge:
         self._payload_bytes = settings.limits.mqtt_payload_bytes
         self.topics = Topics(settings.mqtt.base_topic, settings.mqtt.discovery_prefix)
         self._told: IdempotencyCache[int] = IdempotencyCache(_IDS, _IDS_S, time.monotonic)  # over which connection
+        self._strangers = StrangerLog(log)
         self._sounds: dict[str, Clip] = {}  # of announcements whose sound goes to a topic
         self._state = ""
         self._voices: tuple[str, ...] = ()
@@ -95,7 +96,8 @@ class Bridge:
 
     def _say(self, wanted: Announcement | Unreadable) -> None:
         if isinstance(wanted, Unreadable):
-            log.info("mqtt: %s: %s", wanted.error.code, wanted.error)
+            code = wanted.error.code
+            self._strangers.tell("the broker", f"mqtt: {code}", "mqtt: %s: %s", code, wanted.error)
             self._publish_result(Result(wanted.id, None, wanted.error))
             told = {"event_type": "failed", "id": wanted.id, "target": [], "error": error_json(wanted.error)}
             self.connection.publish(self.topics.event, _json(told))
@@ -103,15 +105,11 @@ class Bridge:
         self._announcer.submit(wanted, self)
 
     def _stop(self, payload: bytes) -> None:
-        which = payload[:256].decode(errors="replace").strip()
-        if which.startswith("{"):
-            try:
-                data = json.loads(which)
-            except ValueError:
-                data = {}
-            which = str(data.get("id") or data.get("target") or "")
-        if which in ("PRESS", "all"):  # Home Assistant's button says PRESS
-            which = ""
+        which = parse_stop(payload, self._payload_bytes)
+        if which is None:
+            said = "mqtt: stopped nothing: a payload of %d bytes names neither an id nor a target"
+            self._strangers.tell("the broker", "mqtt: stop", said, len(payload), level=logging.WARNING)
+            return
         log.info("mqtt: stopped %d announcements", self._announcer.stop(which))
 
     def _set_voice(self, payload: bytes) -> None:
@@ -120,7 +118,8 @@ class Bridge:
         try:
             self._announcer.choose_voice(name)
         except SpeechError as error:
-            log.warning("mqtt: the voice was not changed: %s", error)
+            said = "mqtt: the voice was not changed: %s"
+            self._strangers.tell("the broker", "mqtt: voice", said, error, level=logging.WARNING)
         self._publish_voice()  # also where it was wrong, so that a selector shows what is in use
 
     # -- out: what became of announcements (`announcements.Listener`)

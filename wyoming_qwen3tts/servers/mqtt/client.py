@@ -63,10 +63,34 @@ class BrokerClient(PatchedClient):
     """One connection. Messages are handed to ``receive`` in the event loop, without a queue in between: whoever cannot
     keep up has to refuse, and not to hoard."""
 
-    def __init__(self, receive: Callable[[Incoming], None], refused: Callable[[], None], **options: Any) -> None:
+    def __init__(
+        self,
+        receive: Callable[[Incoming], None],
+        refused: Callable[[], None],
+        oversized: Callable[[int], None] = lambda _: None,
+        *,
+        packet_bytes: int,
+        **options: Any,
+    ) -> None:
         super().__init__(logger=_paho_log, timeout=ANSWER_S, socket_options=AT_ONCE, **options)
         self._client.connect_timeout = CONNECT_S
         self._receive, self._refused = receive, refused
+        self._hang_up_above(packet_bytes, oversized)
+
+    def _hang_up_above(self, packet_bytes: int, oversized: Callable[[int], None]) -> None:
+        """End the connection where the head of a packet announces more than ``packet_bytes``: paho would collect it
+        all. With MQTT 5 the broker keeps such a packet to itself."""
+        paho: Any = self._client
+        receive = paho._sock_recv
+
+        def receive_bounded(size: int) -> bytes:
+            packet = paho._in_packet
+            if packet["have_remaining"] and packet["remaining_length"] > packet_bytes:
+                oversized(packet["remaining_length"])
+                return b""  # paho takes it for the end
+            return bytes(receive(size))
+
+        paho._sock_recv = receive_bounded
 
     def abandon(self) -> None:
         """Let go of an attempt that came to nothing; aiomqtt would leave its socket open."""

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 _IN_FLIGHT = 64
 _FLUSH_S = 1.5
+_PROVEN_S = 30.0  # a connection that has lived as long is a good one; the next break begins with short pauses again
+_PACKET_HEAD_BYTES = 4096  # of a packet beside its payload: topic, properties
 _RECENT = 1024  # a broker sends at most 20 (mosquitto) messages again; more is cheap
 
 
@@ -65,6 +67,7 @@ class BrokerConnection:
     ) -> None:
         self._settings, self._find, self._will, self._subscriptions = settings.mqtt, find, will, subscriptions
         self._hello, self._receive = hello, receive
+        self._packet_bytes = settings.limits.mqtt_payload_bytes + _PACKET_HEAD_BYTES
         self._session_s = settings.announce.expires_s  # the broker keeps messages as long as they may wait here
         self._backoff = backoff or Backoff()
         self._tls = tls_context(settings.mqtt) if _has_tls(settings.mqtt) else None
@@ -76,6 +79,7 @@ class BrokerConnection:
         self._said: str | None = None  # the trouble that the log knows
         self._away_since: float | None = None  # None: never connected
         self._client: BrokerClient | None = None
+        self._met_too_large = False
         self.count = 0  # connections so far
         self.connected = False
 
@@ -139,11 +143,14 @@ class BrokerConnection:
             await self._subscribe(client)
             self.connected, self._said = True, None
             self.count += 1
-            self._backoff.reset()
             version = "5" if self._version_5 else "3.1.1"
             log.info("mqtt: connected to %s, MQTT %s; say something on %s", broker, version, self._subscriptions[0])
             self._outbox.begin(self._hello())
-            await self._serve(client)
+            proven = asyncio.get_running_loop().call_later(_PROVEN_S, self._backoff.reset)
+            try:
+                await self._serve(client)
+            finally:
+                proven.cancel()
         finally:
             await self._leave(client)
 
@@ -159,6 +166,7 @@ class BrokerConnection:
         if self._version_5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = int(self._session_s)
+            properties.MaximumPacketSize = self._packet_bytes
             away_s = None if self._away_since is None else time.monotonic() - self._away_since
             version = {
                 "protocol": aiomqtt.ProtocolVersion.V5,
@@ -169,6 +177,8 @@ class BrokerConnection:
         return BrokerClient(
             self._take,
             self._publication_refused,
+            self._packet_too_large,
+            packet_bytes=self._packet_bytes,
             hostname=broker.host,
             port=broker.port,
             username=broker.username or None,
@@ -219,6 +229,8 @@ class BrokerConnection:
             finally:
                 free.release()
             self._outbox.sent(number)
+            if not message.retain:  # those are mostly our greeting, which a broker takes before it hangs up on the rest
+                self._backoff.reset()
 
         async with asyncio.TaskGroup() as tasks:  # each begins in its turn, and waits for its confirmation by itself
             while True:
@@ -229,6 +241,15 @@ class BrokerConnection:
         if self._said is None:
             self._said = "publication"
             log.warning("mqtt: the broker's access rules (ACL) do not let us publish everything; see the README")
+
+    def _packet_too_large(self, size: int) -> None:
+        log.log(
+            logging.DEBUG if self._met_too_large else logging.WARNING,
+            "mqtt: hung up on a message of %d bytes; set message_size_limit in the broker to %d",
+            size,
+            self._packet_bytes,
+        )
+        self._met_too_large = True
 
     def _take(self, message: Incoming) -> None:
         """Hand it on, unless the broker sent it again though we had it."""

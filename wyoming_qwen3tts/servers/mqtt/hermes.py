@@ -12,7 +12,8 @@ from ...announcements.announcement import Announcement, Result, Sound, Started
 from ...announcements.clips import Clip
 from ...announcements.payload import new_id
 from ...errors import BadRequest, DeliveryFailed, SpeechError
-from ...monitoring.logs import quoted
+from ...monitoring.logs import StrangerLog, quoted
+from ...util.names import is_safe_name
 from ...util.surrogates import join_halves
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class HermesSpeaker:
 
     def plays_on(self, target: str) -> bool:
         site = target.removeprefix("hermes/")
-        return site != target and 0 < len(site) <= 64 and not set(site) & set("+#/\0")
+        return site != target and is_safe_name(site)
 
     def has_volume(self, target: str) -> bool:
         return False
@@ -81,6 +82,7 @@ class Hermes:
         limit_bytes: int,
     ) -> None:
         self._submit, self._publish, self._speaker, self._limit_bytes = submit, publish, speaker, limit_bytes
+        self._strangers = StrangerLog(log)
         self._asked: dict[str, dict[str, Any]] = {}  # what each request has to be answered with
 
     def receive(self, message: Incoming) -> None:
@@ -89,14 +91,19 @@ class Hermes:
                 raise ValueError("it is too long")
             data = json.loads(message.payload.rstrip(b"\0"))
         except (ValueError, RecursionError) as error:
-            log.warning("hermes: ignored a message on %s: %s", quoted(message.topic), error)
+            self._ignored(message, str(error) or type(error).__name__)
             return
         if not isinstance(data, dict):
-            log.warning("hermes: ignored a message on %s: it is not an object", quoted(message.topic))
+            self._ignored(message, "it is not an object")
         elif message.topic == SAY:
             self._say(data)
         else:
             self._speaker.finished(str(data.get("id")))
+
+    def _ignored(self, message: Incoming, why: str) -> None:
+        said = "hermes: ignored a message on %s: %s"
+        topic = quoted(message.topic)
+        self._strangers.tell("the broker", "hermes: ignored", said, topic, why, level=logging.WARNING)
 
     def _say(self, data: dict[str, Any]) -> None:
         site, text, volume = data.get("siteId") or "default", data.get("text"), data.get("volume")
@@ -114,6 +121,9 @@ class Hermes:
         if not isinstance(text, str):
             self.refused(announcement, BadRequest('"text" must be a string.'))
             return
+        if not isinstance(site, str) or not is_safe_name(site):  # it becomes a part of a topic
+            self.refused(announcement, BadRequest('"siteId" may have 1 to 64 letters, digits, _, - and dots.'))
+            return
         self._submit(announcement, self)
 
     # -- what became of it (`announcements.Listener`)
@@ -129,7 +139,7 @@ class Hermes:
 
     def refused(self, announcement: Announcement, error: SpeechError) -> None:
         answer = self._asked.get(announcement.id, {})
-        told = {"error": str(error), "siteId": answer.get("siteId"), "context": announcement.text[:80]}
+        told = {"error": str(error), "siteId": answer.get("siteId"), "context": str(answer.get("id") or "")}
         self._publish("hermes/error/tts", json.dumps({**told, "sessionId": answer.get("sessionId")}))
         self._finished(announcement)  # a dialogue that waits for it would hang
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ...util.names import safe_name
+
 
 @dataclass(frozen=True, slots=True)
 class Topics:
@@ -49,8 +51,8 @@ class Topics:
         return f"{self.base}/event"
 
     def audio(self, announcement_id: str) -> str:
-        """The id with what a topic must not contain replaced."""
-        return f"{self.base}/audio/{re.sub(r'[+#/]', '_', announcement_id)}"
+        """The id as far as it is a safe name; else one made of it."""
+        return f"{self.base}/audio/{safe_name(announcement_id)}"
 
     @property
     def device_id(self) -> str:

@@ -1,8 +1,7 @@
 """Home Assistant finds us by itself: ``_wyoming._tcp`` over zeroconf (mDNS).
 
 Own registration, as the wyoming library's helper announces 0.0.0.0 for a server on all interfaces, knows IPv4 only,
-does not
-handle a name clash, and never unregisters.
+does not handle a name clash, and never unregisters.
 """
 
 from __future__ import annotations

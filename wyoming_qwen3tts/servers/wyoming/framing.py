@@ -1,8 +1,7 @@
 """Bytes to events and back. Knows the frame, not the meaning; every byte read here comes from a stranger.
 
 A frame is one line of JSON (``type``, ``data``, ``data_length``, ``payload_length``), then ``data_length`` bytes of
-JSON that are
-merged into ``data``, then ``payload_length`` bytes. https://github.com/OHF-Voice/wyoming
+JSON that are merged into ``data``, then ``payload_length`` bytes. https://github.com/OHF-Voice/wyoming
 """
 
 from __future__ import annotations
@@ -27,7 +26,12 @@ class FrameLimits:
 
 
 async def read_event(first: bytes, reader: asyncio.StreamReader, limits: FrameLimits) -> Event:
-    """The event whose first byte is ``first``; the rest has ``event_s`` seconds to follow.
+    """`read_sized_event` without the size."""
+    return (await read_sized_event(first, reader, limits))[0]
+
+
+async def read_sized_event(first: bytes, reader: asyncio.StreamReader, limits: FrameLimits) -> tuple[Event, int]:
+    """The event whose first byte is ``first``, and its bytes; the rest has ``event_s`` seconds to follow.
 
     Raises:
         ProtocolError: for anything that is not a well-formed event within the limits.
@@ -35,7 +39,8 @@ async def read_event(first: bytes, reader: asyncio.StreamReader, limits: FrameLi
     """
     try:
         async with asyncio.timeout(limits.event_s):
-            header = _object(first + await reader.readuntil(b"\n") if first != b"\n" else first)
+            line = first + await reader.readuntil(b"\n") if first != b"\n" else first
+            header = _object(line)
             kind = header.get("type")
             if not isinstance(kind, str) or not kind:
                 raise ProtocolError('An event needs a "type", as in {"type": "describe"}.')
@@ -54,7 +59,7 @@ async def read_event(first: bytes, reader: asyncio.StreamReader, limits: FrameLi
         raise ProtocolError(
             "The first line of the event is too long. Send long text as data_length bytes of data."
         ) from None
-    return Event(kind, {**(data or {}), **more}, payload)
+    return Event(kind, {**(data or {}), **more}, payload), len(line) + data_length + payload_length
 
 
 def _object(raw: bytes) -> dict[str, Any]:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from wyoming.error import Error
-from wyoming.event import Event
 
 from ...errors import Busy
+from ...monitoring.logs import StrangerLog
 from ...service.service import SpeechService
 from ...settings import Address, Limits
+from ...speech.audio_format import FORMAT, AudioFormat
 from ...speech.voice import Voice
+from ...util.fair_shares import share
 from ...util.tasks import cancel_and_wait
-from ..connections import BACKLOG, ConnectionLimiter, bind, close_all, refuse_and_close, tune
+from ..connections import BACKLOG, ConnectionLimiter, Use, bind, close_all, refuse_and_close, tune
 from .framing import encode_event
 from .info import info
-from .session import Session
+from .session import Session, SessionContext
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +31,15 @@ log = logging.getLogger(__name__)
 class _Peer:
     session: Session
     host: str
-    since: float
+    born: float
+
+    @property
+    def since(self) -> float:
+        return self.session.since
+
+    @property
+    def use(self) -> Use:
+        return Use.SPOKEN if self.session.is_speaking else Use.IDLE
 
     @property
     def is_silent(self) -> bool:
@@ -38,14 +49,22 @@ class _Peer:
 class WyomingServer:
     """``async with`` = listening. Leaving it lets speech in progress end, for ``drain_s`` at the most."""
 
-    def __init__(self, service: SpeechService, address: Address, limits: Limits) -> None:
+    def __init__(
+        self,
+        service: SpeechService,
+        address: Address,
+        limits: Limits,
+        sound: Callable[[], AudioFormat] = lambda: FORMAT,
+    ) -> None:
+        """``sound`` tells, for each reply anew, the format that it is sent in."""
         self._service, self._address, self._limits = service, address, limits
+        self._context = SessionContext(service, limits, self.info, sound, StrangerLog(log))
         self.drain_s = limits.drain_s  # may be lowered by whoever is in a hurry
         # As many again as may speak may ask `describe` and `ping`: those are never refused for load.
         self._limiter = ConnectionLimiter(2 * limits.connections, limits.host_connections)
         self._peers: dict[asyncio.Task[None], _Peer] = {}
         self._refused: set[asyncio.Task[None]] = set()  # peers that never got a session
-        self._info: tuple[tuple[Voice, ...], Event] | None = None
+        self._info: tuple[tuple[Voice, ...], bytes] | None = None
 
     @property
     def port(self) -> int:
@@ -87,12 +106,12 @@ class WyomingServer:
                 log.warning("Stopped in the middle of %d replies", len(replies))
             await cancel_and_wait(*cut_off)
 
-    def info(self) -> Event:
+    def info(self) -> bytes:
         """The answer to ``describe``, made anew only when the voices have changed: it is asked for every 30 s, by
         everyone."""
         voices = self._service.catalog.all()
         if self._info is None or self._info[0] != voices:
-            self._info = (voices, info(voices))
+            self._info = (voices, encode_event(info(voices)))
         return self._info[1]
 
     # -- who is connected
@@ -102,16 +121,16 @@ class WyomingServer:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()
-        if self._limiter.is_full(present := self._present()) and not self._make_room(present):
+        host = str((writer.get_extra_info("peername") or ("?",))[0])
+        if self._limiter.is_full(present := self._present()) and not self._make_room(present, host):
             busy = encode_event(Error("Too many connections. Try again soon.", Busy.code).event())
             refusing = loop.create_task(refuse_and_close(writer.transport, busy))
             self._refused.add(refusing)
             refusing.add_done_callback(self._refused.discard)
             return
         tune(writer.transport)
-        may_speak = len(self._present()) < self._limits.connections
-        session = Session(reader, writer, self._service, self._limits, self.info, may_speak=may_speak)
-        peer = _Peer(session, str((writer.get_extra_info("peername") or ("?",))[0]), loop.time())
+        session = Session(reader, writer, self._context, host=host, may_speak=lambda: self._may_speak(host))
+        peer = _Peer(session, host, loop.time())
         task = loop.create_task(session.run())
         timer = loop.call_later(self._limits.hello_s, self._still_silent, peer)
         self._peers[task] = peer
@@ -122,15 +141,22 @@ class WyomingServer:
 
         task.add_done_callback(forget)
 
+    def _may_speak(self, host: str) -> bool:
+        """Whether one more connection of ``host`` may be spoken to: they are so many at once, and half of that for
+        each host in any case. What is left of the connections is for `describe` and `ping`."""
+        speaking = [peer.host for peer in self._present() if peer.session.is_speaking]
+        most = self._limits.connections
+        return len(speaking) < most or speaking.count(host) < share(most, 1)
+
     def _still_silent(self, peer: _Peer) -> None:
         # Counted only now: a busy house opens dozens of connections at once, but each says what it wants.
-        age_s = asyncio.get_running_loop().time() - peer.since
-        if peer.is_silent and self._limiter.surplus(self._present(), peer.host, age_s):
+        of_host = [p for p in self._present() if p.host == peer.host and p.is_silent and p.born <= peer.born]
+        if peer.is_silent and len(of_host) > self._limits.host_connections:
             log.debug("wyoming: closed a silent connection of %s", peer.host)
             peer.session.refuse()
 
-    def _make_room(self, present: list[_Peer]) -> bool:
-        pushed_out = self._limiter.to_push_out(present, above_share=True)
+    def _make_room(self, present: list[_Peer], host: str) -> bool:
+        pushed_out = self._limiter.to_push_out(present, host)
         if pushed_out is not None:
             pushed_out.session.refuse()
         return pushed_out is not None

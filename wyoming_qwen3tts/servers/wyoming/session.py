@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
@@ -14,16 +14,17 @@ from wyoming.event import Event
 from wyoming.ping import Pong
 from wyoming.tts import SynthesizeStopped
 
+from ...audio.pcm import in_channels
 from ...errors import BadRequest, Busy, SpeechError, Stalled
-from ...monitoring.logs import quoted
+from ...monitoring.logs import StrangerLog, quoted
 from ...service.options import SpeechOptions
 from ...service.service import SpeechService
 from ...settings import Limits
-from ...speech.audio_format import FORMAT
+from ...speech.audio_format import AudioFormat
 from ...speech.text_stream import TextStream
-from ..connections import peer_errors, refuse_and_close
+from ..connections import LINGER_S, ReadPacer, peer_errors, refuse_and_close
 from ..live_session import LiveSession
-from .framing import FrameLimits, encode_event, read_event
+from .framing import FrameLimits, encode_event, read_sized_event
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,17 @@ class _Order:
     streaming: bool
 
 
+@dataclass(frozen=True, slots=True)
+class SessionContext:
+    """What all sessions of a server share: ``info`` answers ``describe``, ``sound`` tells the format of a reply."""
+
+    service: SpeechService
+    limits: Limits
+    info: Callable[[], bytes]
+    sound: Callable[[], AudioFormat]
+    strangers: StrangerLog
+
+
 class Session:
     """Serves one peer until it closes, or breaks a rule."""
 
@@ -44,19 +56,27 @@ class Session:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        service: SpeechService,
-        limits: Limits,
-        info: Callable[[], Event],
+        context: SessionContext,
         *,
-        may_speak: bool = True,
+        host: str = "",
+        may_speak: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._reader, self._writer, self._service, self._limits, self._info = reader, writer, service, limits, info
+        self._reader, self._writer = reader, writer
+        self._service, self._limits, self._info = context.service, context.limits, context.info
+        self._sound, self._strangers = context.sound, context.strangers
+        limits = context.limits
         self._frame_limits = FrameLimits(limits.data_bytes, limits.payload_bytes, limits.event_s)
-        self._may_speak = may_speak
+        self._host, self._may_speak = host, may_speak
         self._live: LiveSession[_Order] = LiveSession(limits.utterances, "requests of this connection")
         self._stopping = False  # the server is
         self.has_spoken_up = False  # whether the peer has sent an event
+        self.since = asyncio.get_running_loop().time()  # when its last reply began or ended, or it was connected
         self.is_refused = False  # others need its place
+
+    @property
+    def is_speaking(self) -> bool:
+        """Whether the peer is spoken to, or waits for it."""
+        return self._live.is_speaking
 
     async def run(self) -> None:
         """Serve. Whatever happens, nothing of the connection is left behind."""
@@ -101,19 +121,23 @@ class Session:
     def refuse(self) -> None:
         """End at once, as others need the place."""
         self.is_refused = True
-        self._reader.set_exception(Busy("Too many connections; this one said nothing."))
+        self._reader.set_exception(Busy("Too many connections, and others want one. Try again soon."))
+        # Whoever reads nothing must not keep it open.
+        asyncio.get_running_loop().call_later(2 * LINGER_S, self._writer.transport.abort)
 
     # -- in
 
     async def _read_all(self) -> None:
+        pacer = ReadPacer(self._writer.transport)
         while first := await self._first_byte():
             try:
                 with peer_errors():
-                    event = await read_event(first, self._reader, self._frame_limits)
+                    event, size = await read_sized_event(first, self._reader, self._frame_limits)
             except EOFError:
                 return
             self.has_spoken_up = True
-            await self._handle(event)
+            was_text = await self._handle(event)
+            await pacer.take_turn(size, is_free=not was_text)
 
     async def _first_byte(self) -> bytes:
         """The next event's first byte; nothing at the peer's end, or after ``idle_s`` in which nothing was spoken."""
@@ -126,60 +150,71 @@ class Session:
                 if not self._live.is_speaking:
                     return b""
 
-    async def _handle(self, event: Event) -> None:
+    async def _handle(self, event: Event) -> bool:
+        """Whether text was taken, which has limits of its own; everything else costs its sender nothing."""
         data: dict[str, Any] = event.data
         match event.type:
             case "describe":
-                await self._send(self._info())
+                await self._send(self._info())  # as bytes: it is asked for by everyone, every 30 s
             case "ping":
                 text = data.get("text")
                 await self._send(Pong(text if isinstance(text, str) else None).event())
             case "synthesize" if (
                 self._live.open is None
             ):  # inside a stream it is the same text again, for older servers
-                self._take(_Order(self._service.whole_text(_text(data)), _wish(data), streaming=False))
+                self._take(_Order(self._service.whole_text(_text(data)), self._options(data), streaming=False))
+                return True
             case "synthesize-start":
                 if self._live.open is not None:
                     raise BadRequest("synthesize-start came twice; send synthesize-stop first.")
                 stream = self._service.open_text()
-                self._take(_Order(stream, _wish(data), streaming=True))
+                self._take(_Order(stream, self._options(data), streaming=True))
                 self._live.open = stream
             case "synthesize-chunk" if self._live.open is not None:
-                self._live.open.add(_text(data))
+                self._live.open.add(text := _text(data))
+                return bool(text)
             case "synthesize-stop" if self._live.open is not None:
                 self._live.end_text()
             case _:  # newer clients send events that we do not know; closing on them broke Home Assistant 2025.8
                 log.debug("wyoming: ignored %s", quoted(event.type))
+        return False
 
     def _take(self, order: _Order) -> None:
         if self._stopping:
             raise Busy("The server is stopping.")
-        if not self._may_speak:
+        if not (self._live.is_speaking or self._may_speak()):
             raise Busy("Too many connections speak at the moment. Try again soon.")
         self._live.take(order)
+
+    def _options(self, data: dict[str, Any]) -> SpeechOptions:
+        return replace(_wish(data), host=self._host)
 
     # -- out
 
     async def _speak_all(self) -> None:
         async for order in self._live.orders():
+            self.since = asyncio.get_running_loop().time()
             await self._speak(order)
             self._live.done(order)
+            self.since = asyncio.get_running_loop().time()
         if self._stopping:
             raise ConnectionAbortedError("stopping")  # ends the reading side too
 
     async def _speak(self, order: _Order) -> None:
-        audio = FORMAT
-        async with self._service.speak(order.text, order.options) as stream:
+        audio = self._sound()  # asked once: a reply keeps its format
+        async with self._service.speak(order.text, replace(order.options, rate=audio.rate)) as stream:
             # At once, not with the first sound: Home Assistant starts its converter on it.
             await self._send(AudioStart(audio.rate, audio.width, audio.channels).event())
             async for pcm in stream:
-                await self._send(AudioChunk(audio.rate, audio.width, audio.channels, pcm).event())
+                await self._send(
+                    AudioChunk(audio.rate, audio.width, audio.channels, in_channels(pcm, audio.channels)).event()
+                )
         await self._send(AudioStop().event())
         if order.streaming:
             await self._send(SynthesizeStopped().event())
 
-    async def _send(self, event: Event) -> None:
-        self._writer.write(encode_event(event))
+    async def _send(self, event: Event | bytes) -> None:
+        self._writer.write(event if isinstance(event, bytes) else encode_event(event))
         try:
             async with asyncio.timeout(self._limits.write_stall_s):
                 with peer_errors():
@@ -190,7 +225,8 @@ class Session:
     async def _say_why(self, error: SpeechError) -> None:
         """Tell, then hang up: Home Assistant shows the `error`, and waits for nothing after the end of a connection."""
         level = logging.DEBUG if self.is_refused else logging.INFO
-        log.log(level, "wyoming: closed a connection, %s: %s", error.code, error)
+        said = "wyoming: closed a connection of %s, %s: %s"
+        self._strangers.tell(self._host, f"wyoming: {error.code}", said, self._host, error.code, error, level=level)
         if isinstance(error, Stalled):
             self._writer.transport.abort()
             return

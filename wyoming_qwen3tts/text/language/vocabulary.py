@@ -44,6 +44,10 @@ _LISTS: Final = {
         erwartet steigt sinkt fällt bleibt aufstehen aufwachen dir ihnen ihm ihn denen gehabt gewesen geworden machen
         gemacht gesagt gesehen gegangen gekommen genommen gegeben gesetzt sofort zuerst zuletzt außerdem vielleicht
         natürlich wirklich einfach genau fast kaum ziemlich besonders zusammen allein
+        entsperrt verriegelt entriegelt gesperrt pausiert fortgesetzt abgebrochen hinzugefügt entfernt festgelegt
+        ok okay mal mach angehalten gespeichert gelöscht gesucht verbinde moment keins keiner niemand jemand nirgends
+        läutet piept spielt sucht verstummt stumm deckenlampe deckenlicht nachttisch waschküche dachboden einfahrt rollo
+        jalousie jalousien markise verlassen gefüllt geleert erreicht überschritten unterschritten wartet lädt
     """,
     "en": """
         the a an and or but is are was were be been has have had i you he she it we they my your his her its our their
@@ -77,6 +81,9 @@ _LISTS: Final = {
         rises falls stays wake up made make saw seen went gone came took taken gave given put already immediately
         maybe perhaps course really exactly almost hardly quite especially together alone like we'll they're arriving
         arrives leaving cooking cooked oven fridge freezer
+        unlocking locking opening closing pausing paused resuming resumed cancelled canceled added removed deleted
+        saved searching connecting muted unmuted nobody someone anyone nowhere instant moment ceiling bedside porch
+        driveway attic shade shades awning elevator reached exceeded waiting mower docking docked signal none
     """,
     "es": """
         el la los las un una unos unas y o pero es son era eran será está están estaba ha han había yo tú él ella
@@ -113,6 +120,12 @@ _LISTS: Final = {
         exactamente casi apenas bastante especialmente juntos estas estos esta este ese esa eso aquel mucho mucha
         muchos poco poca pocos otro otros nuestra nuestro llegará llega sale horno nevera congelador cocinar tengo
         tenemos fue descargada
+        ok okay vale si abriendo cerrando bloqueando desbloqueando bloqueado bloqueada desbloqueado iniciando iniciado
+        deteniendo detenido pausando pausado reanudando reanudado regresando volviendo continuando cancelando cancelado
+        añadido finas ventiladores eliminado guardado buscando conectando silenciado restaurado momento instante nadie
+        alguien ninguno ninguna entendido jefe averiado averiada ascensor duerma duermas bien temporizador completada
+        completado plafón mesilla entrada cochera desván persianas toldo alcanzado superado esperando cortacésped
+        partículas
     """,
     "fr": """
         le la les l un une des du de d et ou mais est sont était étaient sera a ont avait je tu il elle nous vous ils
@@ -149,6 +162,10 @@ _LISTS: Final = {
         descend réveil réveille bon être avoir eu faire dire vu allé aller venu venir pris prendre donné mettre déjà
         tôt suite peut-être vraiment juste exactement presque peine assez surtout ensemble seul seule celui celle ceux
         beaucoup peu autre autres arrive arrivera part four frigo congélateur cuisson avez avons d'ici
+        ok okay verrouillée verrouillé déverrouillé déverrouillée ouverture fermeture verrouillage repris reprise fini
+        finie annulé annulée ajouté ajoutée supprimé supprimée enregistré coupée rétabli instant moment personne
+        quelqu'un aucun aucune plafonnier chevet buanderie grenier allée store stores cycle ascenseur atteint dépassé
+        patientez tondeuse créé ajusté réglé réglée mme
     """,
     "it": """
         il lo la i gli le un uno una e o ma è sono era erano sarà ha hanno aveva io tu lui lei noi voi loro mio tuo
@@ -188,6 +205,11 @@ _LISTS: Final = {
         prendere dato messo mettere già subito forse davvero proprio esattamente quasi appena abbastanza soprattutto
         insieme quella quelle quei molti poco pochi altro altri nostro nostra arriverà arriva parte frigo congelatore
         cottura hai abbiamo devo vuole
+        ok okay aprendo chiudendo bloccando sbloccando bloccato bloccata sbloccato sbloccata avvio fermato fermata
+        ripreso ripresa riproduco riprendo annullato annullata cancellato aggiunto aggiunta rimosso rimossa salvato
+        cerco collegamento silenziato ripristinato momento istante attimo nessuno qualcuno nessuna sto stanno plafoniera
+        lampadario comodino lavanderia soffitta vialetto tende tapparelle ascensore guasto guasta raggiunto superato
+        attendi timer tagliaerba successivo precedente solamente quando usi d'accordo accordo registro
     """,
     "pt": """
         o a os as um uma entendi uns umas e ou mas é são era eram será está estão estava tem têm tinha eu tu ele ela
@@ -225,6 +247,11 @@ _LISTS: Final = {
         breve imediatamente talvez realmente justo exatamente quase mal bastante principalmente juntos sozinho essa
         esse isto aquele muita muitos pouco poucos outro outros chegará chega sai forno geladeira congelador cozinhar
         tenho temos foi dela dele
+        ok okay abrindo fechando trancando destrancando trancado trancada destrancado iniciando iniciado parando parado
+        pausando pausado retomando retomado voltando continuando cancelando cancelado adicionado removido salvo
+        procurando conectando silenciado restaurado momento instante ninguém alguém nenhum nenhuma entendido chefe
+        quebrado quebrada elevador recebido alterado ligados desligados limpeza ventiladores temporizador lembrete
+        plafon cabeceira lavanderia sótão persianas toldo atingido ultrapassado aguarde aguardando som abra veja
     """,
 }
 
@@ -235,7 +262,7 @@ for _code, _words in _LISTS.items():
 
 # Endings and clusters of letters that one language loves, for words no list has.
 SHAPES: Final = (
-    (r"(?:ung|heit|keit|schaft|lich|isch|chen)(?:en)?\b|sch|\bge\w+t\b|\w{5,}(?:zeug|raum|gerät|stärke)", "de"),
+    (r"(?:ung|heit|keit|schaft|lich|isch|chen)(?:en)?\b|sch|\bge\w++(?<=t)|(?<=\w{5})(?:zeug|raum|gerät|stärke)", "de"),
     (r"(?:ing|ness|ful|ght|tly)\b|wh|ck\b|\w'(?:s|re|ve|ll|t)\b", "en"),
     (r"(?:ción|ciones|dad|mente|ando|iendo|illa|illo|uela)\b|ñ|rr[aeiou]", "es"),
     (
@@ -246,7 +273,7 @@ SHAPES: Final = (
         r"(?:zione|zioni|mento|menti|tà|ella|ello|ino|ina|etto|etta|iamo|ato|ata|uto|uta|ezza)\b|gli|zz|cch|ggi|cci|gg[aeiou]|\bdell|\bnell",
         "it",
     ),
-    (r"(?:ção|ções|dade|mente|inho|inha|ndo|ões|ão|ém|agem|eira|eiro)\b|lh|nh|\bn[ao]s?\b|^[oa]s? (?=\w)", "pt"),
+    (r"(?:ção|ções|dade|mente|inho|inha|ndo|ões|ão|ém|agem|eira|eiro)\b|lh|nh|^os? (?=\w)", "pt"),
 )
 
 # Letters only some of the six write. ``ç`` is French and Portuguese, ``é`` and ``á`` tell nothing alone.

@@ -8,6 +8,11 @@ from .grammars.grammar import LEFT, RIGHT, Grammar
 from .rule import Rule, alternatives
 from .units import DASH, PER, per_name, spoken_range
 
+# In use, and no words: their names are CLDR's.
+_CODES: Final = (
+    "AUD CAD NZD HKD SGD TWD MXN SEK NOK DKK PLN CZK HUF RON BGN ISK TRY ILS ZAR THB IDR MYR PHP VND AED SAR EGP ARS"
+    " CLP COP UYU UAH KZT BYN GEL NGN KES PKR BDT LKR QAR KWD MAD TND DZD IQD CRC DOP GTQ BOB PYG RSD AMD AZN UZS"
+).split()
 _SIGNS: Final = {
     "€": "EUR",
     "$": "USD",
@@ -30,7 +35,27 @@ _SIGNS: Final = {
     "CHF": "CHF",
     "BRL": "BRL",
     "Fr.": "CHF",
-}
+    "HK$": "HKD",
+    "A$": "AUD",
+    "AU$": "AUD",
+    "C$": "CAD",
+    "CA$": "CAD",
+    "NZ$": "NZD",
+    "S$": "SGD",
+    "NT$": "TWD",
+    "MX$": "MXN",
+    "CN¥": "CNY",
+    "JP¥": "JPY",
+    "₺": "TRY",
+    "₴": "UAH",
+    "₫": "VND",
+    "฿": "THB",
+    "₱": "PHP",
+    "₦": "NGN",
+    "₪": "ILS",
+    "zł": "PLN",
+    "Kč": "CZK",
+} | {code: code for code in _CODES}
 _CENTS: Final = re.compile(r"[.,]\d\d$")
 _AFTER: Final = {"¢": "cent", "ct": "cent", "Ct": "cent", "cts": "cent"}
 _AFTER_BY_LANGUAGE: Final = {
@@ -82,25 +107,23 @@ class _Money:
         """ "€12.50", "5 Mio. €", "0,32 €/kWh"."""
         grammar, written = self._grammar, match["currency"]
         code = self.after[written]
-        if code not in grammar.currencies:
-            return None
         if written in self._names and not match["per"] and (match["mag"] or not _CENTS.search(match["number"])):
             return None
         number = grammar.parse((match["sign"] or "").strip() + (match["minus"] or "") + match["number"])
         if match["mag"]:
             word = grammar.magnitude(match["mag"], number)
-            spoken = self._gap.join((grammar.say(number), word, self._form(code, 2)))
+            spoken = grammar.elided(self._gap.join((grammar.say(number), word, self._form(code, 2))))
         else:
             spoken = grammar.money(number, code)
         if match["per"]:
-            per = grammar.per[per_name(match["per"])]
+            per = grammar.per_words(per_name(match["per"]))
             spoken = f"{spoken} {per}" if self._gap else per + spoken
         return f"{spoken} " if touches_word(match) and self._gap else spoken
 
     def span(self, match: re.Match[str]) -> str | None:
         """ "5-10 €"."""
         grammar, code = self._grammar, self.after[match["currency"]]
-        if code not in grammar.currencies or match["currency"] in self._names:
+        if match["currency"] in self._names:
             return None
         first, last = grammar.parse(match["first"]), grammar.parse(match["last"])
         if last.fraction:
@@ -111,14 +134,12 @@ class _Money:
     def lone(self, match: re.Match[str]) -> str | None:
         """A sign without an amount: "€/kWh"."""
         code = self.after[match["currency"]]
-        if code not in self._grammar.currencies:
-            return None
         name = self._form(code, 2)
         if match["per"]:
-            per = self._grammar.per[per_name(match["per"])]
+            per = self._grammar.per_words(per_name(match["per"]))
             name = f"{name} {per}" if self._gap else per + name
         return f"{self._gap}{name}{self._gap}"
 
     def _form(self, code: str, form: int) -> str:
-        forms = self._grammar.currencies[code][0]
+        forms = self._grammar.currency(code)[0]
         return forms[min(form, len(forms) - 1)]

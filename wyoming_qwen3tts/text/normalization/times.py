@@ -46,10 +46,68 @@ def rules(grammar: Grammar) -> list[Rule]:
             first = first.removesuffix(shared) if last.endswith(shared) else first
         return _time_range(grammar, match, first, last)
 
-    found = [Rule("time", span, clocks, ":"), Rule("time", time, clock, ":"), *_half_day_rules(grammar)]
+    found = [
+        *(_italian_rules() if grammar.code == "it" else []),
+        *_aspect_rules(grammar),
+        Rule("time", span, clocks, ":"),
+        Rule("time", time, clock, ":"),
+        *_half_day_rules(grammar),
+    ]
     if grammar.code == "en":
         return _english_rules(grammar) + found
     return found + (_lettered_rules(grammar) if grammar.code in ("de", "it", "fr", "pt", "es", "ru") else [])
+
+
+_ITALIAN_ONE = re.compile(r"\b([Ss]ono le|[Aa]lle|[Dd]alle|[Dd]elle|[Ll]e)\s0?1[:.]([0-5]\d)(?!\d|[.,:]\d|\s?[-–])")
+_ONE_O_CLOCK: Final = {"sono le": "è l'una", "alle": "all'una", "dalle": "dall'una", "delle": "dell'una", "le": "l'una"}
+
+
+def _italian_rules() -> list[Rule]:
+    """ "Sono le 1:00" is "È l'una"."""
+
+    def spoken(match: re.Match[str]) -> str:
+        words = _ONE_O_CLOCK[match[1].casefold()]
+        words = words[0].upper() + words[1:] if match[1][0].isupper() else words
+        return words + (f" e {int(match[2])}" if int(match[2]) else "")
+
+    return [Rule("time", _ITALIAN_ONE, spoken, "1")]
+
+
+# The shapes of pictures: "16:10" is one beside a word for a screen.
+_SHAPE = re.compile(rf"{LEFT}(\d{{1,2}}):(3|4|9|10|1|2)(?![\d]|[.,:]\d)")
+_SHAPE_WORDS = re.compile(
+    r"screen|format|aspect|picture|display|video|bildschirm|bild|seitenverhältnis|écran|image|ratio|pantalla|imagen|aspecto"
+    r"|schermo|immagine|formato|tela|imagem|proporção|экран|формат|соотношени|изображени|видео|屏幕|画面|比例|显示|アスペクト"
+    r"|画像|比率|화면|비율",
+    re.IGNORECASE,
+)
+_SHAPE_LINK: Final = {
+    "de": " zu ",
+    "en": " to ",
+    "es": " por ",
+    "pt": " por ",
+    "ru": " на ",
+    "zh": "比",
+    "ja": "対",
+    "ko": " 대 ",
+}
+
+
+def _aspect_rules(grammar: Grammar) -> list[Rule]:
+    """ "a 16:10 screen"."""
+
+    def spoken(match: re.Match[str]) -> str | None:
+        after = match.string[match.end() : match.end() + (6 if grammar.code in ("ja", "zh") else 30)]
+        near = match.string[max(0, match.start() - 30) : match.start()] + " ".join(after.split()[:2])
+        if not _SHAPE_WORDS.search(near):
+            return None
+        if link := _SHAPE_LINK.get(grammar.code):
+            return f"{match[1]}{link}{match[2]}"
+        parts = int(match[2])
+        names = (grammar.denominators.get(parts) or grammar.denominator(parts)) if parts > 2 else None
+        return f"{match[1]} {names[1]}" if names else f"{match[1]} {grammar.signs['ratio']} {match[2]}"
+
+    return [Rule("ratio", _SHAPE, spoken, ":")]
 
 
 def _english_rules(grammar: Grammar) -> list[Rule]:
@@ -98,7 +156,7 @@ def _lettered_rules(grammar: Grammar) -> list[Rule]:
     pattern = {
         "de": rf"{LEFT}({_HOUR})\.([0-5]\d)\s?Uhr\b",
         "it": rf"(?:(?<=\b[Aa]lle )|(?<=\b[Dd]alle )|(?<=\b[Dd]elle ))({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)"
-        rf"|(?<=\bore )({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)",
+        rf"|(?<=\b[Oo]re )({_HOUR})\.([0-5]\d)(?!\d|[.,]\d)",
         "ru": rf"{LEFT}({_HOUR})\s?ч\.?\s?([0-5]?\d)\s?мин\b\.?",
     }.get(grammar.code, rf"{LEFT}({_HOUR})\s?[hH]\s?([0-5]\d)(?![0-9A-Za-z]|\s?(?:min|mn))")
 
@@ -114,7 +172,19 @@ def _lettered_rules(grammar: Grammar) -> list[Rule]:
         return _clock(grammar, hour, minute, None, None)
 
     found = [Rule("time", re.compile(pattern), clock, "0")]
+    if grammar.code in ("es", "pt", "fr"):  # "las 12.30 h"
+        dotted = re.compile(
+            rf"{LEFT}({_HOUR})\.([0-5]\d)\s?[hH]s?\b\.?|(?<=\b[àl]as )({_HOUR})\.([0-5]\d)(?![\d%]|[.,]\d)"
+        )
+        found.append(Rule("time", dotted, clock, "0"))
+    if grammar.code == "ru":  # "в 15.30", but not "в 2.5 раза"
+        dotted = re.compile(
+            rf"(?<=\b[вВс] )({_HOUR})\.([0-5]\d)(?!\d|[.,]\d|\s?[%°]|\s(?:раз|мет|км|кг|л|ч|мин|сек|м|см|г|В|Вт|кВт))"
+        )
+        found.append(Rule("time", dotted, lambda match: _clock(grammar, match[1], match[2], None, None), "0"))
     if grammar.code == "de":
+        hour = re.compile(rf"(?:(?<=\b[Uu]m )|(?<=\b[Bb]is )|(?<=\b[Aa]b )|(?<=\bgegen ))({_HOUR})\s?h\b")
+        found.append(Rule("time", hour, lambda match: _clock(grammar, match[1], "0", None, None), "h"))
         span = re.compile(rf"{LEFT}({_HOUR}){_DASH}({_HOUR})\s?Uhr\b")
         found.append(
             Rule("time", span, lambda match: grammar.range(match[1], _clock(grammar, match[2], "0", None, None)), "0")

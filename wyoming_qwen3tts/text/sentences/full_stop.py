@@ -1,7 +1,7 @@
 """Whether a full stop ends its sentence: abbreviations, initials, ordinals, list numbers and units in ten languages.
 
 Sources of the lists: CLDR's segmentation suppressions for de, en, es, fr, it, pt and ru (the idea and the commonest
-entries), the failures noted in the design (``wyoming-ha.md`` 4, ``text-and-features.md`` 6.3), and everyday replies.
+entries), failures reported of other servers' splitters, and everyday replies.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import Final
 class Stop(Enum):
     """What a full stop followed by whitespace is."""
 
-    END = "end"  # of the sentence, whatever follows
+    END = "end"  # of the sentence, unless a small letter follows
     INSIDE = "inside"  # the sentence goes on, whatever follows
     ASK_NEXT = "ask next"  # the first character of the next word tells
+    ASK_DIGIT = "ask digit"  # a number says that the sentence goes on: "No. 5"
     ASK_WORD = "ask word"  # the whole next word tells
 
 
@@ -28,32 +29,43 @@ _OPEN: Final = {
     "de": (
         "dr prof hr fr nr abs art ing dipl st str z z.b bzw ca inkl exkl zzgl evtl ggf d d.h u u.a v v.a i "
         "i.d.r o vgl mind max min s tel jan feb mär apr jun jul aug sep sept okt nov dez mo di mi do sa so "
-        "gem bes sog bspw fam abb hauptstr vs geb"
+        "gem bes sog bspw fam abb hauptstr vs geb med rer phil jur habil mag dir kath ev röm urspr entspr "
+        "einschl ausschl ehem verh verw gegr gest allg bzgl jew näml ztr hrsg hrn frl gebr dipl.-ing "
+        "dipl.-kfm a.d z.hd z.t z.z z.zt s.a u.z"
     ),
     "en": (
         "dr mr mrs ms prof st ave rd blvd sgt gen col capt lt rev hon jr sr vs e.g i.e no nos fig approx apt "
         "vol pp jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat dept "
-        "est ext mt ft"
+        "est ext mt ft gov sen rep pres supt adm maj cmdr cpl pvt insp det fr msgr esq messrs mmes assn bros "
+        "univ dist cf viz resp incl tel hwy pkwy sq ln lb lbs oz tbsp tsp fl cont ed eds ch sec ph.d lt.col n"
     ),
     "es": (
         "sr sra srta sres dr dra d dña prof profa ud uds pág núm n.º no av avda c p.ej ej aprox máx mín tel "
-        "ee izq dcha ene feb abr jun jul ago sep sept oct nov dic gral vs art cap fig"
+        "ee izq dcha ene feb abr jun jul ago sep sept oct nov dic gral vs art cap fig lic licda licdo lcdo "
+        "lcda arq mtro mtra excmo excma ilmo ilma rvdo hnos dpto depto ntra fco párrf párr apdo pza bco cf "
+        "cfr prov sto sta st vol ed trad lun mié miér jue vie sáb dom mar may v.gr mt n"
     ),
     "fr": (
         "m mm mme mlle dr pr me st ste p.ex ex cf env av bd no n° tél janv févr avr juil sept oct nov déc max "
-        "min art chap fig vol vs"
+        "min art chap fig vol vs mgr dir prof bât cie éd réf resp qqn qqch apr ann ch coll hôp boul fg arr "
+        "dép lun mer jeu ven sam dim mar app rte"
     ),
     "it": (
         "sig sigg sig.ra sig.na dott dott.ssa prof prof.ssa ing avv arch geom on p.es es cfr ca pag n v tel "
-        "gen feb mar apr mag giu lug ago set ott nov dic max min st vs art cap fig p.zza"
+        "gen feb mar apr mag giu lug ago set ott nov dic max min st vs art cap fig p.zza rag mons amm dir "
+        "psicol col ten sen avv.to arch.to geom.a egr gent.mo spett ill.mo pres pers ad.es c.so v.le l.go rev "
+        "fr p.le lun mer gio ven sab dom"
     ),
     "pt": (
         "sr sra srta dr dra prof profa eng p.ex ex pág n.º av r tel jan fev mar abr mai jun jul ago set out "
-        "nov dez máx mín aprox vs art cap fig exmo exma d"
+        "nov dez máx mín aprox vs art cap fig exmo exma d arq des pres gov sen dep min cel gen ten sto sta "
+        "ilmo ilma dras drs srs sras pe fr lda dir dpto apto ap bl cx est rod al trav pça seg ter qua qui sex "
+        "sáb dom n"
     ),
     "ru": (
         "т.е ул д кв стр рис см им пр просп пл пер бул корп обл р-н гр проф акад доп макс мин тел напр рт янв "
-        "февр апр авг сент окт нояб дек пн вт ср чт пт св г-н г-жа ок"
+        "февр апр авг сент окт нояб дек пн вт ср чт пт св г-н г-жа ок ген полк доц вып т тов гос зам "
+        "зав инж чл.-корр пгт пос дер респ наб зд вкл искл англ лат греч нем прим изд кн"
     ),
     "ja": "dr mr mrs ms no vs",
     "ko": "dr mr mrs ms no vs",
@@ -72,7 +84,7 @@ _CLOSING: Final = {
     "ko": "etc a.m p.m",
     "zh": "etc a.m p.m",
 }
-OPEN: Final = {code: frozenset(words.split()) for code, words in _OPEN.items()}
+OPEN: Final = {code: frozenset((*words.split(), "n°", "n.º", "nº", "№")) for code, words in _OPEN.items()}
 CLOSING: Final = {code: frozenset(words.split()) for code, words in _CLOSING.items()}
 
 # "e.g", "z.B": what only one language writes is told from any text, before its language is clear.
@@ -80,7 +92,7 @@ _KNOWN: Final = frozenset().union(*OPEN.values(), *CLOSING.values())
 _CLOSING_LETTERS: Final = frozenset(word for words in CLOSING.values() for word in words if len(word) == 1)
 _MAGNITUDES: Final = frozenset(("mio", "mrd", "tsd", "mln", "тыс", "млн", "млрд"))  # always followed by what they count
 _UNITS: Final = frozenset(("min", "std", "sek", "sec", "seg", "st", "cm", "mm", "km", "kg"))
-_TITLES: Final = "dr dra mr mrs sr sra srta sig sigg dott prof mme mlle hr fr bzw"
+_TITLES: Final = "dr dra mr mrs sr sra srta sig sigg dott prof mme mlle hr fr bzw lic dipl"
 _DOTTED: Final = frozenset(word for words in OPEN.values() for word in words if "." in word) | frozenset(
     _TITLES.split()
 )
@@ -112,6 +124,8 @@ _NUMBER = re.compile(r"[(]?\d{1,4}")
 _ROMAN = re.compile(r"[IVX]{1,5}")
 _NOT_LETTERS = re.compile(r"[^\w.°º/²³-]+")
 _DAY_AND_MONTH = re.compile(r"\d{1,2}\.\d{1,2}")
+_MIXED_CASE = re.compile(r"[^\W\d_A-ZÀ-ÞА-Я]{1,2}[A-Z]")
+_NO_CAPITALS = re.compile(r"[\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7af][\s.!?…\"'”’»)\]]*\Z")
 _FIGURES = re.compile(r"[(]?\d{1,4}|\d{1,2}\.\d{1,2}|[IVX]{1,5}")
 _LIST_NUMBER = re.compile(r"[\s>*_#(-]*\d{1,3}")
 _LAST_STOP = re.compile(r"([.!?…‽。！？｡]{1,16})(?:[ \u00a0\u202f]?»|[\"'”“’)\]*_`~）」』}]){0,8}\s*\Z")
@@ -229,13 +243,15 @@ def _in_language(last: _Word, language: str) -> Stop:
         return _number(last, language)
     if _ROMAN.fullmatch(shown) and language == "de" and len(shown) > 1:
         return Stop.ASK_NEXT
+    if language == "ru" and word == "г" and not last.after_number:
+        return Stop.INSIDE  # "в г. Тверь": a town, no year
     if word == "st" and last.after_capital:
         return Stop.ASK_NEXT  # "5 Elm St. The house", but "in St. Louis"
     is_open = word in OPEN[language] and not (last.after_number and (len(word) == 1 or word in _UNITS))
     if last.joined in CLOSING[language] or (word in CLOSING[language] and not is_open):
         return Stop.ASK_WORD if language == "de" else Stop.ASK_NEXT
-    if is_open and not _sentence_word(shown, language, last.previous):
-        return Stop.INSIDE
+    if is_open:
+        return Stop.ASK_DIGIT if _sentence_word(shown, language, last.previous) else Stop.INSIDE
     return _letter(last) if last.is_letter else _by_shape(word)
 
 
@@ -250,11 +266,21 @@ def _by_shape(word: str) -> Stop:
 def goes_on(next_word: str) -> bool:
     """Whether the first character of the next word says that the sentence has not ended."""
     first = next_word[:1]
-    return first.islower() or (first != "" and first in ",;:)]}%–-€$£¥₽+=/&→")
+    return first.islower() or (first != "" and first in ",;:()]}%–-€$£¥₽+=/&→.»")
+
+
+def goes_on_small(before: str, next_word: str) -> bool:
+    """Whether a word in small letters says that no sentence ended: not "iPhone", nor behind a script without them."""
+    first = next_word[:1]
+    if first.islower():
+        return not _MIXED_CASE.match(next_word) and not _NO_CAPITALS.search(before[-24:])
+    return first != "" and first in ".,;:)]}»–—"
 
 
 def _sentence_word(shown: str, language: str, previous: str) -> bool:
     """Whether a word that looks like an abbreviation is an ordinary one: "No.", "so.", "am Mi. " stays one."""
+    if language == "it" and previous == "ad" and shown == "es":
+        return False
     if language in ("de", "it") and shown in ("so", "do", "on", "es", "set", "mag", "di"):
         return True
     if language in ("en", "es") and shown.casefold() in (

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from .code_block import MARKERS
-from .full_stop import Stop, goes_on, judge, starts_german_sentence
+from .full_stop import Stop, goes_on, goes_on_small, judge, starts_german_sentence
+from .left_out import MARKERS
+from .line_break import Break, is_marked, judge_break, next_line
 
 SHORTEST_CHARS: Final = (
     12  # a shorter fragment joins the next: very short inputs make the model run away (vllm-omni#4576)
@@ -22,21 +23,24 @@ SETTLED_CHARS: Final = (
     180  # a forced cut falls between here and LONGEST_CHARS, so text up to here can be spoken before it
 )
 CLAUSE_CHARS: Final = 25  # the first clause of a reply may go from here, so that sound starts early
+LIST_CHARS: Final = 60  # a list of short lines is cut from here on
 TARGET_CHARS: Final = 2_000  # the longest link target that is still taken for one
 TAG_CHARS: Final = 300
+MIXED_CASE_CHARS: Final = 3  # how much of a word tells that it is like "iPhone"
 WORD_CHARS: Final = 40  # how much of the next word a decision may ask for
 
-_LANDMARK = re.compile(r"[.!?…。！？｡\n<,;:，、；：–—「『」』\]]|(?<=\s)-")
+_LANDMARK = re.compile(r"[.!?…。！？｡\n<,;:，、；：–—「『」』《》\]]|(?<=\s)-")
 _TAG = re.compile(r"<(?:!--(?:[^-]|-(?!->))*-->|/?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>)")
 _OPEN_TAG = re.compile(r"<(?:!?-{0,2}|!--(?:[^-]|-(?!->))*|/?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?|/)\Z")
 _TARGET = re.compile(r"\]\([^\s()]*(?:\([^\s()]*\)[^\s()]*)*(?:[ \t]+\"[^\"\n]*\")?\)")
 _OPEN_TARGET = re.compile(r"\](?:\([^\s()]*(?:\([^\s()]*(?:\)[^\s()]*)?)*(?:[ \t]+(?:\"[^\"\n]*\"?)?)?)?\Z")
-_STOP_RUN = re.compile(r"[.!?…‽]{1,16}[\"'”’»)\]*_`~）」』}]{0,8}")
+_STOP_RUN = re.compile(r"[.!?…‽]{1,16}(?:[\"'”’“»)\]*_`~）」』}]|[ \u00a0\u202f]»){0,8}")
 _GAP = re.compile(r"[ \t\u00a0\u202f\u3000]+")
 _SOFT_END = re.compile(r"[.!?…]\s|[。！？｡\n<]")
 _SOFT_TAIL = re.compile(r"[.!?…]\Z")
 _FORCED_TAG = re.compile(r"</?(?:break|p|s|lang|speak|paragraph|sentence)\b", re.IGNORECASE)
 _MARKER = re.compile(f"[{MARKERS}]")
+_CAPITAL = re.compile(r"[A-Z\u00c0-\u00d6\u00d8-\u00de\u0410-\u042f\u0401]")
 _BREAK_NEXT = re.compile(r"\s*<break\b", re.IGNORECASE)
 _MAYBE_BREAK_NEXT = re.compile(r"\s{0,99}(?:<(?:b(?:r(?:e(?:ak?)?)?)?)?)?\Z", re.IGNORECASE)
 _UNSPOKEN = re.compile(
@@ -44,6 +48,8 @@ _UNSPOKEN = re.compile(
 )
 _SPEAKABLE = re.compile(r"[^\W_]")
 _CJK_LETTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_QUOTE_ENDS: Final = "\"'”’“»)"
+_LIST_NUMBER = re.compile(r"(?:^|[\s(])\d{1,2}$")
 _CJK_END: Final = "。！？｡"
 _CLAUSE: Final = ",;:，、；：–—-"
 
@@ -75,6 +81,8 @@ class Splitter:
         self._quotes = 0  # how deep in 「」 we are
         self._starts_line = True  # the held fragment, or else the open piece, does
         self._is_first = True
+        self._line_chars = 0  # of the open piece's first line, in front of the piece
+        self._has_capitals = False  # the reply has had some: else its sentences may begin with small letters
         self._done: list[Piece] = []
 
     def add(self, text: str) -> Iterator[Piece]:
@@ -126,13 +134,13 @@ class Splitter:
     def _judge(self, mark: str, *, ended: bool) -> _Verdict:
         """What the landmark at ``_at`` means; a cut is made here, and markup is stepped over."""
         if mark == "\n":
-            return self._end(self._at + 1, ended=ended)
+            return self._line_end(ended=ended)
         if mark in _CJK_END:
             return _Verdict.GO_ON if self._quotes else self._end(self._at + 1, ended=ended)
         if mark in ".!?…":
             return self._sentence_end(ended=ended)
-        if mark in "「『」』":
-            self._quotes = max(0, self._quotes + (1 if mark in "「『" else -1))
+        if mark in "「『」』《》":
+            self._quotes = max(0, self._quotes + (1 if mark in "「『《" else -1))
             return _Verdict.GO_ON
         if mark == "<":
             return self._step_over(_TAG, _OPEN_TAG, TAG_CHARS, ended=ended)
@@ -161,14 +169,51 @@ class Splitter:
         if end == len(self._text):
             return _Verdict.GO_ON if ended else _Verdict.WAIT
         following = self._text[end]
-        if following == "\n":
-            self._at = end
-            return self._end(end + 1, ended=ended)
+        if following == "\n" and (verdict := self._stop_at_line_end(run[0], end, ended=ended)):
+            return verdict
         if not following.isspace():
             if self._text[self._at] != "." and _CJK_LETTER.match(following):
                 return self._end(end, ended=ended)
             return self._pass_to(end)
         return self._judge_stop(run[0], end, ended=ended)
+
+    def _stop_at_line_end(self, run: str, end: int, *, ended: bool) -> _Verdict | None:
+        """A terminator at the end of a line: the end of the sentence, unless it may be an abbreviation's (None)."""
+        line, has_come = next_line(self._text, end + 1, WORD_CHARS)
+        stop = self._stop(run)
+        if stop in (Stop.INSIDE, Stop.ASK_NEXT, Stop.ASK_DIGIT, Stop.ASK_WORD):
+            if not has_come and not ended:
+                return _Verdict.WAIT
+            if line.strip() and not is_marked(line):
+                self._text = f"{self._text[:end]} {self._text[end + 1 :]}"
+                return None
+        self._at = end
+        return self._end(end + 1, ended=ended)
+
+    def _line_end(self, *, ended: bool) -> _Verdict:
+        """A line break: the end of an entry, a short pause in it, or a blank where the text was only wrapped."""
+        at = self._at
+        before = self._held + self._text[self._start : at]
+        line = before.rpartition("\n")[2]
+        length = len(line) + (self._line_chars if "\n" not in before else 0)
+        following, has_come = next_line(self._text, at + 1, WORD_CHARS)
+        if not line.strip() or (ended and not has_come and not following.strip()):
+            return self._end(at + 1, ended=ended)
+        if not has_come and not ended:
+            return _Verdict.WAIT
+        found = judge_break(line, following, length)
+        if found is Break.END:
+            is_list = following.strip() and self._weight(line) < SHORTEST_CHARS
+            if is_list and self._weight(before) < LIST_CHARS and not is_marked(following):
+                return _Verdict.GO_ON  # a list of short lines is spoken in one breath
+            return self._end(at + 1, ended=ended)
+        if found is not Break.PAUSE:
+            drop = 1 if found is Break.HYPHEN and at > self._start else 0
+            blank = "" if drop else " "
+            self._text = f"{self._text[: at - drop]}{blank}{self._text[at + 1 :]}"
+            self._at = at - drop
+            return _Verdict.CUT
+        return _Verdict.GO_ON
 
     def _judge_stop(self, run: str, end: int, *, ended: bool) -> _Verdict:
         """A terminator with whitespace behind it: the end of the sentence, unless the words around say otherwise."""
@@ -178,21 +223,40 @@ class Splitter:
         word = self._text[start : start + WORD_CHARS].partition("\n")[0].split(maxsplit=1)
         next_word = word[0] if word else ""
         comes_more = not ended and len(self._text) < start + WORD_CHARS
-        if stop in (Stop.ASK_NEXT, Stop.ASK_WORD) and comes_more and start == len(self._text):
+        if stop is not Stop.INSIDE and comes_more and self._needs_more(stop, start, next_word):
             return _Verdict.WAIT
-        if stop is Stop.ASK_WORD and comes_more and start + len(next_word) == len(self._text):
-            return _Verdict.WAIT
+        if self._goes_on(stop, next_word):
+            return self._pass_to(end)
+        return self._end(end, ended=ended)
+
+    def _needs_more(self, stop: Stop, start: int, next_word: str) -> bool:
+        """Whether what follows a terminator has to come further before it can be judged."""
+        if start == len(self._text):
+            return True
+        if start + len(next_word) < len(self._text):
+            return False
+        return stop is Stop.ASK_WORD or (next_word[:1].islower() and len(next_word) < MIXED_CASE_CHARS)
+
+    def _goes_on(self, stop: Stop, next_word: str) -> bool:
+        """Whether the sentence goes on with the next word."""
+        if stop is Stop.INSIDE:
+            return True
+        before = self._text[self._start : self._at]
+        if goes_on_small(before, next_word) and (self._has_capitals or _CAPITAL.search(before)):
+            return True
+        if stop is Stop.ASK_DIGIT:
+            return next_word[:1].isdigit()
         if stop is Stop.ASK_WORD and next_word and not starts_german_sentence(next_word):
-            stop = Stop.INSIDE
-        if stop in (Stop.ASK_NEXT, Stop.ASK_WORD):
-            stop = Stop.INSIDE if goes_on(next_word) else Stop.END
-        return self._pass_to(end) if stop is Stop.INSIDE else self._end(end, ended=ended)
+            return True
+        return stop in (Stop.ASK_NEXT, Stop.ASK_WORD) and goes_on(next_word)
 
     def _stop(self, run: str) -> Stop:
-        if run.startswith(".") and not run.startswith(".."):
+        if run.startswith((".)", ".]")) and _LIST_NUMBER.search(self._text[self._start : self._at]):
+            return Stop.INSIDE
+        if run.startswith(".") and not run.startswith("..") and run[-1] not in _QUOTE_ENDS:
             before = self._held + self._text[self._start : self._at]
             return judge(before, self._language_of)
-        if run[0] in ".…" or run[-1] in "\"'”’»)":  # "Well... perhaps", '"Really?" he said'
+        if run[0] in ".…" or run[-1] in _QUOTE_ENDS:  # "Well... perhaps", '"Really?" he said'
             return Stop.ASK_NEXT
         return Stop.END
 
@@ -232,6 +296,9 @@ class Splitter:
     def _cut(self, end: int, *, forced: bool = False) -> _Verdict:
         """End the open piece here; a fragment is held for the next one, silence is dropped."""
         raw = self._held + self._text[self._start : end]
+        _, newline, line = raw.rpartition("\n")
+        self._line_chars = len(line) + (0 if newline else self._line_chars)
+        self._has_capitals = self._has_capitals or bool(_CAPITAL.search(raw))
         weight = self._weight(raw)
         self._start = self._at = end
         self._unspoken = self._quotes = 0

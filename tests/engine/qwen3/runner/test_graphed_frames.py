@@ -23,6 +23,7 @@ from wyoming_qwen3tts.engine.qwen3.runner.graphs import Graphs, GraphsFailed, No
 from wyoming_qwen3tts.engine.qwen3.runner.runner import ModelRunner
 from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import SimulatedGraphs, traced
 from wyoming_qwen3tts.engine.qwen3.scheduler import EngineRequest, Utterance
+from wyoming_qwen3tts.errors import DeviceLost
 from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpoint
 from wyoming_qwen3tts.model.fused import lean
 from wyoming_qwen3tts.model.prompt import PromptVoice as PromptVoice
@@ -410,6 +411,31 @@ def test_graphs_that_fail_or_lie_are_done_without_in_one_clear_line(
     assert why in record.message
     assert record.message.startswith("No CUDA graphs: ")
     assert "\n" not in record.message
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (RuntimeError('NVML_SUCCESS == r INTERNAL ASSERT FAILED at "CUDACachingAllocator.cpp":1131'), None),
+        (torch.AcceleratorError("CUDA error: out of memory"), None),
+        (torch.AcceleratorError("CUDA error: an illegal memory access was encountered"), DeviceLost),
+        (RuntimeError("The size of tensor a (3) must match the size of tensor b (4)"), RuntimeError),
+    ],
+    ids=["NVML", "memory", "lost", "a bug"],
+)
+def test_an_error_while_recording_is_what_it_is(
+    models: Models, error: Exception, raised: type[Exception] | None
+) -> None:
+    class Breaks(SimulatedGraphs):
+        def capture(self, work: Work, lane: Any) -> Work:
+            raise error
+
+    if raised is None:
+        (without,) = loading.build_runners(models, slots=1, positions=ROOM, graphs=Breaks)
+        loading.warm_up(without)
+    else:
+        with pytest.raises(raised):
+            loading.build_runners(models, slots=1, positions=ROOM, graphs=Breaks)
 
 
 def test_a_machine_whose_cuda_fails_goes_on_without_graphs(models: Models, caplog: pytest.LogCaptureFixture) -> None:

@@ -30,6 +30,7 @@ class DevicePlan:
     models: tuple[str, ...]
     reasons: tuple[str, ...] = ()  # one sentence for each step down, and what to do about it
     lines: tuple[str, ...] = ()  # five, for the log of the start
+    has_room: bool = True  # False: it would be loaded if there were more memory, which there may be later
 
     @property
     def model(self) -> str:
@@ -154,7 +155,7 @@ def _cuda(config: EngineConfig, card: Card) -> DevicePlan:
         graphs = graphs and with_graphs
         fitting += [fits] if fits else []
     if not fitting:
-        return _builtin(config, *reasons)
+        return replace(_builtin(config, *reasons), has_room=False)
     return DevicePlan(f"cuda:{card.index}", dtype, "none", graphs, tuple(dict.fromkeys(fitting)), tuple(reasons))
 
 

@@ -44,7 +44,8 @@ class FrameMaker(Protocol):
 class Rows(NamedTuple):
     """What one step moves: B neighbouring slots, as views of `SlotTensors`.
 
-    ``embedding`` ``[B, H]`` is what the last frame weighs, ``text`` ``[B, RING, H]`` the rows to be added to it, taken
+    ``embedding`` ``[B, H]`` is the sum of the previous frame's code
+    embeddings, ``text`` ``[B, RING, H]`` the rows to be added to it, taken
     by the device's own count of frames, ``found`` ``[B, 17]`` int64 the codes and whether they are of numbers.
     """
 

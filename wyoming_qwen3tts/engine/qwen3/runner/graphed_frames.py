@@ -9,9 +9,9 @@ looks at codes, decodes and delivers, the card is at work. These invariants keep
 1. At most one frame of a slot is unread. It is kept by slot, handed out when its utterance is asked for, however late,
    and forgotten by `leave`, before the slot is read into again (`begin` makes every tensor of the row anew).
 2. A frame is made ahead only if its inputs are settled: its text is known (a live utterance's next id has come, or its
-   text is over) and so is whether it may end. Ids only ever grow, so an id that is known shows for ever that the frame
-   before it may not end. What is guessed is the bias on EOS; if another one is asked for, the frame is taken back
-   (`_take_back`: positions, counters, what was said, embedding) and made again. Keys and values need no taking back:
+   text is over) and so is whether it may end. Once token n + 1 is known, end-of-speech is
+   impossible at frame n. What is guessed is the bias on EOS; if another one is asked for, the frame is taken back
+   (`_roll_back`: positions, counters, what was said, embedding) and made again. Keys and values need no taking back:
    they lie at a position that the next frame overwrites before it looks.
 3. An ended, stopped or cancelled utterance leaves one frame too many behind. Its codes are never handed out, its text
    row never existed, and it stays inside the cache: nothing is made ahead whose successor would have no position.

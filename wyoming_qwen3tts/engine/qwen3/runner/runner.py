@@ -6,23 +6,26 @@ The only file of the engine that computes. It knows utterances, not replies, thr
 from __future__ import annotations
 
 import functools
+import gc
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import chain
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 
 from ....audio.pcm import Samples
-from ....errors import DeviceLost, EngineError, OutOfMemory, first_line
+from ....errors import EngineError, OutOfMemory
 from ....model.checkpoint.weights import Checkpoint
 from ....model.codec import CodecDecoder
 from ....model.layers import KvCache
 from ....model.prompt import Prompt, PromptVoice
 from ....model.sampling import FrameSampling
 from ....model.tokenizer import TokenStream
+from ....speech.audio_format import AudioFormat
 from ....speech.languages import LANGUAGES
 from ....util.lru import LruCache
+from ..device_errors import device_errors, let_go
 from ..scheduler import Utterance
 from .codec import GraphedSounds, SoundMaker, Sounds
 from .frames import FrameMaker, Frames, slot_of
@@ -46,21 +49,17 @@ class Frame(NamedTuple):
     is_broken: bool  # not a number, or a code that is none
 
 
-def device_errors(method: Callable[P, R]) -> Callable[P, R]:
-    """Torch's errors as ours: memory is this request's trouble, a lost device everybody's."""
+def on_device(method: Callable[Concatenate[ModelRunner, P], R]) -> Callable[Concatenate[ModelRunner, P], R]:
+    """Without gradients, and with `device_errors`. Where memory ran out, what nobody needs is freed for who comes
+    next."""
 
     @functools.wraps(method)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+    def guarded(self: ModelRunner, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            with torch.inference_mode():
-                return method(*args, **kwargs)
-        except torch.OutOfMemoryError as error:
-            raise OutOfMemory("There is not enough GPU memory for this text at the moment.") from error
-        except RuntimeError as error:
-            if "DefaultCPUAllocator" in str(error):
-                raise OutOfMemory("There is not enough memory for this text at the moment.") from error
-            if "CUDA error" in str(error) or "device-side assert" in str(error):
-                raise DeviceLost(f"The GPU failed: {first_line(error)}") from error
+            with torch.inference_mode(), device_errors():
+                return method(self, *args, **kwargs)
+        except OutOfMemory:
+            self.spare_memory()
             raise
 
     return guarded
@@ -87,6 +86,7 @@ class ModelRunner:
         self.codec = codec
         config = checkpoint.config
         self.kind = config.type
+        self.format = AudioFormat(codec.samples_per_frame * 25 // 2)  # a frame is 80 ms
         self.hidden_size = config.talker.stack.hidden_size
         self._eos, self._codebook = config.talker.ids.eos, config.predictor.vocab_size
         self._sampling = sampling or FrameSampling.from_defaults(config.sampling)
@@ -120,6 +120,13 @@ class ModelRunner:
         self._prefixes.clear()
         self._sound.primed.clear()
 
+    def spare_memory(self) -> None:
+        """Give back what can be computed again, and what torch keeps for later."""
+        self.forget_voices()
+        gc.collect()
+        if self.model.device.type == "cuda":
+            torch.cuda.empty_cache()
+
     def keep_in(self, cache: VoiceCache) -> None:
         """Look there for what a voice needs before computing it."""
         self._prefixes.backing_store, self._sound.primed.backing_store = cache.prefix, cache.primed
@@ -128,16 +135,23 @@ class ModelRunner:
         """Ids of a text that comes in pieces."""
         return TokenStream(self.prompts.tokenizer)
 
-    @device_errors
+    @on_device
     def prefill(self, utterance: Utterance, voice: PromptVoice) -> int:
-        """Read an utterance's prompt into its slot; how many frames there is room for comes back.
+        """Prefills all positions but the last, which is the first frame's input; returns the frames there is room for.
 
-        All but the prompt's last position, that is: this one is the first frame's input. A voice's prefix is read once
+        A voice's prefix is read once
         and then copied, so a live utterance, whose own part is one position, costs no pass of the talker at all.
+        Where memory runs out it is tried once more, without what was kept of other voices.
 
         Raises:
             EngineError: if the voice, the language or the text does not fit this checkpoint.
         """
+        try:
+            with self._graphs.lane("frames"), device_errors():
+                return self._read(utterance, voice)
+        except OutOfMemory as error:
+            let_go(error)
+        self.spare_memory()  # a prompt is read into its own row from the beginning, so it can be read again
         with self._graphs.lane("frames"):
             return self._read(utterance, voice)
 
@@ -176,7 +190,7 @@ class ModelRunner:
         who: Hashable = voice.speaker if voice.speaker is not None and voice.vector is None else voice
         return self._prefixes.of((who, utterance.language, utterance.instruct, utterance.layout), read)
 
-    @device_errors
+    @on_device
     def frame(self, utterances: Sequence[Utterance], biases: Sequence[float]) -> list[Frame]:
         """One frame for each of ``utterances``, in one batch; nothing of any other row moves.
 
@@ -195,14 +209,14 @@ class ModelRunner:
             self._spoiled.add(slot)
         return Frame(codes, is_end, is_broken)
 
-    @device_errors
+    @on_device
     def sound(self, chunks: Sequence[tuple[Utterance, list[list[int]]]]) -> list[Samples]:
         """The next frames of some utterances, as many of each, decoded: float32 samples, which may not be finite."""
         self.codec_steps += 1
         return self._sound.decode([slot_of(utterance) for utterance, _ in chunks], [frames for _, frames in chunks])
 
     def _clean(self, slot: int) -> None:
-        """Wipe a row in which numbers went wrong: what is hidden weighs nothing, but 0 x NaN is NaN."""
+        """Zeroes a row. Needed after NaN: masked positions get weight 0, and 0 x NaN is NaN."""
         if not self._frames.leave(slot):
             self._spoiled.add(slot)
         if slot in self._spoiled:

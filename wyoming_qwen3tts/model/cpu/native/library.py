@@ -119,6 +119,12 @@ class Native:
         """Take the best product kernel that the processor has, or a lesser one; its name."""
         return KERNELS[self._library.qwen3tts_kernel(c_int(wish))]
 
+    def use_threads(self, threads: int) -> None:
+        """Compute with so many from now on. Not during a call."""
+        if threads != self.threads:
+            self.close()
+            self.threads, self._context = threads, c_void_p(self._library.qwen3tts_open(c_int(threads)))
+
     def close(self) -> None:
         """End its threads. Nothing may be called afterwards."""
         self._library.qwen3tts_close(self._context)
@@ -240,6 +246,6 @@ def open_native(threads: int, cache_dir: Path | None = None) -> Native:
 
 
 @cache
-def native(threads: int, cache_dir: Path | None = None) -> Native:
-    """The same, made once and never closed."""
+def native(threads: int, cache_dir: Path | None = None, user: str = "") -> Native:
+    """The same, made once for each ``user`` and never closed."""
     return open_native(threads, cache_dir)

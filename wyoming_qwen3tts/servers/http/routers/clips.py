@@ -8,7 +8,9 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from ....announcements.clips import PREFIX, Clip, ClipStore
+from ...connections import Use
 from ..auth import OpenRouter
+from ..streaming import used_for
 
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
@@ -26,6 +28,7 @@ def routes(clips: ClipStore) -> OpenRouter:
         clip = clips.find(name)
         if clip is None:
             return Response("This announcement is over, or never was.\n", 404, media_type="text/plain")
+        used_for(request, Use.SPOKEN)
         return _answer(clip, request)
 
     return router

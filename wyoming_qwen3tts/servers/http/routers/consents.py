@@ -17,11 +17,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
-from ....util.files import write_atomic
+from ....util.files import read_regular, write_atomic
 from ..errors import HttpError
 
 _ID = re.compile(r"cons_[0-9a-f]{24}")
 _MAX = 200
+_FILE_BYTES = 64 * 1024
 _TYPES = ("audio/", "video/webm", "video/mp4", "application/octet-stream")  # browsers call their recordings video
 
 
@@ -109,7 +110,7 @@ class Consents:
     @staticmethod
     def _read(path: Path) -> Consent | None:
         try:
-            return Consent(**json.loads(path.read_text(encoding="utf-8")))
+            return Consent(**json.loads(read_regular(path, _FILE_BYTES)))
         except (OSError, ValueError, TypeError):
             return None
 

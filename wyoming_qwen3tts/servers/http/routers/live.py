@@ -8,13 +8,14 @@ import time
 from collections import deque
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from ....monitoring import metrics
 from ....service.service import SpeechService
 from ....service.stats import RequestStats
-from ..streaming import ResponseStream, StreamedResponse
+from ...connections import Use
+from ..streaming import ResponseStream, StreamedResponse, used_for
 from .engine import EngineControl, engine_json
 from .speech import event
 
@@ -62,7 +63,9 @@ def routes(
         response_class=StreamedResponse,
         responses={200: {"content": {"text/event-stream": {}}, "description": "A snapshot now and at each change."}},
     )
-    async def live() -> Response:
+    async def live(request: Request) -> Response:
+        used_for(request, Use.IDLE)  # the page opens it again
+
         async def produce(outlet: ResponseStream) -> None:
             await outlet.open("text/event-stream")
             said, said_at = b"", 0.0

@@ -11,7 +11,6 @@ from ....monitoring.health import health
 from ....monitoring.metrics import CONTENT_TYPE, Metrics, memory
 from ....service.service import SpeechService
 from ....service.stats import RequestStats
-from ....speech.audio_format import FORMAT
 
 
 def of_service(service: SpeechService) -> Metrics:
@@ -66,9 +65,9 @@ def _count(metrics: Metrics, stats: RequestStats) -> None:
         stats.server,
         ttfa_s=stats.ttfa_s,
         working_s=stats.working_s,
-        speech_s=FORMAT.seconds(stats.audio_bytes),
+        speech_s=stats.seconds,
         chars=stats.chars,
         outcome=outcome,
         was_cut_off=stats.was_cut_off,
     )
-    metrics.silence(stats.engine, stats.server, FORMAT.seconds(stats.silence_bytes))
+    metrics.silence(stats.engine, stats.server, stats.format.seconds(stats.silence_bytes))

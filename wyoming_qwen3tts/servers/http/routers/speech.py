@@ -19,9 +19,10 @@ from ....service.service import SpeechService
 from ....service.stats import RequestStats
 from ....speech.audio_format import FORMAT
 from ....speech.text_stream import TextStream
+from ...connections import Use
 from ..errors import error_body
 from ..request import SpeechBody
-from ..streaming import ResponseStream, StreamedResponse
+from ..streaming import ResponseStream, StreamedResponse, used_for
 from .engine import EngineControl, keep
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -42,6 +43,7 @@ def routes(service: SpeechService, control: EngineControl | None) -> APIRouter:
         options = body.options(service.catalog, request.state.client, "http")
         text = service.whole_text(body.input)
         keep(control, body.keep_alive)
+        used_for(request, Use.SPOKEN)
 
         async def produce(outlet: ResponseStream) -> None:
             async with aclosing(encoder(body.response_format)) as encoding, service.speak(text, options) as speech:

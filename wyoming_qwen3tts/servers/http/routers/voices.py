@@ -12,6 +12,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import HTTPConnection
 
 from ....errors import SpeechError
 from ....service.service import SpeechService
@@ -182,7 +183,7 @@ class Permission:
     ) -> None:
         self._settings, self._studio, self._ability = settings, studio, ability
 
-    def __call__(self, request: Request) -> VoiceStudio:
+    def __call__(self, request: HTTPConnection) -> VoiceStudio:
         """The studio.
 
         Raises:

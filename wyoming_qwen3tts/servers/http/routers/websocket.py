@@ -24,6 +24,7 @@ from ....settings import Limits
 from ....speech.audio_format import FORMAT
 from ....speech.text_stream import TextStream
 from ....util.tasks import cancel_and_wait
+from ...connections import ReadPacer, Use
 from ...live_session import LiveSession
 from ..auth import KEY_PROTOCOL, Requester
 from ..errors import HttpError, error_body, in_words
@@ -109,6 +110,7 @@ class _Session:
     # -- in
 
     async def _read_all(self) -> None:
+        pacer = ReadPacer()
         while not self._live.is_finishing:
             try:
                 async with asyncio.timeout(self._limits.idle_s):
@@ -119,13 +121,16 @@ class _Session:
                 return self._finish()
             if message["type"] == "websocket.disconnect":
                 raise WebSocketDisconnect(message.get("code", 1005))
+            was_text = False
             try:
-                await self._take(_parsed(message))
+                was_text = await self._take(_parsed(message))
             except SpeechError as error:
                 await self._say(error)
+            await pacer.take_turn(len(message.get("text") or message.get("bytes") or ""), is_free=not was_text)
         return None
 
-    async def _take(self, message: dict[str, Any]) -> None:
+    async def _take(self, message: dict[str, Any]) -> bool:
+        """Whether text was taken, which has limits of its own; everything else costs its sender nothing."""
         match message.get("type"):
             case "session.config":
                 self._config, error = self._configured(message)
@@ -134,6 +139,7 @@ class _Session:
             case "input.text":
                 if text := _text(message):
                     (self._live.open or self._begin()).add(text)
+                    return True
             case "input.done":
                 await self._end_text()
             case "input.cancel":
@@ -143,6 +149,41 @@ class _Session:
                 self._finish()
             case other:
                 raise BadRequest(f"The message type {str(other)[:64]!r} is not known.", field="type")
+        return False
+
+    async def _end_text(self) -> None:
+        """The utterance is complete. One without any text is answered at once, as a client waits for that."""
+        if self._live.open is not None:
+            self._live.end_text()
+        elif self._was_given_up:  # it has been told, with its error
+            self._was_given_up = False
+        else:
+            await self._tell("session.done", self._count, cancelled=False, total_sentences=0)
+            self._count += 1
+
+    def _configured(self, message: dict[str, Any]) -> tuple[Config, HttpError | BadRequest | None]:
+        """What is right of a configuration, and what is wrong with the rest."""
+        fields = dict(message)
+        first: HttpError | BadRequest | None = None
+        while True:
+            try:
+                config = Config.model_validate(fields)
+                config.options(self._service.catalog, self._client, "websocket")
+            except ValidationError as error:
+                wrong = error.errors()[0]
+                field = str(wrong["loc"][0])
+                words = in_words(wrong, field, tuple(Config.model_fields))
+                why: HttpError | BadRequest = HttpError(400, words, field=field, code="invalid-value")
+            except (BadRequest, HttpError) as error:
+                field, why = error.field or "", error
+            else:
+                return config, first
+            first = first or why
+            names = [name for name in fields if ALIASES.get(name, name) == field]
+            if not names:
+                raise first
+            for name in names:
+                del fields[name]
 
     async def _end_text(self) -> None:
         """The utterance is complete. One without any text is answered at once, as a client waits for that."""
@@ -201,11 +242,13 @@ class _Session:
     async def _speak_all(self) -> None:
         async for utterance in self._live.orders():
             self._speaking = asyncio.ensure_future(self._speak(utterance))
+            self._socket.state.connection.use = Use.SPOKEN
             try:
                 await asyncio.wait({self._speaking})
             finally:
                 await cancel_and_wait(self._speaking)
             self._live.done(utterance)
+            self._socket.state.connection.use = Use.IDLE
             done, self._speaking = self._speaking, None
             if done.cancelled():
                 await self._tell("session.done", utterance.index, cancelled=True, total_sentences=0)

@@ -16,6 +16,16 @@ _BIS_LEAD = re.compile(
     re.IGNORECASE,
 )
 _DATIVE: Final = frozenset("mit bei von nach seit vor aus zu ab".split())
+# Verbs of recipes and meters: what is halved is their object.
+_ACCUSATIVE = re.compile(
+    r"\b(?:[Nn]imm|[Nn]ehm\w*|[Gg]ib|[Gg]ebe?n?|[Ff]ügen?|[Gg]ieß\w*|[Tt]rink\w*|[Bb]rauch\w*|verbrauch\w*|[Hh]ab\w*|hat"
+    r"|enthält|[Kk]auf\w*|[Mm]isch\w*|[Kk]och\w*|um|für|pro)\b"
+)
+_HALVES: Final = {
+    "m": ("ein halber", "einen halben", "einem halben"),
+    "f": ("eine halbe", "eine halbe", "einer halben"),
+    "n": ("ein halbes", "ein halbes", "einem halben"),
+}
 _DATIVE_NOUN = re.compile(r"\b(\w*(?:[Mm]eter|[Ll]iter|Tage|Pfunde))\b")
 _FEMININE = re.compile(r"\s*(?:[A-ZÄÖÜ]\w*(?:e|ung|heit|keit|schaft|ion|tät|ei|ik))\b")
 
@@ -24,6 +34,7 @@ class German(Grammar):
     """German of Germany; Austrian and Swiss spellings are understood."""
 
     code = "de"
+    pair_link = " und "
     number = COMMA_NUMBER
     point = "Komma"
     signs: ClassVar = {
@@ -121,6 +132,7 @@ class German(Grammar):
     halves: ClassVar = {"1/2": "ein halb", "n 1/2": "{}einhalb"}
     numero = "Nummer {}"
     magnitudes: ClassVar = {
+        "k": "Tausend",
         "Tsd.": "Tausend",
         "Mio.": "Millionen",
         "Mrd.": "Milliarden",
@@ -176,12 +188,6 @@ class German(Grammar):
         "zzgl.": "zuzüglich",
         "Fam.": "Familie",
         "Abb.": "Abbildung",
-        "Mo.": "Montag",
-        "Di.": "Dienstag",
-        "Mi.": "Mittwoch",
-        "Do.": "Donnerstag",
-        "Sa.": "Samstag",
-        "So.": "Sonntag",
     }
 
     def range(self, first: str, last: str) -> str:
@@ -192,7 +198,11 @@ class German(Grammar):
         spoken = super().quantity(number, unit, before)
         if self.plural(number) == 0 or before.rstrip().rpartition(" ")[2].casefold() not in _DATIVE:
             return spoken
-        return _DATIVE_NOUN.sub(r"\1n", spoken, count=1)
+        head, per, rate = spoken.partition(" pro ")
+        return _DATIVE_NOUN.sub(r"\1n", head, count=1) + per + rate
+
+    def _join_prefix(self, prefix: str, noun: str) -> str:
+        return prefix.capitalize() + noun[0].lower() + noun[1:]
 
     def join_cents(self, amount: str, cents: str, word: str) -> str:
         return f"{amount} {cents}"
@@ -205,11 +215,33 @@ class German(Grammar):
             return "eineinhalb" if whole == "1" else f"{spell(int(whole), 'de', 'spellout-numbering')}einhalb"
         return super().fraction(numerator, denominator, whole)
 
+    def denominator(self, denominator: int) -> tuple[str, str] | None:
+        ending = "tel" if denominator < 20 else "stel"
+        name = (spell(denominator, "de", "spellout-numbering") + ending).replace("siebentel", "siebtel")
+        return name.capitalize(), name.capitalize()
+
+    def part(self, numerator: int, denominator: int, whole: str, unit: str, before: str) -> str | None:
+        spoken = self.fraction(numerator, denominator, whole)
+        noun = self.unit_noun(unit)
+        if spoken is None:
+            return None
+        if whole or (numerator, denominator) != (1, 2):
+            return f"{spoken} {self.unit_noun(unit, several=bool(whole))}"
+        case = 2 if before.rstrip().rpartition(" ")[2].casefold() in _DATIVE else 1 if _ACCUSATIVE.search(before) else 0
+        return f"{_HALVES[self.gender(noun)][case]} {noun}"
+
+    def gender(self, noun: str) -> str:
+        """ "f", "n" or "m", told from the ending of a unit's name."""
+        head = noun.split()[0]
+        if head.endswith("e"):
+            return "n" if head.endswith("yte") else "f"
+        return "n" if head.endswith(("gramm", "Pfund", "Grad", "Volt", "Watt", "Ampere", "Prozent", "Jahr")) else "m"
+
     def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         """ "3." with a word behind it; its ending follows the word in front."""
-        if suffix != "." or not 0 < number < 1000:
+        if suffix != "." or not 0 < number < 10000:
             return None
-        stem = spell(number, "de", "spellout-ordinal").rstrip("e")
+        stem = spell(number, "de", "spellout-ordinal").rstrip("e").removeprefix("ein" if 999 < number < 2000 else "")
         word = before.rstrip().rpartition(" ")[2].casefold()
         if word in _TO_EN and word != "der":
             return stem + "en"

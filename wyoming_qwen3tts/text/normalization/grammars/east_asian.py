@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from babel.units import UnknownUnitError
+
 from .grammar import POINT_NUMBER, Grammar, Number
 
 
@@ -13,6 +15,8 @@ class EastAsian(Grammar):
     own_digits: ClassVar[str]  # zero to nine
     below_zero: ClassVar[str] = ""  # how a temperature below zero is marked, if not by the minus
     cents_gap: ClassVar[str] = ""
+    many_gap: ClassVar[str] = ""  # between "million" and a unit
+    lone_units: ClassVar[dict[str, str]] = {}  # units without a number, where the number stands inside their words
     over_pattern: ClassVar[str]  # a fraction: "{1}分之{0}"
 
     def plural(self, number: Number) -> int:
@@ -48,16 +52,28 @@ class EastAsian(Grammar):
         return self.below_zero + spoken
 
     def _find_unit(self, unit: str, form: int) -> str:
-        base, _, per = unit.partition(" per ")
-        if per:
-            return self.per[per] + self._unit(base, form)
-        if base in self.units:
-            words = self.units[base][0]
-            return words if "{" in words else f"{{}}{words}"
-        return self._sample(base, 5).replace(" ", "")
+        base, _, per = unit.rpartition(" per ")
+        if base:
+            return self.per_words(per) + self._unit(base, form)
+        if forms := self._own_forms(unit):
+            return forms[0] if "{" in forms[0] else f"{{}}{forms[0]}"
+        try:
+            return self._sample(unit, 5).replace(" ", "")
+        except UnknownUnitError:
+            return self._prefixed(unit, form)
+
+    def unit_noun(self, unit: str, *, several: bool = False) -> str:
+        return self.lone_units.get(unit) or super().unit_noun(unit)
+
+    def many(self, number: Number, word: str, unit: str) -> str:
+        return self._unit(unit, 0).format(f"{self.say(number)}{self.magnitude(word, number).strip()}{self.many_gap}")
+
+    def part(self, numerator: int, denominator: int, whole: str, unit: str, before: str) -> str | None:
+        spoken = self.fraction(numerator, denominator, whole)
+        return spoken and self._unit(unit, 0).format(spoken)
 
     def money(self, number: Number, currency: str) -> str:
-        unit, hundredth = self.currencies[currency]
+        unit, hundredth = self.currency(currency)
         sign = self.signs[number.sign] if number.sign else ""
         cents = number.fraction
         if cents and (len(cents) != 2 or not hundredth):

@@ -9,6 +9,7 @@ class English(Grammar):
     """American forms; a day before its month is read the British way."""
 
     code = "en"
+    pair_link = " and "
     number = POINT_NUMBER
     decimal_mark = "."
     point = "point"
@@ -118,6 +119,7 @@ class English(Grammar):
         "m": "million",
         "bn": "billion",
         "B": "billion",
+        "tn": "trillion",
     } | {word: word for word in ("thousand", "million", "billion", "trillion")}
     abbreviations: ClassVar = {
         "e.g.": "for example",
@@ -139,11 +141,6 @@ class English(Grammar):
         "Blvd.": "Boulevard",
         "Apt.": "Apartment",
         "temp.": "temperature",
-        "Mon.": "Monday",
-        "Tue.": "Tuesday",
-        "Wed.": "Wednesday",
-        "Thu.": "Thursday",
-        "Fri.": "Friday",
     }
 
     def range(self, first: str, last: str) -> str:
@@ -154,6 +151,21 @@ class English(Grammar):
 
     def fraction_words(self, numerator: int, names: tuple[str, str]) -> str:
         return f"{spell(numerator, 'en', 'spellout-cardinal')} {names[numerator > 1]}"
+
+    def denominator(self, denominator: int) -> tuple[str, str] | None:
+        name = spell(denominator, "en", "spellout-ordinal")
+        return name, f"{name}s"
+
+    def part(self, numerator: int, denominator: int, whole: str, unit: str, before: str) -> str | None:
+        spoken = self.fraction(numerator, denominator, whole)
+        if spoken is None:
+            return None
+        if whole:
+            return f"{spoken} {self.unit_noun(unit, several=True)}"
+        noun = self.unit_noun(unit)
+        article = "an" if noun.startswith(("a", "e", "i", "o", "hour")) else "a"
+        link = "" if (numerator, denominator) == (1, 2) else "of "
+        return f"{'half' if not link else spoken} {link}{article} {noun}"
 
     def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         return spell(number, "en", "spellout-ordinal") if suffix in ("st", "nd", "rd", "th") else None
@@ -171,6 +183,8 @@ class English(Grammar):
         half = f" {period.upper()}" if period else ""
         minutes = f" {minute}" if minute > 9 else f" oh {minute}"
         if second is not None:
+            if minute == 0:
+                minutes, half = half or " o'clock", ""
             return f"{hour}{minutes} and {second} {'second' if second == 1 else 'seconds'}{half}"
         if minute == 0:
             if not half and (hour == 0 or hour > 12):

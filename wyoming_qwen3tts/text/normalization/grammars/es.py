@@ -2,13 +2,15 @@
 
 from typing import ClassVar
 
-from .grammar import COMMA_NUMBER, Grammar, spell
+from .grammar import COMMA_NUMBER, spell
+from .romance import Romance
 
 
-class Spanish(Grammar):
+class Spanish(Romance):
     """Spanish; a decimal point is read as a comma, as in Spain."""
 
     code = "es"
+    pair_link = " y "
     number = COMMA_NUMBER
     point = "coma"
     reads_decimals_whole = True
@@ -105,8 +107,16 @@ class Spanish(Grammar):
         10: ("décimo", "décimos"),
     }
     halves: ClassVar = {"1/2": "medio", "n 1/2": "{} y medio"}
+    article = ("un", "una")
+    half = half_after = ("medio", "media")
     numero = "número {}"
-    magnitudes: ClassVar = {"millón": "millón de", "millones": "millones de", "mil": "mil", "M": "millones de"}
+    magnitudes: ClassVar = {
+        "millón": "millón de",
+        "millones": "millones de",
+        "k": "mil",
+        "mil": "mil",
+        "M": "millones de",
+    } | {word: f"{word} de" for word in ("billón", "billones", "mil millones", "trillones")}
     month_words: ClassVar = {"set": 9, "setiembre": 9, "sep": 9, "ene": 1, "abr": 4, "ago": 8, "dic": 12}
     abbreviations: ClassVar = {
         "p. ej.": "por ejemplo",
@@ -147,8 +157,17 @@ class Spanish(Grammar):
     def fraction_words(self, numerator: int, names: tuple[str, str]) -> str:
         return f"{spell(numerator, 'es', 'spellout-cardinal-masculine')} {names[numerator > 1]}"
 
+    def denominator(self, denominator: int) -> tuple[str, str] | None:
+        name = {7: "séptimo", 9: "noveno", 100: "centésimo"}.get(denominator)
+        name = (
+            name or spell(denominator, "es", "spellout-cardinal-masculine").replace("é", "e").replace(" ", "") + "avo"
+        )
+        return name, f"{name}s"
+
     def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         suffix = suffix.strip(".")
+        if len(suffix) == 2 and suffix != "er":  # "2da", "3ro"
+            suffix = suffix[1]
         if suffix in ("ª", "a"):
             return spell(number, "es", "spellout-ordinal-feminine")
         if suffix == "er":
@@ -157,6 +176,9 @@ class Spanish(Grammar):
 
     def date(self, day: int, month: int, year: str, before: str) -> str:
         return f"{day} de {self.month(month)}" + (f" de {year}" if year else "")
+
+    def month_year(self, month: int, year: str) -> str:
+        return f"{self.month(month)} de {year}"
 
     def clock(self, hour: int, minute: int, second: int | None, period: str) -> str:
         if period == "pm":

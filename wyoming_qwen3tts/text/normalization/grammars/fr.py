@@ -1,14 +1,20 @@
 """French. Sources: CLDR 46; Grevisse, Le Bon Usage, §§ 593-608; Imprimerie nationale for hours and money."""
 
+import re
 from typing import ClassVar
 
-from .grammar import COMMA_NUMBER, Grammar, Number, spell
+from .grammar import COMMA_NUMBER, Number, spell
+from .romance import Romance
+
+_ELIDED = re.compile(r"\bde (?=[aeiouhéèàâêîôœ])")
 
 
-class French(Grammar):
+class French(Romance):
     """French of France; Belgian and Swiss texts differ only in tens, which stay digits."""
 
     code = "fr"
+    pair_link = " et "
+    point_groups = False
     number = COMMA_NUMBER
     point = "virgule"
     reads_decimals_whole = True
@@ -106,14 +112,20 @@ class French(Grammar):
         10: ("dixième", "dixièmes"),
     }
     halves: ClassVar = {"1/2": "un demi", "n 1/2": "{} et demi"}
+    article = ("un", "une")
+    half = half_after = ("demi", "demie")
     numero = "numéro {}"
     magnitudes: ClassVar = {
+        "k": "mille",
         "M": "millions de",
         "Md": "milliards de",
         "million": "million de",
         "millions": "millions de",
         "milliard": "milliard de",
         "milliards": "milliards de",
+        "Mds": "milliards de",
+        "billion": "billion de",
+        "billions": "billions de",
     }
     month_words: ClassVar = {
         "janv": 1,
@@ -163,6 +175,24 @@ class French(Grammar):
     def fraction_words(self, numerator: int, names: tuple[str, str]) -> str:
         return f"{spell(numerator, 'fr', 'spellout-cardinal-masculine')} {names[numerator > 1]}"
 
+    def denominator(self, denominator: int) -> tuple[str, str] | None:
+        name = self.ordinal(denominator, "e", "", "") or ""
+        return name, f"{name}s"
+
+    def is_feminine(self, noun: str) -> bool:
+        return noun.split()[0].endswith(
+            ("heure", "minute", "seconde", "tonne", "livre", "once", "tasse", "semaine", "cuillère", "calorie", "pinte")
+        ) and not noun.endswith("wattheure")
+
+    def of(self, noun: str) -> str:
+        return f"d'{noun}" if noun[0] in "aeiouhéè" else f"de {noun}"
+
+    def elided(self, spoken: str) -> str:
+        return _ELIDED.sub("d'", spoken)
+
+    def half_of(self, noun: str) -> str:
+        return f"{self.article[self.is_feminine(noun)]} demi-{noun}"
+
     def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         gender = "feminine" if suffix in ("re", "ère", "de", "nde") else "masculine"
         if suffix not in ("er", "re", "ère", "e", "ème", "ième", "eme", "nd", "nde", "d"):
@@ -171,7 +201,8 @@ class French(Grammar):
             return "premier" if gender == "masculine" else "première"
         if number == 2 and suffix in ("nd", "nde", "d"):
             return "second" if suffix != "nde" else "seconde"
-        return spell(number, "fr", f"spellout-ordinal-{gender}")
+        words = spell(number, "fr", f"spellout-ordinal-{gender}")
+        return words.replace("quatre-vingt-et-", "quatre-vingt-")  # CLDR's slip: 81st, 91st
 
     def date(self, day: int, month: int, year: str, before: str) -> str:
         return f"{'premier' if day == 1 else day} {self.month(month)}" + (f" {year}" if year else "")

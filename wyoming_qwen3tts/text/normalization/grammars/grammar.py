@@ -1,6 +1,6 @@
 """What every language must be able to say about a number; each language's own way is in ``grammars/``.
 
-Plain whole numbers stay digits: the model reads them well inside a sentence (design, 6.1). Everything else becomes
+Plain whole numbers stay digits: the model reads them well inside a sentence. Everything else becomes
 words.
 """
 
@@ -10,21 +10,33 @@ from functools import lru_cache
 from typing import ClassVar, Final
 
 from babel.dates import get_month_names
+from babel.numbers import get_currency_name
 from babel.units import UnknownUnitError, format_unit
 from unicode_rbnf import RbnfEngine
 
+from .measures import BASES, PER, PREFIXES
+
 COMMA_NUMBER: Final = (
-    r"(?:[1-9]\d{0,2}(?:\.\d{3})+(?!\d)(?:,\d+)?|[1-9]\d{0,2}(?:[ '’]\d{3})+(?!\d)(?:,\d+)?|\d+(?:[.,]\d+)?)"
+    r"(?:[1-9]\d{0,2}(?:,\d{3}){1,7}\.\d{1,2}(?![\d.,])|[1-9]\d{0,2}(?:\.\d{3}){1,7}(?!\d)(?:,\d+)?"
+    r"|[1-9]\d{0,2}(?:[ '’]\d{3}){1,7}(?!\d)(?:,\d+)?|\d+(?:[.,]\d+)?)"
 )
-POINT_NUMBER: Final = r"(?:[1-9]\d{0,2}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+\.\d+|\d+,\d{1,2}(?![\d,])|\d+)"
+POINT_NUMBER: Final = (
+    r"(?:[1-9]\d{0,2}(?:\.\d{3}){1,7},\d{1,2}(?![\d.,])|[1-9]\d{0,2}(?:\.\d{3}){2,7}(?![\d.])"
+    r"|[1-9]\d{0,2}(?:,\d{3}){1,7}(?!\d)(?:\.\d+)?|\d+\.\d+"
+    r"|\d+,\d{1,2}(?![\d,])|\d+)"
+)
 
 # Not the start or the end of a Latin or Cyrillic word or number. East Asian words may touch a number.
 LATIN: Final = r"A-Za-z\u00aa\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f"  # × and ÷ stand among the letters
 LEFT: Final = rf"(?<![0-9{LATIN}\u0400-\u04ff_])(?<!\d[.,:/])"
 RIGHT: Final = rf"(?![0-9{LATIN}\u0400-\u04ff_])"
 
+_FINEST: Final = 100  # the smallest part that is read as a fraction
+
+_MILLIONS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3}){2,}")  # no number has two decimal signs
+_DOLLARS: Final = frozenset("AUD CAD NZD HKD SGD TWD".split())
 _SPACES: Final = str.maketrans("\u00a0\u202f", "  ")
-_RAW_UNIT = re.compile(r"[a-z]+-[a-z]+")  # Babel's answer where CLDR has no words: "1 duration-minute"
+_BESIDE = re.compile(r"амер\. | - 米国")  # which gallon, which cup: nobody says it
 
 
 @lru_cache(maxsize=4096)
@@ -62,6 +74,7 @@ class Grammar:
     code: ClassVar[str]
     number: ClassVar[str]  # pattern of an unsigned number as this language writes it
     decimal_mark: ClassVar[str] = ","
+    point_groups: ClassVar[bool] = True  # "2.345" is a thousand and more, where a comma marks decimals
     point: ClassVar[str]  # the decimal sign, spoken
     reads_decimals_whole: ClassVar[bool] = False  # "3,14" is "trois virgule quatorze", not digit by digit
     signs: ClassVar[
@@ -78,23 +91,41 @@ class Grammar:
     month_words: ClassVar[dict[str, int]] = {}  # further spellings of months
     numero: ClassVar[str]  # "Nummer {}"
     magnitudes: ClassVar[dict[str, str]] = {}  # "Mio." -> "Millionen"
+    pair_link: ClassVar[str]  # between two values: " and "
+    counts: ClassVar[tuple[float, ...]] = (1, 5)  # numbers that take each form of a noun
+    many_form: ClassVar[int] = 1  # a noun's form after "million"
 
     def __init__(self) -> None:
+        self._currencies: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self._patterns: dict[tuple[str, int], str] = {}
 
     # --- numbers
 
-    def parse(self, text: str) -> Number:
-        """A number that matches ``number``, with or without a sign in front."""
+    def parse(self, text: str, *, point_is_decimal: bool = False, is_amount: bool = False) -> Number:
+        """A number that matches ``number``, with or without a sign in front.
+
+        ``point_is_decimal`` tells that "2.345" has decimals even where a point groups digits; leading zeros of an
+        amount mean nothing.
+        """
         sign = ""
         if text[:1] in "-−–+±":
             sign = "-" if text[0] in "−–" else text[0]
             text = text[1:].lstrip()
         text = re.sub(r"[ '’](?=\d{3})", "", text)
+        if "." in text and "," in text:  # the last of them marks the decimals
+            decimal = max(".,", key=text.rfind)
+            whole, _, fraction = text.replace("," if decimal == "." else ".", "").partition(decimal)
+            return Number(whole, fraction, sign)
         group, mark = (".", ",") if self.decimal_mark == "," else (",", ".")
-        if re.fullmatch(rf"[1-9]\d{{0,2}}(?:\{group}\d{{3}})+(?:\{mark}\d+)?", text):
+        if _MILLIONS.fullmatch(text):
+            text = text.replace(".", "")
+        elif re.fullmatch(rf"[1-9]\d{{0,2}}(?:\{group}\d{{3}})+(?:\{mark}\d+)?", text) and not (
+            group == "." and (point_is_decimal or not self.point_groups) and text.count(".") == 1 and "," not in text
+        ):
             text = text.replace(group, "")
         whole, _, fraction = text.replace(",", ".").partition(".")
+        if is_amount and not fraction:
+            whole = whole.lstrip("0") or "0"
         return Number(whole, fraction, sign)
 
     def say(self, number: Number) -> str:
@@ -146,29 +177,87 @@ class Grammar:
         return self._patterns[unit, form]
 
     def _find_unit(self, unit: str, form: int) -> str:
-        base, _, per = unit.partition(" per ")
-        if per:
-            return f"{self._unit(base, form)} {self.per[per]}".strip()
-        if base in self.units:
-            forms = self.units[base]
+        base, _, per = unit.rpartition(" per ")
+        if base:
+            return f"{self._unit(base, form)} {self.per_words(per)}".strip()
+        if forms := self._own_forms(unit):
             words = forms[min(form, len(forms) - 1)]
             return words if "{" in words else f"{{}} {words}"
-        return self._cldr_unit(base, form)
+        try:
+            return self._cldr_unit(unit, form)
+        except UnknownUnitError:
+            return self._prefixed(unit, form)
+
+    def per_words(self, per: str) -> str:
+        """ "per hour"."""
+        return self.per.get(per) or PER[self.code][per]
+
+    def _own_forms(self, unit: str) -> tuple[str, ...]:
+        return self.units.get(unit) or BASES[self.code].get(unit, ())
+
+    def _prefixed(self, unit: str, form: int) -> str:
+        """ "kilo" before a base."""
+        kind, _, name = unit.partition("-")
+        for key, prefix in PREFIXES[self.code].items():
+            if name.startswith(key):
+                pattern = self._unit(f"{kind}-{name.removeprefix(key)}", form)
+                noun = pattern.replace("{}", "").strip()
+                return pattern.replace(noun, self._join_prefix(prefix, noun), 1)
+        raise LookupError(f"There are no words for {unit} in {self.code}")
+
+    def _join_prefix(self, prefix: str, noun: str) -> str:
+        return prefix + noun
 
     def _cldr_unit(self, unit: str, form: int) -> str:
         return self._sample(unit, (1, 5)[form])
 
     def _sample(self, unit: str, number: int) -> str:
-        """CLDR's pattern for a number."""
-        try:
-            words = format_unit(number, unit, "long", locale=self.code).translate(_SPACES)
-        except UnknownUnitError:
-            return "{} " + unit.partition("-")[2].replace("-", " ")
-        return words.replace(str(number), "{}", 1)
+        """CLDR's pattern for a number.
+
+        Raises:
+            UnknownUnitError: where CLDR has no words.
+        """
+        words = format_unit(number, unit, "long", locale=self.code).translate(_SPACES)
+        return _BESIDE.sub("", words.replace(str(number), "{}", 1))
+
+    def quantity_pair(self, first: Number, second: Number, unit: str) -> str:
+        """ "21 and 12 degrees"."""
+        amounts = f"{self.say(first)}{self.pair_link}{self.say(second)}"
+        return self._unit(unit, self.plural(second)).format(amounts)
+
+    def unit_form(self, unit: str, form: int) -> str:
+        """The name of a unit in one of its forms."""
+        return self._unit(unit, form).replace("{}", "").strip()
+
+    def unit_noun(self, unit: str, *, several: bool = False) -> str:
+        """The name of a unit without a number."""
+        return " ".join(self._unit(unit, 1 if several else 0).replace("{}", "").split())
+
+    def many(self, number: Number, word: str, unit: str) -> str:
+        """ "3.5 million kilograms"; ``word`` is one of `magnitudes`."""
+        amount = f"{self.say(number)} {self.magnitude(word, number)}"
+        spoken = self._unit(unit, self.many_form).format(amount)
+        return self.elided(spoken)
+
+    def elided(self, spoken: str) -> str:
+        """ "millions de euros" as it is said."""
+        return spoken
+
+    def part(self, numerator: int, denominator: int, whole: str, unit: str, before: str) -> str | None:
+        """ "1/2 l", "1 1/2 kg": a fraction of a unit, or None where nobody says it."""
+        return None
+
+    def currency(self, code: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The forms of a currency and of its hundredth."""
+        if code not in self._currencies:
+            names = (str(get_currency_name(code, count, locale=self.code)) for count in self.counts)
+            cents = self.currencies["USD"][1] if code in _DOLLARS else ()
+            self._currencies[code] = self.currencies.get(code) or (tuple(names), cents)
+        return self._currencies[code]
 
     def money(self, number: Number, currency: str) -> str:
         """An amount, with its hundredths if it has two decimals."""
-        unit, hundredth = self.currencies[currency]
+        unit, hundredth = self.currency(currency)
         cents = number.fraction
         sign = f"{self.signs[number.sign]} " if number.sign else ""
         if cents and (len(cents) != 2 or not hundredth):
@@ -193,10 +282,21 @@ class Grammar:
         """ "3/4", or None where it is no fraction anybody says."""
         if numerator == 1 and denominator == 2:
             return self.halves["n 1/2"].format(whole) if whole else self.halves["1/2"]
-        if denominator not in self.denominators or numerator >= denominator:
+        if not 0 < numerator < denominator <= _FINEST:
             return None
-        spoken = self.fraction_words(numerator, self.denominators[denominator])
+        names = self.denominators.get(denominator) or self.denominator(denominator)
+        if names is None:
+            return None
+        spoken = self.fraction_words(numerator, names)
         return f"{whole} {self.signs['and']} {spoken}" if whole else spoken
+
+    def object_of(self, before: str, spoken: str) -> str:
+        """A fraction in the case that the words before it ask for."""
+        return spoken
+
+    def denominator(self, denominator: int) -> tuple[str, str] | None:
+        """The names of one part and of several, for parts that `denominators` has not."""
+        return None
 
     def fraction_words(self, numerator: int, names: tuple[str, str]) -> str:
         """A numerator and the name of its parts."""
@@ -224,6 +324,10 @@ class Grammar:
     def date(self, day: int, month: int, year: str, before: str) -> str:
         """A date; ``before`` is the text in front of it, ``year`` may be empty."""
         raise NotImplementedError
+
+    def month_year(self, month: int, year: str) -> str:
+        """ "November 2026"."""
+        return f"{self.month(month)} {year}"
 
     def written_date(self, day: int, month: int, year: str, before: str, order: str) -> str:
         """A date that had its month in words, day first ("dm") or month first ("md")."""

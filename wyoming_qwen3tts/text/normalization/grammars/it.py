@@ -2,13 +2,15 @@
 
 from typing import ClassVar
 
-from .grammar import COMMA_NUMBER, Grammar, spell
+from .grammar import COMMA_NUMBER, spell
+from .romance import Romance
 
 
-class Italian(Grammar):
+class Italian(Romance):
     """Italian."""
 
     code = "it"
+    pair_link = " e "
     number = COMMA_NUMBER
     point = "virgola"
     reads_decimals_whole = True
@@ -107,13 +109,19 @@ class Italian(Grammar):
         10: ("decimo", "decimi"),
     }
     halves: ClassVar = {"1/2": "mezzo", "n 1/2": "{} e mezzo"}
+    article = ("un", "una")
+    half = half_after = ("mezzo", "mezza")
     numero = "numero {}"
     magnitudes: ClassVar = {
         "milione": "milione di",
         "milioni": "milioni di",
         "miliardi": "miliardi di",
         "mila": "mila",
+        "k": "mila",
         "mln": "milioni di",
+        "mld": "miliardi di",
+        "miliardo": "miliardo di",
+        "mille": "mille",
     }
     month_words: ClassVar = {
         "gen": 1,
@@ -159,6 +167,19 @@ class Italian(Grammar):
     def fraction_words(self, numerator: int, names: tuple[str, str]) -> str:
         spoken = "un" if numerator == 1 else spell(numerator, "it", "spellout-cardinal-masculine")
         return f"{spoken} {names[numerator > 1]}"
+
+    def denominator(self, denominator: int) -> tuple[str, str] | None:
+        name = spell(denominator, "it", "spellout-ordinal-masculine")
+        return name, f"{name[:-1]}i"
+
+    def is_feminine(self, noun: str) -> bool:
+        return super().is_feminine(noun) and not noun.endswith(("wattora", "amperora"))
+
+    def of(self, noun: str) -> str:
+        return f"di {noun}"
+
+    def half_of(self, noun: str) -> str:
+        return "mezz'ora" if noun == "ora" else super().half_of(noun)
 
     def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         if suffix.strip(".") not in ("º", "°", "ª", "o", "a"):

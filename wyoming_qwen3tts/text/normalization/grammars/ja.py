@@ -9,8 +9,14 @@ class Japanese(EastAsian):
     """Japanese."""
 
     code = "ja"
+    pair_link = "と"
     point = "点"
     own_digits = "〇一二三四五六七八九"
+    lone_units: ClassVar = {
+        "speed-kilometer-per-hour": "キロメートル毎時",
+        "speed-meter-per-second": "メートル毎秒",
+        "speed-mile-per-hour": "マイル毎時",
+    }
     over_pattern = "{1}分の{0}"
     signs: ClassVar = {
         "-": "マイナス",
@@ -103,7 +109,7 @@ class Japanese(EastAsian):
     denominators: ClassVar = {}
     halves: ClassVar = {"1/2": "2分の1", "n 1/2": "{}と2分の1"}
     numero = "{}番"
-    magnitudes: ClassVar = {"万": "万", "億": "億", "千": "千"}
+    magnitudes: ClassVar = {"万": "万", "億": "億", "千": "千", "兆": "兆", "百万": "百万", "千万": "千万"}
 
     def range(self, first: str, last: str) -> str:
         return f"{first}から{last}"
@@ -113,6 +119,9 @@ class Japanese(EastAsian):
 
     def date(self, day: int, month: int, year: str, before: str) -> str:
         return (f"{year}年" if year else "") + f"{month}月{day}日"
+
+    def month_year(self, month: int, year: str) -> str:
+        return f"{year}年{month}月"
 
     def clock(self, hour: int, minute: int, second: int | None, period: str) -> str:
         part = {"am": "午前", "pm": "午後"}.get(period, "")

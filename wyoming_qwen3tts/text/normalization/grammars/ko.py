@@ -3,17 +3,27 @@
 from typing import ClassVar
 
 from .east_asian import EastAsian
+from .grammar import Number
 
 
 class Korean(EastAsian):
     """Korean. Hours stay digits: the model reads them with native numerals by itself."""
 
     code = "ko"
+    pair_link = "와 "
     point = "점 "
     own_digits = "영일이삼사오육칠팔구"
     over_pattern = "{1}분의 {0}"
     below_zero = "영하 "
     cents_gap = " "
+    many_gap = " "
+    lone_units: ClassVar = {
+        "temperature-celsius": "섭씨",
+        "temperature-fahrenheit": "화씨",
+        "speed-kilometer-per-hour": "킬로미터 매시",
+        "speed-meter-per-second": "미터 매초",
+        "speed-mile-per-hour": "마일 매시",
+    }
     signs: ClassVar = {
         "-": "마이너스 ",
         "+": "플러스 ",
@@ -113,7 +123,12 @@ class Korean(EastAsian):
     denominators: ClassVar = {}
     halves: ClassVar = {"1/2": "2분의 1", "n 1/2": "{}과 2분의 1"}
     numero = "{}번"
-    magnitudes: ClassVar = {"만": "만 ", "억": "억 ", "천": "천 "}
+    magnitudes: ClassVar = {"만": "만 ", "억": "억 ", "천": "천 ", "조": "조 ", "백만": "백만 ", "천만": "천만 "}
+
+    def quantity_pair(self, first: Number, second: Number, unit: str) -> str:
+        said = self.say(first)
+        link = "과 " if said[-1] in "013678영일삼육칠팔" else "와 "
+        return self._unit(unit, 0).format(f"{said}{link}{self.say(second)}")
 
     def range(self, first: str, last: str) -> str:
         return f"{first}에서 {last}"
@@ -126,6 +141,9 @@ class Korean(EastAsian):
 
     def date(self, day: int, month: int, year: str, before: str) -> str:
         return (f"{year}년 " if year else "") + f"{month}월 {day}일"
+
+    def month_year(self, month: int, year: str) -> str:
+        return f"{year}년 {month}월"
 
     def clock(self, hour: int, minute: int, second: int | None, period: str) -> str:
         part = {"am": "오전 ", "pm": "오후 "}.get(period, "")

@@ -2,13 +2,15 @@
 
 from typing import ClassVar
 
-from .grammar import COMMA_NUMBER, Grammar, spell
+from .grammar import COMMA_NUMBER, spell
+from .romance import Romance
 
 
-class Portuguese(Grammar):
+class Portuguese(Romance):
     """Portuguese with the words of Brazil, as CLDR's ``pt`` has them."""
 
     code = "pt"
+    pair_link = " e "
     number = COMMA_NUMBER
     point = "vírgula"
     reads_decimals_whole = True
@@ -108,13 +110,20 @@ class Portuguese(Grammar):
         10: ("décimo", "décimos"),
     }
     halves: ClassVar = {"1/2": "meio", "n 1/2": "{} e meio"}
+    article = ("um", "uma")
+    half = half_after = ("meio", "meia")
     numero = "número {}"
     magnitudes: ClassVar = {
         "milhão": "milhão de",
         "milhões": "milhões de",
         "mil": "mil",
         "bilhões": "bilhões de",
+        "k": "mil",
         "mi": "milhões de",
+        "bi": "bilhões de",
+        "bilhão": "bilhão de",
+        "trilhão": "trilhão de",
+        "trilhões": "trilhões de",
     }
     month_words: ClassVar = {"fev": 2, "abr": 4, "mai": 5, "ago": 8, "set": 9, "out": 10, "dez": 12}
     abbreviations: ClassVar = {
@@ -151,6 +160,16 @@ class Portuguese(Grammar):
     def fraction_words(self, numerator: int, names: tuple[str, str]) -> str:
         return f"{spell(numerator, 'pt', 'spellout-cardinal-masculine')} {names[numerator > 1]}"
 
+    def denominator(self, denominator: int) -> tuple[str, str] | None:
+        if name := {7: "sétimo", 9: "nono", 100: "centésimo"}.get(denominator):
+            return name, f"{name}s"
+        words = spell(denominator, "pt", "spellout-cardinal-masculine")
+        return f"{words} avo", f"{words} avos"
+
+    def is_feminine(self, noun: str) -> bool:
+        head = noun.split()[0]
+        return (head.endswith("a") and not head.endswith("grama")) or head == "colher"
+
     def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         if suffix.strip(".") not in ("º", "°", "ª", "o", "a"):
             return None
@@ -159,6 +178,9 @@ class Portuguese(Grammar):
 
     def date(self, day: int, month: int, year: str, before: str) -> str:
         return f"{'primeiro' if day == 1 else day} de {self.month(month)}" + (f" de {year}" if year else "")
+
+    def month_year(self, month: int, year: str) -> str:
+        return f"{self.month(month)} de {year}"
 
     def clock(self, hour: int, minute: int, second: int | None, period: str) -> str:
         if period:

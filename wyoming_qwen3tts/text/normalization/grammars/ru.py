@@ -3,11 +3,19 @@
 import re
 from typing import ClassVar, Final
 
+from babel.dates import get_month_names
+
 from .grammar import COMMA_NUMBER, Grammar, Number, spell
 
 _PARTS: Final = {1: ("десятая", "десятых"), 2: ("сотая", "сотых"), 3: ("тысячная", "тысячных")}
 _NOMINATIVE_LEAD = re.compile(
     r"(?:\b(?:сегодня|завтра|вчера|дата|это|наступило)(?:\s(?:понедельник|вторник|среда|четверг|пятница|суббота|воскресенье))?\s*[:,—–-]?\s*)$",
+    re.IGNORECASE,
+)
+# Verbs whose object a fraction may be, and the prepositions with the same case.
+_ACCUSATIVE = re.compile(
+    r"\b(?:(?:до|при|на|под|раз|в)?(?:бав|ле|сып|кла|лож|мер|вес)\w*(?:те|ь|ить|ять|й)|возьми\w*|взять|вып\w+|купи\w*"
+    r"|использу\w*|через|на|за|про|съе\w+)(?:\s\w+)?\s$",
     re.IGNORECASE,
 )
 _GENITIVE: Final = frozenset("до от около более менее ниже выше свыше после без для из больше меньше".split())
@@ -35,10 +43,17 @@ _ORDINAL_ENDINGS: Final = {
 }
 
 
+_HUNDREDS: Final = ["", "сот", *(f"{stem}сот" for stem in "двух трёх четырёх пяти шести семи восьми девяти".split())]
+_ACCUSATIVE_LEADS: Final = frozenset("через за на про спустя".split())
+_ONE_FEMININE = re.compile(r"(?<!1)1$")
+
+
 class Russian(Grammar):
     """Russian. A noun takes one of four forms: after 1, after 2-4, after 5-20, after a fraction."""
 
     code = "ru"
+    pair_link = " и "
+    point_groups = False
     number = COMMA_NUMBER
     point = "целых"
     signs: ClassVar = {
@@ -144,6 +159,8 @@ class Russian(Grammar):
         8: ("восьмая", "восьмых"),
         10: ("десятая", "десятых"),
     }
+    many_form = 2
+    counts = (1, 2, 5, 1.5)
     halves: ClassVar = {"1/2": "одна вторая", "n 1/2": "{} с половиной"}
     numero = "номер {}"
     magnitudes: ClassVar = {
@@ -153,6 +170,13 @@ class Russian(Grammar):
         "млрд": "миллиард",
         "млн.": "миллион",
         "млрд.": "миллиард",
+        "трлн": "триллион",
+    } | {
+        word: word
+        for word in (
+            *("тысяча", "тысячи", "тысяч", "миллион", "миллиона", "миллионов"),
+            *("миллиард", "миллиарда", "миллиардов", "триллионов"),
+        )
     }
     abbreviations: ClassVar = {
         "т. е.": "то есть",
@@ -181,14 +205,6 @@ class Russian(Grammar):
         "пер.": "переулок",
         "корп.": "корпус",
         "ок.": "около",
-        "г.": "город",
-        "им.": "имени",
-        "пн": "понедельник",
-        "вт": "вторник",
-        "чт": "четверг",
-        "пт": "пятница",
-        "сб": "суббота",
-        "вс": "воскресенье",
     }
 
     def plural(self, number: Number) -> int:
@@ -223,12 +239,34 @@ class Russian(Grammar):
 
     def quantity(self, number: Number, unit: str, before: str = "") -> str:
         """ "до 21 градуса", "около 5 минут": the genitive, where the preposition asks for it."""
-        if number.fraction or before.rstrip().rpartition(" ")[2].casefold() not in _GENITIVE:
+        lead = before.rstrip().rpartition(" ")[2].casefold()
+        if lead in ("около", "более", "менее", "до", "от") and (number.whole, number.fraction) == ("1", "5"):
+            return f"полутора {self.unit_form(unit, 2)}"
+        if lead in ("при", "о") and not number.fraction and (spoken := self._locative(number, unit)):
+            return spoken
+        if lead in _ACCUSATIVE_LEADS and _ONE_FEMININE.search(number.whole) and not number.fraction:
+            noun = self.unit_form(unit, 0)
+            if noun.split()[0][-1] in "ая":
+                words = spell(int(number.whole), "ru", "spellout-cardinal-feminine")
+                return f"{re.sub('одна$', 'одну', words)} {_FEMININE_NOUN.sub(_to_accusative, noun, count=1)}"
+        if number.fraction or lead not in _GENITIVE:
             return super().quantity(number, unit, before)
         return self._unit(unit, 3 if self.plural(number) == 0 else 2).format(self.say(number))
 
+    def _locative(self, number: Number, unit: str) -> str | None:
+        """ "при 20 градусах": the prepositional, of nouns that show it plainly."""
+        if self.plural(number) == 0:
+            head, _, rest = self.unit_form(unit, 0).partition(" ")
+            if head[-1] in "аяьй":
+                return None
+            return f"{self.say(number)} {head}е {rest}".strip()
+        head, _, rest = self.unit_form(unit, 2).partition(" ")
+        return f"{self.say(number)} {head[:-2]}ах {rest}".strip() if head.endswith("ов") else None
+
     def magnitude(self, word: str, number: Number) -> str:
         noun, form = self.magnitudes[word], self.plural(number)
+        if noun == word:
+            return word
         if noun == "тысяча":
             return ("тысяча", "тысячи", "тысяч", "тысячи")[form]
         return noun + ("", "а", "ов", "а")[form]
@@ -244,11 +282,65 @@ class Russian(Grammar):
     def fraction_words(self, numerator: int, names: tuple[str, str]) -> str:
         return f"{spell(numerator, 'ru', 'spellout-cardinal-feminine')} {names[numerator > 1]}"
 
+    def denominator(self, denominator: int) -> tuple[str, str] | None:
+        name = spell(denominator, "ru", "spellout-ordinal-feminine")
+        return name, spell(denominator, "ru", "spellout-ordinal-plural-genitive")
+
+    def object_of(self, before: str, spoken: str) -> str:
+        return _accusative(spoken) if _ACCUSATIVE.search(before) else spoken
+
+    def part(self, numerator: int, denominator: int, whole: str, unit: str, before: str) -> str | None:
+        noun = self._unit(unit, 3).replace("{}", "").strip()
+        spoken = self.fraction(numerator, denominator)
+        if spoken is None:
+            return None
+        if (numerator, denominator) == (1, 2):
+            if whole == "1":
+                return f"{'полторы' if self.unit_noun(unit).split()[0][-1] in 'ая' else 'полтора'} {noun}"
+            if whole:
+                counted = self._unit(unit, self.plural(Number(whole))).replace("{}", "").strip()
+                return f"{_feminine(whole)} с половиной {counted}"
+            if unit == "duration-hour":
+                return "полчаса"
+            spoken = "половина"
+        elif whole:
+            spoken = f"{_feminine(whole)} {'целая' if self.plural(Number(whole)) == 0 else 'целых'} {spoken}"
+        return f"{self.object_of(before, spoken)} {noun}"
+
     def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
-        form = _ORDINAL_ENDINGS.get(suffix.lstrip("-"))
+        suffix = suffix.lstrip("-")
+        if suffix in ("х", "ти", "ми", "мя") and (cardinal := self._inflected(number, suffix, after)):
+            return cardinal
+        form = _ORDINAL_ENDINGS.get(suffix)
+        if suffix == "е" and number % 10 == 0 and not re.match(r"\s(?:число|место|января|февраля|ма[яй])", after):
+            form = "plural"  # "1990-е"
         if form == "neuter" and after.lstrip().startswith(("годы", "числа", "места")):
             form = "plural"  # "90-е годы"
-        return spell(number, "ru", f"spellout-ordinal-{form}") if form else None
+        return self._ordinal(number, f"spellout-ordinal-{form}") if form else None
+
+    def _inflected(self, number: int, suffix: str, after: str) -> str | None:
+        """ "2-х часов" is "двух часов", "5-ти" is "пяти"; but "90-х годов" are the nineties."""
+        if suffix == "х" and (number > 4 or re.match(r"\sгод", after)):
+            return None
+        few = {2: ("двух", "двумя"), 3: ("трёх", "тремя"), 4: ("четырёх", "четырьмя")}.get(number)
+        if few:
+            return few[suffix in ("ми", "мя")]
+        if suffix == "ти" and (5 <= number <= 20 or number == 30):
+            words = spell(number, "ru", "spellout-cardinal-masculine")
+            return "восьми" if number == 8 else f"{words[:-1]}и"
+        return None
+
+    def _ordinal(self, number: int, ruleset: str) -> str:
+        """An ordinal; CLDR has none for 200 to 900."""
+        if number % 100 or not number % 1000 or number < 200:
+            return spell(number, "ru", ruleset).removeprefix("одна ")
+        ending = spell(100, "ru", ruleset).removeprefix("сот")
+        hundred = _HUNDREDS[number // 100 % 10] + ending
+        return (
+            spell(number - number % 1000, "ru", "spellout-cardinal-masculine").removeprefix("одна ") + " "
+            if number > 999
+            else ""
+        ) + hundred
 
     def date(self, day: int, month: int, year: str, before: str) -> str:
         word = before.rstrip().rpartition(" ")[2].casefold()
@@ -258,6 +350,10 @@ class Russian(Grammar):
             case = "neuter-dative" if word in ("к", "ко") else "neuter-genitive"
         spoken = f"{spell(day, 'ru', f'spellout-ordinal-{case}')} {self.month(month)}"
         return f"{spoken} {self.year(int(year), 'genitive')} года" if year else spoken
+
+    def month_year(self, month: int, year: str) -> str:
+        name = get_month_names("wide", context="stand-alone", locale="ru")[month]
+        return f"{name} {self.year(int(year), 'genitive')} года"
 
     def year(self, year: int, case: str) -> str:
         """A year as an ordinal: "две тысячи двадцать шестого"."""
@@ -276,6 +372,20 @@ class Russian(Grammar):
     def count(self, number: int, unit: str) -> str:
         """A whole number with its unit."""
         return self.quantity(Number(str(number)), unit)
+
+
+_FEMININE_NOUN = re.compile(r"[ая]\b")
+
+
+def _to_accusative(match: re.Match[str]) -> str:
+    return {"а": "у", "я": "ю"}[match[0]]
+
+
+def _accusative(words: str) -> str:
+    """ "одна вторая" -> "одну вторую", "половина" -> "половину"."""
+    for nominative, accusative in (("одна", "одну"), ("половина", "половину"), ("ая", "ую")):
+        words = re.sub(rf"{nominative}\b", accusative, words)
+    return words
 
 
 def _feminine(digits: str) -> str:

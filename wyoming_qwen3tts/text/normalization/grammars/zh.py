@@ -9,9 +9,18 @@ class Chinese(EastAsian):
     """Mandarin in simplified characters; traditional texts keep their own."""
 
     code = "zh"
+    pair_link = "和"
     point = "点"
     own_digits = "零一二三四五六七八九"
     below_zero = "零下"
+    lone_units: ClassVar = {
+        "speed-kilometer-per-hour": "公里每小时",
+        "speed-meter-per-second": "米每秒",
+        "speed-mile-per-hour": "英里每小时",
+        "concentr-percent": "百分比",
+        "concentr-permille": "千分比",
+        "index-uv": "紫外线指数",
+    }
     over_pattern = "{1}分之{0}"
     signs: ClassVar = {
         "-": "负",
@@ -119,12 +128,6 @@ class Chinese(EastAsian):
         "area-square-meter": ("平方米",),
         "area-square-kilometer": ("平方公里",),
         "area-hectare": ("公顷",),
-        "digital-gigabyte": ("GB",),
-        "digital-megabyte": ("MB",),
-        "digital-kilobyte": ("KB",),
-        "digital-terabyte": ("TB",),
-        "digital-mebibyte": ("MiB",),
-        "digital-gibibyte": ("GiB",),
         "digital-bit": ("比特",),
         "digital-kilobit": ("千比特",),
         "digital-megabit": ("兆比特",),
@@ -161,7 +164,15 @@ class Chinese(EastAsian):
     denominators: ClassVar = {}
     halves: ClassVar = {"1/2": "二分之一", "n 1/2": "{}又二分之一"}
     numero = "{}号"
-    magnitudes: ClassVar = {"万": "万", "亿": "亿", "千": "千"}
+    magnitudes: ClassVar = {
+        "万": "万",
+        "亿": "亿",
+        "千": "千",
+        "百万": "百万",
+        "千万": "千万",
+        "万亿": "万亿",
+        "十亿": "十亿",
+    }
 
     def range(self, first: str, last: str) -> str:
         return f"{first}到{last}"
@@ -172,9 +183,12 @@ class Chinese(EastAsian):
     def date(self, day: int, month: int, year: str, before: str) -> str:
         return (f"{year}年" if year else "") + f"{month}月{day}日"
 
+    def month_year(self, month: int, year: str) -> str:
+        return f"{year}年{month}月"
+
     def clock(self, hour: int, minute: int, second: int | None, period: str) -> str:
         part = {"am": "上午", "pm": "晚上" if 6 <= hour < 12 else "下午"}.get(period, "")
-        spoken = f"{part}{hour}点"
+        spoken = f"{part}{'两' if hour == 2 else hour}点"
         if minute or second is not None:
             spoken += f"{minute}分" if minute > 9 or not minute else f"零{minute}分"
         return spoken if second is None else f"{spoken}{second}秒"

@@ -1,0 +1,135 @@
+"""A reply that nothing moves, and a place that nobody uses, are found, freed, counted and logged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from tests.harness import FakeEngine, until
+from tests.service.test_reply import NAMED, House
+from wyoming_qwen3tts.errors import EngineError, Stalled
+from wyoming_qwen3tts.service.reply import Reply
+from wyoming_qwen3tts.service.watchdog import STUCK_S
+from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
+
+SECRET = "The code of the door is on this paper."
+
+
+async def listen(house: House, text: str = SECRET) -> None:
+    await house.say(text)
+
+
+async def stuck(house: House) -> asyncio.Task[None]:
+    """A reply that the engine makes no sound for."""
+    house.engine.release.clear()
+    task = asyncio.create_task(listen(house))
+    await until(lambda: house.engine.speaking)
+    return task
+
+
+def look_for(house: House, seconds: float) -> None:
+    """As the watchdog does, while the clock goes on."""
+    for _ in range(round(seconds)):
+        house.service.watchdog.look()
+        house.now.time += 1
+    house.service.watchdog.look()
+
+
+async def test_a_reply_without_progress_is_freed_counted_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    house = House()
+    task = await stuck(house)
+    look_for(house, STUCK_S - 2)
+    assert house.service.active == 1
+    look_for(house, 3)
+
+    with pytest.raises(EngineError, match="no sound for 60 s"):
+        await task
+    assert (house.service.active, house.engine.speaking, dict(house.service.watchdog.freed)) == (0, 0, {"reply": 1})
+    line = next(r for r in caplog.records if r.levelno == logging.WARNING)
+    assert "test for somebody, 38 characters in en, 0.0 s heard, has waited for the engine for 60 s" in line.message
+    assert "door" not in line.message
+    assert house.outcomes == ["engine-failed"]
+
+
+async def test_one_that_waits_behind_others_who_are_spoken_to_is_not_stuck() -> None:
+    house = House(slots=2)
+    task = await stuck(house)
+    (other,) = house.service.replies
+    house.service.watchdog._sound_at["en"] = house.now.time + 30
+    look_for(house, STUCK_S + 1)
+    assert house.service.active == 1
+    look_for(house, 60)
+    with pytest.raises(EngineError):
+        await task
+    assert other.stats.error is not None
+
+
+async def test_while_the_model_is_loaded_nobody_is_stuck() -> None:
+    house = House()
+    task = await stuck(house)
+    house.engine.status = EngineStatus(Phase.LOADING)
+    look_for(house, 3 * STUCK_S)
+    assert house.service.active == 1
+    house.engine.release.set()
+    await task
+
+
+async def test_a_listener_who_falls_behind_is_dropped() -> None:
+    house = House(listener_behind_s=10)
+
+    async def slow(reply: Reply) -> None:
+        await anext(reply)
+        await asyncio.Event().wait()
+
+    async def listening() -> None:
+        async with house.service.speak(house.service.whole_text(SECRET), NAMED) as reply:
+            await slow(reply)
+
+    task = asyncio.create_task(listening())
+    await until(lambda: house.engine.frames_made)
+    look_for(house, 9)
+    assert house.service.active == 1
+    look_for(house, 2)
+
+    with pytest.raises(Stalled, match="slower than half of real time"):
+        await task
+    assert house.outcomes == ["listener-stalled"]
+
+
+async def test_a_place_without_an_owner_is_freed_counted_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    house = House()
+    permit = house.service.permit(NAMED)
+
+    async def leave_it() -> None:
+        permit.take()
+        permit.task = asyncio.current_task()
+
+    await asyncio.create_task(leave_it())
+    assert house.service.active == 1
+    house.service.watchdog.look()
+
+    assert (house.service.active, dict(house.service.watchdog.freed)) == (0, {"place": 1})
+    assert "Freed a place that nobody used any more" in caplog.text
+
+
+async def test_it_looks_by_itself_while_there_are_replies_and_then_sleeps() -> None:
+    house = House(FakeEngine(), text_pause_s=0.05)
+    house.service._clock = asyncio.get_running_loop().time
+    house.service.watchdog._clock = asyncio.get_running_loop().time
+    text = house.service.open_text()
+    text.add("The first sentence is here. And ")
+    async with house.service.speak(text, NAMED) as reply:
+        await anext(reply)
+        waiting = asyncio.ensure_future(_all(reply))
+        await until(lambda: house.service.active == 0)
+        assert not waiting.done()
+        text.close()
+        await waiting
+    await until(lambda: house.service.watchdog._timer is None)
+
+
+async def _all(reply: Reply) -> None:
+    async for _ in reply:
+        pass

@@ -1,0 +1,119 @@
+"""Looks at all replies several times a second: gives places back that are not used, and frees what nothing moves."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from ..errors import EngineError, SpeechError, Stalled
+from ..settings import Limits
+from .admission import AdmissionController, Permit
+from .reply import Reply
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.25
+STUCK_S = 60.0  # an engine that makes no sound for anybody who speaks a language for so long will make none
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What was seen of a reply: since when it has not changed."""
+
+    seen: tuple[object, ...]
+    since: float
+
+
+class ReplyWatchdog:
+    """`wake` it when a reply begins; it sleeps again when there are none. Event loop only.
+
+    ``freed`` counts what had to be freed, by what it was.
+    """
+
+    def __init__(
+        self,
+        replies: Collection[Reply],
+        admission: AdmissionController,
+        limits: Limits,
+        is_loading: Callable[[], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        self._replies, self._admission, self._limits = replies, admission, limits
+        self._is_loading, self._clock = is_loading, clock
+        self._memory: dict[Reply, _Memory] = {}
+        self._sound_at: dict[str, float] = {}  # when a reply in this language last got sound
+        self._timer: asyncio.TimerHandle | None = None
+        self.freed: Counter[str] = Counter()
+
+    def wake(self) -> None:
+        """Returns at once."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._look_s, self._tick)
+
+    def close(self) -> None:
+        """Look no more. Is idempotent."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    @property
+    def _look_s(self) -> float:
+        return min(LOOK_S, self._limits.text_pause_s / 4, self._limits.listener_behind_s / 4)
+
+    def _tick(self) -> None:
+        self._timer = None
+        try:
+            self.look()
+        except Exception:  # it has to outlive what it looks at
+            log.exception("The watchdog of the replies found a bug")
+        if self._replies or self._admission.active:
+            self.wake()
+
+    def look(self) -> None:
+        """Once, now."""
+        now = self._clock()
+        self._memory = {reply: self._remembered(reply, now) for reply in self._replies if not reply.is_ending}
+        for reply, memory in list(self._memory.items()):
+            self._look_at(reply, now - memory.since, now)
+        for permit in self._admission.holders():
+            if permit.task is not None and permit.task.done():
+                self._free_orphan(permit)
+
+    def _remembered(self, reply: Reply, now: float) -> _Memory:
+        seen = (reply.text.chars, reply.sound_bytes, reply.engine_since, reply.is_waiting_for_text)
+        known = self._memory.get(reply)
+        if known is not None and known.seen == seen:
+            return known
+        if reply.sound_bytes:
+            self._sound_at[reply.stats.language] = now
+        return _Memory(seen, now)
+
+    def _look_at(self, reply: Reply, unchanged_s: float, now: float) -> None:
+        if reply.pace.behind_s(now) >= self._limits.listener_behind_s:
+            reply.cut(
+                Stalled(
+                    f"The listener was slower than half of real time for {self._limits.listener_behind_s:g} s or more."
+                )
+            )
+        elif reply.is_waiting_for_text:
+            if unchanged_s >= self._limits.text_pause_s:
+                reply.pause()
+        elif reply.is_waiting_for_engine and unchanged_s >= STUCK_S and self._is_mute(reply.stats.language, now):
+            self._free(reply, EngineError(f"There was no sound for {STUCK_S:g} s."), "reply")
+
+    def _is_mute(self, language: str, now: float) -> bool:
+        """Whether nobody who speaks it got sound of late, and that is not for loading."""
+        return not self._is_loading() and now - self._sound_at.get(language, now - STUCK_S) >= STUCK_S
+
+    def _free(self, reply: Reply, error: SpeechError, what: str) -> None:
+        self.freed[what] += 1
+        log.warning("Freed a reply that did not move: %s", reply.describe(self._clock()))
+        reply.cut(error)
+
+    def _free_orphan(self, permit: Permit) -> None:
+        self.freed["place"] += 1
+        log.warning("Freed a place that nobody used any more; its reply: %s", permit.describe())
+        permit.give_back()
