@@ -42,6 +42,7 @@ class Gate:
         self._supervisor = supervisor
         self._keys = [_named(secret.get_secret_value(), number) for number, secret in enumerate(http.api_keys, 1)]
         own = {urlsplit(http.base_url).hostname} if http.base_url else set()
+        self._origins = frozenset(http.origins)
         self._hosts = frozenset(host.lower() for host in (*http.hosts, *own) if host)
 
     @property
@@ -60,8 +61,18 @@ class Gate:
             raise HttpError(403, "Only Home Assistant itself may come through ingress.")
         return True
 
-    def check_origin(self, client: str | None, headers: Mapping[str, str]) -> None:
-        """Keep pages of other sites out, also those whose name has just become an address of this house.
+    @property
+    def has_origins(self) -> bool:
+        """Whether pages of other sites are let in at all."""
+        return bool(self._origins)
+
+    def lets_in(self, origin: str) -> bool:
+        """Whether that page of another site may use this server."""
+        return "*" in self._origins or origin.lower() in self._origins
+
+    def check_origin(self, client: str | None, headers: Mapping[str, str], *, for_all: bool = False) -> None:
+        """Keep pages of other sites out, also those whose name has just become an address of this house. What is
+        ``for_all`` any page may have.
 
         Raises:
             HttpError: saying what to set.
@@ -73,8 +84,10 @@ class Gate:
         if host and not self._is_ours(name):
             raise HttpError(403, f"This server is not called {name[:80]!r}. If it is, add it to http.hosts.")
         origin = headers.get("origin")
-        if origin is not None and not self._is_same(origin, host):
-            raise HttpError(403, "Pages of other sites may not use this server.")
+        if origin is not None and not (for_all or self._is_same(origin, host) or self.lets_in(origin)):
+            raise HttpError(
+                403, "Pages of other sites may not use this server, unless their address is listed in http.origins."
+            )
 
     def _is_ours(self, name: str) -> bool:
         if name in self._hosts or "." not in name or name.endswith(_PRIVATE):
