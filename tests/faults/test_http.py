@@ -38,7 +38,7 @@ ANYTHING = {"": "", "wrong key": "Bearer sesame-ope", "another scheme": "Basic s
 
 
 @pytest.mark.parametrize("sent", ANYTHING.values(), ids=ANYTHING)
-async def test_without_a_right_key_nothing_but_the_liveness_is_told(sent: str) -> None:
+async def test_without_a_right_key_nothing_but_the_state_is_told(sent: str) -> None:
     async with web(settings=KEYED) as it:
         it.client.headers.pop("Authorization")
         headers = {"Authorization": sent} if sent else {}
@@ -48,8 +48,9 @@ async def test_without_a_right_key_nothing_but_the_liveness_is_told(sent: str) -
                 url = path.replace("{", "").replace("}", "")
                 body: dict[str, Any] = {"json": HELLO} if method in ("post", "put") else {}
                 reply = await it.client.request(method, url, headers=headers, **body)
-                if path == "/health/live":
+                if path in ("/health", "/health/live", "/health/ready"):
                     assert reply.status_code == 200
+                    assert not {"reason", "state"} & set(reply.json())
                 else:
                     assert reply.status_code == 401, (method, path, reply.text)
                     assert reply.headers["www-authenticate"] == "Bearer"

@@ -63,7 +63,7 @@ def build_app(
         consents.routes(kept, may_make),
         spoken.routes(service, settings),
         engine.routes(service, control),
-        status.states(service),
+        status.states(service, gate),
         status.routes(service, settings, studio, gate),
         live.routes(service, control, recorder, closing),
         metrics.routes(app.state.metrics),

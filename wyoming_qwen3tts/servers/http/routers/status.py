@@ -18,8 +18,8 @@ from ..auth import Gate, OpenRouter
 from .engine import status_json
 
 
-def states(service: SpeechService) -> OpenRouter:
-    """What watchdogs ask, without a key: it tells nothing but a state."""
+def states(service: SpeechService, gate: Gate) -> OpenRouter:
+    """What watchdogs ask, without a key: where there are keys it tells nothing but a state."""
     router = OpenRouter(tags=["server"])
 
     @router.get("/health/live", summary="Whether the process is of use")
@@ -32,6 +32,8 @@ def states(service: SpeechService) -> OpenRouter:
         engine = service.engine
         now = health(engine.name, engine.status, engine.liveness(), time.monotonic())
         content = {"status": "ready" if now.ready else "not ready", "engine": now.engine, **status_json(now.status)}
+        if gate.needs_key:  # a reason may name addresses of the house; /v1/engine tells it
+            content = {name: content[name] for name in ("status", "engine", "phase", "progress", "fallback")}
         return JSONResponse(content, 200 if now.ready else 503, None if now.ready else {"Retry-After": "5"})
 
     return router
