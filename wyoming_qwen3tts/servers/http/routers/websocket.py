@@ -161,40 +161,6 @@ class _Session:
             await self._tell("session.done", self._count, cancelled=False, total_sentences=0)
             self._count += 1
 
-    def _configured(self, message: dict[str, Any]) -> tuple[Config, HttpError | BadRequest | None]:
-        """What is right of a configuration, and what is wrong with the rest."""
-        fields = dict(message)
-        first: HttpError | BadRequest | None = None
-        while True:
-            try:
-                config = Config.model_validate(fields)
-                config.options(self._service.catalog, self._client, "websocket")
-            except ValidationError as error:
-                wrong = error.errors()[0]
-                field = str(wrong["loc"][0])
-                words = in_words(wrong, field, tuple(Config.model_fields))
-                why: HttpError | BadRequest = HttpError(400, words, field=field, code="invalid-value")
-            except (BadRequest, HttpError) as error:
-                field, why = error.field or "", error
-            else:
-                return config, first
-            first = first or why
-            names = [name for name in fields if ALIASES.get(name, name) == field]
-            if not names:
-                raise first
-            for name in names:
-                del fields[name]
-
-    async def _end_text(self) -> None:
-        """The utterance is complete. One without any text is answered at once, as a client waits for that."""
-        if self._live.open is not None:
-            self._live.end_text()
-        elif self._was_given_up:  # it has been told, with its error
-            self._was_given_up = False
-        else:
-            await self._tell("session.done", self._count, cancelled=False, total_sentences=0)
-            self._count += 1
-
     def _configured(self, message: dict[str, Any]) -> tuple[Config, HttpError | None]:
         """What is right of a configuration, and what is wrong with the rest."""
         fields = dict(message)
