@@ -71,8 +71,8 @@ def no_thread_left() -> Iterator[None]:
 def _open_files() -> set[str]:
     """What is open, by number and target; a library that is loaded in a test may keep its files, and a CUDA context
     the nameless ones that the driver opens when it likes."""
-    torch = sys.modules.get("torch")
-    of_others = ("anon_inode:", "pipe:") if torch is not None and torch.cuda.is_initialized() else ()
+    cuda = sys.modules.get("torch.cuda")
+    of_others = ("anon_inode:", "pipe:") if cuda is not None and cuda.is_initialized() else ()
     found = set()
     for number in os.listdir("/proc/self/fd"):  # noqa: PTH208  only the names
         with contextlib.suppress(FileNotFoundError):  # the listing's own
