@@ -18,11 +18,17 @@ from .errors import HttpError
 SUPERVISOR = "172.30.32.2"  # ingress comes from this address and no other; everybody can send its headers
 KEY_PROTOCOL = "openai-insecure-api-key."  # how browsers, which cannot set a header, hand a key to a WebSocket
 _PRIVATE = (".local", ".localhost", ".lan", ".internal", ".home.arpa", ".hass.io")  # nobody outside can own these
+_OTHER_SITE = "Pages of other sites may not use this server."
 _KEY_IN_URL = frozenset({"api_key", "apikey", "api-key", "key", "token", "access_token"})
 
 
 class OpenRouter(APIRouter):
-    """Routes that need no key: the page's files, and clips whose addresses cannot be guessed."""
+    """Routes that need no key."""
+
+
+class LinkedRouter(OpenRouter):
+    """Routes that other sites may link to, or play from: the page, its files, and clips whose addresses cannot be
+    guessed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +66,10 @@ class Gate:
             raise HttpError(403, "Only Home Assistant itself may come through ingress.")
         return True
 
-    def check_origin(self, client: str | None, headers: Mapping[str, str]) -> None:
+    def check_origin(self, client: str | None, headers: Mapping[str, str], *, is_linked: bool = False) -> None:
         """Keep pages of other sites out, also those whose name has just become an address of this house.
+
+        ``is_linked``: it is for a route that other sites may link to.
 
         Raises:
             HttpError: saying what to set.
@@ -74,7 +82,10 @@ class Gate:
             raise HttpError(403, f"This server is not called {name[:80]!r}. If it is, add it to http.hosts.")
         origin = headers.get("origin")
         if origin is not None and not self._is_same(origin, host):
-            raise HttpError(403, "Pages of other sites may not use this server.")
+            raise HttpError(403, _OTHER_SITE)
+        # No Origin comes with a link, an image or a form of method GET.
+        if headers.get("sec-fetch-site", "").lower() in ("cross-site", "same-site") and not is_linked:
+            raise HttpError(403, _OTHER_SITE)
 
     def _is_ours(self, name: str) -> bool:
         if name in self._hosts or "." not in name or name.endswith(_PRIVATE):

@@ -24,8 +24,9 @@ _KINDS = ("application/json", "multipart/form-data")
 
 
 class RequestGuard:
-    """ASGI middleware, the outermost. Requests that are not for one of ``open_routes`` need a key, before a byte of
-    their body is read; they find the `Client` in ``state.client``. ``may_upload`` refuses who may send no clip."""
+    """ASGI middleware, the outermost. Pages of other sites get to ``linked_routes`` only. Requests that are not for
+    one of ``open_routes`` need a key, before a byte of their body is read; they find the `Requester` in
+    ``state.client``. ``may_upload`` refuses who may send no clip."""
 
     def __init__(
         self,
@@ -33,10 +34,11 @@ class RequestGuard:
         gate: Gate,
         limits: Limits,
         open_routes: Sequence[BaseRoute],
+        linked_routes: Sequence[BaseRoute],
         may_upload: Callable[[HTTPConnection], object],
     ) -> None:
-        self._app, self._gate, self._limits, self._open_routes = app, gate, limits, open_routes
-        self._may_upload = may_upload
+        self._app, self._gate, self._limits = app, gate, limits
+        self._open_routes, self._linked_routes, self._may_upload = open_routes, linked_routes, may_upload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
@@ -59,8 +61,9 @@ class RequestGuard:
         size = sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope["raw_path"])
         if size + len(scope["query_string"]) > self._limits.http_header_bytes:
             raise HttpError(431, f"The headers have more than {self._limits.http_header_bytes:,} bytes.")
-        self._gate.check_origin(scope["client"][0] if scope.get("client") else None, headers)
-        if not any(route.matches(scope)[0] is not Match.NONE for route in self._open_routes):
+        client = scope["client"][0] if scope.get("client") else None
+        self._gate.check_origin(client, headers, is_linked=_is_one_of(self._linked_routes, scope))
+        if not _is_one_of(self._open_routes, scope):
             connection = HTTPConnection(scope)
             connection.state.client = self._gate.admit(connection)
         if scope["type"] == "websocket":
@@ -81,6 +84,10 @@ class RequestGuard:
     def _is_upload(self, path: str, headers: Headers) -> bool:
         kind = headers.get("content-type", "").strip().lower()
         return path.startswith(_UPLOADS) and kind.startswith("multipart/")
+
+
+def _is_one_of(routes: Sequence[BaseRoute], scope: Scope) -> bool:
+    return any(route.matches(scope)[0] is not Match.NONE for route in routes)
 
 
 class _Exchange:
