@@ -17,6 +17,8 @@ from .announcement import Announcement
 
 _PRIORITIES = {"low": -5, "normal": 0, "high": 5, "critical": 10}
 _ID_PATTERN = re.compile(r'"id"\s*:\s*"([^"\\\x00-\x1f]{1,128})"')
+_JSON = re.compile(r"\s*(?:\{|\[\s*[{\"])")
+_MARKS = re.compile(r"[\s\ufeff]*")
 _ENDS_BYTES = 4096
 
 
@@ -75,15 +77,18 @@ def new_id() -> str:
 
 
 def parse_say(payload: bytes, limit_bytes: int, *, audio: bool = False) -> Announcement | Unreadable:
-    """Plain text, or an object of JSON. ``audio``: whether the sound is published for those who do not say."""
+    """Plain text, or an object of JSON. ``audio``: whether the sound is published for those who do not say.
+
+    What begins like JSON is JSON or refused, never read aloud; ``[sigh] fine`` is text.
+    """
     if len(payload) > limit_bytes:
         why = f"The payload has more than {limit_bytes:,} bytes. Send it in parts, or raise limits.mqtt_payload_bytes."
         return Unreadable(_id_in(payload) or new_id(), TextTooLong(why))
     try:
-        text = payload.decode()
+        text = _text(payload)
     except UnicodeDecodeError:
         return Unreadable(_id_in(payload) or new_id(), BadRequest("The payload is not UTF-8 text."))
-    if not text.lstrip().startswith("{"):
+    if not _JSON.match(text):
         return Announcement(new_id(), text, take_sound=audio)
     return _parse_json(payload, text, audio=audio)
 
@@ -94,7 +99,7 @@ def parse_stop(payload: bytes, limit_bytes: int) -> str | None:
     All is nothing, ``all`` or what Home Assistant's button says. Else it is a name, or an object with one.
     """
     try:
-        text = payload.decode().strip() if len(payload) <= limit_bytes else None
+        text = _text(payload).strip() if len(payload) <= limit_bytes else None
         if text is None or not text.startswith("{"):
             return "" if text in ("PRESS", "all") else text
         data = json.loads(text)
@@ -106,10 +111,21 @@ def parse_stop(payload: bytes, limit_bytes: int) -> str | None:
     return which if isinstance(which, str) and which else None
 
 
+def _text(payload: bytes) -> str:
+    """Without the byte order marks that PowerShell and editors put before it, and the zeros that C programs put behind.
+
+    Raises:
+        UnicodeDecodeError: if it is not UTF-8.
+    """
+    text = payload.rstrip(b"\0").decode()
+    start = _MARKS.match(text)
+    return text[start.end() :] if start and "\ufeff" in start[0] else text
+
+
 def parse_announce(body: bytes) -> Announcement | Unreadable:
     """An object of JSON, from the web."""
     try:
-        return _parse_json(body, body.decode(), server="http")
+        return _parse_json(body, _text(body), server="http")
     except UnicodeDecodeError:
         return Unreadable(_id_in(body) or new_id(), BadRequest("The body is not UTF-8 text."))
 
@@ -124,6 +140,8 @@ def _parse_json(payload: bytes, text: str, *, audio: bool = False, server: str =
         why = f"{error.msg}, character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else "cannot be read"
         begins = "The payload begins like JSON, but is none" if server == "mqtt" else "The body is not JSON"
         return Unreadable(_id_in(payload) or new_id(), BadRequest(f"{begins}: {why}."))
+    if isinstance(data, list) and server == "mqtt":
+        return Unreadable(_id_in(payload) or new_id(), BadRequest("The payload is a list. Send one object a message."))
     if not isinstance(data, dict):
         return Unreadable(new_id(), BadRequest('The body must be a JSON object such as {"text": "Dinner is ready."}.'))
     return _announcement(data, audio=audio, server=server)

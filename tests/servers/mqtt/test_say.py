@@ -12,6 +12,8 @@ import pytest
 from tests.harness import FakeEngine, until
 from tests.mosquitto import Mosquitto, listening, needs_mosquitto
 from tests.servers.mqtt.house import House, house, serving
+from wyoming_qwen3tts.announcements.announcement import Announcement
+from wyoming_qwen3tts.announcements.payload import Unreadable, parse_say
 from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
 from wyoming_qwen3tts.util.names import safe_name
 
@@ -143,7 +145,92 @@ async def test_what_cannot_be_spoken_is_answered_with_the_callers_id_and_what_to
         assert server.spoken == ["Still here."]
 
 
-@pytest.mark.parametrize("payload", [b"", b"  ", b"\x00\x01", b"\xff\xfe"])
+BOM = b"\xef\xbb\xbf"
+SAID = b'{"text": "Hello there", "id": "x", "volume": 0.2}'
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        SAID,
+        BOM + SAID,
+        BOM + b" \r\n" + SAID + b"\r\n",
+        b"\n " + BOM + SAID,
+        SAID + b"\0",
+        BOM + SAID + b"\0\0",
+        SAID.replace(b"Hello", b"\\ud83dHello"),
+    ],
+)
+def test_json_is_found_behind_marks_and_before_zeros(payload: bytes) -> None:
+    said = parse_say(payload, 1000)
+
+    assert isinstance(said, Announcement)
+    assert (said.text, said.id, said.volume) == ("Hello there", "x", 0.2)
+
+
+@pytest.mark.parametrize(
+    ("payload", "text"),
+    [
+        (b"Hello there\0", "Hello there"),
+        (BOM + b"Hello there", "Hello there"),
+        (b"[sigh] fine", "[sigh] fine"),
+        (b"[1] is a footnote", "[1] is a footnote"),
+        (b"Look: {this}", "Look: {this}"),
+        (b'"quoted"', '"quoted"'),
+    ],
+)
+def test_words_stay_words(payload: bytes, text: str) -> None:
+    said = parse_say(payload, 1000)
+
+    assert isinstance(said, Announcement)
+    assert said.text == text
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        (b'[{"text":"Hello there"}]', "one object a message"),
+        (b'["Hello there"]', "one object a message"),
+        (b'[ {"text":"Hello there"}, 7]', "one object a message"),
+        (b'\n[\n  {"text":"Hello there"}\n]\0', "one object a message"),
+        (b'[{"text":"Hello there"', "begins like JSON"),
+        (b'["Hello there', "begins like JSON"),
+        (BOM + b'{"text":"Hello there"', "begins like JSON"),
+        (b"{text: Hello there}", "begins like JSON"),
+        (b"{}{}", "begins like JSON"),
+        (SAID.decode().encode("utf-16"), "not UTF-8"),
+        (b"Hello \xff", "not UTF-8"),
+    ],
+)
+def test_what_begins_like_json_is_never_read_aloud(payload: bytes, words: str) -> None:
+    said = parse_say(payload, 1000)
+
+    assert isinstance(said, Unreadable)
+    assert words in str(said.error)
+
+
+async def test_an_empty_payload_clears_a_retained_message_and_is_nothing(tmp_path: Path) -> None:
+    async with house(tmp_path) as (server, listener, _):
+        await listener.publish("qwen3tts/say", b"")
+        await listener.publish("qwen3tts/say", {"text": "Hello.", "id": "x"})
+        await listener.event("done")
+
+        assert [answer["id"] for answer in await listener.answers(1)] == ["x"]
+        assert server.spoken == ["Hello."]
+
+
+@pytest.mark.parametrize("payload", [b"\xff\xfe", b'{"id": "x", "text": "Hel', b'[{"id": "x"}]'])
+async def test_what_cannot_be_read_is_answered_and_told_with_the_same_id(tmp_path: Path, payload: bytes) -> None:
+    async with house(tmp_path) as (_, listener, _):
+        await listener.publish("qwen3tts/say", payload)
+        answer, event = await listener.answer(), (await listener.event("failed"))[-1]
+
+        assert answer["ok"] is False
+        assert (event["id"], event["error"]) == (answer["id"], answer["error"])
+        assert b"x" not in payload or answer["id"] == "x"
+
+
+@pytest.mark.parametrize("payload", [b"  ", b"\x00\x01", b"\xff\xfe"])
 async def test_plain_text_that_says_nothing_is_refused_with_an_id_of_ours(tmp_path: Path, payload: bytes) -> None:
     async with house(tmp_path) as (server, listener, _):
         await listener.publish("qwen3tts/say", payload)

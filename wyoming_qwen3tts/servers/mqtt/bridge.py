@@ -80,6 +80,8 @@ class Bridge:
         """What the broker brought. Retained commands are old, and would be obeyed after every reconnection."""
         if message.retained:
             log.debug("mqtt: ignored a retained message on %s", quoted(message.topic))
+        elif message.topic == self.topics.say and not message.payload:
+            log.debug("mqtt: ignored an empty message on %s: it clears a retained one", quoted(message.topic))
         elif message.topic == self.topics.say:
             self._say(parse_say(message.payload, self._payload_bytes, audio=self._mqtt.audio))
         elif message.topic == self.topics.stop:
@@ -97,6 +99,8 @@ class Bridge:
             code = wanted.error.code
             self._strangers.tell("the broker", f"mqtt: {code}", "mqtt: %s: %s", code, wanted.error)
             self._publish_result(Result(wanted.id, None, wanted.error))
+            told = {"event_type": "failed", "id": wanted.id, "target": [], "error": error_json(wanted.error)}
+            self.connection.publish(self.topics.event, _json(told))
             return
         self._announcer.submit(wanted, self)
 

@@ -89,7 +89,7 @@ class Hermes:
         try:
             if len(message.payload) > self._limit_bytes:
                 raise ValueError("it is too long")
-            data = json.loads(message.payload)
+            data = json.loads(message.payload.rstrip(b"\0"))
         except (ValueError, RecursionError) as error:
             self._ignored(message, str(error) or type(error).__name__)
             return
