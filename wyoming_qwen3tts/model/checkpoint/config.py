@@ -258,8 +258,8 @@ def _check_rates(file: Path, codec: CodecConfig) -> None:
         )
     if codec.input_sample_rate_hz != RATES[0]:
         raise UnfitCodec(
-            f"{file}: input_sample_rate is {codec.input_sample_rate_hz:,} Hz; clips are cloned at {RATES[0]:,} Hz; take "
-            "the codec that belongs to the model"
+            f"{file}: input_sample_rate is {codec.input_sample_rate_hz:,} Hz; clips are cloned at {RATES[0]:,} Hz; "
+            "take the codec that belongs to the model"
         )
 
 
