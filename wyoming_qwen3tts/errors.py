@@ -12,6 +12,7 @@ SpeechError
 ├── Refused               an announcement that is not made: quiet hours, too old, stopped
 ├── DeliveryFailed        an announcement did not get to its speaker
 └── EngineError           our fault
+    ├── NoSound           there is none for this text; others are spoken
     ├── OutOfMemory       this request did not fit; the engine goes on
     ├── EngineDown        the engine is loading, restarting, or gone
     │   └── DeviceLost    the device computes nothing any more; only a new process can help
@@ -84,6 +85,10 @@ class DeliveryFailed(SpeechError):
 
 class EngineError(SpeechError):
     code = "engine-failed"
+
+
+class NoSound(EngineError):
+    """There is no sound for this text; others in its language are spoken."""
 
 
 class OutOfMemory(EngineError):

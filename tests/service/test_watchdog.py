@@ -50,7 +50,7 @@ async def test_a_reply_without_progress_is_freed_counted_and_logged(caplog: pyte
     line = next(r for r in caplog.records if r.levelno == logging.WARNING)
     assert "test for somebody, 38 characters in en, 0.0 s heard, has waited for the engine for 60 s" in line.message
     assert "door" not in line.message
-    assert house.outcomes == ["engine-failed"]
+    assert house.outcomes == ["engine-down"]
 
 
 async def test_one_that_waits_behind_others_who_are_spoken_to_is_not_stuck() -> None:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from ..audio.pcm import packets
-from ..errors import EngineError, SpeechError
+from ..errors import NoSound, SpeechError
 from ..speech.audio_format import FORMAT
 from ..speech.engine import Engine
 from ..speech.request import SpeechRequest
@@ -31,6 +31,7 @@ from .stats import RequestStats
 log = logging.getLogger(__name__)
 
 _EMPTY_REPLY_S = 0.1  # an error would fail the whole pipeline of an assistant whose model answered with an emoji
+_SILENCE_S = 0.32  # of it at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Reply:
         self._cutting = asyncio.timeout(None)
         self._cut_by: SpeechError | None = None
         self._is_ending = False
+        self._silence_s = _EMPTY_REPLY_S  # of a text in which there is nothing to speak
         text.before_read = permit.regain
 
     async def __aenter__(self) -> Self:
@@ -199,6 +201,8 @@ class Reply:
         segments = await self._context.read(self.text, self.options, self._voice)
         first = await segments.peek()
         if first is None:
+            self._silence_s = max(_EMPTY_REPLY_S, segments.silence_s)
+            self.stats.voice = self._voice.name if self._voice else self.stats.voice
             return None
         voice = self._voice or self._voice_for(first.language)
         self.stats.voice, self.stats.language = voice.name, first.language
@@ -230,8 +234,12 @@ class Reply:
             await self._begin()
             self._lookup = await self._look_up()
         if self._lookup is None:
+            self.engine_since = None
             self.stats.finish("done, nothing to speak")
-            yield FORMAT.silence(_EMPTY_REPLY_S)
+            seconds = min(self._silence_s, FORMAT.seconds(self._context.most_bytes))
+            while seconds > 0:
+                yield FORMAT.silence(min(seconds, _SILENCE_S))
+                seconds -= _SILENCE_S
             return
         if self._lookup.recording is not None:
             self._permit.give_back()
@@ -266,7 +274,7 @@ class Reply:
                 if pipeline is not None and self.options.instruct is None:  # a whisper on demand is no measure
                     postprocessor.learn(voice, pipeline)
         if pipeline is None:
-            raise EngineError("The engine had no sound for this text.")
+            raise NoSound("The engine had no sound for this text.")
         for piece in pipeline.close():
             yield piece
 

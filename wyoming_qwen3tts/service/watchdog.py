@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from ..errors import EngineError, SpeechError, Stalled
+from ..errors import EngineDown, SpeechError, Stalled
 from ..settings import Limits
+from ..util import processes
 from .admission import AdmissionController, Permit
 from .reply import Reply
 
@@ -69,7 +70,7 @@ class ReplyWatchdog:
             self.look()
         except Exception:  # it has to outlive what it looks at
             log.exception("The watchdog of the replies found a bug")
-        if self._replies or self._admission.active:
+        if self._replies or self._admission.active or processes.running():
             self.wake()
 
     def look(self) -> None:
@@ -81,6 +82,9 @@ class ReplyWatchdog:
         for permit in self._admission.holders():
             if permit.task is not None and permit.task.done():
                 self._free_orphan(permit)
+        for name in processes.end_orphans():
+            self.freed["child"] += 1
+            log.warning("Ended a child process that nobody waited for: %s", name)
 
     def _remembered(self, reply: Reply, now: float) -> _Memory:
         seen = (reply.text.chars, reply.sound_bytes, reply.engine_since, reply.is_waiting_for_text)
@@ -102,7 +106,7 @@ class ReplyWatchdog:
             if unchanged_s >= self._limits.text_pause_s:
                 reply.pause()
         elif reply.is_waiting_for_engine and unchanged_s >= STUCK_S and self._is_mute(reply.stats.language, now):
-            self._free(reply, EngineError(f"There was no sound for {STUCK_S:g} s."), "reply")
+            self._free(reply, EngineDown(f"There was no sound for {STUCK_S:g} s."), "reply")
 
     def _is_mute(self, language: str, now: float) -> bool:
         """Whether nobody who speaks it got sound of late, and that is not for loading."""

@@ -45,6 +45,7 @@ class FrontEnd:
         self._code = CodeBlockFilter()
         self._splitter = Splitter(self._language_of, ssml=ssml)
         self._after_cr = False
+        self.silence_s = 0.0  # pauses that were asked for where nothing is spoken
         self._short: Piece | None = None  # a piece that is too short when spoken; the next one joins it
 
     def add(self, text: str) -> list[Segment]:
@@ -118,6 +119,7 @@ class FrontEnd:
         if self._ssml:
             self._inner.pass_over(piece.raw)
         if not spoken:
+            self.silence_s += pause_s
             return []
         blocks = [
             Change("code", self._code.left_out.pop(marker).strip()[:SHOWN_CHARS], "")

@@ -57,6 +57,11 @@ class SegmentReader:
         first = self._ready[0]
         return first.so_far if isinstance(first, _Opening) else first.text
 
+    @property
+    def silence_s(self) -> float:
+        """Pauses that were asked for where nothing is spoken."""
+        return self._front_end.silence_s
+
     async def all(self) -> list[Segment]:
         """All the segments, whether they were taken or not; the others stay where they are. Reads the text to its
         end."""
