@@ -12,6 +12,7 @@ from ...service.options import SpeechOptions
 from ...speech.languages import LANGUAGES, normalize_tag
 from ...speech.request import Feed
 from ...voices.catalog import VoiceCatalog
+from ..connections import host_of
 from .auth import Requester
 from .names import language_of, speaker_for
 from .routers.engine import KeepAlive
@@ -98,7 +99,7 @@ class StyleBody(BaseModel):
             normalize=self.normalize,
             server=server,
             client=client.name,
-            host=client.address,
+            host=host_of(client.address),
         )
 
 
