@@ -36,8 +36,11 @@ def routes(service: SpeechService, settings: Settings, studio: VoiceStudio | Non
     async def ready() -> JSONResponse:
         engine = service.engine
         now = health(engine.name, engine.status, engine.liveness(), time.monotonic())
-        content = {"status": "ready" if now.ready else "not ready", "engine": now.engine, **status_json(now.status)}
-        return JSONResponse(content, 200 if now.ready else 503, None if now.ready else {"Retry-After": "5"})
+        mute = service.mute_languages()
+        ready = now.ready and service.catalog.fallback_language not in service.engine.mute_languages()
+        content = {"status": "ready" if ready else "not ready", "engine": now.engine, **status_json(now.status)}
+        content["cannot_speak"] = mute
+        return JSONResponse(content, 200 if ready else 503, None if ready else {"Retry-After": "5"})
 
     @router.get("/v1/about", summary="What this server is, and what it can do")
     async def about() -> dict[str, Any]:
