@@ -289,11 +289,11 @@ async def test_a_text_that_stalls_is_ended_and_an_idle_socket_closed() -> None:
 
 
 async def test_a_browser_hands_its_key_over_as_a_protocol() -> None:
-    settings = Settings(http=Http(api_keys=("phone:sesame",)))  # type: ignore[arg-type]  # as typed by people
+    settings = Settings(http=Http(api_keys=("phone:open-sesame",)))  # type: ignore[arg-type]  # as typed by people
     async with web(settings=settings) as it:
         clients: list[str] = []
         it.service.observe(lambda stats: clients.append(stats.client))
-        protocols = ["openai-insecure-api-key.sesame", "realtime"]
+        protocols = ["openai-insecure-api-key.open-sesame", "realtime"]
         async with talking(it, subprotocols=protocols) as socket:
             await send(socket, text("Hello."), "input.done")
             await heard(socket)
