@@ -13,6 +13,7 @@ from tests.harness import FakeEngine, until
 from tests.mosquitto import Mosquitto, listening, needs_mosquitto
 from tests.servers.mqtt.house import House, house, serving
 from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
+from wyoming_qwen3tts.util.names import safe_name
 
 pytestmark = needs_mosquitto
 
@@ -247,7 +248,7 @@ async def test_the_sound_goes_to_a_topic_if_asked_for(tmp_path: Path) -> None:
     async with house(tmp_path) as (_, listener, _):
         await listener.publish("qwen3tts/say", {"text": "Hello.", "id": "a/b", "audio": True})
         done = (await listener.event("done"))[0]
-        sound = (await listener.wait_for("qwen3tts/audio/a_b"))[0]
+        sound = (await listener.wait_for(f"qwen3tts/audio/{safe_name('a/b')}"))[0]
 
         with wave.open(io.BytesIO(sound)) as file:
             assert file.getnframes() / 24_000 == pytest.approx(done["duration"], abs=0.001)
