@@ -164,7 +164,11 @@ class Soak:
     async def look(self) -> None:
         began = time.monotonic()
         while not self.is_over:
-            self.samples.append(self.sample(began))
+            try:
+                self.samples.append(self.sample(began))
+            except (psutil.Error, OSError):  # it is gone; what is left of the soak says so
+                self.end = 0.0
+                return
             await asyncio.sleep(1)
 
     def sample(self, began: float) -> Sample:
@@ -201,12 +205,12 @@ async def soak(folder: Path, seconds: float) -> tuple[Soak, list[str]]:
                 tasks.create_task(it.forever(kind.__name__, kind))
             for task in (it.kill_children(), it.kill_broker(), it.look()):
                 tasks.create_task(task)
-        wrong = await _settled(it, before)
-        wrong += _verdict(it)
+        ended = process.returncode
+        if ended is not None:
+            return it, [f"the server ended with {ended}"]
+        wrong = [*await _settled(it, before), *_verdict(it)]
         if "Traceback" in (said := log.read_text()):
             wrong.append(f"a traceback in the log: {said[said.index('Traceback') :][:2000]}")
-        if process.returncode is not None:
-            wrong.append(f"the server ended with {process.returncode}")
     return it, wrong
 
 
