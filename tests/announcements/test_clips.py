@@ -16,11 +16,42 @@ import pytest
 import soundfile
 
 from tests.harness import TONE, until
+from tests.servers.http.web import web as guarded
 from tests.servers.mqtt.house import web
 from wyoming_qwen3tts.announcements.clips import Clip, ClipStore
 from wyoming_qwen3tts.audio.encode import FileFormat, sync_encoder
 from wyoming_qwen3tts.errors import Busy, TextTooLong
 from wyoming_qwen3tts.servers.http.routers.clips import routes as clip_routes
+
+
+async def test_a_page_of_any_site_may_have_a_clip_and_nothing_else() -> None:
+    """A Cast receiver is a web page."""
+    page = {"Origin": "https://receiver.example"}
+    async with (
+        ClipStore(limit_bytes=1 << 20, lifetime_s=60) as store,
+        guarded(routers=[clip_routes(store)]) as door,
+    ):
+        client, clip = door.client, store.open("wav")
+        clip.add(TONE)
+        clip.finish()
+        store.keep(clip)
+        path = f"/announce/{clip.name}"
+        whole, headed = await client.get(path, headers=page), await client.head(path, headers=page)
+        part = await client.get(path, headers={**page, "Range": "bytes=0-9"})
+        asked = {**page, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "range"}
+        first = await client.options(path, headers=asked)
+        missing = await client.get("/announce/nothing.wav", headers=page)
+        other = await client.get("/health/live", headers=page)
+
+    assert [whole.status_code, headed.status_code, part.status_code, first.status_code] == [200, 200, 206, 204]
+    assert missing.status_code == 404
+    for answer in (whole, headed, part, first, missing):
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert {"Accept-Ranges", "Content-Length", "Content-Range"} == set(
+            answer.headers["access-control-expose-headers"].split(", ")
+        )
+    assert "Range" in first.headers["access-control-allow-headers"]
+    assert other.status_code == 403
 
 
 @pytest.mark.parametrize("kind", ["wav", "mp3", "flac"])

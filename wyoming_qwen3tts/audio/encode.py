@@ -95,6 +95,13 @@ def sync_encoder(form: FileFormat | Literal["pcm", "opus"]) -> SyncEncoder:
             return _SoundFile("OGG", "OPUS")
 
 
+def whole_file(pcm: bytes, form: FileFormat | Literal["pcm", "opus"]) -> bytes:
+    """A file of ``form`` that says how long it is."""
+    core = sync_encoder(form)
+    body = core.add(pcm) + core.finish()
+    return core.head + body[len(core.head) :]
+
+
 def load_libraries() -> None:
     """Load what is else loaded with the first FLAC or Opus: 30 ms, which nobody in an event loop has."""
     import soundfile  # noqa: F401  3 MB that a home without these formats does without

@@ -123,6 +123,11 @@ class Reply:
         self.pace.given(self.stats.format.seconds(len(pcm)), self._context.clock())
         return pcm
 
+    @property
+    def is_one_segment(self) -> bool:
+        """Whether all of the text is known, and is one segment."""
+        return self._lookup is not None and self._lookup.segments.is_single
+
     # -- for others than its listener
 
     @property

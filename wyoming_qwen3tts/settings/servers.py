@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from .values import (
     Address,
@@ -14,6 +14,7 @@ from .values import (
     UriOrOff,
     as_text,
     checked_host,
+    checked_origin,
     checked_topic,
     checked_url,
     listed,
@@ -52,6 +53,17 @@ class Http(Section):
     """Further names that the web door is reached by, such as `voice.example.org`. Addresses, `localhost`, names without
     a dot or under `.local`, `.lan`, `.internal` and `.home.arpa`, and the host of `base_url` always work; any other
     name is refused, as a web page from outside could use it to reach into the house."""
+
+    origins: Annotated[tuple[Annotated[str, AfterValidator(checked_origin)], ...], BeforeValidator(listed)] = ()
+    """Web pages of other sites that may use the web door, such as `https://chat.example.org`, separated by commas; `*`
+    for all, where there are keys. None: only its own."""
+
+    @field_validator("origins")
+    @classmethod
+    def _all_only_with_keys(cls, origins: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if "*" in origins and not info.data.get("api_keys"):
+            raise ValueError("* lets every web page in, which needs http.api_keys; or list the pages")
+        return origins
 
     @property
     def address(self) -> Address | None:

@@ -85,6 +85,14 @@ def checked_host(host: str) -> str:
     return host
 
 
+def checked_origin(origin: str) -> str:
+    """As browsers send it, or ``*``."""
+    parts = urlsplit(origin)
+    if origin != "*" and (parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != origin):
+        raise ValueError("must look like https://chat.example.org, with the port if it has one and without a slash")
+    return origin.lower()
+
+
 _KEY_CHARS = 8
 
 

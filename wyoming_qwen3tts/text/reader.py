@@ -66,6 +66,11 @@ class SegmentReader:
         return first.so_far if isinstance(first, _Opening) else first.text
 
     @property
+    def is_single(self) -> bool:
+        """Whether all of the text is read, and is one segment."""
+        return self._ended and len(self._taken) + len(self._ready) == 1
+
+    @property
     def is_waiting(self) -> bool:
         """Whether somebody waits for more text."""
         return self._waits > 0

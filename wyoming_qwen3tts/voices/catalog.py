@@ -88,7 +88,10 @@ class VoiceCatalog:
         code = _language(language)
         if not name:
             return self.for_language(language.strip()) if code and language else None
-        wanted, view = VoiceName.parse(name).casefold(), self._view()
+        try:
+            wanted, view = VoiceName.parse(name).casefold(), self._view()
+        except UnknownVoice as error:
+            raise UnknownVoice(f"{error} {self._nearest(name, code)}", field="voice") from None
         if found := view.fixed.get(wanted):
             return found
         stem, _, suffix = wanted.rpartition("-")
@@ -227,9 +230,14 @@ class VoiceCatalog:
             return self.speaking(BUILTIN, code) if code else None
         if why := self._why_mute(wanted):
             raise UnknownVoice(why, field="voice")
-        near = difflib.get_close_matches(wanted, [voice.name.casefold() for voice in self.all()], n=3)
-        hint = ", ".join(near) or "see `wyoming-qwen3tts voices`"
-        raise UnknownVoice(f"No voice is called {name[:64]!r}. Nearest: {hint}.", field="voice")
+        raise UnknownVoice(f"No voice is called {name[:64]!r}. {self._nearest(wanted, code)}", field="voice")
+
+    def _nearest(self, name: str, code: str | None) -> str:
+        """The three voices whose names are most like ``name``, however little."""
+        names = [voice.name for voice in self.all() if code is None or code in voice.languages]
+        near = difflib.get_close_matches(name[:64].casefold(), [known.casefold() for known in names], n=3, cutoff=0.0)
+        by_small = {known.casefold(): known for known in names}
+        return f"Nearest: {', '.join(by_small[small] for small in near)}."
 
     def _warn_once(self, key: str, warning: str) -> None:
         if key not in self._warned and len(self._warned) < 1_000:

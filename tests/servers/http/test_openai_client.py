@@ -140,7 +140,7 @@ async def test_a_wav_can_be_read_by_the_standard_library(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("how", "error", "code", "param"),
     [
-        ({"voice": "nobody"}, openai.NotFoundError, "unknown-voice", "voice"),
+        ({"voice": "nobody"}, openai.BadRequestError, "invalid_value", "voice"),
         ({"model": "gpt-5"}, openai.NotFoundError, "model_not_found", "model"),
         ({"input": ""}, openai.BadRequestError, "invalid-value", "input"),
         ({"speed": 9}, openai.BadRequestError, "invalid-value", "speed"),

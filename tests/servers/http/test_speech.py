@@ -32,9 +32,9 @@ async def test_pcm_is_the_engines_own_and_the_headers_say_who_speaks() -> None:
 
 async def test_wav_starts_with_a_header_that_leaves_the_length_open() -> None:
     async with web() as it:
-        reply = await it.post(input="Hello there.", response_format="wav")
+        reply = await it.post(input="The first sentence is here. And a second.", response_format="wav")
 
-        assert reply.content == wav_header(UNKNOWN_LENGTH) + TONE * 3
+        assert reply.content == wav_header(UNKNOWN_LENGTH) + TONE * (6 + 3)
         assert reply.headers["content-type"] == "audio/wav"
 
 

@@ -73,7 +73,7 @@ def build_app(
         consents.routes(kept, may_make),
         spoken.routes(service, settings, pool),
         engine.routes(service, control),
-        status.liveness(),
+        status.states(service),
         status.routes(service, settings, studio, gate),
         live.routes(service, control, recorder, closing),
         metrics.routes(app.state.metrics),

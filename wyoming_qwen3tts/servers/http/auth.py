@@ -18,7 +18,7 @@ from .errors import HttpError
 SUPERVISOR = "172.30.32.2"  # ingress comes from this address and no other; everybody can send its headers
 KEY_PROTOCOL = "openai-insecure-api-key."  # how browsers, which cannot set a header, hand a key to a WebSocket
 _PRIVATE = (".local", ".localhost", ".lan", ".internal", ".home.arpa", ".hass.io")  # nobody outside can own these
-_OTHER_SITE = "Pages of other sites may not use this server."
+_OTHER_SITE = "Pages of other sites may not use this server, unless their address is listed in http.origins."
 _KEY_IN_URL = frozenset({"api_key", "apikey", "api-key", "key", "token", "access_token"})
 
 
@@ -48,6 +48,7 @@ class Gate:
         self._supervisor = supervisor
         self._keys = [_named(secret.get_secret_value(), number) for number, secret in enumerate(http.api_keys, 1)]
         own = {urlsplit(http.base_url).hostname} if http.base_url else set()
+        self._origins = frozenset(http.origins)
         self._hosts = frozenset(host.lower() for host in (*http.hosts, *own) if host)
 
     @property
@@ -66,10 +67,21 @@ class Gate:
             raise HttpError(403, "Only Home Assistant itself may come through ingress.")
         return True
 
-    def check_origin(self, client: str | None, headers: Mapping[str, str], *, is_linked: bool = False) -> None:
+    @property
+    def has_origins(self) -> bool:
+        """Whether pages of other sites are let in at all."""
+        return bool(self._origins)
+
+    def lets_in(self, origin: str) -> bool:
+        """Whether that page of another site may use this server."""
+        return "*" in self._origins or origin.lower() in self._origins
+
+    def check_origin(
+        self, client: str | None, headers: Mapping[str, str], *, is_linked: bool = False, for_all: bool = False
+    ) -> None:
         """Keep pages of other sites out, also those whose name has just become an address of this house.
 
-        ``is_linked``: it is for a route that other sites may link to.
+        ``is_linked``: it is for a route that other sites may link to; ``for_all``: any page may have it.
 
         Raises:
             HttpError: saying what to set.
@@ -81,10 +93,11 @@ class Gate:
         if host and not self._is_ours(name):
             raise HttpError(403, f"This server is not called {name[:80]!r}. If it is, add it to http.hosts.")
         origin = headers.get("origin")
-        if origin is not None and not self._is_same(origin, host):
-            raise HttpError(403, _OTHER_SITE)
+        if for_all or (origin is not None and self.lets_in(origin)):
+            return
         # No Origin comes with a link, an image or a form of method GET.
-        if headers.get("sec-fetch-site", "").lower() in ("cross-site", "same-site") and not is_linked:
+        is_foreign = headers.get("sec-fetch-site", "").lower() in ("cross-site", "same-site") and not is_linked
+        if is_foreign or (origin is not None and not self._is_same(origin, host)):
             raise HttpError(403, _OTHER_SITE)
 
     def _is_ours(self, name: str) -> bool:

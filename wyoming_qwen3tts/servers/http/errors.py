@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -48,6 +49,11 @@ class BodyCut(HTTPException):
     def __init__(self, reason: HttpError) -> None:
         super().__init__(reason.http_status)
         self.reason = reason
+
+
+def invalid_voice(error: UnknownVoice) -> HttpError:
+    """As OpenAI answers, where a request for speech names nobody."""
+    return HttpError(400, str(error), field=error.field or "voice", code="invalid_value")
 
 
 def error_body(error: SpeechError) -> dict[str, dict[str, str | None]]:
@@ -96,13 +102,22 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
         return answer(error.reason)
     message = _PHRASES.get(error.status_code, error.detail)
     if error.status_code == 404:
-        message += " The API is described at /docs."
+        message += _right_address(request) or " The API is described at /docs."
     if error.status_code == 400 and "parsing the body" in error.detail:
         message = "The body is not what its Content-Type says."
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_methods(request))
     return answer(HttpError(error.status_code, message), headers)
+
+
+def _right_address(request: Request) -> str:
+    """For a base URL with one `/v1` too few or too many."""
+    path = request.scope["path"]
+    bare = re.sub(r"^(?:/v1|/api)+(?=/)", "", path)
+    paths = {getattr(route, "path", "") for route in request.app.state.routes}
+    right = next((known for known in (f"/v1{bare}", bare) if known in paths), None)
+    return f" Is the base URL right? This one is {right}." if right else ""
 
 
 def _methods(request: Request) -> list[str]:

@@ -20,7 +20,14 @@ VOICES = {
     "verse": "aiden",  # men
     "coral": "vivian", "marin": "serena", "nova": "vivian", "sage": "sohee", "shimmer": "ono_anna",  # women
 }  # fmt: skip
-_DATED = re.compile(r"-20\d\d-\d\d-\d\d$")
+_DATED = re.compile(r"-(?:20\d\d-\d\d-\d\d|\d{4})$")
+_PROVIDER = re.compile(r"(?:[\w.-]+[/:])+")  # `openai/tts-1`, `hosted_vllm/Qwen/...`: as routers send them
+_FAMILY = re.compile(r"qwen3[-_]tts[-_](?:\d|flash|realtime|instruct|vc|vd)[\w.-]*")
+#: Programs that send the name of another engine whatever server they talk to. AnythingLLM always says kokoro.
+_OTHERS = re.compile(
+    r"(?:kokoro|piper|xtts|chatterbox|orpheus|f5[-_]tts|fish[-_]speech|cosyvoice\d?|melotts|zonos|dia|csm|bark|"
+    r"parler[-_]tts|speecht5[-_]tts|styletts2|vits|supertonic|pocket[-_]tts|vibevoice|eleven)(?:[-_ .][\w .-]*)?"
+)
 
 
 def all_models() -> list[str]:
@@ -29,20 +36,25 @@ def all_models() -> list[str]:
 
 
 def language_of(model: str) -> str | None:
-    """The language that a model's name ends in, if it does.
+    """The language that a model's name ends in, if it does. A blank name is none.
 
     Raises:
         HttpError: 404 if no model has that name.
     """
-    name, suffix = _DATED.sub("", model.strip().lower()), None
-    if name not in MODELS:
-        name, _, suffix = name.rpartition("-")
-    if name not in MODELS or (suffix is not None and suffix not in LANGUAGES):
+    name = _PROVIDER.sub("", model.strip().lower(), count=1)
+    stem, _, suffix = name.rpartition("-")
+    if suffix in LANGUAGES and _is_known(stem):
+        return suffix
+    if name and not _is_known(name):
         near = difflib.get_close_matches(model[:64].lower(), all_models(), n=1)
         hint = f" Did you mean {near[0]!r}?" if near else f" There are {', '.join(MODELS)}."
         message = f"There is no model called {model[:64]!r}.{hint}"
         raise HttpError(404, message, field="model", code="model_not_found")
-    return suffix
+    return None
+
+
+def _is_known(name: str) -> bool:
+    return bool(_DATED.sub("", name) in MODELS or _FAMILY.fullmatch(name) or _OTHERS.fullmatch(name))
 
 
 def speaker_for(name: str | None, catalog: VoiceCatalog) -> str | None:

@@ -37,10 +37,17 @@ class ResponseStream:
     def __init__(self, send: Send) -> None:
         self._send = send
         self.is_open = False
+        self.headers: Mapping[str, str] = {}  # whatever the response is
 
     async def open(self, media_type: str, headers: Mapping[str, str] | None = None) -> None:
         """Send the headers. No buffer between us and the listener may hold the audio back."""
-        fields = {"Content-Type": media_type, "Cache-Control": "no-store", "X-Accel-Buffering": "no", **(headers or {})}
+        fields = {
+            "Content-Type": media_type,
+            "Cache-Control": "no-store",
+            "X-Accel-Buffering": "no",
+            **self.headers,
+            **(headers or {}),
+        }
         raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]
         self.is_open = True
         await self._send({"type": "http.response.start", "status": 200, "headers": raw})

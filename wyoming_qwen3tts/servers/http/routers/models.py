@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from ..names import all_models, language_of
+from ..names import MODELS, all_models, language_of
 
 
 def routes() -> APIRouter:
@@ -16,7 +16,12 @@ def routes() -> APIRouter:
     async def models() -> dict[str, Any]:
         return {"object": "list", "data": [_model(name) for name in all_models()]}
 
-    @router.get("/v1/models/{model}", summary="One of them")
+    @router.get("/v1/audio/models", summary="Those that are not of one language, as Open WebUI asks")
+    async def audio_models() -> dict[str, Any]:
+        found = [_model(name) | {"name": name} for name in MODELS]
+        return {"object": "list", "data": found, "models": found}
+
+    @router.get("/v1/models/{model:path}", summary="One of them")
     async def model(model: str) -> dict[str, Any]:
         language_of(model)
         return _model(model)

@@ -18,20 +18,15 @@ from ..auth import Gate, OpenRouter
 from .engine import status_json
 
 
-def liveness() -> OpenRouter:
-    """The one route of ours that needs no key."""
+def states(service: SpeechService) -> OpenRouter:
+    """What watchdogs ask, without a key: it tells nothing but a state."""
     router = OpenRouter(tags=["server"])
 
     @router.get("/health/live", summary="Whether the process is of use")
     async def live() -> dict[str, str]:
         return {"status": "live"}
 
-    return router
-
-
-def routes(service: SpeechService, settings: Settings, studio: VoiceStudio | None, gate: Gate) -> APIRouter:
-    router = APIRouter(tags=["server"])
-
+    @router.get("/health", summary="As /health/ready, where other servers have it")
     @router.get("/health/ready", summary="Whether a request made now is spoken", responses={503: {}})
     async def ready() -> JSONResponse:
         engine = service.engine
@@ -41,6 +36,12 @@ def routes(service: SpeechService, settings: Settings, studio: VoiceStudio | Non
         content = {"status": "ready" if ready else "not ready", "engine": now.engine, **status_json(now.status)}
         content["cannot_speak"] = mute
         return JSONResponse(content, 200 if ready else 503, None if ready else {"Retry-After": "5"})
+
+    return router
+
+
+def routes(service: SpeechService, settings: Settings, studio: VoiceStudio | None, gate: Gate) -> APIRouter:
+    router = APIRouter(tags=["server"])
 
     @router.get("/v1/about", summary="What this server is, and what it can do")
     async def about() -> dict[str, Any]:

@@ -17,7 +17,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
 
 from ....audio.encode import Format, encoder
-from ....errors import BadRequest, SpeechError
+from ....errors import BadRequest, SpeechError, UnknownVoice
 from ....service.options import SpeechOptions
 from ....service.service import SpeechService
 from ....settings import Limits
@@ -27,7 +27,7 @@ from ....util.tasks import cancel_and_wait
 from ...connections import ReadPacer, Use
 from ...live_session import LiveSession
 from ..auth import KEY_PROTOCOL, Requester
-from ..errors import HttpError, error_body, in_words
+from ..errors import HttpError, error_body, in_words, invalid_voice
 from ..foreign_fields import ALIASES
 from ..request import ResponseFormat, StyleBody
 
@@ -255,6 +255,7 @@ class _Session:
         await self._socket.send_text(json.dumps({"type": kind, "utterance_index": index, **what}))
 
     async def _say(self, error: SpeechError, utterance: _Utterance | None = None) -> None:
+        error = invalid_voice(error) if isinstance(error, UnknownVoice) else error
         index = {} if utterance is None else {"utterance_index": utterance.index}
         message = {"type": "error", "message": str(error), **index, **error_body(error)}
         await self._socket.send_text(json.dumps(message))
