@@ -71,8 +71,9 @@ async def test_fields_of_other_servers_are_ignored_and_named(more: dict[str, Any
 
 
 async def test_all_fields_of_other_servers_at_once_may_be_sent_and_none_is_ours() -> None:
+    body: dict[str, Any] = {"input": "Hello.", **dict.fromkeys(IGNORED, 1)}
     async with web() as it:
-        reply = await it.post(input="Hello.", **dict.fromkeys(IGNORED, 1))
+        reply = await it.post(**body)
 
         assert reply.status_code == 200
         assert set(reply.headers["x-tts-ignored"].split(", ")) == IGNORED
@@ -145,8 +146,9 @@ OURS = [
 
 @pytest.mark.parametrize("field", OURS)
 async def test_null_is_absent(field: str) -> None:
+    body: dict[str, Any] = {"input": "Hello.", field: None}
     async with web() as it:
-        reply = await it.post(input="Hello.", **{field: None})
+        reply = await it.post(**body)
 
         assert reply.status_code == 200
         assert reply.headers["content-type"] == "audio/mpeg"
@@ -422,7 +424,7 @@ async def test_a_recording_has_its_length_in_every_format(form: str, monkeypatch
 
             return marked()
 
-        it.service.speak = from_recording  # type: ignore[method-assign]
+        it.service.speak = from_recording  # type: ignore[method-assign,assignment]
         reply = await it.post(input="Hello there. It is warm outside, and dry.", response_format=form)
 
         assert int(reply.headers["content-length"]) == len(reply.content)
