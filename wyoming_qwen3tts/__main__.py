@@ -10,6 +10,7 @@ from argparse import Namespace
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
+from .app.data_folder import claim_data_folder
 from .app.privileges import drop_privileges
 from .app.serve import EXIT_BAD_SETTINGS, serve
 from .cli import parser
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = sources.load(flags, os.environ, Path(chosen.config) if "config" in chosen else None)
         drop_privileges(settings.data_dir, os.environ)
+        claim_data_folder(settings)
         serving = chosen.command in (None, "serve")
         if serving:
             use_few_arenas()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import socket
 from collections.abc import Callable
 
 from ..errors import ProtocolError
+from ..servers.connections import bind, close_all
 from ..servers.wyoming.client import connect, local
 from ..servers.wyoming.info import PROGRAM
 from ..settings import Address
@@ -26,7 +26,7 @@ def check(place: CheckContext) -> list[Check]:
 
 def _one(name: str, address: Address, flag: str, is_ours: Callable[[], bool]) -> Check:
     try:
-        _bind(address)
+        close_all(bind(address))
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             fix = f"Choose an address of this machine and a port above 1023: {flag}"
@@ -36,13 +36,6 @@ def _one(name: str, address: Address, flag: str, is_ours: Callable[[], bool]) ->
         other = Address(address.host, address.port % 65_535 + 1)
         return wrong(name, f"{address} is taken by another program", f"Stop it, or choose another: {flag} {other}")
     return fine(name, f"{address} is free")
-
-
-def _bind(address: Address) -> None:
-    family, kind, protocol, _, where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does: TIME_WAIT is no neighbour
-        probe.bind(where)
 
 
 async def _speaks_wyoming(address: Address) -> bool:

@@ -8,10 +8,10 @@ import logging
 import os
 import socket
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ..settings import Address
 from ..util.fair_shares import share, who_gives_way
@@ -23,32 +23,45 @@ LINGER_S = 1.0  # how long what a refused peer still sends is read, so that a re
 LINGER_BYTES = 64 * 1024  # and how much of it
 BACKLOG = 512
 READ_BYTES = 4 * 1024  # of one connection, before the others have their turn
+_NO_FAMILY = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _LINGERING = 128  # refused peers at once that are read on; in a flood of them the others just see the end
 
 
 def bind(address: Address) -> list[socket.socket]:
     """Listening sockets for ``address``: one for each address that its host stands for, all with the same port.
 
-    ``::`` takes IPv4 as well.
+    ``::`` is every address of both families, or of IPv4 alone on a machine without IPv6; ``localhost`` is both
+    loopbacks, whatever the hosts file says.
 
     Raises:
         OSError: if the address cannot be had.
     """
-    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     sockets: list[socket.socket] = []
     missing: OSError | None = None
-    for family, _, protocol, _, (host, port, *scope) in dict.fromkeys(found):
+    for family, _, protocol, _, (host, port, *scope) in _found(address):
         try:
             same_port = sockets[0].getsockname()[1] if sockets else port
             sockets.append(_listening(family, protocol, (host, same_port, *scope)))
         except OSError as error:
-            if error.errno != errno.EADDRNOTAVAIL:  # `localhost` means ::1 too, which a machine without IPv6 lacks
+            if error.errno not in _NO_FAMILY:  # `localhost` means ::1 too, which a machine without IPv6 lacks
                 close_all(sockets)
                 raise
             missing = error
     if missing is not None and not sockets:
+        if address.host == "::":
+            return bind(Address("0.0.0.0", address.port))  # noqa: S104  every address was asked for
         raise missing
     return sockets
+
+
+def _found(address: Address) -> Iterable[tuple[int, int, int, str, tuple[Any, ...]]]:
+    """What to bind, each once."""
+    hosts = ("127.0.0.1", "::1") if address.host.lower() == "localhost" else (address.host,)
+    return dict.fromkeys(
+        found
+        for host in hosts
+        for found in socket.getaddrinfo(host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    )
 
 
 def close_all(sockets: Sequence[socket.socket]) -> None:

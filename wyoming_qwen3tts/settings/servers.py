@@ -26,7 +26,8 @@ class Wyoming(Section):
     """The door that Home Assistant uses."""
 
     uri: Uri = "tcp://0.0.0.0:10200"
-    """Address and port to listen on; `tcp://127.0.0.1:10200` for this machine only."""
+    """Address and port to listen on; `tcp://127.0.0.1:10200` for this machine only, `tcp://[::]:10200` or
+    `tcp://*:10200` for IPv6 too."""
     rate: Annotated[Literal["auto", "24000", "48000"], BeforeValidator(as_text)] = "auto"
     """Samples a second of the sound. Home Assistant before 2026.11 holds sound back, half as long with 48000. `auto`:
     inside the add-on 48000 for those versions, else 24000."""

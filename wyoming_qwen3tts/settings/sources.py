@@ -89,6 +89,8 @@ def _take_environment(environ: Mapping[str, str], known: set[str], collected: _C
         if not key.startswith(ENV_PREFIX):
             continue
         name = key.removeprefix(ENV_PREFIX).lower().replace("__", ".")
+        if name == "data_dir" and not text.strip():
+            continue  # a compose file's way of leaving it out; the current folder is nobody's wish
         if name in known:
             collected.set(name, text, f"from the environment variable {key}")
         elif name not in _NOT_SETTINGS:

@@ -21,7 +21,7 @@ class Address(NamedTuple):
 
 
 def parse_address(uri: str) -> Address:
-    """``tcp://HOST:PORT`` as an address; IPv6 hosts in brackets.
+    """``tcp://HOST:PORT`` as an address; IPv6 hosts in brackets, ``*`` for every address of both families.
 
     Raises:
         ValueError: with a message that shows the right form.
@@ -33,7 +33,7 @@ def parse_address(uri: str) -> Address:
         port = None
     if parts.scheme != "tcp" or not parts.hostname or port is None or parts.path not in ("", "/") or "@" in uri:
         raise ValueError("must look like tcp://0.0.0.0:10200 (or tcp://[::]:10200)")
-    return Address(parts.hostname, port)
+    return Address("::" if parts.hostname == "*" else parts.hostname, port)
 
 
 def yaml_off(value: object) -> object:

@@ -103,7 +103,8 @@ class WyomingClient:
 
 def local(address: Address) -> Address:
     """How this machine reaches a server that listens on ``address``."""
-    return Address({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host), address.port)  # noqa: S104  compared, not bound
+    anywhere = address.host in ("0.0.0.0", "::")  # noqa: S104  compared, not bound
+    return Address("127.0.0.1" if anywhere else address.host, address.port)
 
 
 @asynccontextmanager
