@@ -69,7 +69,10 @@ async def test_in_every_format_the_end_is_proper(form: str) -> None:
 
         assert (longest.status_code, longer.status_code) == (200, 200)
         if form != "opus":  # the number of its stream is drawn by lot
-            assert longer.content == longest.content
+            head = {"wav": 44, "flac": 42}.get(
+                form, 0
+            )  # it tells the length, where that was known before the first byte
+            assert longer.content[head:] == longest.content[head:]
         assert len(longer.content) == len(longest.content)
 
 
@@ -145,4 +148,4 @@ def test_without_its_model_a_language_is_told_by_script_and_small_words(monkeypa
 
     assert detect.detect("Приве́т, как дела?") == "ru"
     assert detect.detect("Xylophon brummt gemütlich.", fallback="de") == "de"
-    assert detect.detect("Kwyjibo frobnicate.", fallback="it") == "it"
+    assert detect.detect("Zzyx qwrt vbnm.", fallback="it") == "it"

@@ -87,10 +87,12 @@ def checked_host(host: str) -> str:
 
 def checked_origin(origin: str) -> str:
     """As browsers send it, or ``*``."""
+    origin = origin.lower()
     parts = urlsplit(origin)
-    if origin != "*" and (parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != origin):
+    is_page = parts.scheme in ("http", "https") and parts.netloc and f"{parts.scheme}://{parts.netloc}" == origin
+    if origin != "*" and not is_page:
         raise ValueError("must look like https://chat.example.org, with the port if it has one and without a slash")
-    return origin.lower()
+    return origin
 
 
 _KEY_CHARS = 8
