@@ -269,7 +269,7 @@ def test_a_name_with_several_addresses_is_listened_to_at_all_of_them_on_one_port
         assert {sock.getsockname()[0] for sock in sockets} <= expected | {
             "127.0.0.1",
             "::1",
-        }  # both loopbacks, whatever the name is said to be
+        }
         assert len({sock.getsockname()[1] for sock in sockets}) == 1
         with pytest.raises(OSError, match="in use"):
             bind(Address("127.0.0.1", sockets[0].getsockname()[1]))

@@ -18,6 +18,7 @@ from tests.studio.own_voices import a_voice
 from wyoming_qwen3tts.errors import UnknownVoice
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.voice import Voice
+from wyoming_qwen3tts.util.files import read_regular
 from wyoming_qwen3tts.voices import folder as folder_module
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 from wyoming_qwen3tts.voices.file_format import encode
@@ -68,7 +69,7 @@ async def five_hundred(folder: Path) -> AsyncIterator[tuple[Home, Wire]]:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of files that are opened to be read, and of folders that are listed."""
     names: list[str] = []
-    opened, listed = folder_module.read_regular, os.scandir
+    opened, listed = read_regular, os.scandir
 
     def noted_read(path: Path, limit_bytes: int) -> bytes:
         names.append(path.stem)
@@ -198,7 +199,7 @@ async def test_unreadable_files_and_links_out_are_left_out_and_told_once(
     (folder / "dead.safetensors").symlink_to(tmp_path / "nothing")
     (folder / "locked.safetensors").write_bytes(encode(a_voice()))
     (folder / "empty.safetensors").write_bytes(b"")
-    plain = folder_module.read_regular
+    plain = read_regular
 
     def guarded(path: Path, limit_bytes: int) -> bytes:
         if path.stem == "locked":
