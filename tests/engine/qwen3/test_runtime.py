@@ -653,13 +653,13 @@ async def test_the_old_engine_is_gone_before_the_new_one_is_built(folder: Path, 
         return [runner]
 
     gc.collect()
-    mine = [each for each in gc.get_objects() if issubclass(type(each), torch.Tensor)]
+    mine = [each for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter)]
     others = {each.untyped_storage().data_ptr() for each in mine}  # of tests before
     del mine
 
     def tensors() -> int:
         gc.collect()
-        found = [each for each in gc.get_objects() if issubclass(type(each), torch.Tensor)]
+        found = [each for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter)]
         sizes = {each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in found}
         return sum(size for pointer, size in sizes.items() if pointer not in others)
 
