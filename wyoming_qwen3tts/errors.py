@@ -12,6 +12,7 @@ SpeechError
 ├── Refused               an announcement that is not made: quiet hours, too old, stopped
 ├── DeliveryFailed        an announcement did not get to its speaker
 └── EngineError           our fault
+    ├── NoSound           there is none for this text; others are spoken
     ├── OutOfMemory       this request did not fit; the engine goes on
     ├── EngineDown        the engine is loading, restarting, or gone
     │   ├── NotNow        it cannot be loaded, for a reason that may pass by itself: no room, a file on its way
@@ -88,6 +89,10 @@ class DeliveryFailed(SpeechError):
 
 class EngineError(SpeechError):
     code = "engine-failed"
+
+
+class NoSound(EngineError):
+    """There is no sound for this text; others in its language are spoken."""
 
 
 class OutOfMemory(EngineError):

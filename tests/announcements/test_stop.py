@@ -58,4 +58,4 @@ async def test_a_stop_that_cannot_be_read_is_logged_and_all_are_still_heard(
         answers = await listener.answers(3)
         assert sorted((answer["id"], answer["ok"]) for answer in answers) == [("a", True), ("b", False), ("c", True)]
     said = [record.getMessage() for record in caplog.records if "stopped nothing" in record.getMessage()]
-    assert len(said) == len(NOBODY)
+    assert len(said) == 1  # told once; the others of this minute are counted

@@ -14,6 +14,7 @@ from tests.faults.flooder import upgrade
 from tests.faults.test_fair_places import GREEDY, QUIET, House, house, over_a_websocket, over_http, over_wyoming
 from tests.harness import Wire, chunk, start, synthesize, until
 from tests.servers.http.web import SPEECH, request
+from wyoming_qwen3tts.servers.connections import host_of
 
 SPEAKING = 16
 ALL = 2 * SPEAKING  # as many again may ask `describe`
@@ -184,3 +185,11 @@ async def test_a_socket_that_has_to_make_room_is_told() -> None:
             await the_page(it)
             await first.wait_closed()
         assert first.close_code == 1012
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [("10.0.0.7", "10.0.0.7"), ("::ffff:10.0.0.7", "10.0.0.7"), ("fe80::1%eth0", "fe80::1"), (None, "?")],
+)
+def test_a_host_has_one_share_however_its_address_is_written(address: str | None, host: str) -> None:
+    assert host_of(address) == host

@@ -48,7 +48,7 @@ async def test_without_a_right_key_nothing_but_the_state_is_told(sent: str) -> N
                 url = path.replace("{", "").replace("}", "")
                 body: dict[str, Any] = {"json": HELLO} if method in ("post", "put") else {}
                 reply = await it.client.request(method, url, headers=headers, **body)
-                if path in ("/health", "/health/live", "/health/ready"):
+                if path.startswith("/health"):  # they tell nothing but a state, and watchdogs have no key
                     assert reply.status_code == 200
                     assert not {"reason", "state"} & set(reply.json())
                 else:

@@ -79,6 +79,8 @@ async def test_a_refused_wyoming_peer_that_sends_on_is_told_why_and_read_no_furt
         assert taken < 1 << 20
 
 
+# Who is first, the server that hangs up or the client that reads its answer, is a race that a busy machine can lose.
+@pytest.mark.timing
 @pytest.mark.parametrize(("said", "status"), HTTP.values(), ids=HTTP)
 async def test_a_refused_web_client_that_sends_on_is_told_why_and_read_no_further(said: bytes, status: int) -> None:
     settings = KEYED if status == 401 else Settings()
@@ -263,7 +265,11 @@ async def test_a_peer_that_is_gone_cannot_be_tuned_and_that_is_no_error() -> Non
 def test_a_name_with_several_addresses_is_listened_to_at_all_of_them_on_one_port() -> None:
     sockets = bind(Address("localhost", 0))
     try:
-        assert {sock.getsockname()[0] for sock in sockets} in ({"127.0.0.1", "::1"}, {"127.0.0.1"})
+        expected = {found[4][0] for found in socket.getaddrinfo("localhost", 0, type=socket.SOCK_STREAM)}
+        assert {sock.getsockname()[0] for sock in sockets} <= expected | {
+            "127.0.0.1",
+            "::1",
+        }
         assert len({sock.getsockname()[1] for sock in sockets}) == 1
         with pytest.raises(OSError, match="in use"):
             bind(Address("127.0.0.1", sockets[0].getsockname()[1]))

@@ -18,6 +18,8 @@ from tests.studio.own_voices import a_voice
 from wyoming_qwen3tts.errors import UnknownVoice
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.voice import Voice
+from wyoming_qwen3tts.util.files import read_regular
+from wyoming_qwen3tts.voices import folder as folder_module
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 from wyoming_qwen3tts.voices.file_format import encode
 from wyoming_qwen3tts.voices.folder import VoiceFolder
@@ -67,18 +69,17 @@ async def five_hundred(folder: Path) -> AsyncIterator[tuple[Home, Wire]]:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of files that are opened to be read, and of folders that are listed."""
     names: list[str] = []
-    opened, listed = Path.open, os.scandir
+    opened, listed = read_regular, os.scandir
 
-    def noted_open(path: Path, mode: str = "r", *more: Any, **options: Any) -> Any:
-        if mode == "rb":
-            names.append(path.stem)
-        return opened(path, mode, *more, **options)
+    def noted_read(path: Path, limit_bytes: int) -> bytes:
+        names.append(path.stem)
+        return opened(path, limit_bytes)
 
     def noted_list(path: Any) -> Any:
         names.append(Path(path).name)
         return listed(path)
 
-    monkeypatch.setattr(Path, "open", noted_open)
+    monkeypatch.setattr(folder_module, "read_regular", noted_read)
     monkeypatch.setattr(os, "scandir", noted_list)
     return names
 
@@ -198,14 +199,14 @@ async def test_unreadable_files_and_links_out_are_left_out_and_told_once(
     (folder / "dead.safetensors").symlink_to(tmp_path / "nothing")
     (folder / "locked.safetensors").write_bytes(encode(a_voice()))
     (folder / "empty.safetensors").write_bytes(b"")
-    plain = Path.open
+    plain = read_regular
 
-    def guarded(path: Path, *args: Any, **kwargs: Any) -> Any:
+    def guarded(path: Path, limit_bytes: int) -> bytes:
         if path.stem == "locked":
             raise PermissionError(13, "Permission denied")
-        return plain(path, *args, **kwargs)
+        return plain(path, limit_bytes)
 
-    monkeypatch.setattr(Path, "open", guarded)
+    monkeypatch.setattr(folder_module, "read_regular", guarded)
     voices = VoiceFolder(folder)
 
     found = [[card.name for card in voices.cards()] for _ in range(3)]

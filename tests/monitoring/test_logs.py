@@ -24,10 +24,11 @@ class Pipe:
     """Somebody who reads the log when ``open``."""
 
     def __init__(self) -> None:
-        self.open = threading.Event()
+        self.open, self.is_given = threading.Event(), threading.Event()
         self.lines: list[str] = []
 
     def __call__(self, line: bytes) -> None:
+        self.is_given.set()
         self.open.wait(10)
         self.lines += line.decode().splitlines()
 
@@ -41,7 +42,9 @@ def pipe() -> Iterator[Pipe]:
 
 def test_who_logs_never_waits_and_what_is_lost_is_counted(pipe: Pipe) -> None:
     handler = BackgroundHandler(pipe, waiting=10)
-    for number in range(1_000):
+    handler.handle(record("line 0"))
+    assert pipe.is_given.wait(10)
+    for number in range(1, 1_000):
         handler.handle(record("line %d", number))
     assert handler.dropped >= 980
     dropped = handler.dropped

@@ -111,7 +111,7 @@ def test_a_named_pipe_in_the_folder_is_an_error_and_nobody_waits_for_it(tmp_path
     lexicon = LexiconFolder(tmp_path).current()
 
     assert len(lexicon) == 1
-    assert [str(error) for error in lexicon.errors] == ["en.txt:0: not a regular file"]
+    assert [str(error) for error in lexicon.errors] == ["en.txt:0: It is no regular file"]
 
 
 def test_who_is_in_a_hurry_has_the_lexicon_from_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,6 +67,7 @@ def _spent(name: str, pattern: re.Pattern[str], text: str) -> float:
 PATTERNS = patterns()
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("name", PATTERNS)
 def test_a_pattern_takes_linear_time(name: str) -> None:
     pattern = PATTERNS[name]

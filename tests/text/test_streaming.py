@@ -63,6 +63,17 @@ ALPHABET = st.sampled_from(
         "p. m. ",
         "<am 3 ",
         "5 Mio. ",
+        "<think>",
+        "</think>",
+        "<|im_end|>",
+        "\n- ",
+        "\nDas ",
+        "in der\n",
+        "co-\n",
+        "No. ",
+        "5 lb. ",
+        "iPhone ",
+        "9:00 AM",
     ]
 )
 HOSTILE = (

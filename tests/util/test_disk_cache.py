@@ -148,7 +148,7 @@ def test_a_disk_that_cannot_be_read_is_left_alone_too(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "open", broken)
+        patched.setattr(disk_cache, "read_regular", broken)
         assert [it.get("a"), it.get("a")] == [None, None]
         assert cache(tmp_path).load() == {}
     assert len(opened) == 2

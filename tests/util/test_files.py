@@ -140,7 +140,8 @@ ALONE = {
     "settings/sources.py",  # before anything is served
     "servers/http/routers/page.py",
     "voices/file_format.py",
-    "studio/sample_texts.py",  # files of the package
+    "studio/sample_texts.py",
+    "text/language/word_table.py",  # files of the package
 }
 
 

@@ -93,17 +93,6 @@ def parse_say(payload: bytes, limit_bytes: int, *, audio: bool = False) -> Annou
     return _parse_json(payload, text, audio=audio)
 
 
-def _text(payload: bytes) -> str:
-    """Without the byte order marks that PowerShell and editors put before it, and the zeros that C programs put behind.
-
-    Raises:
-        UnicodeDecodeError: if it is not UTF-8.
-    """
-    text = payload.rstrip(b"\0").decode()
-    start = _MARKS.match(text)
-    return text[start.end() :] if start and "\ufeff" in start[0] else text
-
-
 def parse_stop(payload: bytes, limit_bytes: int) -> str | None:
     """Whom to stop: an id or a target, empty for all; None for what cannot be read, which is to stop nobody.
 
@@ -120,6 +109,17 @@ def parse_stop(payload: bytes, limit_bytes: int) -> str | None:
     if type(which) is int:  # as an announcement's own id may be
         which = str(which)
     return which if isinstance(which, str) and which else None
+
+
+def _text(payload: bytes) -> str:
+    """Without the byte order marks that PowerShell and editors put before it, and the zeros that C programs put behind.
+
+    Raises:
+        UnicodeDecodeError: if it is not UTF-8.
+    """
+    text = payload.rstrip(b"\0").decode()
+    start = _MARKS.match(text)
+    return text[start.end() :] if start and "\ufeff" in start[0] else text
 
 
 def parse_announce(body: bytes) -> Announcement | Unreadable:

@@ -39,6 +39,9 @@ class DelegatingEngine(Engine):
     def why_mute(self, name: str) -> str | None:
         return self.inner.why_mute(name)
 
+    def mute_languages(self) -> dict[str, str]:
+        return self.inner.mute_languages()
+
     def origin(self, voice: Voice) -> Origin | None:
         return self.inner.origin(voice)
 

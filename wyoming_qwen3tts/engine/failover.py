@@ -81,6 +81,15 @@ class FailoverEngine(DelegatingEngine):
     def voices(self) -> tuple[Voice, ...]:
         return self.primary.voices() + self._fallback.voices()
 
+    def mute_languages(self) -> dict[str, str]:
+        """Those that nobody speaks."""
+        fallback = self._fallback.mute_languages()
+        if not self._status_of(self.primary).can_speak:
+            return fallback
+        spoken = {code for voice in self.primary.voices() for code in voice.languages}
+        mute = self.primary.mute_languages()
+        return {code: why for code, why in fallback.items() if code in mute or code not in spoken}
+
     def origin(self, voice: Voice) -> Origin | None:
         """Cache identity of the engine that owns the voice; speech of ``fallback`` in the place of ``primary`` has
         none."""

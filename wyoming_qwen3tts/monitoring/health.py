@@ -48,6 +48,32 @@ def health(engine: str, status: EngineStatus, liveness: Liveness, now: float, *,
     return Health(fatal is None, fatal is None and status.is_answered, engine, status, idle_s, fatal)
 
 
+class LanguageHealth:
+    """Which languages cannot be spoken, as far as replies tell: told of each that failed or was spoken."""
+
+    TRIES = 3  # failures in a row; one text may be to blame, or two
+    LASTS_S = 600.0  # then nobody has asked for it, and it is not known any more
+
+    def __init__(self) -> None:
+        self._failures: dict[str, tuple[int, float, str]] = {}  # how many, when the last one was, its code
+
+    def spoken(self, language: str) -> None:
+        self._failures.pop(language, None)
+
+    def failed(self, language: str, code: str, now: float, *, is_sure: bool = False) -> None:
+        """The engine failed with ``code``; ``is_sure``: not because of the text."""
+        count = self._failures.get(language, (0, 0.0, ""))[0]
+        self._failures[language] = (self.TRIES if is_sure else count + 1, now, code)
+
+    def mute(self, now: float) -> dict[str, str]:
+        """Languages, and the code of the last error."""
+        return {
+            language: code
+            for language, (count, at, code) in self._failures.items()
+            if count >= self.TRIES and now - at < self.LASTS_S
+        }
+
+
 class StateLog:
     """Logs each change of an engine's status once; progress is no change."""
 

@@ -95,6 +95,10 @@ class Metrics:
         """Counters that somebody else keeps."""
         self.registry.register(CallbackCollector(CounterMetricFamily(name, words, labels=[label]), look))
 
+    def gauges(self, name: str, words: str, label: str, look: Callable[[], Mapping[str, float]]) -> None:
+        """Gauges that somebody else keeps, by label."""
+        self.registry.register(CallbackCollector(GaugeMetricFamily(name, words, labels=[label]), look))
+
     def state(self, name: str, words: str, look: Callable[[], str]) -> None:
         """Which of several states something is in: 1 for that one."""
         self.registry.register(

@@ -160,6 +160,11 @@ class ReadPacer:
 # -- who may be connected
 
 
+def host_of(address: str | None) -> str:
+    """Whose share a connection from ``address`` takes from: the same for all ways to write it."""
+    return (address or "?").removeprefix("::ffff:").partition("%")[0]
+
+
 class Use(IntEnum):
     """What a connection is used for; who is used least makes room first."""
 

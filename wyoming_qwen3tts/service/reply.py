@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from ..audio.pcm import packets
-from ..errors import EngineError, SpeechError
+from ..errors import NoSound, SpeechError
 from ..speech.audio_format import FORMAT, AudioFormat
 from ..speech.engine import Engine
 from ..speech.request import SpeechRequest
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 _FRAME_S = 0.08
 _EMPTY_REPLY_S = 0.1  # an error would fail the whole pipeline of an assistant whose model answered with an emoji
+_SILENCE_S = 0.32  # of it at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Reply:
         self._cut_by: SpeechError | None = None
         self._is_ending = False
         self._is_over = False  # it has had all the sound that a reply may have
+        self._silence_s = _EMPTY_REPLY_S  # of a text in which there is nothing to speak
         text.before_read = permit.regain
         self._made_in = FORMAT  # what the engine makes, from its first sound on
         if options.rate is not None:
@@ -212,6 +214,8 @@ class Reply:
         segments = await self._context.read(self.text, self.options, self._voice)
         first = await segments.peek()
         if first is None:
+            self._silence_s = max(_EMPTY_REPLY_S, segments.silence_s)
+            self.stats.voice = self._voice.name if self._voice else self.stats.voice
             return None
         voice = self._voice or self._voice_for(first.language)
         self.stats.voice, self.stats.language = voice.name, first.language
@@ -243,8 +247,12 @@ class Reply:
             await self._begin()
             self._lookup = await self._look_up()
         if self._lookup is None:
+            self.engine_since = None
             self.stats.finish("done, nothing to speak")
-            yield self.stats.format.silence(_EMPTY_REPLY_S)
+            seconds = min(self._silence_s, self._context.most_s)
+            while seconds > 0:
+                yield self.stats.format.silence(min(seconds, _SILENCE_S))
+                seconds -= _SILENCE_S
             return
         if self._lookup.recording is not None:
             self._permit.give_back()
@@ -282,7 +290,7 @@ class Reply:
             finally:
                 self._learn(lookup, pipeline)
         if pipeline is None:
-            raise EngineError("The engine had no sound for this text.")
+            raise NoSound("The engine had no sound for this text.")
         for piece in pipeline.close():
             yield self._counted(piece)
 

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from ..errors import EngineDown, EngineError, NoSound, OutOfMemory
+from ..monitoring.health import LanguageHealth
 from ..settings import Limits
 from ..speech.engine import Engine
 from ..speech.text_stream import TextStream
@@ -59,6 +61,7 @@ class SpeechService:
         self._arrival = asyncio.Event()  # set with the next one
         self._can_tell_languages = asyncio.Event()
         self._loading: asyncio.Future[list[None]] | None = None
+        self._languages = LanguageHealth()
         self.replies: set[Reply] = set()  # those that are not over yet
         self.watchdog = ReplyWatchdog(self.replies, self._admission, limits, lambda: engine.status.is_loading, clock)
         self._observers: list[Observer] = []
@@ -157,8 +160,21 @@ class SpeechService:
                     yield reply
             finally:
                 self.replies.discard(reply)
+                self._note(reply.stats)
                 for observer in self._observers:
                     observer(reply.stats)
+
+    def _note(self, stats: RequestStats) -> None:
+        error = stats.error
+        if stats.is_done and not stats.is_cached:
+            self._languages.spoken(stats.language)
+        elif isinstance(error, EngineError) and not isinstance(error, NoSound | OutOfMemory) and stats.language != "-":
+            is_sure = isinstance(error, EngineDown)
+            self._languages.failed(stats.language, error.code, self._clock(), is_sure=is_sure)
+
+    def mute_languages(self) -> dict[str, str]:
+        """What cannot be spoken now, and why: as the engine says, and as the last replies went."""
+        return self._languages.mute(self._clock()) | self._engine.mute_languages()
 
     async def record(self, text: TextStream, options: SpeechOptions) -> Voice | None:
         """Speak a text for later, unless there is a recording of it; whose voice it is, if it can be kept at all."""

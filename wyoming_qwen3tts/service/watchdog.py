@@ -8,15 +8,17 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from ..errors import EngineError, SpeechError, Stalled
+from ..errors import EngineDown, SpeechError, Stalled
 from ..settings import Limits
+from ..util import processes
 from .admission import AdmissionController, Permit
 from .reply import Reply
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.25
-STUCK_S = 60.0  # an engine that makes no sound for anybody who speaks a language for so long will make none
+STUCK_S = 60.0  # an engine that makes no sound for anybody for so long will make none
+LONG_QUEUE_S = 300.0  # and one that makes some, none for a reply that waits so long
 
 
 @dataclass(slots=True)
@@ -44,7 +46,8 @@ class ReplyWatchdog:
         self._replies, self._admission, self._limits = replies, admission, limits
         self._is_loading, self._clock = is_loading, clock
         self._memory: dict[Reply, _Memory] = {}
-        self._sound_at: dict[str, float] = {}  # when a reply in this language last got sound
+        self._sound_at = clock()  # when any reply last got sound
+        self._newest_heard = self._sound_at  # when the youngest reply began that has got some
         self._timer: asyncio.TimerHandle | None = None
         self.freed: Counter[str] = Counter()
 
@@ -69,7 +72,7 @@ class ReplyWatchdog:
             self.look()
         except Exception:  # it has to outlive what it looks at
             log.exception("The watchdog of the replies found a bug")
-        if self._replies or self._admission.active:
+        if self._replies or self._admission.active or processes.running():
             self.wake()
 
     def look(self) -> None:
@@ -81,14 +84,17 @@ class ReplyWatchdog:
         for permit in self._admission.holders():
             if permit.task is not None and permit.task.done():
                 self._free_orphan(permit)
+        for name in processes.end_orphans():
+            self.freed["child"] += 1
+            log.warning("Ended a child process that nobody waited for: %s", name)
 
     def _remembered(self, reply: Reply, now: float) -> _Memory:
         seen = (reply.text.chars, reply.sound_bytes, reply.engine_since, reply.is_waiting_for_text)
         known = self._memory.get(reply)
         if known is not None and known.seen == seen:
             return known
-        if reply.sound_bytes:
-            self._sound_at[reply.stats.language] = now
+        if reply.sound_bytes and (known is None or known.seen[1] != reply.sound_bytes):
+            self._sound_at, self._newest_heard = now, max(self._newest_heard, reply.stats.started)
         return _Memory(seen, now)
 
     def _look_at(self, reply: Reply, unchanged_s: float, now: float) -> None:
@@ -101,12 +107,13 @@ class ReplyWatchdog:
         elif reply.is_waiting_for_text:
             if unchanged_s >= self._limits.text_pause_s:
                 reply.pause()
-        elif reply.is_waiting_for_engine and unchanged_s >= STUCK_S and self._is_mute(reply.stats.language, now):
-            self._free(reply, EngineError(f"There was no sound for {STUCK_S:g} s."), "reply")
+        elif reply.is_waiting_for_engine and unchanged_s >= self._patience_s(reply, now) and not self._is_loading():
+            self._free(reply, EngineDown(f"There was no sound for {unchanged_s:.0f} s."), "reply")
 
-    def _is_mute(self, language: str, now: float) -> bool:
-        """Whether nobody who speaks it got sound of late, and that is not for loading."""
-        return not self._is_loading() and now - self._sound_at.get(language, now - STUCK_S) >= STUCK_S
+    def _patience_s(self, reply: Reply, now: float) -> float:
+        """It may only be waiting its turn, if those who came after it wait too."""
+        was_overtaken = not reply.sound_bytes and self._newest_heard > reply.stats.started
+        return STUCK_S if was_overtaken or now - self._sound_at >= STUCK_S else LONG_QUEUE_S
 
     def _free(self, reply: Reply, error: SpeechError, what: str) -> None:
         self.freed[what] += 1

@@ -89,8 +89,8 @@ def checked_origin(origin: str) -> str:
     """As browsers send it, or ``*``."""
     origin = origin.lower()
     parts = urlsplit(origin)
-    is_bare = bool(parts.netloc) and f"{parts.scheme}://{parts.netloc}" == origin
-    if origin != "*" and (parts.scheme not in ("http", "https") or not is_bare):
+    is_page = parts.scheme in ("http", "https") and parts.netloc and f"{parts.scheme}://{parts.netloc}" == origin
+    if origin != "*" and not is_page:
         raise ValueError("must look like https://chat.example.org, with the port if it has one and without a slash")
     return origin
 

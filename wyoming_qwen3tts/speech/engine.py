@@ -159,6 +159,10 @@ class Engine(ABC):
         """Why the cloned or designed voice ``name`` is not among `clones`; None if there is none of that name."""
         return None
 
+    def mute_languages(self) -> dict[str, str]:
+        """Languages of its voices that it cannot speak now, and why. Cheap enough for every request."""
+        return {}
+
     def origin(self, voice: Voice) -> Origin | None:
         """Where the voice's sound would come from now; None while that is not known: then it is not recorded. Cheap
         enough for every request."""

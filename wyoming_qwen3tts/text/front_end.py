@@ -50,6 +50,7 @@ class FrontEnd:
         self._after_cr = False
         self._before = ""  # a word with its full stop that a pause let go: "local" right behind it makes an address
         self._fragment = ""  # that a pause let go; it tells the language of the next piece, as it would have in one
+        self.silence_s = 0.0  # pauses that were asked for where nothing is spoken
         self._short: Piece | None = None  # a piece that is too short when spoken; the next one joins it
 
     def add(self, text: str) -> list[Segment]:
@@ -142,6 +143,7 @@ class FrontEnd:
         if self._ssml:
             self._inner.pass_over(piece.raw)
         if not spoken:
+            self.silence_s += pause_s
             return []
         self._fragment = ""
         left_out = [self._filter.left_out.pop(marker) for marker in _MARKER.findall(piece.raw)]

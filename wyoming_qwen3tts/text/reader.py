@@ -80,6 +80,11 @@ class SegmentReader:
         """How long text was waited for so far, in seconds."""
         return self._waited_s + (asyncio.get_running_loop().time() - self._waits_since if self._waits else 0.0)
 
+    @property
+    def silence_s(self) -> float:
+        """Pauses that were asked for where nothing is spoken."""
+        return self._front_end.silence_s
+
     async def all(self) -> list[Segment]:
         """All the segments, whether they were taken or not; the others stay where they are. Reads the text to its
         end."""

@@ -83,11 +83,32 @@ def run_blocking(
     return asyncio.run(work)
 
 
+_running: dict[int, Child] = {}  # by process id
+
+
+def running() -> int:
+    """How many children have been started and not ended."""
+    return len(_running)
+
+
+def end_orphans() -> list[str]:
+    """End the children of this event loop whose task is over without having ended them; their names. Returns at
+    once."""
+    loop = asyncio.get_running_loop()
+    orphans = [child for child in list(_running.values()) if child.is_orphan(loop)]
+    for child in orphans:
+        child.abandon()
+    return [child.name for child in orphans]
+
+
 class Child:
     """A program that runs beside us. Event loop only; whoever starts it calls `end`, which may be done twice."""
 
     def __init__(self, name: str, transport: asyncio.SubprocessTransport, pipes: _Pipes) -> None:
         self.name, self._transport, self._pipes = name, transport, pipes
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        self._number = self.pid  # the transport forgets it
+        _running[self._number] = self
 
     @classmethod
     async def start(
@@ -168,9 +189,19 @@ class Child:
         try:
             await asyncio.wait({self._pipes.ended}, timeout=END_S)
         finally:
-            if self._stdin.get_write_buffer_size():
-                self._stdin.abort()  # closing would wait until somebody reads that
-            self._transport.close()
+            self.abandon()
+
+    def is_orphan(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether the task that started it in ``loop`` is over."""
+        return self._loop is loop and self._task is not None and self._task.done()
+
+    def abandon(self) -> None:
+        """Kill its group and close its pipes without waiting for anything."""
+        _running.pop(self._number, None)
+        self._pipes.kill()
+        if self._stdin.get_write_buffer_size():
+            self._stdin.abort()  # closing would wait until somebody reads that
+        self._transport.close()
 
     @property
     def _stdin(self) -> asyncio.WriteTransport:

@@ -22,6 +22,8 @@ from wyoming_qwen3tts.app.build import build_qwen3
 from wyoming_qwen3tts.cli.say import _write
 from wyoming_qwen3tts.engine.qwen3.core import JOINT_FADE_S, TAIL_S
 from wyoming_qwen3tts.errors import SettingsError
+from wyoming_qwen3tts.model.checkpoint.config import load_config
+from wyoming_qwen3tts.model.checkpoint.files import UnfitCodec
 from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpoint
 from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
 from wyoming_qwen3tts.service.options import SpeechOptions
@@ -194,3 +196,13 @@ def test_file_field_and_numbers_are_named(rates: tuple[int, ...], told: int, why
         build_qwen3(settings)
     assert str(file) in str(refused.value)
     assert f"{told:,}" in str(refused.value)
+
+
+def test_a_codec_that_hears_at_another_rate_is_refused(wide: Path, tmp_path: Path) -> None:
+    """Clones and references stay 24 kHz."""
+    folder = copytree(wide, tmp_path / "model")
+    file = folder / "speech_tokenizer" / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"input_sample_rate": 48_000}))
+
+    with pytest.raises(UnfitCodec, match="input_sample_rate is 48,000 Hz"):
+        load_config(folder)

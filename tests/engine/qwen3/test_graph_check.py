@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from wyoming_qwen3tts.engine.qwen3.graph_check import check_graphs
-from wyoming_qwen3tts.engine.qwen3.runner.graphs import Graphs, GraphsFailed, Work
+from wyoming_qwen3tts.engine.qwen3.runner.graphs import Graphs, GraphsFailed, Replay, Work
 from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import SimulatedGraphs
 
 
@@ -23,7 +23,7 @@ from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import SimulatedGraph
 )
 def test_a_card_that_records_nothing_is_told_why_and_what_to_do(error: Exception, fix: str) -> None:
     class Broken(SimulatedGraphs):
-        def capture(self, work: Work, lane: Any) -> Work:
+        def capture(self, work: Work, lane: Any) -> Replay:
             raise type(error)(f"{error}\nmore")
 
     found = check_graphs("cpu", Broken)

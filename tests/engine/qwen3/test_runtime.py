@@ -652,10 +652,16 @@ async def test_the_old_engine_is_gone_before_the_new_one_is_built(folder: Path, 
         made.extend(weakref.ref(each) for each in made_now)
         return [runner]
 
+    gc.collect()
+    mine = [each for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter)]
+    others = {each.untyped_storage().data_ptr() for each in mine}  # of tests before
+    del mine
+
     def tensors() -> int:
         gc.collect()
-        found = [each for each in gc.get_objects() if issubclass(type(each), torch.Tensor)]
-        return sum({each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in found}.values())
+        found = [each for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter)]
+        sizes = {each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in found}
+        return sum(size for pointer, size in sizes.items() if pointer not in others)
 
     engine = Runtime([folder], engine_config(slots=1, positions=64), device_plan(), build_runners=build)
     await engine.start()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -73,9 +71,9 @@ async def test_fields_of_other_servers_are_ignored_and_named(more: dict[str, Any
 
 
 async def test_all_fields_of_other_servers_at_once_may_be_sent_and_none_is_ours() -> None:
+    body: dict[str, Any] = {"input": "Hello.", **dict.fromkeys(IGNORED, 1)}
     async with web() as it:
-        more: dict[str, Any] = dict.fromkeys(IGNORED, 1)
-        reply = await it.post(input="Hello.", **more)
+        reply = await it.post(**body)
 
         assert reply.status_code == 200
         assert set(reply.headers["x-tts-ignored"].split(", ")) == IGNORED
@@ -148,8 +146,9 @@ OURS = [
 
 @pytest.mark.parametrize("field", OURS)
 async def test_null_is_absent(field: str) -> None:
+    body: dict[str, Any] = {"input": "Hello.", field: None}
     async with web() as it:
-        reply = await it.post(input="Hello.", **dict[str, Any]({field: None}))
+        reply = await it.post(**body)
 
         assert reply.status_code == 200
         assert reply.headers["content-type"] == "audio/mpeg"
@@ -414,13 +413,18 @@ async def test_a_recording_has_its_length_in_every_format(form: str, monkeypatch
     async with web() as it:
         speak = it.service.speak
 
-        @asynccontextmanager
-        async def from_recording(*asked: Any) -> AsyncIterator[Reply]:
-            async with speak(*asked) as reply:
-                reply.stats.is_cached = True
-                yield reply
+        def from_recording(*asked: Any) -> Any:
+            from contextlib import asynccontextmanager
 
-        monkeypatch.setattr(it.service, "speak", from_recording)
+            @asynccontextmanager
+            async def marked() -> Any:
+                async with speak(*asked) as reply:
+                    reply.stats.is_cached = True
+                    yield reply
+
+            return marked()
+
+        it.service.speak = from_recording  # type: ignore[method-assign,assignment]
         reply = await it.post(input="Hello there. It is warm outside, and dry.", response_format=form)
 
         assert int(reply.headers["content-length"]) == len(reply.content)

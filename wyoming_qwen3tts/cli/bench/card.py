@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from ...engine.qwen3.hardware.plan import DevicePlan
-from ...engine.qwen3.loading import bench_utterance, load_models
+from ...engine.qwen3.loading import bench_utterance, load_models, prepare_device
 from ...engine.qwen3.profiling.stages import stages
 from ...engine.qwen3.runner.cuda_graphs import CudaGraphs
 from ...engine.qwen3.runner.graphs import Graphs, GraphsFailed, NoGraphs
@@ -176,6 +176,7 @@ def _loaded(source: str | Path, device: str, dtype: torch.dtype) -> tuple[Checkp
         models = load_models([source], plan, None, lambda _: None)
         lean(models.checkpoints[0].model)
         return models.checkpoints[0], models.codecs[0]
+    prepare_device(device)
     size: Literal["0.6B", "1.7B"] = "1.7B" if source == "1.7B" else "0.6B"
     config = published_config(size)
     model = lean(random_language_model(config, device=device, dtype=dtype))

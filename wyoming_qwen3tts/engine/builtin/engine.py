@@ -12,7 +12,7 @@ import numpy as np
 
 from ...audio.loudness import TARGET_LUFS, integrated_lufs, level, limit
 from ...audio.pcm import Samples, packets, to_pcm, trim
-from ...errors import EngineDown, EngineError
+from ...errors import EngineDown, NoSound
 from ...speech.audio_format import FORMAT
 from ...speech.engine import AudioStream, Engine, EngineStatus, Origin, Phase
 from ...speech.languages import LANGUAGES
@@ -58,6 +58,13 @@ class BuiltinEngine(Engine):
             Voice(VoiceName(f"builtin-{code}"), f"Built-in ({code})", (code,), self.name, "builtin", "builtin")
             for code in LANGUAGES
         )
+
+    def mute_languages(self) -> dict[str, str]:
+        if self._failed:
+            return dict.fromkeys(LANGUAGES, self._failed)
+        if self._started.is_set() and not self._espeak.is_installed:  # hibari reads Latin letters, with an accent
+            return dict.fromkeys(("ja", "ko", "ru", "zh"), "espeak-ng is not installed")
+        return {}
 
     def origin(self, voice: Voice) -> Origin | None:
         if not self._started.is_set() or self._failed:
@@ -121,7 +128,7 @@ class BuiltinEngine(Engine):
         pcm = await self._other(segment.text, language)
         if not pcm:
             what = f"a text of {len(segment.text)} characters"  # never the text: errors reach the log and /v1/live
-            raise EngineError(f"The built-in voice has no sound for {what} in {segment.language!r}.")
+            raise NoSound(f"The built-in voice has no sound for {what} in {segment.language!r}.")
         yield pcm
 
     def _must_do(self, segment: Segment) -> bool:

@@ -42,12 +42,23 @@ class Models(NamedTuple):
     codecs: tuple[CodecDecoder, ...]
 
 
+def prepare_device(device: str) -> None:
+    """Set what torch should do differently on ``device``, for the whole process; before a model is made there.
+
+    cuDNN's attention makes a plan for each shape, and the engine has many: some 0.4 s each on Hopper and newer, where
+    torch prefers it, at the start and in mid-speech; for the shortest shapes it may have none.
+    """
+    if device.startswith("cuda"):
+        torch.backends.cuda.enable_cudnn_sdp(False)
+
+
 def load_models(folders: Sequence[Path], plan: DevicePlan, rounded_dir: Path | None, progress: Progress) -> Models:
     """Read every checkpoint and its codec. Rounded weights are kept in ``rounded_dir``; None: nowhere.
 
     Raises:
         NotNow: one line that says which file is wrong, and what to do.
     """
+    prepare_device(plan.torch_device)
     files = [(folder, folder / part / WEIGHTS) for folder in folders for part in ("", CODEC)]
     sizes = [path.stat().st_size if path.exists() else 0 for _, path in files]
     checkpoints: list[Checkpoint] = []

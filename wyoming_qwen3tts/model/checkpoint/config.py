@@ -166,6 +166,7 @@ def load_config(folder: Path) -> ModelConfig:
 
     Raises:
         ModelFileError: naming the file and the key that is missing, mistyped, out of range or contradictory.
+        UnfitCodec: if the codec's sound has a rate that cannot be spoken.
     """
     top = JsonSection.open(folder / "config.json")
     kind = next((known for known in MODEL_TYPES if top.text("tts_model_type") == known), None)
@@ -178,6 +179,7 @@ def load_config(folder: Path) -> ModelConfig:
     if predictor_section.integer("num_code_groups") != talker.code_groups:
         raise predictor_section.fail("num_code_groups", "differs from talker_config.num_code_groups")
     codec = load_codec_config(folder / "speech_tokenizer")
+    _check_rates(folder / "speech_tokenizer" / "config.json", codec)
     _check_codec_fits(predictor_section, predictor, talker, codec)
     text_ids = {key: top.integer(key, low=0, high=talker.text_vocab_size - 1) for key in TEXT_IDS}
     return ModelConfig(
@@ -236,26 +238,29 @@ def load_codec_config(folder: Path) -> CodecConfig:
         raise decoder.fail("codebook_dim", "must be even")
     if top.integer("decode_upsample_rate") != codec.frame_samples:
         raise top.fail("decode_upsample_rate", f"differs from the decoder's own rates, {codec.frame_samples}")
-    _check_rate(top, codec)
     if codec.decoder_dim % 2 ** len(codec.upsample_rates):
         raise decoder.fail("decoder_dim", "cannot be halved once per upsample rate")
     return codec
 
 
-def _check_rate(top: JsonSection, codec: CodecConfig) -> None:
+def _check_rates(file: Path, codec: CodecConfig) -> None:
+    """Of a codec that is to be spoken with, and cloned with."""
     rate, made = codec.output_sample_rate_hz, codec.frame_samples * 25 // 2
     if rate != made:
         raise UnfitCodec(
-            f"{top.file}: output_sample_rate is {rate:,} Hz, but the decoder makes {codec.frame_samples:,} samples a "
+            f"{file}: output_sample_rate is {rate:,} Hz, but the decoder makes {codec.frame_samples:,} samples a "
             f"frame of 80 ms, which is {made:,} Hz; take the codec that belongs to the model"
         )
     if rate not in RATES:
         raise UnfitCodec(
-            f"{top.file}: output_sample_rate is {rate:,} Hz; only {' and '.join(f'{r:,}' for r in RATES)} Hz can be "
+            f"{file}: output_sample_rate is {rate:,} Hz; only {' and '.join(f'{r:,}' for r in RATES)} Hz can be "
             "spoken; take the codec that belongs to the model"
         )
     if codec.input_sample_rate_hz != RATES[0]:
-        raise top.fail("input_sample_rate", f"must be {RATES[0]}, not {codec.input_sample_rate_hz}")
+        raise UnfitCodec(
+            f"{file}: input_sample_rate is {codec.input_sample_rate_hz:,} Hz; clips are cloned at {RATES[0]:,} Hz; "
+            "take the codec that belongs to the model"
+        )
 
 
 def _talker(section: JsonSection, *, needs_speakers: bool) -> TalkerConfig:

@@ -14,8 +14,9 @@ from ...audio import encode
 from ...service.service import SpeechService
 from ...settings import Settings
 from ...studio.studio import VoiceStudio
+from ...util.bounded_pool import BoundedPool
 from . import errors, openapi
-from .auth import SUPERVISOR, Gate, OpenRouter
+from .auth import SUPERVISOR, Gate, LinkedRouter, OpenRouter
 from .middleware import RequestGuard
 from .request import SpeechBody
 from .routers import consents, engine, live, metrics, models, speech, spoken, status, voices, websocket
@@ -47,9 +48,18 @@ def build_app(
     app = _empty_app()
     app.state.routes = []
     app.state.closing = closing = asyncio.Event()
+    app.state.pool = pool = BoundedPool("spoken")
     open_routes: list[BaseRoute] = []
+    linked_routes: list[BaseRoute] = []
     may_make = voices.Permission(settings, studio)
-    app.add_middleware(RequestGuard, gate=gate, limits=settings.limits, open_routes=open_routes, may_upload=may_make)
+    app.add_middleware(
+        RequestGuard,
+        gate=gate,
+        limits=settings.limits,
+        open_routes=open_routes,
+        linked_routes=linked_routes,
+        may_upload=may_make,
+    )
     app.state.metrics = metrics.of_service(service)
     recorder = live.StreamRecorder()
     service.observe(recorder.observe)
@@ -61,7 +71,7 @@ def build_app(
         voices.routes(service),
         voices.making(service, settings, studio, kept),
         consents.routes(kept, may_make),
-        spoken.routes(service, settings),
+        spoken.routes(service, settings, pool),
         engine.routes(service, control),
         status.states(service, gate),
         status.routes(service, settings, studio, gate),
@@ -74,6 +84,8 @@ def build_app(
         app.state.routes += router.routes
         if isinstance(router, OpenRouter):
             open_routes += router.routes
+        if isinstance(router, LinkedRouter):
+            linked_routes += router.routes
     return app
 
 

@@ -18,11 +18,17 @@ from .errors import HttpError
 SUPERVISOR = "172.30.32.2"  # ingress comes from this address and no other; everybody can send its headers
 KEY_PROTOCOL = "openai-insecure-api-key."  # how browsers, which cannot set a header, hand a key to a WebSocket
 _PRIVATE = (".local", ".localhost", ".lan", ".internal", ".home.arpa", ".hass.io")  # nobody outside can own these
+_OTHER_SITE = "Pages of other sites may not use this server, unless their address is listed in http.origins."
 _KEY_IN_URL = frozenset({"api_key", "apikey", "api-key", "key", "token", "access_token"})
 
 
 class OpenRouter(APIRouter):
-    """Routes that need no key: the page's files, and clips whose addresses cannot be guessed."""
+    """Routes that need no key."""
+
+
+class LinkedRouter(OpenRouter):
+    """Routes that other sites may link to, or play from: the page, its files, and clips whose addresses cannot be
+    guessed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +76,12 @@ class Gate:
         """Whether that page of another site may use this server."""
         return "*" in self._origins or origin.lower() in self._origins
 
-    def check_origin(self, client: str | None, headers: Mapping[str, str], *, for_all: bool = False) -> None:
-        """Keep pages of other sites out, also those whose name has just become an address of this house. What is
-        ``for_all`` any page may have.
+    def check_origin(
+        self, client: str | None, headers: Mapping[str, str], *, is_linked: bool = False, for_all: bool = False
+    ) -> None:
+        """Keep pages of other sites out, also those whose name has just become an address of this house.
+
+        ``is_linked``: it is for a route that other sites may link to; ``for_all``: any page may have it.
 
         Raises:
             HttpError: saying what to set.
@@ -84,10 +93,12 @@ class Gate:
         if host and not self._is_ours(name):
             raise HttpError(403, f"This server is not called {name[:80]!r}. If it is, add it to http.hosts.")
         origin = headers.get("origin")
-        if origin is not None and not (for_all or self._is_same(origin, host) or self.lets_in(origin)):
-            raise HttpError(
-                403, "Pages of other sites may not use this server, unless their address is listed in http.origins."
-            )
+        if for_all or (origin is not None and self.lets_in(origin)):
+            return
+        # No Origin comes with a link, an image or a form of method GET.
+        is_foreign = headers.get("sec-fetch-site", "").lower() in ("cross-site", "same-site") and not is_linked
+        if is_foreign or (origin is not None and not self._is_same(origin, host)):
+            raise HttpError(403, _OTHER_SITE)
 
     def _is_ours(self, name: str) -> bool:
         if name in self._hosts or "." not in name or name.endswith(_PRIVATE):

@@ -31,8 +31,9 @@ _KINDS = ("application/json", "multipart/form-data")
 
 
 class RequestGuard:
-    """ASGI middleware, the outermost. Requests that are not for one of ``open_routes`` need a key, before a byte of
-    their body is read; they find the `Client` in ``state.client``. ``may_upload`` refuses who may send no clip."""
+    """ASGI middleware, the outermost. Pages of other sites get to ``linked_routes`` only. Requests that are not for
+    one of ``open_routes`` need a key, before a byte of their body is read; they find the `Requester` in
+    ``state.client``. ``may_upload`` refuses who may send no clip."""
 
     def __init__(
         self,
@@ -40,10 +41,11 @@ class RequestGuard:
         gate: Gate,
         limits: Limits,
         open_routes: Sequence[BaseRoute],
+        linked_routes: Sequence[BaseRoute],
         may_upload: Callable[[HTTPConnection], object],
     ) -> None:
-        self._app, self._gate, self._limits, self._open_routes = app, gate, limits, open_routes
-        self._may_upload = may_upload
+        self._app, self._gate, self._limits = app, gate, limits
+        self._open_routes, self._linked_routes, self._may_upload = open_routes, linked_routes, may_upload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope, headers = _as_meant(scope), Headers(scope=scope)
@@ -72,10 +74,11 @@ class RequestGuard:
         if size + len(scope["query_string"]) > self._limits.http_header_bytes:
             raise HttpError(431, f"The headers have more than {self._limits.http_header_bytes:,} bytes.")
         client = scope["client"][0] if scope.get("client") else None
-        self._gate.check_origin(client, headers, for_all=_is_clip(scope))
-        if _is_preflight(scope, headers) and (_is_clip(scope) or self._gate.lets_in(headers["origin"])):
+        is_clip, is_linked = _is_clip(scope), _is_one_of(self._linked_routes, scope)
+        self._gate.check_origin(client, headers, is_linked=is_linked, for_all=is_clip)
+        if _is_preflight(scope, headers) and (is_clip or self._gate.lets_in(headers["origin"])):
             return  # a browser asks without the key whether it may send one
-        if not any(route.matches(scope)[0] is not Match.NONE for route in self._open_routes):
+        if not _is_one_of(self._open_routes, scope):
             connection = HTTPConnection(scope)
             connection.state.client = self._gate.admit(connection)
         if scope["type"] == "websocket":
@@ -107,6 +110,10 @@ class RequestGuard:
     def _is_upload(self, path: str, headers: Headers) -> bool:
         kind = headers.get("content-type", "").strip().lower()
         return path.startswith(_UPLOADS) and kind.startswith("multipart/")
+
+
+def _is_one_of(routes: Sequence[BaseRoute], scope: Scope) -> bool:
+    return any(route.matches(scope)[0] is not Match.NONE for route in routes)
 
 
 class _Exchange:

@@ -18,7 +18,7 @@ from websockets.frames import CloseCode, Frame
 
 from ...errors import SpeechError
 from ...settings import Limits
-from ..connections import LINGER_S, ConnectionLimiter, ReadPacer, Use, refuse_and_close, tune
+from ..connections import LINGER_S, ConnectionLimiter, ReadPacer, Use, host_of, refuse_and_close, tune
 from .errors import HttpError, error_body, error_headers
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class WebSocketConnection(WriteStallMixin, WebSocketsSansIOProtocol):
 
     @property
     def host(self) -> str:
-        return self.client[0] if self.client else "?"
+        return host_of(self.client[0] if self.client else None)
 
     @property
     def use(self) -> Use:
@@ -171,7 +171,7 @@ class HttpConnection(WriteStallMixin, H11Protocol):
 
     @property
     def host(self) -> str:
-        return self.client[0] if self.client else "?"
+        return host_of(self.client[0] if self.client else None)
 
     @property
     def use(self) -> Use:

@@ -22,6 +22,7 @@ from ...speech.languages import LANGUAGES, normalize_tag
 from ...speech.request import Feed
 from ...util.surrogates import join_halves
 from ...voices.catalog import VoiceCatalog
+from ..connections import host_of
 from .auth import Requester
 from .foreign_fields import understood
 from .names import language_of, speaker_for
@@ -128,7 +129,7 @@ class StyleBody(BaseModel):
             fills_pauses=server == "websocket",
             server=server,
             client=client.name,
-            host=client.address,
+            host=host_of(client.address),
         )
 
 

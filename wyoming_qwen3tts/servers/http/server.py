@@ -100,6 +100,7 @@ class HttpServer:
         for listener in self._server.servers:
             listener.close()
         self._app.state.metrics.stop()
+        self._app.state.pool.close()
         self._app.state.closing.set()  # live texts and event streams end by themselves
         state = self._server.server_state
         for connection in list(state.connections):

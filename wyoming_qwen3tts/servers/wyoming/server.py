@@ -19,7 +19,7 @@ from ...speech.audio_format import FORMAT, AudioFormat
 from ...speech.voice import Voice
 from ...util.fair_shares import share
 from ...util.tasks import cancel_and_wait
-from ..connections import BACKLOG, ConnectionLimiter, Use, bind, close_all, refuse_and_close, tune
+from ..connections import BACKLOG, ConnectionLimiter, Use, bind, close_all, host_of, refuse_and_close, tune
 from .framing import encode_event
 from .info import info
 from .session import Session, SessionContext
@@ -121,7 +121,7 @@ class WyomingServer:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()
-        host = str((writer.get_extra_info("peername") or ("?",))[0])
+        host = host_of((writer.get_extra_info("peername") or (None,))[0])
         if self._limiter.is_full(present := self._present()) and not self._make_room(present, host):
             busy = encode_event(Error("Too many connections. Try again soon.", Busy.code).event())
             refusing = loop.create_task(refuse_and_close(writer.transport, busy))

@@ -316,6 +316,8 @@ def starts_german_sentence(word: str) -> bool:
 
 
 def _number(last: _Word, language: str) -> Stop:
+    if language == "ko":
+        return Stop.ASK_DIGIT  # "2026. 11. 24."
     if language != "de" or len(last.shown) > 3:
         return Stop.END
     return Stop.INSIDE if last.previous in _BEFORE_ORDINAL else Stop.ASK_WORD

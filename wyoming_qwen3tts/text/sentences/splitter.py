@@ -48,6 +48,7 @@ _UNSPOKEN = re.compile(
 )
 _SPEAKABLE = re.compile(r"[^\W_]")
 _CJK_LETTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_BLANKS_BEFORE_QUOTE: Final = " \u00a0\u202f"
 _QUOTE_ENDS: Final = "\"'”’“»)"
 _LIST_NUMBER = re.compile(r"(?:^|[\s(])\d{1,2}$")
 _CJK_END: Final = "。！？｡"
@@ -169,6 +170,8 @@ class Splitter:
         if end == len(self._text):
             return _Verdict.GO_ON if ended else _Verdict.WAIT
         following = self._text[end]
+        if not ended and end + 1 == len(self._text) and following in _BLANKS_BEFORE_QUOTE:
+            return _Verdict.WAIT  # " »" may come
         if following == "\n" and (verdict := self._stop_at_line_end(run[0], end, ended=ended)):
             return verdict
         if not following.isspace():
@@ -187,7 +190,6 @@ class Splitter:
             if line.strip() and not is_marked(line):
                 self._text = f"{self._text[:end]} {self._text[end + 1 :]}"
                 return None
-        self._at = end
         return self._end(end + 1, ended=ended)
 
     def _line_end(self, *, ended: bool) -> _Verdict:

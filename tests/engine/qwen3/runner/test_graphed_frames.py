@@ -19,7 +19,7 @@ from wyoming_qwen3tts.engine.qwen3 import loading
 from wyoming_qwen3tts.engine.qwen3.loading import _NOBODY, Models, load_models
 from wyoming_qwen3tts.engine.qwen3.priming import NullSink
 from wyoming_qwen3tts.engine.qwen3.runner.graphed_frames import GraphedFrames, sizes
-from wyoming_qwen3tts.engine.qwen3.runner.graphs import Graphs, GraphsFailed, NoGraphs, Work
+from wyoming_qwen3tts.engine.qwen3.runner.graphs import Graphs, GraphsFailed, NoGraphs, Replay, Work
 from wyoming_qwen3tts.engine.qwen3.runner.runner import ModelRunner
 from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import SimulatedGraphs, traced
 from wyoming_qwen3tts.engine.qwen3.scheduler import EngineRequest, Utterance
@@ -241,9 +241,9 @@ class _Watched(NoGraphs):
         self.log: list[str] = []
         self._launched = 0
 
-    def capture(self, work: Work, lane: Any) -> Work:
+    def capture(self, work: Work, lane: Any) -> Replay:
         del lane
-        return work
+        return Replay(work, work)
 
     def fetch(self, tensor: torch.Tensor) -> Callable[[], torch.Tensor]:
         number, taken = sum(entry.startswith("launch") for entry in self.log), tensor.clone()
@@ -387,14 +387,14 @@ def test_a_replay_does_what_was_recorded_with_what_is_there_now() -> None:
 class _Liar(SimulatedGraphs):
     """Its replays forget the last operation."""
 
-    def capture(self, work: Work, lane: Any) -> Work:
+    def capture(self, work: Work, lane: Any) -> Replay:
         replay = super().capture(work, lane)
         self.recordings[-1].operations.pop()
         return replay
 
 
 class _Broken(SimulatedGraphs):
-    def capture(self, work: Work, lane: Any) -> Work:
+    def capture(self, work: Work, lane: Any) -> Replay:
         raise GraphsFailed("the driver is too old")
 
 
@@ -427,7 +427,7 @@ def test_an_error_while_recording_is_what_it_is(
     models: Models, error: Exception, raised: type[Exception] | None
 ) -> None:
     class Breaks(SimulatedGraphs):
-        def capture(self, work: Work, lane: Any) -> Work:
+        def capture(self, work: Work, lane: Any) -> Replay:
             raise error
 
     if raised is None:

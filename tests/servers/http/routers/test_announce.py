@@ -132,6 +132,7 @@ async def test_what_nobody_hears_is_answered_with_the_reason(
 
 
 async def test_it_is_one_line_with_priorities_and_busy_says_when_to_try_again(tmp_path: Path) -> None:
+    """What is urgent and for nobody in particular waits for nobody: it is spoken beside the first one."""
     engine = FakeEngine()
     engine.release.clear()
     async with at_home(tmp_path, engine, slots=1, announce={"queue": 1}) as it:

@@ -23,6 +23,7 @@ Whatever fails here becomes `GraphsFailed`, and the engine goes on without graph
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -31,7 +32,8 @@ import torch
 from torch import Tensor
 
 from ....errors import first_line
-from .graphs import GraphsFailed, Lane, Work
+from ..device_errors import root_cause
+from .graphs import GraphsFailed, Lane, Replay, Work
 
 WARM_UPS = 3
 PRIORITY = {"frames": -1, "sound": 0}
@@ -46,10 +48,13 @@ class CudaGraphs:
         self._streams = {lane: torch.cuda.Stream(device, priority=priority) for lane, priority in PRIORITY.items()}
         self._pools = {lane: torch.cuda.graph_pool_handle() for lane in PRIORITY}
 
-    def capture(self, work: Work, lane: Lane) -> Work:
+    def capture(self, work: Work, lane: Lane) -> Replay:
         """See `Graphs`."""
-        stream = self._streams[lane]
+        stream, before = self._streams[lane], torch.cuda.current_stream()
         graph = torch.cuda.CUDAGraph()
+        collects = gc.isenabled()
+        gc.collect()
+        gc.disable()  # a graph that is freed while another one is captured breaks the capture
         try:
             torch.cuda.synchronize(stream.device)  # weights and state were made on the default stream
             with torch.cuda.stream(stream):
@@ -58,8 +63,13 @@ class CudaGraphs:
             with torch.cuda.graph(graph, pool=self._pools[lane], stream=stream, capture_error_mode="thread_local"):
                 work()
         except RuntimeError as error:  # torch's own, out of memory too
-            raise GraphsFailed(first_line(error)) from error
-        return graph.replay
+            # Leaving a capture that broke raises once more, and says no more than that it broke.
+            raise GraphsFailed(first_line(root_cause(error))) from error
+        finally:
+            torch.cuda.set_stream(before)  # and its device: a capture that breaks leaves the thread on the lane
+            if collects:
+                gc.enable()
+        return Replay(work, graph.replay)
 
     def lane(self, lane: Lane) -> AbstractContextManager[Any]:
         """See `Graphs`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import torch
@@ -22,12 +23,24 @@ class GraphsFailed(Exception):
     """Graphs cannot be had, or do not compute what they should: go on without. Its text is one line, for the log."""
 
 
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Recorded work; calling it does it again. A recording knows addresses, not tensors, so this holds ``work`` and by
+    it all that is read and written."""
+
+    work: Work
+    run: Work
+
+    def __call__(self) -> None:
+        self.run()
+
+
 class Graphs(Protocol):
     """Engine thread only."""
 
     name: str
 
-    def capture(self, work: Work, lane: Lane) -> Work:
+    def capture(self, work: Work, lane: Lane) -> Replay:
         """Record ``work``; calling what comes back does it again. ``work`` itself may run any number of times here.
 
         Raises:
@@ -49,9 +62,9 @@ class NoGraphs:
 
     name = "none"
 
-    def capture(self, work: Work, lane: Lane) -> Work:
+    def capture(self, work: Work, lane: Lane) -> Replay:
         del lane
-        return work
+        return Replay(work, work)
 
     def lane(self, lane: Lane) -> AbstractContextManager[Any]:
         del lane

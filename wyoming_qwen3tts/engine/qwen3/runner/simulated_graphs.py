@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .graphs import GraphsFailed, Lane, NoGraphs, Work
+from .graphs import GraphsFailed, Lane, NoGraphs, Replay, Work
 
 # Operations that need a value on the host, or whose shape depends on one, or that copy from the host's memory: what a
 # CUDA stream refuses while it is being captured.
@@ -155,7 +155,7 @@ class SimulatedGraphs(NoGraphs):
         self.replayed: Counter[Lane] = Counter()
         self.recordings: list[Recording] = []
 
-    def capture(self, work: Work, lane: Lane) -> Work:
+    def capture(self, work: Work, lane: Lane) -> Replay:
         recording = traced(work)
         self.captured[lane] += 1
         self.recordings.append(recording)
@@ -164,7 +164,7 @@ class SimulatedGraphs(NoGraphs):
             self.replayed[lane] += 1
             recording.replay()
 
-        return replay
+        return Replay(work, replay)
 
 
 def traced(work: Callable[[], Any]) -> Recording:

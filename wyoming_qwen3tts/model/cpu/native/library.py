@@ -110,10 +110,19 @@ class Held(NamedTuple):
 class Native:
     """The library with some threads. Calls from several threads wait for each other."""
 
-    def __init__(self, library: ctypes.CDLL, threads: int) -> None:
-        self._library, self.threads = library, threads
+    def __init__(self, library: ctypes.CDLL, threads: int, pools: dict[int, c_void_p] | None = None) -> None:
+        """``pools`` are shared with others that compute in turn with this one: a pool of each would spin while the
+        other's works."""
+        self._library, self.threads, self._pools = library, threads, pools
         library.qwen3tts_open.restype = c_void_p
-        self._context = c_void_p(library.qwen3tts_open(c_int(threads)))
+        self._context = self._open(threads)
+
+    def _open(self, threads: int) -> c_void_p:
+        if self._pools is None:
+            return c_void_p(self._library.qwen3tts_open(c_int(threads)))
+        if threads not in self._pools:
+            self._pools[threads] = c_void_p(self._library.qwen3tts_open(c_int(threads)))
+        return self._pools[threads]
 
     def use_kernel(self, wish: int = -1) -> str:
         """Take the best product kernel that the processor has, or a lesser one; its name."""
@@ -122,8 +131,9 @@ class Native:
     def use_threads(self, threads: int) -> None:
         """Compute with so many from now on. Not during a call."""
         if threads != self.threads:
-            self.close()
-            self.threads, self._context = threads, c_void_p(self._library.qwen3tts_open(c_int(threads)))
+            if self._pools is None:
+                self.close()
+            self.threads, self._context = threads, self._open(threads)
 
     def close(self) -> None:
         """End its threads. Nothing may be called afterwards."""
@@ -245,7 +255,10 @@ def open_native(threads: int, cache_dir: Path | None = None) -> Native:
     return Native(ctypes.CDLL(str(library_path(cache_dir))), threads)
 
 
+_POOLS: dict[int, c_void_p] = {}  # by number of threads; idle ones sleep
+
+
 @cache
 def native(threads: int, cache_dir: Path | None = None, user: str = "") -> Native:
-    """The same, made once for each ``user`` and never closed."""
-    return open_native(threads, cache_dir)
+    """The same, made once for each ``user`` and never closed. Users with as many threads share them."""
+    return Native(ctypes.CDLL(str(library_path(cache_dir))), threads, _POOLS)

@@ -9,19 +9,19 @@ from fastapi.responses import StreamingResponse
 
 from ....announcements.clips import PREFIX, Clip, ClipStore
 from ...connections import Use
-from ..auth import OpenRouter
+from ..auth import LinkedRouter
 from ..streaming import used_for
 
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
 
-def routes(clips: ClipStore) -> OpenRouter:
+def routes(clips: ClipStore) -> LinkedRouter:
     """The clips of ``clips``.
 
     While a clip grows it is sent in chunks and without Range; afterwards with Content-Length, Range and HEAD, which
     Sonos and Cast ask for.
     """
-    router = OpenRouter()
+    router = LinkedRouter()
 
     @router.api_route(f"{PREFIX}/{{name}}", methods=["GET", "HEAD"], include_in_schema=False)
     async def announcement(name: str, request: Request) -> Response:

@@ -35,6 +35,14 @@ def of_service(service: SpeechService) -> Metrics:
     if (phrases := service.phrases) is not None:
         words = "Texts that were looked for among the recordings."
         metrics.count("qwen3tts_cache", words, "outcome", lambda: {"hit": phrases.hits, "miss": phrases.misses})
+    words = "Replies, places and child processes that the watchdog had to free."
+    metrics.count("qwen3tts_watchdog_freed", words, "what", lambda: service.watchdog.freed)
+    metrics.gauges(
+        "qwen3tts_language_mute",
+        "1 for a language that cannot be spoken now.",
+        "language",
+        lambda: dict.fromkeys(service.mute_languages(), 1.0),
+    )
     metrics.state(
         "qwen3tts_engine_state", "1 for the state that the engine is in.", lambda: service.engine.status.phase.value
     )

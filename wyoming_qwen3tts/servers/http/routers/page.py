@@ -14,7 +14,7 @@ from importlib.resources.abc import Traversable
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from ..auth import OpenRouter
+from ..auth import LinkedRouter
 from ..errors import HttpError
 
 _TYPES = {
@@ -85,7 +85,7 @@ def routes() -> APIRouter:
     version = _version(sources)
     index = Asset.of("index.html", _index(sources.pop("index.html"), version, sources))
     assets = {name: Asset.of(name, body) for name, body in sources.items()}
-    router = OpenRouter(include_in_schema=False)
+    router = LinkedRouter(include_in_schema=False)
 
     @router.api_route("/", methods=["GET", "HEAD"])
     async def page(request: Request) -> Response:

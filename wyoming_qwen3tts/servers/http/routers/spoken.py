@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from ....errors import BadRequest
+from ....errors import BadRequest, Busy, TextTooLong
 from ....service.service import SpeechService
 from ....settings import Settings
 from ....speech.languages import LANGUAGES, normalize_tag
 from ....text.lexicon import LexiconFolder
 from ....text.spoken import explain
+from ....util.bounded_pool import BoundedPool, PoolFull
+
+TEXT_CHARS = 2_000  # it is for looking at
 
 
-def routes(service: SpeechService, settings: Settings) -> APIRouter:
+def routes(service: SpeechService, settings: Settings, pool: BoundedPool) -> APIRouter:
+    """The route; its work is done in ``pool``, as anybody may ask for it."""
     router = APIRouter(tags=["speech"])
     lexicon = LexiconFolder(settings.lexicon_dir)
 
@@ -25,13 +29,16 @@ def routes(service: SpeechService, settings: Settings) -> APIRouter:
         language: Annotated[str | None, Query(max_length=40)] = None,
         ssml: bool = False,
     ) -> dict[str, Any]:
-        service.whole_text(text)  # not longer than what may be spoken
+        if len(text) > TEXT_CHARS:
+            raise TextTooLong(f"The text has more than {TEXT_CHARS:,} characters; send a part of it.", field="text")
         code = normalize_tag(language)
         if language and language.lower() != "auto" and code is None:
             raise BadRequest(f"The language {language!r} is not one of ours: {', '.join(LANGUAGES)}.", field="language")
-        answer = await asyncio.to_thread(
-            explain, text, code, fallback=settings.voices.language, lexicon=lexicon.current(), ssml=ssml
-        )
+        work = partial(explain, text, code, fallback=settings.voices.language, lexicon=lexicon.current(), ssml=ssml)
+        try:
+            answer = await pool.run(work)
+        except PoolFull:
+            raise Busy("Too many ask what will be spoken. Try again in a moment.") from None
         return answer | {"voice": service.catalog.for_language(answer["language"]).name}
 
     return router

@@ -31,10 +31,13 @@ def states(service: SpeechService, gate: Gate) -> OpenRouter:
     async def ready() -> JSONResponse:
         engine = service.engine
         now = health(engine.name, engine.status, engine.liveness(), time.monotonic())
-        content = {"status": "ready" if now.ready else "not ready", "engine": now.engine, **status_json(now.status)}
+        mute = service.mute_languages()
+        ready = now.ready and service.catalog.fallback_language not in service.engine.mute_languages()
+        content = {"status": "ready" if ready else "not ready", "engine": now.engine, **status_json(now.status)}
+        content["cannot_speak"] = mute
         if gate.needs_key:  # a reason may name addresses of the house; /v1/engine tells it
-            content = {name: content[name] for name in ("status", "engine", "phase", "progress", "fallback")}
-        return JSONResponse(content, 200 if now.ready else 503, None if now.ready else {"Retry-After": "5"})
+            del content["state"], content["reason"]
+        return JSONResponse(content, 200 if ready else 503, None if ready else {"Retry-After": "5"})
 
     return router
 
