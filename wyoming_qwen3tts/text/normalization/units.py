@@ -133,14 +133,14 @@ def slash_rules(grammar: Grammar) -> list[Rule]:
     whole = rf"(?:(?P<whole>\d{{1,3}})(?:\s|-(?=\d/)|(?=[{''.join(VULGAR)}])))?"
     parts = rf"(?:(?P<numerator>\d{{1,2}})[/⁄](?P<denominator>\d{{1,3}})|(?P<vulgar>[{''.join(VULGAR)}]))"
     symbols = alternatives({**units.table, **units.words})
-    link = r"(?:\s(?:de|di|d'|of a|of an)\s?)?" if units.words else ""
+    link = r"(?:\s(?:(?:de|di|of an?)\s|d['’]))?"  # not "del", which is no litre if units.words else ""
     part = re.compile(
-        rf"(?<![\d.,/:⁄\w])(?P<sign>[-−]\s?)?{whole}{parts}(?P<gap>\s?-?){link}(?P<unit>{symbols}){RIGHT}(?![-'’]?[A-Za-z\d]){PER}(?!/\w)"
+        rf"(?<![\d.,/:⁄\w])(?P<sign>[-−]\s?)?{whole}{parts}(?P<gap>\s?-?){link}(?P<unit>{symbols}){RIGHT}(?![-'’]?[{LATIN}\d]){PER}(?!/\w)"
     )
     number = grammar.number
     pair = re.compile(
         rf"{LEFT}(?P<first>[-−]?{number})\s?/\s?(?P<second>[-−]?{number})(?P<gap>\s?)"
-        rf"(?P<unit>{alternatives(units.table)}){RIGHT}(?![.'’]?[A-Za-z]){PER}"
+        rf"(?P<unit>{alternatives(units.table)}){RIGHT}(?![.'’]?[{LATIN}]){PER}"
     )
     inches = re.compile(rf"(?<![\d.,/:⁄\w])(?P<sign>[-−]\s?)?{whole}{parts}(?P<gap>)(?P<unit>[\"″])(?=[\s,.;:)]|$)")
     return [
@@ -154,7 +154,7 @@ def rules(grammar: Grammar) -> list[Rule]:
     """The rules for numbers with units, ranges before single numbers."""
     units = _Units(grammar)
     number, symbols = grammar.number, alternatives(units.table)
-    unit = rf"(?P<gap>\s?)(?P<unit>{symbols}){RIGHT}(?![.'’]?[A-Za-z]){PER}"
+    unit = rf"(?P<gap>\s?)(?P<unit>{symbols}){RIGHT}(?![.'’]?[{LATIN}]){PER}"
     inches = re.compile(rf"{LEFT}(?P<number>{number})(?:″|\"(?=[^\"]*$))")
     feet = re.compile(rf"{LEFT}(?P<feet>\d{{1,2}})['′]\s?(?P<inches>\d{{1,2}}(?:\.\d)?)(?:[\"″]|'')")
     several = re.compile(
