@@ -29,7 +29,7 @@ _ABOUT_WORD = re.compile(
     re.IGNORECASE,
 )
 _NEXT_TO: Final = r"[^\W_]|[\ue000-\ue009]"
-_AND = re.compile(r"\s{0,9}&\s*")
+_AND = re.compile(r"\s{0,9}&{1,2}\s*")
 _PLUS = re.compile(rf"\s{{0,9}}\+\s*(?={_NEXT_TO})")
 _PLUS_AFTER = re.compile(r"(?<=[\w+])\+")
 _TIMES = re.compile(r"(?<=[\d\ue000-\ue009])\s?×\s?|×|(?<=[\d\ue000-\ue009])\s?x\b|\s[×]\s?")
