@@ -9,6 +9,7 @@ import pytest
 from .soak import plot, report, soak
 
 
+@pytest.mark.timing  # its load lasts by the clock, and what others do beside it adds to the memory at its peak
 @pytest.mark.timeout(200)
 async def test_all_doors_at_once_with_clients_who_leave_and_programs_that_are_killed(tmp_path: Path) -> None:
     it, wrong = await soak(tmp_path, 20)

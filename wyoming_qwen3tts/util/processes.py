@@ -162,7 +162,7 @@ class Child:
         if not self._pipes.stdin_is_gone:
             self._stdin.write(data)
             await self._pipes.may_write.wait()
-        if self._pipes.stdin_is_gone:
+        if self._pipes.stdin_is_gone or self._stdin.is_closing():  # it may be found out by the write itself
             raise BrokenPipeError(f"{self.name} reads no more")
 
     def take(self) -> bytes:
