@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from ..speech.languages import normalize_tag
+from ..speech.languages import LANGUAGES, normalize_tag
 from ..speech.segment import Change, Segment
 from . import ssml as markup
 from .clean import clean, decode
@@ -29,7 +29,11 @@ _HELD_EAST_ASIAN: Final = 6
 
 
 class FrontEnd:
-    """One reply on its way to being spoken. Whatever the cuts of the text, the segments are the same."""
+    """One reply on its way to being spoken. Whatever the cuts of the text, the segments are the same.
+
+    ``added`` are the languages that it may be in besides the ten. A reply that has begun in one of the ten stays among
+    them: its voice may know no other.
+    """
 
     def __init__(
         self,
@@ -39,14 +43,16 @@ class FrontEnd:
         lexicon: Lexicon = EMPTY,
         ssml: bool = False,
         normalize: str = "auto",
+        added: tuple[str, ...] = (),
     ) -> None:
-        self._asked = normalize_tag(language)
-        self._fallback = normalize_tag(fallback) or "en"
+        self._added = added
+        self._asked = self._known(language)
+        self._fallback = self._known(fallback) or "en"
         self._last: str | None = None
         self._lexicon, self._ssml, self._normalize = lexicon, ssml, normalize
-        self._inner = markup.Languages()
+        self._inner = markup.Languages(added)
         self._filter = LeftOutFilter()
-        self._splitter = Splitter(self._language_of, ssml=ssml)
+        self._splitter = Splitter(self._language_of, ssml=ssml, added=added)
         self._after_cr = False
         self._before = ""  # a word with its full stop that a pause let go: "local" right behind it makes an address
         self._fragment = ""  # that a pause let go; it tells the language of the next piece, as it would have in one
@@ -68,8 +74,10 @@ class FrontEnd:
         """No text has come for a while: the segments that end here whatever may follow. The words stay the same ones;
         what waits for more text to be understood goes on waiting."""
         waiting = (self._short.raw if self._short else "") + self._splitter.waiting
-        language = self._inner.current or self._asked or decided(waiting, self._last or self._fallback)
-        if self._filter.is_open or not is_sure_end(waiting, language):
+        language = self._inner.current or self._asked or decided(
+            waiting, self._last or self._fallback, self._added
+        )
+        if self._filter.is_open or not is_sure_end(waiting, language, self._added):
             return []
         last, segments = self._last, self._all_waiting()
         if len(segments) == 1 and min(len(waiting.strip()), len(segments[0].text)) < SHORTEST_CHARS:
@@ -105,7 +113,7 @@ class FrontEnd:
         if fixed is None:
             tracked = TrackedText(_MARKER.sub("", raw))
             clean(tracked, starts_line=piece.starts_line)
-            fixed = decided(tracked.text + " ", self._last or self._fallback)
+            fixed = decided(tracked.text + " ", self._last or self._fallback, self._added)
         if fixed is None:
             return "", ""
         raw = raw[: self._lexicon.boundary(piece.raw, len(raw), fixed)]
@@ -117,8 +125,15 @@ class FrontEnd:
         """The language spoken last, or else the one that will be."""
         return self._last or self._asked or self._fallback
 
+    def _known(self, tag: str | None) -> str | None:
+        """A language that this reply may be in: one of the ten, or of the added ones."""
+        code = normalize_tag(tag)
+        return code if code in LANGUAGES or code in self._added else None
+
     def _language_of(self, text: str) -> str:
-        return self._inner.current or self._asked or detect(self._fragment + text, self._last, self._fallback)
+        return self._inner.current or self._asked or detect(
+            self._fragment + text, self._last, self._fallback, self._added
+        )
 
     def _speak(self, pieces: Iterable[Piece]) -> list[Segment]:
         return [segment for piece in pieces for segment in self._segments(piece)]
@@ -175,6 +190,8 @@ class FrontEnd:
             if not _SPEAKABLE.search(tracked.text):
                 return "", tracked
             language = self._last = self._language_of(tracked.text)
+            if self._added and language in LANGUAGES and self._asked is None:
+                self._added = ()  # whoever speaks it may know the ten only, and a reply has one voice
         if self._normalize != "off":
             self._lexicon.apply(tracked, language)
             write_out(tracked, language, strict=self._normalize == "strict")

@@ -15,9 +15,12 @@ def explain(
     lexicon: Lexicon = EMPTY,
     ssml: bool = False,
     normalize: str = "auto",
+    added: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """The segments of a text, or of the pieces in which it arrives, with every change and the rule that made it."""
-    front_end = FrontEnd(language=language, fallback=fallback, lexicon=lexicon, ssml=ssml, normalize=normalize)
+    front_end = FrontEnd(
+        language=language, fallback=fallback, lexicon=lexicon, ssml=ssml, normalize=normalize, added=added
+    )
     segments = [segment for piece in ([text] if isinstance(text, str) else text) for segment in front_end.add(piece)]
     segments += front_end.close()
     letters: dict[str, int] = {}
