@@ -93,7 +93,7 @@ class SpeechService:
 
     async def _load_languages(self) -> None:
         try:
-            await asyncio.to_thread(detect.warm)
+            await asyncio.to_thread(detect.warm, self.catalog.added)
         except Exception:  # without it the script and the small words tell
             log.exception("What tells languages apart could not be loaded; a text may be taken for another language")
         finally:
@@ -214,6 +214,7 @@ class SpeechService:
             language=language,
             fallback=self.catalog.fallback_language,
             lexicon=self._current_lexicon(options.language),
+            added=self.catalog.added if voice is None or language in self.catalog.added else (),
             ssml=options.ssml,
             normalize="auto" if options.normalize else "off",
         )

@@ -46,17 +46,16 @@ _ADDED_REGIONS = {
     "ta": "IN LK",
     "tr": "TR CY",
     "ur": "PK IN",
-} | dict(
-    pair.split("-")
-    for pair in (
-        "af-ZA am-ET az-AZ be-BY bg-BG bs-BA ca-ES cs-CZ cy-GB da-DK et-EE eu-ES fi-FI fil-PH ga-IE gl-ES gu-IN he-IL"
-        " hi-IN hu-HU hy-AM id-ID is-IS jv-ID ka-GE kk-KZ km-KH kn-IN lb-LU lo-LA lt-LT lv-LV mk-MK ml-IN mn-MN mr-IN"
-        " mt-MT my-MM nb-NO ne-NP pa-IN pl-PL ps-AF si-LK sk-SK sl-SI so-SO te-IN th-TH uk-UA uz-UZ vi-VN yue-HK zu-ZA"
-    ).split()
+}
+_ADDED_WITH_ONE = (
+    "af-ZA am-ET az-AZ be-BY bg-BG bs-BA ca-ES cs-CZ cy-GB da-DK et-EE eu-ES fi-FI fil-PH ga-IE gl-ES gu-IN he-IL"
+    " hi-IN hu-HU hy-AM id-ID is-IS jv-ID ka-GE kk-KZ km-KH kn-IN lb-LU lo-LA lt-LT lv-LV mk-MK ml-IN mn-MN mr-IN"
+    " mt-MT my-MM nb-NO ne-NP pa-IN pl-PL ps-AF si-LK sk-SK sl-SI so-SO te-IN th-TH uk-UA uz-UZ vi-VN yue-HK zu-ZA"
 )
+_ADDED_REGIONS |= {code: region for code, _, region in (tag.partition("-") for tag in _ADDED_WITH_ONE.split())}
 _ADDED_PLAIN = (
-    "an as ba br cv eo fo fy gd gn ha haw ht ia ig io kl kok ku ky la lg mi nn oc om or qu rw sd sn st tg tk tn tt ug xh"
-    " yo"
+    "an as ba br cv eo fo fy gd gn ha haw ht ia ig io kl kok ku ky la lg mi nn oc om or qu rw sd sn st tg tk tn tt ug "
+    "xh yo"
 )
 ADDED: dict[str, Language] = {
     code: Language(code, "", tuple(f"{code}-{region}" for region in _ADDED_REGIONS.get(code, "").split()))
@@ -145,6 +144,12 @@ def normalize_tag(tag: str | None) -> str | None:
     if primary in LANGUAGES or primary in ADDED:
         return primary
     return _NAMES.get(name) or _NAMES.get(primary)
+
+
+def model_language(tag: str | None) -> str | None:
+    """The code of one of the ten that Qwen3-TTS speaks, however it is named; None for everything else."""
+    code = normalize_tag(tag)
+    return code if code in LANGUAGES else None
 
 
 def regions(code: str) -> tuple[str, ...]:

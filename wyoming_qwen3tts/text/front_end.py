@@ -74,9 +74,7 @@ class FrontEnd:
         """No text has come for a while: the segments that end here whatever may follow. The words stay the same ones;
         what waits for more text to be understood goes on waiting."""
         waiting = (self._short.raw if self._short else "") + self._splitter.waiting
-        language = self._inner.current or self._asked or decided(
-            waiting, self._last or self._fallback, self._added
-        )
+        language = self._inner.current or self._asked or decided(waiting, self._last or self._fallback, self._added)
         if self._filter.is_open or not is_sure_end(waiting, language, self._added):
             return []
         last, segments = self._last, self._all_waiting()
@@ -131,8 +129,8 @@ class FrontEnd:
         return code if code in LANGUAGES or code in self._added else None
 
     def _language_of(self, text: str) -> str:
-        return self._inner.current or self._asked or detect(
-            self._fragment + text, self._last, self._fallback, self._added
+        return (
+            self._inner.current or self._asked or detect(self._fragment + text, self._last, self._fallback, self._added)
         )
 
     def _speak(self, pieces: Iterable[Piece]) -> list[Segment]:

@@ -1,7 +1,7 @@
 """Whether a text is written in a language that the home has added to the ten, and in which.
 
-Script first, then letters and small words of these languages, then py3langid, which knows 97. The ten's own detection is
-asked only for what this leaves.
+Script first, then letters and small words of these languages, then py3langid, which knows 97. The ten's own detection
+is asked only for what this leaves.
 """
 
 import logging
@@ -58,8 +58,8 @@ _LETTER = re.compile(r"[^\W\d_]")
 _LETTERS: Final = {
     "az": "ə", "be": "ўі", "ca": "ŀ", "cs": "ěůřčšž", "da": "æøå", "et": "õ", "fi": "äå", "fo": "ð", "hr": "đčćšž",
     "hu": "őű", "is": "þðæ", "kk": "әғқңөұүһі", "lt": "ėįųūąęčšž", "lv": "āēīūģķļņčšž", "mk": "ѓќѕјљњџ", "mt": "ħġċż",
-    "nb": "æøå", "nn": "æøå", "pl": "łąęśżźćń", "ro": "ășțşţ", "ru": "ыэъё", "sk": "ľĺŕôčšž", "sl": "čšž", "sr": "јљњћђџ",
-    "sv": "åäö", "tr": "ğışİ", "uk": "іїєґ", "vi": "ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ",
+    "nb": "æøå", "nn": "æøå", "pl": "łąęśżźćń", "ro": "ășțşţ", "ru": "ыэъё", "sk": "ľĺŕôčšž", "sl": "čšž",
+    "sr": "јљњћђџ", "sv": "åäö", "tr": "ğışİ", "uk": "іїєґ", "vi": "ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ",
 }  # fmt: skip
 _LETTER_WORTH: Final = 0.6
 
@@ -90,8 +90,8 @@ _SMALL: Final = {
     " wynosi włączono wyłączono zakończyła pranie o dla czy mam",
     "ro": "este și sunt nu la în cu pe de un o că se ai am acum azi mâine lumina ușa fereastra aprinsă stinsă deschisă"
     " închisă grade mulțumesc bună gata bucătărie dormitor ce cum unde",
-    "ru": "и в на не что это с по как где сейчас сегодня завтра свет дверь окно включён включено выключен открыта открыто"
-    " закрыта закрыто градусов спасибо привет готово кухне спальне гостиной",
+    "ru": "и в на не что это с по как где сейчас сегодня завтра свет дверь окно включён включено выключен открыта"
+    " открыто закрыта закрыто градусов спасибо привет готово кухне спальне гостиной",
     "sk": "je a v na sa to že nie sú s pre ako kde teraz dnes zajtra svetlo dvere okno zapnuté vypnuté otvorené"
     " zatvorené stupňov prosím ďakujem ahoj hotovo kuchyni spálni",
     "sl": "je in v na se to da ni so z za kako kje zdaj danes jutri luč vrata okno vklopljena izklopljena odprta zaprta"

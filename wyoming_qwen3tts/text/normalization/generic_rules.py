@@ -110,8 +110,10 @@ def _money_rules(grammar: Generic) -> list[Rule]:
         rf"(?<![0-9A-Za-z])(?P<sign>[-−]\s?)?(?P<currency>{alternatives(SIGNS)})\s?(?P<number>[-−]?{number})"
         rf"(?!\d|[.,]\d){per}"
     )
-    suffix = re.compile(rf"{LEFT}(?P<sign>[-−]\s?)?(?P<number>{number})\s?(?P<currency>{alternatives(after)}){RIGHT}{per}")
-    dashed = re.compile(rf"(?P<currency>[€$£])\s?(?P<number>\d+),[-–]{{1,2}}(?=[\s.,;!?]|$)(?P<sign>)(?P<per>)")
+    suffix = re.compile(
+        rf"{LEFT}(?P<sign>[-−]\s?)?(?P<number>{number})\s?(?P<currency>{alternatives(after)}){RIGHT}{per}"
+    )
+    dashed = re.compile(r"(?P<currency>[€$£])\s?(?P<number>\d+),[-–]{1,2}(?=[\s.,;!?]|$)(?P<sign>)(?P<per>)")
 
     def amount(match: re.Match[str]) -> str | None:
         rate = grammar.per_unit(PER_SYMBOLS[match["per"]]) if match["per"] else ""

@@ -185,7 +185,9 @@ def judge(before: str, language_of: Callable[[str], str], added: tuple[str, ...]
         return Stop.INSIDE
     if added and _is_known_of(last, added):
         language = language_of(before)
-        return _in_added(last, language) if language in added else _in_any_language(last) or _in_language(last, language)
+        return (
+            _in_added(last, language) if language in added else _in_any_language(last) or _in_language(last, language)
+        )
     return _in_any_language(last) or _in_language(last, language_of(before))
 
 

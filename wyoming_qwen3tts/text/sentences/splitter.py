@@ -72,9 +72,7 @@ class Piece:
 class Splitter:
     """Cuts a stream of text into pieces of 12 to 220 characters, at sentence ends wherever there are some."""
 
-    def __init__(
-        self, language_of: Callable[[str], str], *, ssml: bool = False, added: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, language_of: Callable[[str], str], *, ssml: bool = False, added: tuple[str, ...] = ()) -> None:
         self._language_of, self._ssml, self._added = language_of, ssml, added
         self._text = ""
         self._start = 0  # where the open piece starts in `_text`

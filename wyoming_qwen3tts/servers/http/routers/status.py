@@ -12,7 +12,6 @@ from .... import __version__
 from ....monitoring.health import health
 from ....service.service import SpeechService
 from ....settings import Settings
-from ....speech.languages import LANGUAGES
 from ....studio.studio import VoiceStudio
 from ..auth import Gate, OpenRouter
 from .engine import status_json
@@ -56,7 +55,7 @@ def routes(service: SpeechService, settings: Settings, studio: VoiceStudio | Non
             "design": {"on": design is None, "why_not": design},
             "needs_key": gate.needs_key,
             "base_url": settings.http.base_url or None,
-            "languages": list(LANGUAGES),
+            "languages": list(service.catalog.languages),
             "engine": service.engine.name,
         }
 
