@@ -53,7 +53,8 @@ _RULESETS: Final = {
 def normalize(tracked: TrackedText, language: str, *, strict: bool = False) -> None:
     """Write out what the model would misread; ``strict`` writes out plain whole numbers too."""
     speech = grammar(language)
-    tracked.text = tracked.text.translate(_ALIKE)
+    if language != "el":  # where μ is a letter like others
+        tracked.text = tracked.text.translate(_ALIKE)
     tracked.capitals_start_sentences = language != "de"
     tracked.unwrap("number", _BARE_POINT, "0.")
     tracked.unwrap("number", _BARE_TIMES, " × ")

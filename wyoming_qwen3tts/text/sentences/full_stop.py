@@ -277,7 +277,7 @@ def _is_known_of(last: _Word, added: tuple[str, ...]) -> bool:
 def _in_added(last: _Word, language: str) -> Stop:
     """What a full stop is in an added language: generic, but for its abbreviations and its ordinals."""
     if _NUMBER.fullmatch(last.shown) or _DAY_AND_MONTH.fullmatch(last.shown):
-        return Stop.ASK_NEXT if language in DOT_IS_ORDINAL else Stop.END
+        return Stop.ASK_DIGIT if language in DOT_IS_ORDINAL else Stop.END  # "3. 5. 2026"; small letters go on anyway
     if last.word in abbreviations(language) or last.joined in abbreviations(language):
         return Stop.INSIDE if not last.after_number else Stop.ASK_NEXT
     return _letter(last) if last.is_letter else _by_shape(last.word)
