@@ -13,20 +13,25 @@ from wyoming.event import Event
 from wyoming.info import Describe, Info, TtsVoice
 from wyoming.tts import Synthesize, SynthesizeVoice
 
-from tests.harness import pcm, until
+from tests.harness import FakeEngine, pcm, until
+from tests.servers.http.web import web
 from wyoming_qwen3tts import doctor
-from wyoming_qwen3tts.app.build import build_engine, speech_service
+from wyoming_qwen3tts.app.build import build_engine, speech_service, with_fallback
 from wyoming_qwen3tts.doctor import CheckContext
 from wyoming_qwen3tts.errors import SettingsError, UnknownVoice
+from wyoming_qwen3tts.servers.http.errors import HttpError
+from wyoming_qwen3tts.servers.http.names import all_models, language_of
 from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.service.stats import RequestStats
 from wyoming_qwen3tts.settings import Address, Settings
 from wyoming_qwen3tts.settings.sources import load
 from wyoming_qwen3tts.speech.engine import Phase
-from wyoming_qwen3tts.speech.languages import ADDED
+from wyoming_qwen3tts.speech.languages import ADDED, LANGUAGES
+from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.text.lexicon import LexiconFolder
 from wyoming_qwen3tts.text.spoken import explain
+from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 
 HOME = {
     "cs": "V kuchyni je 21,5 °C a světlo je zapnuto.",
@@ -184,6 +189,88 @@ async def test_without_espeak_the_added_languages_are_named_as_mute(
 
     assert engine.mute_languages()["nl"] == "espeak-ng is not installed"
     await engine.close()
+
+
+async def test_the_model_speaks_the_ten_and_espeak_the_added_ones(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, voices__languages="nl")
+    model = _Model()
+    async with speech_service(chosen, with_fallback(chosen, model).engine) as service:
+        told: list[RequestStats] = []
+        service.observe(told.append)
+        service.load()
+        async with WyomingServer(service, Address("127.0.0.1", 0), chosen.limits) as door:
+            assert pcm(await answer(door, Synthesize("The light is on. De deur is open.").event(), "audio-stop"))
+            assert pcm(await answer(door, Synthesize("De deur is open. The light is on.").event(), "audio-stop"))
+            await until(lambda: _is_loaded(service), 30)
+
+    assert [(stats.language, stats.engine) for stats in told] == [("en", "fake"), ("nl", "builtin")]
+    assert [texts for _, texts in model.requests] == [["The light is on.", "De deur is open."]]
+
+
+class _Model(FakeEngine):
+    """Ryan in the ten languages, as the model has him."""
+
+    def voices(self) -> tuple[Voice, ...]:
+        return tuple(Voice(VoiceName(f"ryan-{code}"), "Ryan", (code,), self.name, "ryan") for code in LANGUAGES)
+
+
+def _is_loaded(service: SpeechService) -> bool:
+    return "nl" in service.catalog.languages and not service.engine.mute_languages()
+
+
+def _catalog() -> VoiceCatalog:
+    dutch = Voice(VoiceName("builtin-nl"), "Built-in", ("nl",), "builtin", "builtin")
+    polish = Voice(VoiceName("piper-pl"), "Piper", ("pl",), "wyoming", "piper")
+    anna = Voice(VoiceName("Anna"), "Anna", tuple(LANGUAGES), "qwen3", "anna", "clone")
+    return VoiceCatalog((*_Model().voices(), dutch, polish), lambda: (anna,), added=("nl", "sv"))
+
+
+def test_a_speaker_of_the_model_lets_somebody_else_speak_an_added_language() -> None:
+    """OpenAI's clients must name a voice, whatever the language."""
+    found = _catalog().find("ryan", "nl-BE")
+
+    assert found is not None
+    assert found.name == "builtin-nl"
+
+
+def test_a_voice_of_the_homes_own_refuses_what_its_model_cannot_speak() -> None:
+    with pytest.raises(UnknownVoice, match="The voice Anna does not speak nl"):
+        _catalog().find("Anna", "nl")
+
+
+def test_what_the_home_did_not_add_or_nobody_speaks_is_not_listed() -> None:
+    catalog = _catalog()
+
+    assert catalog.added == ("nl",)
+    assert "piper-pl" not in [voice.name for voice in catalog.all()]
+
+
+def test_the_models_of_openai_are_listed_with_the_added_languages() -> None:
+    languages = _catalog().languages
+
+    assert "tts-1-nl" in all_models(languages)
+    assert language_of("tts-1-nl", languages) == "nl"
+    with pytest.raises(HttpError, match="There is no model called 'tts-1-nl'"):
+        language_of("tts-1-nl")
+
+
+async def test_the_web_door_takes_and_lists_an_added_language(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, voices__languages="nl")
+    async with web(build_engine(chosen).engine, chosen) as door:
+        about = (await door.client.get("/v1/about")).json()
+        models = (await door.client.get("/v1/models")).json()
+        spoken = (await door.client.get("/v1/audio/spoken", params={"text": "Het is 21,5 °C."})).json()
+        dutch = await door.post(input="Het is 21,5 °C.", voice="echo", language="nl-BE", response_format="pcm")
+        named = await door.post(input="Het is 21,5 °C.", voice="alloy", model="tts-1-nl", response_format="pcm")
+        polish = await door.post(input="Dzień dobry.", language="pl")
+
+    assert about["languages"] == [*LANGUAGES, "nl"]
+    assert "tts-1-nl" in [model["id"] for model in models["data"]]
+    assert (spoken["spoken"], spoken["voice"]) == ("Het is 21 komma 5 graden Celsius.", "builtin-nl")
+    assert [(reply.status_code, reply.headers["X-TTS-Voice"]) for reply in (dutch, named)] == [(200, "builtin-nl")] * 2
+    assert len(dutch.content) > 48_000
+    assert polish.status_code == 400
+    assert "'pl' is not one of ours" in polish.json()["error"]["message"]
 
 
 def test_the_homes_own_words_count_in_added_languages(tmp_path: Path) -> None:

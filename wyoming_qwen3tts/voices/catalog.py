@@ -117,7 +117,9 @@ class VoiceCatalog:
             if known and (found := self._with_style(view, known, spoken)):
                 return found
         if self.speaker_of(name):
-            return None
+            return self.for_language(code) if code in self.added else None  # the model's speakers know the ten only
+        if code in self.added and wanted in view.own:
+            raise UnknownVoice(f"The voice {name[:64]} does not speak {code}.", field="language")
         return self._absent(wanted, code, name)
 
     def speaker_of(self, name: str | None) -> str | None:
@@ -216,15 +218,19 @@ class VoiceCatalog:
     def _with_style(self, view: _View, name: str, code: str | None) -> Voice | None:
         """``name``, a speaker or a voice of the home's own, perhaps with a style behind it, in the language ``code``.
 
-        A speaker needs a language; a voice of the home's own speaks all of them.
+        A speaker needs a language; a voice of the home's own speaks all of the ten.
         """
         if own := view.own.get(name):
-            return own if code is None else replace(own, languages=(code,))
+            if code is None:
+                return own
+            return replace(own, languages=(code,)) if code in own.languages else None
         if code is not None and (voice := view.fixed.get(f"{name}-{code}")):
             return voice
         stem, _, style = name.rpartition("-")
         preset = view.seen[0].styles.get(style)
         if preset is None or not stem:
+            return None
+        if code is not None and stem in view.own and code not in view.own[stem].languages:
             return None
         base = view.own.get(stem) or (view.fixed.get(f"{stem}-{code}") if code else None)
         if base is None:
