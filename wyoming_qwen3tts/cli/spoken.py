@@ -37,7 +37,13 @@ def _explained(
 ) -> dict[str, Any]:
     voice = catalog.find(None, language)  # says which languages there are if this is none of them
     lexicon = LexiconFolder(settings.lexicon_dir).current(catalog.lexicons(language))
-    answer = explain(text, voice.language if voice else None, fallback=settings.voices.language, lexicon=lexicon)
+    answer = explain(
+        text,
+        voice.language if voice else None,
+        fallback=settings.voices.language,
+        lexicon=lexicon,
+        is_voice=catalog.named_in_marks,
+    )
     return answer | {"voice": catalog.for_language(answer["language"]).name}
 
 

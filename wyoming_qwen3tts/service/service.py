@@ -210,12 +210,14 @@ class SpeechService:
             with contextlib.suppress(TimeoutError):  # then it tells as well as it can
                 async with asyncio.timeout(_LOADING_S):
                     await self._can_tell_languages.wait()
+        self.catalog.all()  # marks may name whoever is new
         front_end = FrontEnd(
             language=language,
             fallback=self.catalog.fallback_language,
             lexicon=self._current_lexicon(options.language),
             ssml=options.ssml,
             normalize="auto" if options.normalize else "off",
+            is_voice=self.catalog.named_in_marks,
         )
         return SegmentReader(text, front_end)
 

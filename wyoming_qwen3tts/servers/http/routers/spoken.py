@@ -34,7 +34,16 @@ def routes(service: SpeechService, settings: Settings, pool: BoundedPool) -> API
         code = normalize_tag(language)
         if language and language.lower() != "auto" and code is None:
             raise BadRequest(f"The language {language!r} is not one of ours: {', '.join(LANGUAGES)}.", field="language")
-        work = partial(explain, text, code, fallback=settings.voices.language, lexicon=lexicon.current(), ssml=ssml)
+        service.catalog.all()  # looked at here: the pool only reads
+        work = partial(
+            explain,
+            text,
+            code,
+            fallback=settings.voices.language,
+            lexicon=lexicon.current(),
+            ssml=ssml,
+            is_voice=service.catalog.named_in_marks,
+        )
         try:
             answer = await pool.run(work)
         except PoolFull:
