@@ -14,13 +14,12 @@ from wyoming.event import Event
 from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop
 
 from tests.harness import TONE, FakeEngine
-from wyoming_qwen3tts.servers.connections import Address
 from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
 from wyoming_qwen3tts.service.options import SpeechOptions
 from wyoming_qwen3tts.service.phrase_cache import PhraseCache
 from wyoming_qwen3tts.service.postprocess import PostProcessor
 from wyoming_qwen3tts.service.service import SpeechService
-from wyoming_qwen3tts.settings import Audio, Limits
+from wyoming_qwen3tts.settings import Address, Audio, Limits
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
@@ -77,7 +76,8 @@ class House:
 
 def silences(pcm: bytes) -> list[float]:
     """Lengths of the runs of silence, in seconds."""
-    runs, run = [], 0
+    runs: list[int] = []
+    run = 0
     for at in range(0, len(pcm), 480):
         if any(pcm[at : at + 480]):
             runs, run = [*runs, run] if run else runs, 0
