@@ -98,14 +98,14 @@ def build_qwen3(settings: Settings) -> Qwen3Engine:
 
 def catalog_of(settings: Settings, engine: Engine) -> VoiceCatalog:
     """Everybody that ``engine`` can speak as, now and later, and whom the home's mapping names."""
-    mapping, language = MappingFile(settings.voices_file).current, settings.voices.language
     return VoiceCatalog(
         engine.voices,
         engine.clones,
-        mapping=mapping,
+        mapping=MappingFile(settings.voices_file).current,
         why_mute=engine.why_mute,
-        fallback_language=language,
+        fallback_language=settings.voices.language,
         added=settings.voices.added,
+        marks=settings.voices.marks,
     )
 
 
@@ -164,7 +164,9 @@ async def speech_service(
         slots=settings.engine.slots,
         lexicon=LexiconFolder(settings.lexicon_dir, patience_s=LEXICON_PATIENCE_S, added=settings.voices.added),
         postprocessor=PostProcessor(
-            settings.audio, VoiceLevels(settings.levels_file) if settings.audio.level else None
+            settings.audio,
+            VoiceLevels(settings.levels_file) if settings.audio.level else None,
+            turn_pause_s=settings.voices.sentence_pause_s,
         ),
         phrases=phrases,
     )
