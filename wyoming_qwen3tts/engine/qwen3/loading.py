@@ -98,6 +98,7 @@ def build_runners(
             let_go(error)  # or half a runner would stay in memory
         log.warning("No CUDA graphs: %s. Speech goes on without them, and starts later.", why)
         runners.append(build())
+        runners[-1].why_no_graphs = why
     return runners
 
 

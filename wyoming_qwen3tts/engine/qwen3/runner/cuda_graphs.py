@@ -1,4 +1,5 @@
-"""The last inch: CUDA graphs, streams and pinned copies. The only file of the engine that needs a card to be tested.
+"""The last inch: CUDA graphs, streams and pinned copies. Tested on a fake `torch.cuda`; the rest needs a card
+(tests/gpu).
 
 It follows PyTorch's notes ("CUDA semantics", "CUDA Graphs") and the documentation of `torch.cuda`. What it relies on:
 
@@ -45,6 +46,7 @@ class CudaGraphs:
     name = "cuda"
 
     def __init__(self, device: torch.device) -> None:
+        gc.collect()  # once: in a process that has loaded torch it takes longer than a capture
         self._streams = {lane: torch.cuda.Stream(device, priority=priority) for lane, priority in PRIORITY.items()}
         self._pools = {lane: torch.cuda.graph_pool_handle() for lane in PRIORITY}
 
@@ -53,7 +55,6 @@ class CudaGraphs:
         stream, before = self._streams[lane], torch.cuda.current_stream()
         graph = torch.cuda.CUDAGraph()
         collects = gc.isenabled()
-        gc.collect()
         gc.disable()  # a graph that is freed while another one is captured breaks the capture
         try:
             torch.cuda.synchronize(stream.device)  # weights and state were made on the default stream

@@ -92,6 +92,7 @@ class ModelRunner:
         self._sampling = sampling or FrameSampling.from_defaults(config.sampling)
         self._positions = positions
         self._graphs = graphs or NoGraphs()
+        self.why_no_graphs: str | None = None  # set by whoever wanted some and had to build it without
         with torch.inference_mode():
             made = (self.model, self._sampling, slots, positions, self.prompts.pad)
             if graphs is None:
