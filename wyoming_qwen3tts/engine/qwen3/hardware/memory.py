@@ -20,7 +20,7 @@ _CODEC_STATE_MB = 6  # of one slot, float32
 _PREFIX_POSITIONS, _TEXT_ROWS = 64 * 10, 4096
 # What the recordings need while they run, counted from their tensors (tests/engine/qwen3/hardware/test_memory.py):
 # one pool a lane.
-_POOL_MB, _POOL_SLOT_MB = 24, 9
+_POOL_MB, _POOL_SLOT_MB = 12, 17
 # Not measured here, as no card was at hand. A CUDA context with cuBLAS: what others report. The graphs themselves: 5 kB
 # for each of their 26,000 kernels, a guess. The ladder goes on without graphs where only they do not fit.
 _CONTEXT_MB = 450

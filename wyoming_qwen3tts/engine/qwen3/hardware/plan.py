@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from ..config import EngineConfig
 from .memory import Need, need, smaller
-from .probe import Card, Hardware, Probe, covers, probe
+from .probe import Card, Hardware, Probe, covers, cpu_has_bfloat16, probe
 
 SMALL, LARGE = "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice", "Qwen/Qwen3-TTS-12Hz-1.7B-CustomVoice"
 _LARGE_FROM_MB = 7_600  # cards sold with 8 GB show 7,600 to 8,190 MiB
@@ -144,6 +144,14 @@ def cpu_plan(config: EngineConfig, *reasons: str, has_bfloat16: bool) -> DeviceP
         quantize = "int8"
     models = config.models or (default_model(None),)
     return DevicePlan("cpu", dtype, quantize, graphs=False, models=models, reasons=reasons)
+
+
+def without_card(chosen: DevicePlan, config: EngineConfig, why: str) -> DevicePlan:
+    """The next step down from a card that cannot be trusted: as on a machine that has none."""
+    if config.kind == "qwen3" and config.device != "cuda":
+        slower = f"The CPU speaks, slower than a graphics card: {why}."
+        return cpu_plan(config, *chosen.reasons, slower, has_bfloat16=cpu_has_bfloat16())
+    return _builtin(config, *chosen.reasons, f"Qwen3-TTS is off: {why}.")
 
 
 def _cuda(config: EngineConfig, card: Card) -> DevicePlan:
