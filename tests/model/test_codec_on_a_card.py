@@ -20,7 +20,8 @@ def counted(codec: CodecDecoder, streams: int, frames: int) -> KernelCount:
     with torch.device("meta"):
         state = codec.init_state(streams + 1)
         codes, slots = torch.zeros(streams, frames, 16, dtype=torch.int64), torch.zeros(streams, dtype=torch.int64)
-        with KernelCount() as count:
+        count = KernelCount()
+        with count:
             codec.step(codes, state, slots)
     return count
 

@@ -22,7 +22,7 @@ Index = tuple[Tensor | slice, ...]
 class KvCache:
     """Keys (already rotated) and values, ``[layers, B, kv_heads, positions, head_dim]`` each, written in place.
 
-    Where ``joined`` is given they are its views: ``[layers, B, 2 * kv_heads, positions, head_dim]``, values behind keys.
+    Where ``joined`` is given they are its views: ``[layers, B, 2 * kv_heads, positions, head_dim]``, the values last.
 
     A row needs no reset: a step sees only positions up to its own, and those it has written itself (or been given by
     `copy_prefix`), so whatever an earlier utterance left in a slot weighs nothing.
