@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from wyoming_qwen3tts.engine.qwen3.runner import cuda_graphs
 from wyoming_qwen3tts.engine.qwen3.runner.graphs import GraphsFailed
 from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import GraphRecorder, Recording
 from wyoming_qwen3tts.engine.qwen3.thread import EngineThread
@@ -74,6 +75,7 @@ class FakeCuda:
         self.mode = OnCpu(self)
         self.collects_in_capture: list[bool] = []
         self.workspaces_cleared = 0
+        self.blocking_events: list[bool] = []
 
     def called(self, name: str) -> None:
         self.calls.append(name)
@@ -132,6 +134,7 @@ class FakeCuda:
 
     def event(self, *, blocking: bool = False, enable_timing: bool = False) -> SimpleNamespace:
         self.called("Event")
+        self.blocking_events.append(blocking)
         return SimpleNamespace(
             blocking=blocking,
             record=lambda: self.called("record"),
@@ -213,8 +216,10 @@ def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCuda]:
             run(thread)
 
     monkeypatch.setattr(EngineThread, "_run", on_card)
+    cuda_graphs.stream_of.cache_clear()
     with card.mode:
         yield card
+    cuda_graphs.stream_of.cache_clear()
 
 
 def alive_bytes() -> int:

@@ -14,14 +14,17 @@ from tests.engine.configs import device_plan, engine_config
 from tests.fake_cuda import FakeCuda, alive_bytes, fake_cuda
 from wyoming_qwen3tts.engine.qwen3.device_errors import let_go
 from wyoming_qwen3tts.engine.qwen3.graph_check import check_graphs
+from wyoming_qwen3tts.engine.qwen3.hardware.memory import CONTEXT_MB
 from wyoming_qwen3tts.engine.qwen3.loading import (
     Models,
     bench_utterance,
     build_runners,
+    empty_caches,
     graphs_for,
+    hold_memory,
     load_models,
 )
-from wyoming_qwen3tts.engine.qwen3.runner import codec, prefill
+from wyoming_qwen3tts.engine.qwen3.runner import codec, cuda_graphs, prefill
 from wyoming_qwen3tts.engine.qwen3.runner.graphs import Graphs
 from wyoming_qwen3tts.engine.qwen3.runner.runner import ModelRunner
 from wyoming_qwen3tts.engine.qwen3.runtime import Runtime
@@ -176,3 +179,36 @@ async def test_how_it_runs_reaches_the_status_and_the_log(
     ]
     said = [r.getMessage() for r in caplog.records if r.getMessage().startswith("Qwen3-TTS runs on ")]
     assert said == [f"Qwen3-TTS runs on {line}" for line in found]
+
+
+def test_a_reload_makes_no_new_stream_and_clears_what_was_kept_for_the_old_recordings(
+    models: Models, card: FakeCuda
+) -> None:
+    build(models)
+    streams = len(card.streams)
+    build(models)
+    cleared = card.workspaces_cleared
+    empty_caches()
+
+    assert (streams, len(card.streams)) == (2, 2)
+    assert card.workspaces_cleared == cleared + 1
+
+
+@pytest.mark.parametrize(
+    ("limit_mb", "fraction"), [(0, 1.0), (8_000, (8_000 - CONTEXT_MB) / (24 * 1024)), (60_000, 1.0)]
+)
+def test_the_limit_of_memory_is_held(card: FakeCuda, limit_mb: int, fraction: float) -> None:
+    hold_memory("cuda:0", limit_mb)
+    hold_memory("cpu", 1)
+
+    assert card.fraction == pytest.approx(fraction)
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_where_cores_are_few_nobody_spins(card: FakeCuda, monkeypatch: pytest.MonkeyPatch, few: bool) -> None:
+    monkeypatch.setattr(cuda_graphs, "_FEW_CORES", few)
+    recorder = graphs()
+    assert recorder is not None
+
+    assert recorder.fetch(torch.ones(2))().tolist() == [1, 1]
+    assert card.blocking_events == [few]

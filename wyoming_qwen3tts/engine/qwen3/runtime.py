@@ -152,8 +152,9 @@ class Runtime(Engine):
     # -- engine thread
 
     def _load(self, progress: Progress) -> Models:
-        from .loading import load_models
+        from .loading import hold_memory, load_models
 
+        hold_memory(self._plan.torch_device, self._config.vram_limit_mb)
         return load_models(self._folders, self._plan, self._config.rounded_dir, progress)
 
     def _build(self, models: Models, counters: Counters) -> EngineCore:

@@ -137,7 +137,7 @@ CASES = [
         "others share the card",
         box(replace(RTX_4090, free_mb=4_000)),
         ("cuda:0", "bfloat16", True, SMALL),
-        (f"{LARGE} does not fit, {SMALL} instead", "4,769 MiB", "4,000 of 24,564 MiB are free on RTX 4090"),
+        (f"{LARGE} does not fit, {SMALL} instead", "4,767 MiB", "4,000 of 24,564 MiB are free on RTX 4090"),
     ),
     Case(
         "only graphs do not fit",

@@ -23,7 +23,7 @@ PREFIXES_MB, _TEXT_ROWS = 48, 4096
 _POOL_MB, _POOL_SLOT_MB = 12, 17
 # Not measured here, as no card was at hand. A CUDA context with cuBLAS: what others report. The graphs themselves: 5 kB
 # for each of their 26,000 kernels, a guess. The ladder goes on without graphs where only they do not fit.
-_CONTEXT_MB = 450
+CONTEXT_MB = 450
 _NODES_MB = 125
 
 
@@ -38,7 +38,7 @@ class Need:
 
     @property
     def eager_mb(self) -> int:
-        return self.beside_mb - self.graphs_mb + _CONTEXT_MB
+        return self.beside_mb - self.graphs_mb + CONTEXT_MB
 
     @property
     def beside_mb(self) -> int:
