@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -116,7 +115,7 @@ def _machine(place: CheckContext, device: str) -> dict[str, Any]:
         "wheel_cuda": hardware.wheel_cuda,
         "architectures": list(hardware.arch_list),
         "cudnn": cudnn,
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "system": " ".join((os.uname().sysname, os.uname().release, os.uname().machine)),
         "cores": os.cpu_count(),
         "plan": place.plan.runs_on,
     }

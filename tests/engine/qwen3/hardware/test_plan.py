@@ -156,7 +156,7 @@ CASES = [
         "a ceiling that is too low for anything",
         box(RTX_4090),
         BUILTIN,
-        ("2,833 MiB", "engine.vram_limit_mb allows 2,000", "engine.slots (4)", "it is not loaded"),
+        ("2,831 MiB", "engine.vram_limit_mb allows 2,000", "engine.slots (4)", "it is not loaded"),
         engine_config(vram_limit_mb=2_000),
     ),
     Case(
@@ -178,7 +178,7 @@ CASES = [
         "a model without a smaller brother",
         box(replace(RTX_4060, free_mb=4_000)),
         (None, "float32", False, "Qwen/Qwen3-TTS-12Hz-1.7B-VoiceDesign"),
-        ("it is not loaded", "4,769"),
+        ("it is not loaded", "4,767"),
         engine_config(models=("Qwen/Qwen3-TTS-12Hz-1.7B-VoiceDesign",)),
     ),
     Case(

@@ -78,7 +78,7 @@ def trusted(chosen: DevicePlan, config: EngineConfig) -> tuple[DevicePlan, str]:
     device = chosen.torch_device
     try:
         verdict = check_arithmetic(device, tuple(dict.fromkeys(("float32", chosen.dtype))))
-    except (RuntimeError, MemoryError) as error:
+    except (RuntimeError, MemoryError, AssertionError) as error:  # the last of a torch that has no CUDA
         kind, said = kind_of(error), first_line(root_cause(error))
         let_go(error)
         if kind is Kind.LOST:
