@@ -184,6 +184,13 @@ def _download(commands: argparse._SubParsersAction[_Parser]) -> None:
 def _doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
     doctor = _command(commands, "doctor", "look at everything that speech needs; each line is ok or says what to do")
     doctor.add_argument("--json", action="store_true", help="as JSON")
+    doctor.add_argument(
+        "--gpu",
+        nargs="?",
+        const="gpu-report.json",
+        metavar="FILE",
+        help="check and measure the graphics card, in ten minutes at most, and write a report to attach to an issue",
+    )
 
 
 def _healthcheck(commands: argparse._SubParsersAction[_Parser]) -> None:

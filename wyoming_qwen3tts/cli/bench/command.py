@@ -7,6 +7,7 @@ import json
 import sys
 import tempfile
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,16 +92,13 @@ def _on_card(settings: Settings) -> bool:
 
 def _card(settings: Settings, streams: list[int], chosen: Namespace) -> dict[str, Any]:
     """On a card, or with ``--simulate`` on its stand-in: a tiny model where none is named."""
-    import torch
-
+    from ...engine.qwen3.precision import torch_dtype
     from ..download import fetched
-    from ..say_model import model_device
     from .card import bench_card, tiny_folder
 
     if chosen.frames < 2:
         raise BadRequest("--frames starts at 2: the first frame is the time to first audio, the others the speed.")
-    device = "cpu" if chosen.simulate else model_device(settings)
-    dtype = torch.float32 if chosen.simulate or settings.engine.dtype == "float32" else torch.bfloat16
+    device, dtype = ("cpu", "float32") if chosen.simulate else _as_the_engine(settings, chosen.random_weights)
     with tempfile.TemporaryDirectory() as scratch:
         source = chosen.random_weights or next(iter(fetched(settings, settings.engine.model)), None)
         return bench_card(
@@ -109,6 +107,22 @@ def _card(settings: Settings, streams: list[int], chosen: Namespace) -> dict[str
             frames=chosen.frames,
             rounds=chosen.rounds,
             device=device,
-            dtype=dtype,
+            dtype=torch_dtype(dtype),
             simulate=chosen.simulate,
         )
+
+
+def _as_the_engine(settings: Settings, size: str | None) -> tuple[str, str]:
+    """The card and the precision that the engine would choose here.
+
+    Raises:
+        SpeechError: why it would choose no card.
+    """
+    from ...engine.qwen3.config import EngineConfig
+    from ...engine.qwen3.hardware.plan import plan, published
+
+    config = EngineConfig.of(settings)
+    chosen = plan(replace(config, models=(published(size),)) if size else config)
+    if chosen.device is None or chosen.device == "cpu":
+        raise SpeechError(" ".join(chosen.reasons))
+    return chosen.device, chosen.dtype

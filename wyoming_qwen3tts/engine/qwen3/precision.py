@@ -17,7 +17,7 @@ from ...model.checkpoint.codec_weights import open_decoder, random_decoder
 from ...model.checkpoint.config import CodecConfig, ModelConfig
 from ...model.checkpoint.published import random_language_model, random_parameters
 from ...model.checkpoint.weights import Checkpoint, load_checkpoint
-from ...model.codec import CodecDecoder
+from ...model.codec import ALL_ROWS, CodecDecoder
 from ...model.cpu.codec import use_bfloat16
 from ...model.cpu.int8_linear import use_int8
 from ...model.cpu.language import fast_language_model, rounded
@@ -67,6 +67,8 @@ def load_codec(folder: Path, config: CodecConfig, plan: DevicePlan, rounded_dir:
         ModelFileError: one line that says what is wrong with which file.
     """
     decoder = open_decoder(folder, config, device=plan.torch_device)
+    if plan.device != "cpu":
+        decoder.rows_at_once = ALL_ROWS
     if plan.device != "cpu" or plan.quantize == "none":
         return decoder
     try:
@@ -82,6 +84,8 @@ def random_models(
     """Networks of a published size with random weights, in the precision that a checkpoint would be loaded in."""
     dtype = torch_dtype(plan.dtype)
     decoder = random_decoder(config.codec, device=plan.torch_device)
+    if plan.device != "cpu":
+        decoder.rows_at_once = ALL_ROWS
     if plan.device != "cpu" or plan.quantize == "none":
         return random_language_model(config, device=plan.torch_device, dtype=dtype), decoder
     try:
