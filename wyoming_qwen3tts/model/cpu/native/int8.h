@@ -11,18 +11,12 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#elif defined(__aarch64__)
-#include <arm_neon.h>
-#endif
+#include "isa.h"
 
 constexpr int GROUP = 32;  // inputs that share a scale
 constexpr int PANEL = 64;  // outputs computed together
 constexpr int STEPS = GROUP / 4;
 constexpr int TILE = 4;  // rows computed together: their sums fill the registers
-
-enum Kernel { PORTABLE = 0, AVX2 = 1, VNNI = 2 };
 
 struct Matrix {
     const uint8_t *weights;   // panels
@@ -194,10 +188,6 @@ template <bool INT4> static void tile_vnni_rows(const Tile &t, int rows) {
     }
 }
 
-static Kernel best_kernel() {
-    return __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") ? VNNI : AVX2;
-}
-
 #elif defined(__ARM_FEATURE_DOTPROD)
 
 // The same with Arm's dot product, signed on both sides; int4 is left to the portable loop.
@@ -222,13 +212,7 @@ static void tile_dotprod(const Tile &t, int rows) {
             vst1q_f32(t.y + r * PANEL + block * 4, y);
         }
 }
-
-static Kernel best_kernel() { return PORTABLE; }
-#else
-static Kernel best_kernel() { return PORTABLE; }
 #endif
-
-static Kernel kernel = best_kernel();
 
 static inline void run_tile(const Tile &tile, int rows) {
 #if defined(__x86_64__)
