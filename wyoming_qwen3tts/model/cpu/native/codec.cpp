@@ -146,7 +146,7 @@ extern "C" {
 
 // Which format is fastest with the instructions in use.
 int qwen3tts_codec_format() {
-    if (has_bfloat16() && kernel == best_kernel()) return BFLOAT16;
+    if (has_bfloat16() && kernel == best_kernel() && !is_limited) return BFLOAT16;
 #if defined(__x86_64__)
     if (kernel >= AVX2) return INT16;
 #endif

@@ -45,10 +45,11 @@ static inline Kernel at_most(int wish) {
     return wish >= 0 && wish < best ? static_cast<Kernel>(wish) : best;
 }
 
-// QWEN3TTS_KERNEL, a number, is for measuring what a lesser processor would do.
-static inline Kernel first_kernel() {
-    const char *wish = std::getenv("QWEN3TTS_KERNEL");
-    return at_most(wish && *wish ? std::atoi(wish) : KERNELS);
+// A number of `Kernel`, for measuring what a lesser processor would do; its codec multiplies no bfloat16.
+static inline const char *limit() {
+    const char *wish = std::getenv("WYOMING_QWEN3TTS_KERNEL");
+    return wish && *wish ? wish : nullptr;
 }
 
-inline Kernel kernel = first_kernel();
+inline const bool is_limited = limit() != nullptr;
+inline Kernel kernel = at_most(is_limited ? std::atoi(limit()) : KERNELS);

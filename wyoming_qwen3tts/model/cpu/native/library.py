@@ -24,7 +24,6 @@ from .build import library_path
 ARM = platform.machine() in ("aarch64", "arm64")
 # What products can be computed with, each with all before it; see ``isa.h``.
 KERNELS = ("portable", "dot product", "i8mm") if ARM else ("portable", "AVX2", "AVX-512 VNNI")
-KERNEL_VARIABLE = "QWEN3TTS_KERNEL"  # of the environment: the number of the best that may be used
 
 
 class Format(IntEnum):
