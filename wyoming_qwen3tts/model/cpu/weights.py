@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,8 @@ from ..tokenizer import Tokenizer
 from .language import fast_language_model
 from .native.library import Native
 from .quantize import Int8, is_rounded, to_int8
+
+log = logging.getLogger(__name__)
 
 FORMAT = "int8, groups of 32, 1"  # of the kept file; another number for another way to round
 SCALES = ".scales"
@@ -61,11 +64,13 @@ def _kept_or_rounded(path: Path, config: ModelConfig, dtype: torch.dtype, keep_i
             _write(kept, _round(path, config, dtype))
             for old in set(keep_in.glob(f"{which}-*.safetensors")) - {kept}:
                 old.unlink(missing_ok=True)
-        except OSError:  # no room, or not ours to write: the next start rounds again
+        except OSError as error:  # no room, or not ours to write
+            log.warning("Rounded weights cannot be kept in %s: %s. Every start rounds again.", keep_in, error.strerror)
             return _round(path, config, dtype)
     try:
         return _read(kept, config)
-    except ModelFileError:  # another program's doing; ours appears whole or not at all
+    except ModelFileError as error:  # another program's doing; ours appears whole or not at all
+        log.warning("Rounded weights are made anew: %s", error)
         kept.unlink(missing_ok=True)
         return _round(path, config, dtype)
 
