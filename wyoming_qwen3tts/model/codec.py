@@ -46,8 +46,6 @@ class CodecDecoder(nn.Module):
     ``samples_per_frame`` comes from the config (1,920 in the published codec). float32 or bfloat16, as the parameters.
     """
 
-    rows_at_once = ROWS_AT_ONCE
-
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.samples_per_frame = config.frame_samples
@@ -86,7 +84,7 @@ class CodecDecoder(nn.Module):
         A slice of a state is a state too, moved on without being copied: ``tuple(t[2:3] for t in state)``.
         """
         rows = state if slots is None else tuple(tensor.index_select(0, slots) for tensor in state)
-        pieces = codes.split(max(1, self.rows_at_once // codes.shape[0]), dim=1)
+        pieces = codes.split(max(1, ROWS_AT_ONCE // codes.shape[0]), dim=1)
         samples = torch.cat([self._samples(self.layers.step(self.quantizer(piece), rows)) for piece in pieces], dim=1)
         if slots is not None:
             for tensor, row in zip(state, rows, strict=True):

@@ -17,7 +17,6 @@ from ..streaming import CausalConv1d, CausalUpsample1d, Residual, State, Streami
 from .native.library import Conv, Format, Held, Native
 
 COLUMNS = {Format.BFLOAT16: 32, Format.FLOAT32: 16, Format.INT16: 16}  # of a panel, see ``native/codec_tiles.h``
-ROWS_AT_ONCE = 8  # frames times streams: no windows are laid out here, and more rows read the weights less often
 MOST = 4095  # of an int16, see ``native/codec_rows.h``
 
 
@@ -44,7 +43,6 @@ def use_library(decoder: CodecDecoder, native: Native, codec_format: Format | No
     products = [m for m in decoder.modules() if isinstance(m, CausalConv1d | CausalUpsample1d | nn.Linear)]
     if any(module.weight.shape[-1 if isinstance(module, nn.Linear) else -2] % 2 for module in products):
         return decoder
-    decoder.rows_at_once = ROWS_AT_ONCE
     library = Library(native, native.codec_format if codec_format is None else codec_format)
     with torch.inference_mode():
         decoder.layers = _fast_chain(decoder.layers, library)
