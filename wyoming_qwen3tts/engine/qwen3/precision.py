@@ -56,7 +56,9 @@ def load_language_model(folder: Path, plan: DevicePlan, rounded_dir: Path | None
         library.kernel,
         in_words(chosen.threads, chosen.most),
     )
-    return load_fast_checkpoint(folder, library, dtype=dtype, int4_predictor=int4, keep_in=rounded_dir)
+    return load_fast_checkpoint(
+        folder, library, dtype=dtype, int4_predictor=int4, keep_in=rounded_dir, tell=log.warning
+    )
 
 
 def load_codec(folder: Path, config: CodecConfig, plan: DevicePlan, rounded_dir: Path | None) -> CodecDecoder:
