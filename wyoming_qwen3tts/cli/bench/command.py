@@ -13,7 +13,7 @@ from typing import Any
 
 from ...errors import BadRequest, SpeechError
 from ...settings import Settings
-from . import wyoming
+from . import instructions, wyoming
 
 
 def bench(settings: Settings, chosen: Namespace) -> int:
@@ -28,6 +28,7 @@ def bench(settings: Settings, chosen: Namespace) -> int:
         raise BadRequest(f"--streams takes numbers such as 1,4, not {chosen.streams!r}.") from None
     if chosen.rounds < 1 or min(streams) < 1:
         raise BadRequest("--rounds and --streams start at 1.")
+    limited = _limited(settings, chosen)
     if chosen.wyoming:
         result, table = _servers(chosen.wyoming, streams, chosen.rounds), wyoming.table
     elif chosen.peers:
@@ -46,8 +47,23 @@ def bench(settings: Settings, chosen: Namespace) -> int:
         table = model.table
     else:
         raise BadRequest("Say what to measure: --wyoming tcp://127.0.0.1:10200, or --random-weights 0.6B")
+    if limited:
+        result["machine"] += f", {limited}"
     sys.stdout.write((json.dumps(result, indent=2) if chosen.json else table(result)) + "\n")
     return 0
+
+
+def _limited(settings: Settings, chosen: Namespace) -> str:
+    """In words, to what instructions ``--cpu`` has limited this process; empty: to none."""
+    elsewhere = chosen.wyoming or chosen.peers or chosen.simulate
+    if chosen.cpu != instructions.AUTO and (elsewhere or settings.engine.device not in ("auto", "cpu")):
+        raise BadRequest("--cpu is for the model on this machine's processor: --random-weights 0.6B, or engine.model.")
+    limited = instructions.limit(chosen.cpu)
+    if limited and settings.engine.device == "auto" and _on_card(settings):
+        raise BadRequest(
+            "--cpu is for a processor, and the model runs on a graphics card here: add --engine.device cpu"
+        )
+    return limited
 
 
 def _servers(uris: str, streams: list[int], rounds: int) -> dict[str, Any]:
@@ -78,7 +94,7 @@ def _model(settings: Settings, size: str | None, streams: list[int], chosen: Nam
     if chosen.frames < 2:
         raise BadRequest("--frames starts at 2: the first frame is the time to first audio, the others the speed.")
     config = EngineConfig.of(settings)
-    plan = cpu_plan(config, has_bfloat16=cpu_has_bfloat16())
+    plan = cpu_plan(config, has_bfloat16=chosen.cpu == instructions.AUTO and cpu_has_bfloat16())
     source = size or next(fetched(settings, settings.engine.model))
     sizes = {"streams": streams, "frames": chosen.frames, "rounds": chosen.rounds}
     return bench_model(source, **sizes, plan=plan, rounded_dir=config.rounded_dir)
