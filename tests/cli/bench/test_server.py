@@ -21,7 +21,7 @@ def test_without_made_up_weights_it_is_refused(capsys: pytest.CaptureFixture[str
 
 def test_the_full_shape_has_the_published_sizes(tmp_path: Path) -> None:
     """All but the text table's rows, which no reply reads more of."""
-    small = write_tiny_checkpoint(tmp_path, shape=TinyShape(is_endless=True))
+    small = write_tiny_checkpoint(tmp_path, shape=TinyShape(predictor_hidden=64, is_endless=True))
     full, published = published_shape("0.6B"), published_config("0.6B")
 
     assert (full.hidden, full.inner * full.hidden) == (1024, published.talker.stack.intermediate_size)
