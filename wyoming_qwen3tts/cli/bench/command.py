@@ -36,6 +36,11 @@ def bench(settings: Settings, chosen: Namespace) -> int:
 
         result = _peers(settings, chosen)
         table = compare.table
+    elif chosen.server:
+        from . import server
+
+        result = _whole_server(settings, streams, chosen)
+        table = server.table
     elif chosen.simulate or ((chosen.random_weights or settings.engine.model) and _on_card(settings)):
         from . import card
 
@@ -98,6 +103,22 @@ def _model(settings: Settings, size: str | None, streams: list[int], chosen: Nam
     source = size or next(fetched(settings, settings.engine.model))
     sizes = {"streams": streams, "frames": chosen.frames, "rounds": chosen.rounds}
     return bench_model(source, **sizes, plan=plan, rounded_dir=config.rounded_dir)
+
+
+def _whole_server(settings: Settings, streams: list[int], chosen: Namespace) -> dict[str, Any]:
+    """On the CPU, in a process of its own."""
+    from ...engine.qwen3.config import EngineConfig
+    from ...engine.qwen3.hardware.plan import cpu_plan
+    from ...engine.qwen3.hardware.probe import cpu_has_bfloat16
+    from .server import bench_server
+
+    if not chosen.random_weights:
+        raise BadRequest("--server measures random weights: say which size, --random-weights 0.6B")
+    if chosen.frames < 2:
+        raise BadRequest("--frames starts at 2: the first frame is the time to first audio, the others the speed.")
+    plan = cpu_plan(EngineConfig.of(settings), has_bfloat16=cpu_has_bfloat16())
+    sizes = {"streams": streams, "frames": chosen.frames, "rounds": chosen.rounds}
+    return bench_server(chosen.random_weights, **sizes, plan=plan, data_dir=settings.data_dir)
 
 
 def _on_card(settings: Settings) -> bool:
