@@ -11,6 +11,7 @@ from ..downloads.store import Store
 from ..engine.builtin.engine import BuiltinEngine
 from ..engine.control import ModelControl
 from ..engine.failover import FailoverEngine
+from ..engine.head_start import HeadStart
 from ..engine.idle import IdleEngine
 from ..engine.qwen3.checkpoints import Checkpoints
 from ..engine.qwen3.config import EngineConfig
@@ -137,6 +138,7 @@ def with_fallback(
         fallback or BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s),
         patience_s=wanted.patience_s,
         earcon=wanted.earcon,
+        head_start=HeadStart(wanted.head_start_s, settings.speeds_file) if wanted.head_start_s else None,
     )
     return BuiltEngine(engine, ModelControl(engine, idle) if idle else None, primary if designs else None)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ..engine.qwen3.hardware.probe import may_have_card, probe_driver
 from ..settings import Settings
-from . import card, disk, graphs, homeassistant, memory, models, mqtt, ports, remote, threads, voice
+from . import card, disk, graphs, homeassistant, memory, models, mqtt, pace, ports, remote, threads, voice
 from .checks import Check, CheckContext
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,7 @@ SUBJECTS: list[Subject] = [
     card.check,
     graphs.check,
     threads.check,
+    pace.check,
     remote.check,
     memory.check,
     disk.check,

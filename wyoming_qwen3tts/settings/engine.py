@@ -36,6 +36,9 @@ class EngineSettings(Section):
     patience_s: Annotated[float, Field(gt=0, le=60)] = 1.5
     """How long the model may take to its first sound, from the first sentence on, before the built-in voice speaks. A
     speaker with ESPHome gives a reply up after 2 s."""
+    head_start_s: Annotated[float, Field(ge=0, le=60)] = 6.0
+    """Where this machine speaks slower than real time: how long a reply may be held back, so that it does not
+    stutter. Silence goes out meanwhile. What would need longer is spoken by the built-in voice. 0: start at once."""
     earcon: bool = False
     """Play two soft tones before the built-in voice speaks in the place of the model."""
     vram_limit_mb: Annotated[int, Field(ge=0)] = 0
