@@ -50,9 +50,9 @@ class BuiltEngine:
 def build_engine(settings: Settings) -> BuiltEngine:
     """The engine that the settings ask for. Nothing is loaded yet, and nothing heavy imported."""
     wanted = settings.engine
-    if wanted.kind == "builtin" or (wanted.kind == "auto" and not may_have_card()):
+    if wanted.chosen_kind == "builtin" or (wanted.chosen_kind == "auto" and not may_have_card()):
         return BuiltEngine(BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s))
-    if wanted.kind == "remote":
+    if wanted.chosen_kind == "remote":
         return with_fallback(settings, build_remote(settings))
     return with_fallback(settings, build_qwen3(settings), designs=True)
 

@@ -50,7 +50,7 @@ _IN_SHORT: list[tuple[str, list[Subject]]] = [
 def say_at_start(settings: Settings, environ: Mapping[str, str]) -> None:
     """Five lines for the log: what is fine, and what to do about the rest. May wait for neighbours: not for the event
     loop."""
-    kind = settings.engine.kind
+    kind = settings.engine.chosen_kind
     engine_says = kind == "qwen3" or (kind == "auto" and may_have_card())
     place = CheckContext(settings, environ, probe=probe_driver)
     for title, subjects in _IN_SHORT:
