@@ -11,6 +11,7 @@ from ..downloads.store import Store
 from ..engine.builtin.engine import BuiltinEngine
 from ..engine.control import ModelControl
 from ..engine.failover import FailoverEngine
+from ..engine.head_start import HeadStart
 from ..engine.idle import IdleEngine
 from ..engine.qwen3.checkpoints import Checkpoints
 from ..engine.qwen3.config import EngineConfig
@@ -49,9 +50,9 @@ class BuiltEngine:
 def build_engine(settings: Settings) -> BuiltEngine:
     """The engine that the settings ask for. Nothing is loaded yet, and nothing heavy imported."""
     wanted = settings.engine
-    if wanted.kind == "builtin" or (wanted.kind == "auto" and not may_have_card()):
+    if wanted.chosen_kind == "builtin" or (wanted.chosen_kind == "auto" and not may_have_card()):
         return BuiltEngine(build_builtin(settings))
-    if wanted.kind == "remote":
+    if wanted.chosen_kind == "remote":
         return with_fallback(settings, build_remote(settings))
     return with_fallback(settings, build_qwen3(settings), designs=True)
 
@@ -147,6 +148,7 @@ def with_fallback(
         fallback or build_builtin(settings),
         patience_s=wanted.patience_s,
         earcon=wanted.earcon,
+        head_start=HeadStart(wanted.head_start_s, settings.speeds_file) if wanted.head_start_s else None,
     )
     return BuiltEngine(engine, ModelControl(engine, idle) if idle else None, primary if designs else None)
 

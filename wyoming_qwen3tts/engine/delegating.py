@@ -69,5 +69,9 @@ class DelegatingEngine(Engine):
         self.inner.use(model)
 
     @property
+    def may_hold_back(self) -> bool:
+        return self.inner.may_hold_back
+
+    @property
     def takeovers(self) -> Counter[str]:
         return self.inner.takeovers

@@ -15,8 +15,8 @@ from typing import Self
 from ..audio.pcm import packets
 from ..errors import NoSound, SpeechError
 from ..speech.audio_format import FORMAT, AudioFormat
-from ..speech.engine import Engine
-from ..speech.request import SpeechRequest
+from ..speech.engine import AudioStream, Engine
+from ..speech.request import SpeechRequest, TextLength
 from ..speech.segment import OpenSegment, Segment
 from ..speech.text_stream import TextStream
 from ..speech.voice import Voice
@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 _FRAME_S = 0.08
 _EMPTY_REPLY_S = 0.1  # an error would fail the whole pipeline of an assistant whose model answered with an emoji
 _SILENCE_S = 0.32  # of it at a time
+_SILENT_FOR_S = 1.0  # while sound is held back; a speaker with ESPHome gives up after 2 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ class Reply:
         self._cutting = asyncio.timeout(None)
         self._cut_by: SpeechError | None = None
         self._is_ending = False
+        self._audio: AudioStream | None = None  # the engine's
+        self._is_played = True  # while it is made
         self._is_over = False  # it has had all the sound that a reply may have
         self._silence_s = _EMPTY_REPLY_S  # of a text in which there is nothing to speak
         text.before_read = permit.regain
@@ -182,7 +185,7 @@ class Reply:
 
         Returns the voice, or None if the reply cannot be kept.
         """
-        self._voice = self._named_voice()
+        self._voice, self._is_played = self._named_voice(), False
         lookup = await self._look_up()
         if lookup is None or lookup.key is None:
             return None
@@ -232,6 +235,7 @@ class Reply:
             options.instruct,
             is_stream=self.text.is_stream,
             feed=self.options.feed,
+            length=self._length if self._is_played else None,
         )
         return await look_up(self.text, request, segments, options, self._context.engine, self._context.phrases)
 
@@ -371,12 +375,24 @@ class Reply:
     def _filled(self, lookup: Lookup) -> AsyncGenerator[bytes | None, None]:
         """The sound, and None where silence is due because the text pauses."""
         sound = self._sound(lookup)
-        if self.text.closed or not self.options.fills_pauses or lookup.recording is not None:
+        if not self.options.fills_pauses or lookup.recording is not None:
             return _without_rests(sound)
-        return with_pauses(sound, self.text, lookup.segments, self._dry_in_s)
+        may_hold_back = self._context.engine.may_hold_back
+        if self.text.closed and not may_hold_back:
+            return _without_rests(sound)
+        is_held_back = self._is_held_back if may_hold_back else None
+        return with_pauses(sound, self.text, lookup.segments, self._dry_in_s, is_held_back)
 
     def _dry_in_s(self) -> float:
-        return self.stats.dry_at - self._context.clock() if self.stats.first_audio_at is not None else math.inf
+        if self.stats.dry_at:
+            return self.stats.dry_at - self._context.clock()
+        return self.stats.started + _SILENT_FOR_S - self._context.clock() if self._is_held_back() else math.inf
+
+    def _is_held_back(self) -> bool:
+        return self._audio is not None and self._audio.is_held_back
+
+    def _length(self) -> TextLength:
+        return TextLength(self.text.chars, self.text.closed)
 
     async def _sound(self, lookup: Lookup) -> AsyncGenerator[bytes, None]:
         """The engine's own sound, or its recording; an empty piece where it has spoken all that it was given. ``stats``
@@ -390,12 +406,14 @@ class Reply:
             return
         recorder, clock = PhraseRecorder(self._context.phrases, lookup, self.text), self._context.clock
         async with self._context.engine.speak(lookup.request) as audio:
+            self._audio = audio
             self.engine_since = waiting_since = clock()
             rested_since = math.nan
             async for pcm in audio:
                 rested_s = 0.0 if math.isnan(rested_since) else lookup.segments.waited_s - rested_since
                 self.stats.working_s += max(0.0, clock() - waiting_since - rested_s)
                 rested_since = math.nan if pcm else lookup.segments.waited_s
+                self.stats.head_start = audio.note
                 if pcm:
                     self.stats.engine, self._made_in = audio.engine, audio.format
                     self.sound_bytes += len(pcm)

@@ -31,6 +31,8 @@ class RequestStats:
     error: SpeechError | None = None
     started: float = 0.0
     first_audio_at: float | None = None
+    held_bytes: int = 0  # silence before the first sound, while that was held back
+    head_start: str = ""  # how it was held back, or why another voice spoke, in words
     dry_at: float = 0.0  # when a listener who plays all at once as it comes has nothing left
 
     def finish(self, outcome: str, notes: Sequence[str] = (), remarks: Sequence[str] = ()) -> None:
@@ -52,7 +54,10 @@ class RequestStats:
 
     def count_silence(self, pcm: bytes, now: float) -> None:
         """This much goes to the listener that is not the reply's own."""
-        self.silence_bytes += len(pcm)
+        if self.first_audio_at is None:
+            self.held_bytes += len(pcm)
+        else:
+            self.silence_bytes += len(pcm)
         self.dry_at = max(self.dry_at, now) + self.format.seconds(len(pcm))
 
     @property
@@ -74,4 +79,6 @@ class RequestStats:
         made = f"{seconds:.1f} s of speech"
         if self.silence_bytes:
             made += f", {self.format.seconds(self.silence_bytes):.1f} s of silence while its text paused"
+        if self.head_start:
+            made += f", {self.head_start}"
         return f"{self.voice} by {self.engine}, {self.chars} characters, {first}, {made}, {rtf}: {self.outcome}"

@@ -15,6 +15,9 @@ class EngineSettings(Section):
     kind: Annotated[Literal["auto", "builtin", "qwen3", "remote"], BeforeValidator(lower)] = "auto"
     """`builtin`: hibari for English, espeak-ng for the other languages. `qwen3`: Qwen3-TTS on this machine. `remote`:
     Qwen3-TTS on the machines of `urls`. `auto`: `qwen3` where a CUDA card works, else `builtin`."""
+    natural_voice: bool = False
+    """With `auto`: Qwen3-TTS also where there is no card, on the processor. It takes 2.5 GB to download, 2.5 GB of
+    memory and a processor with AVX2; the built-in voice speaks meanwhile, and where it would be too slow."""
     model: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
     """Qwen3-TTS checkpoints, hub ids or folders, separated by commas. Each decides which voices it speaks. None: chosen
     by the memory of the graphics card. Only what is listed here is ever downloaded."""
@@ -36,6 +39,9 @@ class EngineSettings(Section):
     patience_s: Annotated[float, Field(gt=0, le=60)] = 1.5
     """How long the model may take to its first sound, from the first sentence on, before the built-in voice speaks. A
     speaker with ESPHome gives a reply up after 2 s."""
+    head_start_s: Annotated[float, Field(ge=0, le=60)] = 6.0
+    """Where this machine speaks slower than real time: how long a reply may be held back, so that it does not
+    stutter. Silence goes out meanwhile. What would need longer is spoken by the built-in voice. 0: start at once."""
     earcon: bool = False
     """Play two soft tones before the built-in voice speaks in the place of the model."""
     vram_limit_mb: Annotated[int, Field(ge=0)] = 0
@@ -48,6 +54,11 @@ class EngineSettings(Section):
     several separated by commas. The least busy one is asked; one that fails is left alone for 30 s."""
     api_key: SecretStr = SecretStr("")
     """The key that those servers ask for, if they do."""
+
+    @property
+    def chosen_kind(self) -> str:
+        """`kind`, or `qwen3` where `auto` is to use the processor too."""
+        return "qwen3" if self.kind == "auto" and self.natural_voice else self.kind
 
 
 class ModelSettings(Section):

@@ -101,6 +101,16 @@ class AudioStream:
         return self._format_of()
 
     @property
+    def is_held_back(self) -> bool:
+        """Sound is made, and kept until the rest is sure to come in time: the listener is due silence meanwhile."""
+        return False
+
+    @property
+    def note(self) -> str:
+        """How the sound was held back, or who was too slow for this reply; for its log line."""
+        return ""
+
+    @property
     def has_queued(self) -> bool:
         """It came when every slot was taken: that it is late says nothing about the engine."""
         return self._has_queued()
@@ -198,6 +208,11 @@ class Engine(ABC):
     def use(self, model: str | None) -> None:
         """Load only ``model``, one of `models`, from the next `start` on; None: all of them."""
         return
+
+    @property
+    def may_hold_back(self) -> bool:
+        """Whether a reply made now could be held back; see `AudioStream.is_held_back`."""
+        return False
 
     @property
     def takeovers(self) -> Counter[str]:
