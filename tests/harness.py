@@ -18,7 +18,7 @@ from typing import Any, Self
 from wyoming.event import Event
 
 from wyoming_qwen3tts.errors import EngineError
-from wyoming_qwen3tts.servers.wyoming.framing import FrameLimits, encode_event, read_event
+from wyoming_qwen3tts.util.wyoming_framing import FrameLimits, encode_event, read_event
 from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Limits

@@ -20,7 +20,7 @@ from ...speech.voice import Voice
 from ...util.fair_shares import share
 from ...util.tasks import cancel_and_wait
 from ..connections import BACKLOG, ConnectionLimiter, Use, bind, close_all, host_of, refuse_and_close, tune
-from .framing import encode_event
+from ...util.wyoming_framing import encode_event
 from .info import info
 from .session import Session, SessionContext
 

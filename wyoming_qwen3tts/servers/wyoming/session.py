@@ -24,7 +24,7 @@ from ...speech.audio_format import AudioFormat
 from ...speech.text_stream import TextStream
 from ..connections import LINGER_S, ReadPacer, peer_errors, refuse_and_close
 from ..live_session import LiveSession
-from .framing import FrameLimits, encode_event, read_sized_event
+from ...util.wyoming_framing import FrameLimits, encode_event, read_sized_event
 
 log = logging.getLogger(__name__)
 
