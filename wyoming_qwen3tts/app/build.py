@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -18,14 +19,18 @@ from ..engine.qwen3.engine import Qwen3Engine
 from ..engine.qwen3.hardware.plan import LARGE, SMALL
 from ..engine.qwen3.hardware.probe import may_have_card
 from ..engine.remote.engine import RemoteEngine
+from ..engine.wyoming.engine import WyomingEngine
 from ..errors import SettingsError
+from ..homeassistant.supervisor import Supervisor
 from ..service.phrase_cache import PhraseCache
 from ..service.postprocess import PostProcessor
 from ..service.service import SpeechService
-from ..settings import Settings
+from ..settings import Address, Settings
+from ..settings.values import parse_address
 from ..speech.engine import Engine
 from ..studio.studio import VoiceStudio
 from ..text.lexicon import LexiconFolder
+from ..util.instance import INSTANCE
 from ..voices.catalog import VoiceCatalog
 from ..voices.folder import VoiceFolder
 from ..voices.levels import VoiceLevels
@@ -33,6 +38,7 @@ from ..voices.mapping import MappingFile
 
 log = logging.getLogger(__name__)
 
+PIPER_APP = Address("core-piper", 10200)  # its name on the Supervisor's network
 LEXICON_PATIENCE_S = 0.02  # how long a request waits for changed pronunciations before it takes the old ones
 DEFAULT_MODELS = (SMALL, LARGE)  # what may be fetched where no model is configured; the card decides which
 
@@ -49,8 +55,12 @@ class BuiltEngine:
 def build_engine(settings: Settings) -> BuiltEngine:
     """The engine that the settings ask for. Nothing is loaded yet, and nothing heavy imported."""
     wanted = settings.engine
-    if wanted.kind == "builtin" or (wanted.kind == "auto" and not may_have_card()):
+    if wanted.kind == "builtin":
         return BuiltEngine(build_builtin(settings))
+    if wanted.kind == "wyoming":
+        return BuiltEngine(build_wyoming(settings))
+    if wanted.kind == "auto" and not may_have_card():
+        return BuiltEngine(build_stand_in(settings))
     if wanted.kind == "remote":
         return with_fallback(settings, build_remote(settings))
     return with_fallback(settings, build_qwen3(settings), designs=True)
@@ -59,6 +69,41 @@ def build_engine(settings: Settings) -> BuiltEngine:
 def build_builtin(settings: Settings) -> BuiltinEngine:
     """The built-in voice, in the languages of this home."""
     return BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s, added=settings.voices.added)
+
+
+def build_wyoming(settings: Settings) -> Engine:
+    """The voices of other Wyoming servers, and the built-in one where they cannot speak.
+
+    Raises:
+        SettingsError: if none is named.
+    """
+    if not stand_in_addresses(settings):
+        raise SettingsError("engine.kind is wyoming, but engine.stand_in names no server: name one, tcp://HOST:10200")
+    return _before_builtin(settings, is_stand_in=False)
+
+
+def build_stand_in(settings: Settings) -> Engine:
+    """Whoever speaks while the model cannot: the servers of ``engine.stand_in``, and the built-in voice."""
+    return _before_builtin(settings, is_stand_in=True) if stand_in_addresses(settings) else build_builtin(settings)
+
+
+def stand_in_addresses(settings: Settings, environ: Mapping[str, str] = os.environ) -> tuple[Address, ...]:
+    """The servers that stand in: inside Home Assistant, Piper's app where nothing else was said."""
+    names = settings.engine.stand_in
+    if names == ("auto",):
+        return (PIPER_APP,) if Supervisor.from_environ(environ) else ()
+    return tuple(parse_address(name) for name in names if name != "builtin")
+
+
+def _before_builtin(settings: Settings, *, is_stand_in: bool) -> FailoverEngine:
+    others = WyomingEngine(
+        stand_in_addresses(settings),
+        instance=INSTANCE,
+        preferred=settings.engine.stand_in_voices,
+        is_stand_in=is_stand_in,
+        sentence_pause_s=settings.voices.sentence_pause_s,
+    )
+    return FailoverEngine(others, build_builtin(settings), patience_s=settings.engine.patience_s)
 
 
 def build_remote(settings: Settings) -> RemoteEngine:
@@ -134,7 +179,7 @@ def build_store(settings: Settings, models: Sequence[str] = ()) -> Store:
 def with_fallback(
     settings: Settings, model: Engine, fallback: Engine | None = None, *, designs: bool = False
 ) -> BuiltEngine:
-    """``model``, and ``fallback``, by default the built-in voice, wherever and whenever it cannot speak. ``designs``:
+    """``model``, and ``fallback``, by default whoever stands in, wherever and whenever it cannot speak. ``designs``:
     ``model`` renders described voices."""
     wanted = settings.engine
     primary, idle = model, None
@@ -144,7 +189,7 @@ def with_fallback(
         log.warning("engine.unload_after has no effect: the %s engine cannot be unloaded", model.name)
     engine = FailoverEngine(
         primary,
-        fallback or build_builtin(settings),
+        fallback or build_stand_in(settings),
         patience_s=wanted.patience_s,
         earcon=wanted.earcon,
     )

@@ -227,6 +227,7 @@ class Reply:
             options.instruct,
             is_stream=self.text.is_stream,
             feed=self.options.feed,
+            via=self.options.via,
         )
         return await look_up(self.text, request, segments, options, self._context.engine, self._context.phrases)
 
@@ -352,7 +353,8 @@ class Reply:
                 self.stats.working_s += max(0.0, clock() - waiting_since - rested_s)
                 rested_since = math.nan if pcm else lookup.segments.waited_s
                 if pcm:
-                    self.stats.engine, self._made_in = audio.engine, audio.format
+                    self.stats.speaks(audio.engine, audio.voice)
+                    self._made_in = audio.format
                     self.sound_bytes += len(pcm)
                     recorder.add(pcm)
                     self.engine_since = None

@@ -16,6 +16,8 @@ Feed = Literal["sentence", "live", "hybrid"]
 class SpeechRequest:
     """What an engine is asked to say, once voice and language are known.
 
+    ``waited_s`` is how long the listener has waited for a first sound already, where another engine was asked before.
+    ``via`` names the servers that the request came through.
     ``notes`` is the engine's: one for each sentence that did not end and was cut off, for the request's log line.
     """
 
@@ -25,6 +27,8 @@ class SpeechRequest:
     instruct: str | None = None
     is_stream: bool = False  # the text comes in pieces, so its first words may be spoken before its first sentence ends
     feed: Feed | None = None  # asked for by name; otherwise the engine's settings decide
+    waited_s: float = 0.0
+    via: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
 
     async def whole_segments(self) -> AsyncGenerator[Segment, None]:

@@ -165,9 +165,7 @@ class RemoteEngine(Engine):
         able = [server for server in self._servers if server not in asked and server.open_until <= now]
         return min(able, key=lambda server: (bool(server.trouble), server.busy), default=None)
 
-    async def _from(
-        self, server: _Server, request: SpeechRequest, segment: Part
-    ) -> AsyncGenerator[bytes, None]:
+    async def _from(self, server: _Server, request: SpeechRequest, segment: Part) -> AsyncGenerator[bytes, None]:
         """A sentence by ``server``: while it is written, or as a whole."""
         if not isinstance(segment, Segment) and server.reads_live:
             pieces, config = aiter(segment), _session(request, segment.language)

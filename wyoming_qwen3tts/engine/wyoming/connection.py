@@ -13,8 +13,8 @@ from wyoming.event import Event
 from ...audio.foreign import ForeignSound
 from ...errors import EngineError, ProtocolError, without_text
 from ...speech.audio_format import FORMAT
+from ...speech.wyoming_framing import FrameLimits, encode_event, read_event
 from ...util.tasks import cancel_and_wait
-from ...util.wyoming_framing import FrameLimits, encode_event, read_event
 from ..ahead import MAX_S
 
 _CONNECT_S = 2.0
@@ -39,6 +39,7 @@ class Connection:
         self._reader, self._writer, self._stall_s = reader, writer, stall_s
         self._limits = FrameLimits(data_bytes=4 << 20, payload_bytes=4 << 20, event_s=stall_s)
         self.is_idle = True  # it waits for the next request
+        self.is_used = False  # it has answered one: the server may have closed it since
 
     @classmethod
     async def open(cls, host: str, port: int, stall_s: float) -> Connection:
@@ -76,7 +77,7 @@ class Connection:
         until = asyncio.get_running_loop().time() + _INFO_S
         while (event := await self._next(until, f"it did not answer describe within {_INFO_S:g} s")).type != "info":
             pass
-        self.is_idle = True
+        self.is_idle = self.is_used = True
         return event.data
 
     async def speak(self, text: str, voice: dict[str, str], mark: dict[str, Any]) -> AsyncGenerator[bytes, None]:
@@ -90,7 +91,7 @@ class Connection:
         async with aclosing(self._sound("audio-stop", text, None)) as sound:
             async for pcm in sound:
                 yield pcm
-        self.is_idle = True
+        self.is_idle = self.is_used = True
 
     async def speak_live(
         self, pieces: AsyncIterator[str], voice: dict[str, str], mark: dict[str, Any]
@@ -142,8 +143,8 @@ class Connection:
                 case "audio-stop" if sound is not None:
                     pcm, sound = sound.close(), None
                 case "error":
-                    said = str(event.data.get("text"))[:300]
-                    raise RefusedByServer(f"it said: {without_text(said, text if isinstance(text, str) else ''.join(text))}")
+                    said = without_text(str(event.data.get("text"))[:300], "".join(text))
+                    raise RefusedByServer(f"it said: {said}")
             heard += len(pcm)
             if FORMAT.seconds(heard) > MAX_S:
                 raise EngineError(f"it does not stop speaking: more than {MAX_S:g} s for one sentence")
