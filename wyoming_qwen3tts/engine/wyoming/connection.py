@@ -125,34 +125,21 @@ class Connection:
     async def _sound(
         self, last: str, text: str | list[str], writing: asyncio.Task[None] | None
     ) -> AsyncGenerator[bytes, None]:
-        """What is heard until the event ``last``. While the text is being ``written``, silence is no stall."""
-        loop, heard = asyncio.get_running_loop(), 0
+        """What is heard until the event ``last``. While the text is being written, silence is no stall."""
+        loop, heard = asyncio.get_running_loop(), _Heard(text)
         began = moved = loop.time()
-        sound: ForeignSound | None = None
         while True:
             event = await self._next_while(writing, moved, began)
             if writing is not None and not writing.done():
                 began = loop.time()
-            pcm = b""
-            match event.type:
-                case "audio-start":
-                    sound, moved = _format(event.data), loop.time()
-                case "audio-chunk" if event.payload:
-                    sound, moved = sound or _format(event.data), loop.time()
-                    pcm = sound.add(event.payload)
-                case "audio-stop" if sound is not None:
-                    pcm, sound = sound.close(), None
-                case "error":
-                    said = without_text(str(event.data.get("text"))[:300], "".join(text))
-                    raise RefusedByServer(f"it said: {said}")
-            heard += len(pcm)
-            if FORMAT.seconds(heard) > MAX_S:
-                raise EngineError(f"it does not stop speaking: more than {MAX_S:g} s for one sentence")
+            pcm = heard.take(event)
+            if event.type in ("audio-start", "audio-chunk"):
+                moved = loop.time()
             if pcm:
                 yield pcm
             if event.type == last:
                 break
-        if not heard:
+        if not heard.bytes:
             raise EngineError("it made no sound")
 
     async def _next_while(self, writing: asyncio.Task[None] | None, moved: float, began: float) -> Event:
@@ -210,6 +197,38 @@ class Connection:
             with contextlib.suppress(OSError):
                 self._writer.close()
             raise Gone(f"the connection broke ({_cause(error)})") from error
+
+
+class _Heard:
+    """The sound in a server's events, which may come in several parts. ``text`` is what it was given."""
+
+    def __init__(self, text: str | list[str]) -> None:
+        self._text = text
+        self._sound: ForeignSound | None = None
+        self.bytes = 0  # in ``FORMAT``
+
+    def take(self, event: Event) -> bytes:
+        """The sound in ``event``, none in most.
+
+        Raises:
+            EngineError: if something is wrong with it, or the server says so.
+        """
+        pcm = b""
+        match event.type:
+            case "audio-start":
+                self._sound = _format(event.data)
+            case "audio-chunk" if event.payload:
+                self._sound = self._sound or _format(event.data)
+                pcm = self._sound.add(event.payload)
+            case "audio-stop" if self._sound is not None:
+                pcm, self._sound = self._sound.close(), None
+            case "error":
+                said = without_text(str(event.data.get("text"))[:300], "".join(self._text))
+                raise RefusedByServer(f"it said: {said}")
+        self.bytes += len(pcm)
+        if FORMAT.seconds(self.bytes) > MAX_S:
+            raise EngineError(f"it does not stop speaking: more than {MAX_S:g} s for one sentence")
+        return pcm
 
 
 def _format(data: dict[str, Any]) -> ForeignSound:
