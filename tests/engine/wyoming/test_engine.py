@@ -34,6 +34,7 @@ from wyoming_qwen3tts.speech.engine import Phase
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.segment import Segment
 from wyoming_qwen3tts.speech.text_stream import TextStream
+from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.speech.wyoming_framing import encode_event
 from wyoming_qwen3tts.text.front_end import FrontEnd
 from wyoming_qwen3tts.text.reader import SegmentReader
@@ -191,7 +192,7 @@ async def test_the_next_sentence_is_asked_for_while_this_one_plays() -> None:
         engine.speak(asking(engine, "One.", "Two.", "Three.")) as audio,
     ):
         await anext(audio)
-        await until(lambda: server.texts == ["One.", "Two."])
+        await until(lambda: server.texts[:2] == ["One.", "Two."])
         rest = b"".join([pcm async for pcm in audio])
 
     assert server.texts == ["One.", "Two.", "Three."]
@@ -287,7 +288,7 @@ async def test_cut_at_any_byte_a_reply_is_whole_in_one_voice_or_ends_with_an_err
 
 
 async def test_a_server_that_failed_is_not_asked_to_speak_until_it_answers_again() -> None:
-    async with voice_server(says(start(), hangs_up=True), SPEAKS) as server:
+    async with voice_server(says(start(), chunk(), hangs_up=True), SPEAKS) as server:
         async with speaking_through(server, backoff=lambda: Backoff(60, 60)) as engine:
             with pytest.raises(EngineError):
                 await speech(engine, asking(engine))
@@ -340,7 +341,7 @@ class Loading(FakeEngine):
 
 
 async def heard_from(engine: FailoverEngine, language: str) -> tuple[str, str]:
-    voice = FakeEngine().voices()[0]
+    voice = Voice(VoiceName(f"ryan-{language}"), "Ryan", (language,), "model", "ryan")
     request = SpeechRequest(parts(TEXT, language=language), voice)
     async with engine.speak(request) as audio:
         async for _ in audio:

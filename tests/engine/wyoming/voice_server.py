@@ -52,13 +52,13 @@ STOP = encode_event(Event("audio-stop"))
 def says(*pieces: bytes, hangs: bool = False, hangs_up: bool = False) -> Answer:
     """These bytes as the answer to a text; then nothing, or the end of the connection."""
 
-    async def answer(_: VoiceServer, writer: asyncio.StreamWriter, __: Event) -> None:
+    async def answer(server: VoiceServer, writer: asyncio.StreamWriter, __: Event) -> None:
         for piece in pieces:
             writer.write(piece)
             await writer.drain()
             await asyncio.sleep(0)
         if hangs:
-            await asyncio.sleep(60)
+            await server.leaving(writer)
         if hangs_up:
             writer.close()
 
@@ -77,6 +77,7 @@ class VoiceServer:
         self.asked: list[Event] = []
         self.connections = 0
         self.open: set[asyncio.StreamWriter] = set()
+        self._readers: dict[asyncio.StreamWriter, asyncio.StreamReader] = {}
         self.port = 0
 
     @property
@@ -87,9 +88,16 @@ class VoiceServer:
     def texts(self) -> list[str]:
         return [str(event.data.get("text")) for event in self.asked if event.type == "synthesize"]
 
+    async def leaving(self, writer: asyncio.StreamWriter) -> None:
+        """Wait until the client hangs up."""
+        reader = self._readers[writer]
+        while await reader.read(1 << 16):
+            pass
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open.add(writer)
+        self._readers[writer] = reader
         try:
             while first := await reader.read(1):
                 event = await read_event(first, reader, _LIMITS)
@@ -105,6 +113,7 @@ class VoiceServer:
             pass
         finally:
             self.open.discard(writer)
+            del self._readers[writer]
             writer.close()
 
     def hang_up(self) -> None:
@@ -122,3 +131,5 @@ async def voice_server(*answers: Answer, info: dict[str, Any] | bytes | None = N
     finally:
         listening.close()
         server.hang_up()
+        while server.open:
+            await asyncio.sleep(0)
