@@ -7,7 +7,22 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ..engine.qwen3.hardware.probe import may_have_card, probe_driver
 from ..settings import Settings
-from . import card, disk, graphs, homeassistant, languages, memory, models, mqtt, pace, ports, remote, threads, voice
+from . import (
+    card,
+    disk,
+    graphs,
+    homeassistant,
+    languages,
+    memory,
+    models,
+    mqtt,
+    pace,
+    ports,
+    remote,
+    stand_in,
+    threads,
+    voice,
+)
 from .checks import Check, CheckContext
 
 log = logging.getLogger(__name__)
@@ -21,6 +36,7 @@ SUBJECTS: list[Subject] = [
     threads.check,
     pace.check,
     remote.check,
+    stand_in.check,
     memory.check,
     disk.check,
     models.check,

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 _TOO_SLOW = "too-slow"
 _SENTENCE = "This is how fast a sentence can be spoken on this machine."
 _MEASURING_S = 30.0
+_LEAST_PATIENCE_S = 0.3  # with an engine that is asked when another one has used the listener's patience up
 
 
 class FailoverEngine(DelegatingEngine):
@@ -80,8 +81,14 @@ class FailoverEngine(DelegatingEngine):
         if primary.phase is Phase.FAILED:
             if fallback.phase is Phase.FAILED:
                 return replace(primary, reason=f"{primary.reason}; {self._fallback.name} {fallback}")
-            return EngineStatus(Phase.DEGRADED, primary.reason, fallback=self._fallback.name)
-        return replace(primary, fallback=self._fallback.name) if fallback.can_speak else primary
+            return EngineStatus(Phase.DEGRADED, primary.reason, fallback=fallback.fallback or self._fallback.name)
+        if not fallback.is_answered:
+            return primary
+        return replace(primary, fallback=fallback.fallback or self._fallback.name)
+
+    @property
+    def members(self) -> frozenset[str]:
+        return self.primary.members | self._fallback.members
 
     @property
     def may_hold_back(self) -> bool:
@@ -136,17 +143,17 @@ class FailoverEngine(DelegatingEngine):
 
     async def _audio(self, request: SpeechRequest, reply: _Reply) -> AsyncGenerator[bytes, None]:
         if self._is_of_fallback(request.voice):
-            reply.engine = self._fallback.name
             async with self._fallback.speak(request) as audio:
-                reply.stream = audio
                 async for pcm in audio:
+                    reply.is_spoken_by(audio)
                     yield pcm
             return
         async with Tee(request.segments) as segments:
             opening = await segments.first()
             if opening is None:
                 return
-            reason = self._why_not_primary() or self._why_too_slow(request, opening.language, reply)
+            began = self._clock()
+            reason = self._why_not_primary(opening.language) or self._why_too_slow(request, opening.language, reply)
             if reason is None:
                 by_primary = replace(request, segments=segments.reader())
                 try:
@@ -157,22 +164,25 @@ class FailoverEngine(DelegatingEngine):
                 except _NoSound as error:
                     reason, reply.choice = error.reason, error.choice
             voice = self._fallback_voice(opening.language, request.voice)
-            again = replace(request, segments=segments.reader(), voice=voice)
+            waited_s = request.waited_s + self._clock() - began
+            again = replace(request, segments=segments.reader(), voice=voice, waited_s=waited_s)
             async with aclosing(self._by_fallback(again, reply, reason)) as audio:
                 async for pcm in audio:
                     yield pcm
 
     def _is_of_fallback(self, wanted: Voice) -> bool:
-        return wanted.engine == self._fallback.name
+        return wanted.engine in self._fallback.members
 
-    def _why_not_primary(self) -> str | None:
-        """Why ``primary`` need not be asked; None if it shall be."""
+    def _why_not_primary(self, language: str) -> str | None:
+        """Why ``primary`` need not be asked for ``language``; None if it shall be."""
         status = self._status_of(self.primary)
         if not status.can_speak:
             self.primary.wake()
             reason = status.phase.value
         elif self._clock() < self._left_alone_until:
             reason = "left-alone"
+        elif language in self.primary.mute_languages():
+            reason = "mute"
         else:
             return None
         return None if self._fallback_has_failed else reason
@@ -195,7 +205,8 @@ class FailoverEngine(DelegatingEngine):
             _NoSound: if nothing was heard of it, and somebody else may speak.
         """
         # The time limit is around the engine's own block, which thus ends by a plain cancellation.
-        limit = asyncio.timeout(None if self._fallback_has_failed else self._patience_s)
+        patience_s = max(self._patience_s - request.waited_s, _LEAST_PATIENCE_S)
+        limit = asyncio.timeout(None if self._fallback_has_failed else patience_s)
         stream: AudioStream | None = None
         try:
             with self._hold(request, language) as hold:
@@ -217,7 +228,7 @@ class FailoverEngine(DelegatingEngine):
                 raise
             if isinstance(error, TimeoutError) and limit.expired():
                 is_busy = stream is not None and stream.has_queued
-                words = "every slot is taken" if is_busy else f"no sound within {self._patience_s:g} s"
+                words = "every slot is taken" if is_busy else f"no sound within {patience_s:g} s"
                 raise self._no_sound(Busy.code if is_busy else "slow", words) from None
             if not isinstance(error, EngineError | Busy):
                 log.exception("The %s engine broke on a text", self.primary.name)
@@ -226,21 +237,23 @@ class FailoverEngine(DelegatingEngine):
     async def _by_fallback(self, request: SpeechRequest, reply: _Reply, reason: str) -> AsyncGenerator[bytes, None]:
         self._takeovers[reason] += 1
         log.debug("%s speaks for %s: %s", self._fallback.name, self.primary.name, reason)
-        reply.engine, reply.stream, reply.hold = self._fallback.name, None, None
+        reply.engine, reply.stream, reply.hold, reply.voice = self._fallback.name, None, None, request.voice
         if self._earcon:
             for packet in packets(self._earcon, FORMAT.frame_bytes):
                 yield packet
         async with self._fallback.speak(request) as audio:
             async for pcm in audio:
+                reply.is_spoken_by(audio)
+                reply.voice = audio.voice or request.voice
                 yield pcm
 
     def _fallback_voice(self, language: str, wanted: Voice) -> Voice:
         """Who of ``fallback`` speaks for ``wanted``."""
         voices = self._fallback.voices()
         for code in (language, wanted.language):
-            for voice in voices:
-                if code in voice.languages:
-                    return voice
+            able = [voice for voice in voices if code in voice.languages]
+            if able:
+                return next((voice for voice in able if voice.speaker == wanted.speaker), able[0])
         return voices[0]
 
     # -- how they are
@@ -327,7 +340,8 @@ class FailoverEngine(DelegatingEngine):
 
     def _no_sound(self, reason: str, words: str) -> _NoSound:
         """Note a failure. The first one is free; after that the engine is left alone, longer each time."""
-        log.warning("The built-in voice speaks this reply: the %s engine: %s", self.primary.name, words)
+        who = "built-in voice" if self._fallback.name == "builtin" else "voice that stands in"
+        log.warning("The %s speaks this reply: the %s engine: %s", who, self.primary.name, words)
         now = self._clock()
         if reason != Busy.code and now >= self._left_alone_until:
             if self._trouble is not None:
@@ -365,6 +379,10 @@ class _Reply(AudioStream):
     @property
     def note(self) -> str:
         return self.choice or ("" if self.hold is None else self.hold.note)
+
+    def is_spoken_by(self, stream: AudioStream) -> None:
+        """From here on."""
+        self.stream, self.engine, self.voice = stream, stream.engine, stream.voice
 
     @property
     def format(self) -> AudioFormat:

@@ -236,6 +236,7 @@ class Reply:
             is_stream=self.text.is_stream,
             feed=self.options.feed,
             length=self._length if self._is_played else None,
+            via=self.options.via,
         )
         return await look_up(self.text, request, segments, options, self._context.engine, self._context.phrases)
 
@@ -415,7 +416,8 @@ class Reply:
                 rested_since = math.nan if pcm else lookup.segments.waited_s
                 self.stats.head_start = audio.note
                 if pcm:
-                    self.stats.engine, self._made_in = audio.engine, audio.format
+                    self.stats.speaks(audio.engine, audio.voice)
+                    self._made_in = audio.format
                     self.sound_bytes += len(pcm)
                     recorder.add(pcm)
                     self.engine_since = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import SpeechError
 from ..speech.audio_format import FORMAT, AudioFormat
+from ..speech.voice import Voice
 
 
 @dataclass(slots=True, eq=False)
@@ -15,7 +16,8 @@ class RequestStats:
 
     server: str = "-"
     client: str = ""
-    voice: str = "-"
+    voice: str = "-"  # who speaks
+    instead_of: str = ""  # whom somebody else speaks for; none: the voice that was asked for speaks
     language: str = "-"
     engine: str = "-"  # which one spoke
     chars: int = 0
@@ -44,6 +46,12 @@ class RequestStats:
     def fail(self, error: SpeechError) -> None:
         """It ended with an error."""
         self.outcome, self.error = f"{error.code}: {error}", error
+
+    def speaks(self, engine: str, voice: Voice | None) -> None:
+        """``engine`` makes the sound; ``voice`` is whoever it takes in the place of the one that was asked for."""
+        self.engine = engine
+        if voice is not None and voice.name != self.voice:
+            self.voice, self.instead_of = voice.name, self.instead_of or self.voice
 
     def count(self, pcm: bytes, now: float) -> None:
         """This much more goes to the listener."""
@@ -81,4 +89,5 @@ class RequestStats:
             made += f", {self.format.seconds(self.silence_bytes):.1f} s of silence while its text paused"
         if self.head_start:
             made += f", {self.head_start}"
-        return f"{self.voice} by {self.engine}, {self.chars} characters, {first}, {made}, {rtf}: {self.outcome}"
+        who = f"{self.voice} instead of {self.instead_of}" if self.instead_of else self.voice
+        return f"{who} by {self.engine}, {self.chars} characters, {first}, {made}, {rtf}: {self.outcome}"

@@ -61,7 +61,7 @@ class EngineStatus:
         if self.reason:
             words += f" for {self.reason}" if self.phase is Phase.WAITING else f": {self.reason}"
         if self.fallback is not None and self.phase is not Phase.DEGRADED:  # degraded says it already
-            words += " (built-in voice speaks)"
+            words += f" ({'built-in voice' if self.fallback == 'builtin' else 'voice that stands in'} speaks)"
         return words
 
 
@@ -83,8 +83,11 @@ class Origin:
 
 
 class AudioStream:
-    """The sound of one reply as it is made: mono PCM. ``engine`` names the engine that speaks, and ``format`` is that
-    of the sound, from the first sound on."""
+    """The sound of one reply as it is made: mono PCM. ``engine`` names the engine that speaks, ``voice`` whoever speaks
+    in the place of the voice that was asked for (None: nobody does), and ``format`` is that of the sound: all from the
+    first sound on."""
+
+    voice: Voice | None = None
 
     def __init__(
         self,
@@ -169,6 +172,11 @@ class Engine(ABC):
     def why_mute(self, name: str) -> str | None:
         """Why the cloned or designed voice ``name`` is not among `clones`; None if there is none of that name."""
         return None
+
+    @property
+    def members(self) -> frozenset[str]:
+        """The names of the engines that it is made of: its voices are theirs."""
+        return frozenset({self.name})
 
     def mute_languages(self) -> dict[str, str]:
         """Languages of its voices that it cannot speak now, and why. Cheap enough for every request."""

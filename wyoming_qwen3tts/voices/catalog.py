@@ -214,7 +214,8 @@ class VoiceCatalog:
         if code in MAPPED and (default := self._with_style(view, MAPPED[code], code)):
             return default
         others = [voice for voice in (*view.fixed.values(), *view.own.values()) if code in voice.languages]
-        speakers = [v for v in others if v.speaker != BUILTIN and v.kind == "speaker"]  # of a checkpoint of one's own
+        # Of a checkpoint of one's own, or of another server.
+        speakers = [v for v in others if v.speaker != BUILTIN and v.kind in ("speaker", "wyoming")]
         return min(speakers, key=rank) if speakers else self._with_style(view, BUILTIN, code) or others[0]
 
     def _as_mapped(self, view: _View, entry: MappedVoice, code: str) -> Voice | None:

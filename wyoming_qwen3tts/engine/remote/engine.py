@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...errors import Busy, EngineDown, EngineError, UnknownVoice
-from ...speech.audio_format import FORMAT
 from ...speech.engine import AudioStream, Engine, EngineStatus, Phase
 from ...speech.languages import LANGUAGES
 from ...speech.request import Feed, SpeechRequest
-from ...speech.segment import OpenSegment, Segment
+from ...speech.segment import Segment
 from ...speech.voice import Voice, VoiceName
 from ...util.backoff import Backoff
 from ...util.tasks import cancel_and_wait
 from ...voices.speakers import NAMES, QWEN_SPEAKERS
+from ..ahead import Part, spoken_ahead, whole
 from . import live
 from .response import RefusedByServer, pcm_of, refusal
 
@@ -30,8 +30,6 @@ log = logging.getLogger(__name__)
 
 _OPEN_S = 30.0  # how long a server that failed is left alone
 _CONNECT_S, _STALL_S, _ASK_S = 3.0, 10.0, 5.0
-_AHEAD_PACKETS = 64  # of a sentence that is fetched while another one plays: 20 s
-_TAIL_S = 0.15  # players cut the end of what they play (home-assistant/core#150397)
 
 
 @dataclass(slots=True)
@@ -122,80 +120,39 @@ class RemoteEngine(Engine):
 
     @asynccontextmanager
     async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
-        async with aclosing(self._speak(request)) as audio:
-            yield AudioStream(self.name, audio)
+        async with aclosing(self._parts(request)) as parts:
+            spoken = spoken_ahead(parts, lambda part: self._from_somebody(request, part), self._pause_s)
+            async with aclosing(spoken) as audio:
+                yield AudioStream(self.name, audio)
 
     # -- one reply
 
-    async def _speak(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
-        takes: asyncio.Queue[_Take | Exception | None] = asyncio.Queue(maxsize=1)
-        tasks: list[asyncio.Task[None]] = []
-        tasks.append(asyncio.create_task(self._fetch_all(request, takes, tasks)))
-        frame, pause = FORMAT.frame_bytes, b""
-        size = frame  # of the next packet: one frame first, then up to four
-        try:
-            while (take := await takes.get()) is not None:
-                if isinstance(take, Exception):
-                    raise take
-                buffer = bytearray(pause)
-                async for pcm in take:
-                    buffer += pcm
-                    while len(buffer) >= size:
-                        yield bytes(buffer[:size])
-                        del buffer[:size]
-                        size = 4 * frame
-                if buffer:
-                    yield bytes(buffer)
-                pause = FORMAT.silence((await _whole(take.segment)).pause_s or self._pause_s)
-                if takes.empty():
-                    yield b""
-            yield FORMAT.silence(_TAIL_S)
-        finally:
-            await cancel_and_wait(*tasks)
+    async def _parts(self, request: SpeechRequest) -> AsyncGenerator[Part, None]:
+        """The sentences, those whole that no server is to read while they are written."""
+        feed, is_first = request.feed or self._feed, True
+        async for segment in request.segments:
+            is_live = feed == "live" or (feed == "hybrid" and is_first)
+            yield segment if is_live and segment.language in live.LANGUAGES else await whole(segment)
+            is_first = False
 
-    async def _fetch_all(
-        self, request: SpeechRequest, takes: asyncio.Queue[Any], tasks: list[asyncio.Task[None]]
-    ) -> None:
-        """Begin each sentence as soon as the one before it begins to play."""
-        try:
-            feed, is_first = request.feed or self._feed, True
-            async for segment in request.segments:
-                is_live = feed == "live" or (feed == "hybrid" and is_first)
-                take = _Take(segment if is_live and segment.language in live.LANGUAGES else await _whole(segment))
-                tasks.append(asyncio.create_task(self._fetch(request, take)))
-                await takes.put(take)
-                is_first = False
-        except Exception as error:  # noqa: BLE001  handed to the listener
-            await takes.put(error)
-        else:
-            await takes.put(None)
-
-    async def _fetch(self, request: SpeechRequest, take: _Take) -> None:
-        try:
-            await self._from_somebody(request, take)
-        except Exception as error:  # noqa: BLE001  handed to the listener
-            await take.queue.put(error)
-        else:
-            await take.queue.put(None)
-
-    async def _from_somebody(self, request: SpeechRequest, take: _Take) -> None:
+    async def _from_somebody(self, request: SpeechRequest, part: Part) -> AsyncGenerator[bytes, None]:
         """One sentence, from the first server that speaks it."""
         asked: list[_Server] = []
-        why: EngineError | Busy | None = None
+        is_heard, why = False, None
         while (server := self._least_busy(asked)) is not None:
             asked.append(server)
             server.busy += 1
             try:
-                async with aclosing(self._from(server, request, take.segment)) as audio:
+                async with aclosing(self._from(server, request, part)) as audio:
                     async for pcm in audio:
-                        take.heard = True
-                        await take.queue.put(pcm)
+                        is_heard = True
+                        yield pcm
                 return
             except (EngineError, Busy) as error:
                 if not isinstance(error, RefusedByServer | Busy):
                     self._leave_alone(server, str(error))
                 why = error
-                if take.heard:  # never another beginning of the same sentence
+                if is_heard:  # never another beginning of the same sentence
                     break
             finally:
                 server.busy -= 1
@@ -208,9 +165,7 @@ class RemoteEngine(Engine):
         able = [server for server in self._servers if server not in asked and server.open_until <= now]
         return min(able, key=lambda server: (bool(server.trouble), server.busy), default=None)
 
-    async def _from(
-        self, server: _Server, request: SpeechRequest, segment: Segment | OpenSegment
-    ) -> AsyncGenerator[bytes, None]:
+    async def _from(self, server: _Server, request: SpeechRequest, segment: Part) -> AsyncGenerator[bytes, None]:
         """A sentence by ``server``: while it is written, or as a whole."""
         if not isinstance(segment, Segment) and server.reads_live:
             pieces, config = aiter(segment), _session(request, segment.language)
@@ -222,7 +177,7 @@ class RemoteEngine(Engine):
             except live.NotLive as error:
                 log.info("The remote engine %s reads whole sentences only: %s", server.url, error)
                 server.reads_live = False
-        async with aclosing(self._whole_from(server, request, await _whole(segment))) as audio:
+        async with aclosing(self._whole_from(server, request, await whole(segment))) as audio:
             async for pcm in audio:
                 yield pcm
 
@@ -291,24 +246,6 @@ class RemoteEngine(Engine):
                 server.reads_live = True  # it may be a newer one
             server.trouble, server.open_until = "", 0.0
             server.backoff.reset()
-
-
-class _Take:
-    """One sentence on its way: fetched on one side, played on the other."""
-
-    def __init__(self, segment: Segment | OpenSegment) -> None:
-        self.segment, self.heard = segment, False
-        self.queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(_AHEAD_PACKETS)
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while (item := await self.queue.get()) is not None:
-            if isinstance(item, Exception):
-                raise item
-            yield item
-
-
-async def _whole(segment: Segment | OpenSegment) -> Segment:
-    return segment if isinstance(segment, Segment) else await segment.whole()
 
 
 def _body(request: SpeechRequest, segment: Segment) -> dict[str, Any]:

@@ -12,14 +12,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ...audio.pcm import from_pcm, to_pcm
-from ...audio.resample import StreamResampler
+from ...audio.foreign import ForeignSound
 from ...errors import EngineError
 from ...speech.audio_format import FORMAT
 from ...util.tasks import cancel_and_wait
-from .response import MAX_S, RefusedByServer
+from ..ahead import MAX_S
+from .response import RefusedByServer
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -28,7 +26,6 @@ LANGUAGES = ("en", "zh")  # that it reads while they are written
 PATH = "/v1/audio/speech/stream"
 _CONNECT_S = 3.0
 _MESSAGE_BYTES = 8 << 20
-_RATES = range(8_000, 192_001)
 
 
 class NotLive(EngineError):
@@ -89,7 +86,7 @@ class _Session:
     """What the server sends for one text, which it may speak in several parts."""
 
     def __init__(self) -> None:
-        self._sound, self._bytes = _Sound(), 0
+        self._sound, self._bytes = ForeignSound(), 0
         self.is_over = False
 
     def hear(self, message: str | bytes) -> bytes:
@@ -107,7 +104,7 @@ class _Session:
     def _told(self, event: dict[str, Any]) -> bytes:
         match event.get("type"):
             case "audio.start":
-                self._sound = _Sound(event.get("sample_rate", FORMAT.rate), event.get("channels", 1))
+                self._sound = ForeignSound(event.get("sample_rate", FORMAT.rate), event.get("channels", 1))
             case "audio.done":
                 if event.get("error"):
                     raise EngineError("it broke off before the end of the text")
@@ -162,33 +159,3 @@ def _refusal(words: str, *, is_heard: bool) -> EngineError:
     if is_heard or words.startswith("Generation failed"):
         return EngineError(f"it broke off: {words}")
     return NotLive(words) if "text_input_mode" in words or "commitment" in words else RefusedByServer(words)
-
-
-class _Sound:
-    """Whole samples of one part in ``FORMAT``, of whatever rate and channels the server makes."""
-
-    def __init__(self, rate: object = FORMAT.rate, channels: object = 1) -> None:
-        if type(rate) is not int or rate not in _RATES or type(channels) is not int or channels not in (1, 2):
-            raise EngineError(f"it speaks with {rate} Hz and {channels} channels, which cannot be played")
-        self._channels = channels
-        self._resampler = StreamResampler(rate, FORMAT.rate) if rate != FORMAT.rate else None
-        self._odd = b""
-
-    def add(self, raw: bytes) -> bytes:
-        raw = self._odd + raw
-        whole = len(raw) - len(raw) % (FORMAT.width * self._channels)
-        raw, self._odd = raw[:whole], raw[whole:]
-        if self._resampler is None and self._channels == 1:
-            return raw
-        samples = from_pcm(raw).reshape(-1, self._channels).mean(axis=1, dtype=np.float32)
-        return to_pcm(samples if self._resampler is None else self._resampler.add(samples))
-
-    def close(self) -> bytes:
-        """What was held back.
-
-        Raises:
-            EngineError: if that is half a sample.
-        """
-        if self._odd:
-            raise EngineError("its speech ends within a sample")
-        return b"" if self._resampler is None else to_pcm(self._resampler.close())

@@ -11,8 +11,8 @@ from typing import Any
 
 from ...errors import Busy, EngineError, without_text
 from ...speech.audio_format import FORMAT
+from ..ahead import MAX_S
 
-MAX_S = 90.0  # of one sentence; the model itself is stopped long before
 _MAX_LINE = 8 << 20  # of an event
 _MAX_HEADER = 4096  # of a WAV
 

@@ -14,7 +14,7 @@ from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, Synthesize
 
 from ...errors import SpeechError
 from ...settings import Address
-from .framing import FrameLimits, encode_event, read_event
+from ...speech.wyoming_framing import FrameLimits, encode_event, read_event
 
 _LIMITS = FrameLimits(data_bytes=1 << 24, payload_bytes=1 << 24, event_s=30)
 

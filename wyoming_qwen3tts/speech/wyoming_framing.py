@@ -13,7 +13,7 @@ from typing import Any
 
 from wyoming.event import Event
 
-from ...errors import ProtocolError
+from ..errors import ProtocolError
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Another Wyoming server of the home, such as Piper, as an engine."""
