@@ -51,10 +51,15 @@ def build_engine(settings: Settings) -> BuiltEngine:
     """The engine that the settings ask for. Nothing is loaded yet, and nothing heavy imported."""
     wanted = settings.engine
     if wanted.chosen_kind == "builtin" or (wanted.chosen_kind == "auto" and not may_have_card()):
-        return BuiltEngine(BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s))
+        return BuiltEngine(build_builtin(settings))
     if wanted.chosen_kind == "remote":
         return with_fallback(settings, build_remote(settings))
     return with_fallback(settings, build_qwen3(settings), designs=True)
+
+
+def build_builtin(settings: Settings) -> BuiltinEngine:
+    """The built-in voice, in the languages of this home."""
+    return BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s, added=settings.voices.added)
 
 
 def build_remote(settings: Settings) -> RemoteEngine:
@@ -94,9 +99,14 @@ def build_qwen3(settings: Settings) -> Qwen3Engine:
 
 def catalog_of(settings: Settings, engine: Engine) -> VoiceCatalog:
     """Everybody that ``engine`` can speak as, now and later, and whom the home's mapping names."""
-    mapping, language = MappingFile(settings.voices_file).current, settings.voices.language
     return VoiceCatalog(
-        engine.voices, engine.clones, mapping=mapping, why_mute=engine.why_mute, fallback_language=language
+        engine.voices,
+        engine.clones,
+        mapping=MappingFile(settings.voices_file).current,
+        why_mute=engine.why_mute,
+        fallback_language=settings.voices.language,
+        added=settings.voices.added,
+        marks=settings.voices.marks,
     )
 
 
@@ -138,7 +148,7 @@ def with_fallback(
         head_start = HeadStart(wanted.head_start_s, settings.speeds_file, measures=model.can_unload)
     engine = FailoverEngine(
         primary,
-        fallback or BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s),
+        fallback or build_builtin(settings),
         patience_s=wanted.patience_s,
         earcon=wanted.earcon,
         head_start=head_start,
@@ -157,9 +167,11 @@ async def speech_service(
         catalog_of(settings, engine),
         settings.limits,
         slots=settings.engine.slots,
-        lexicon=LexiconFolder(settings.lexicon_dir, patience_s=LEXICON_PATIENCE_S),
+        lexicon=LexiconFolder(settings.lexicon_dir, patience_s=LEXICON_PATIENCE_S, added=settings.voices.added),
         postprocessor=PostProcessor(
-            settings.audio, VoiceLevels(settings.levels_file) if settings.audio.level else None
+            settings.audio,
+            VoiceLevels(settings.levels_file) if settings.audio.level else None,
+            turn_pause_s=settings.voices.sentence_pause_s,
         ),
         phrases=phrases,
     )

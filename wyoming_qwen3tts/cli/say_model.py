@@ -19,7 +19,7 @@ from ..errors import BadRequest, UnknownVoice
 from ..model.checkpoint.config import ModelConfig, load_config
 from ..model.prompt import PromptVoice
 from ..settings import Settings
-from ..speech.languages import LANGUAGES, normalize_tag
+from ..speech.languages import LANGUAGES, model_language
 from ..text.front_end import FrontEnd
 from ..voices.folder import VoiceFolder
 from .download import fetched
@@ -103,7 +103,7 @@ def _utterances(text: str, choice: _Choice, wish: ModelWish, settings: Settings)
             raise BadRequest("There is no text to speak.")
         yield text, choice.language
         return
-    code = normalize_tag(choice.language)
+    code = model_language(choice.language)
     if choice.language and code is None:
         raise BadRequest(f"No voice speaks {choice.language[:20]!r}. Languages: {', '.join(LANGUAGES)}.")
     front_end = FrontEnd(language=code, fallback=settings.voices.language)
@@ -163,7 +163,7 @@ def _speaker(config: ModelConfig, name: str) -> tuple[str, str | None] | None:
 def _model_language(tag: str | None) -> str | None:
     if tag is None or tag.strip().lower() == "auto":
         return None
-    code = normalize_tag(tag)
+    code = model_language(tag)
     return LANGUAGES[code].model_name if code else tag  # what the model alone knows, it may be asked for
 
 

@@ -36,8 +36,15 @@ def _explained(
     catalog: VoiceCatalog, text: str | list[str], language: str | None, settings: Settings
 ) -> dict[str, Any]:
     voice = catalog.find(None, language)  # says which languages there are if this is none of them
-    lexicon = LexiconFolder(settings.lexicon_dir).current(catalog.lexicons(language))
-    answer = explain(text, voice.language if voice else None, fallback=settings.voices.language, lexicon=lexicon)
+    lexicon = LexiconFolder(settings.lexicon_dir, added=settings.voices.added).current(catalog.lexicons(language))
+    answer = explain(
+        text,
+        voice.language if voice else None,
+        fallback=settings.voices.language,
+        lexicon=lexicon,
+        added=catalog.added,
+        is_voice=catalog.named_in_marks,
+    )
     return answer | {"voice": catalog.for_language(answer["language"]).name}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ..engine.qwen3.hardware.probe import may_have_card, probe_driver
 from ..settings import Settings
-from . import card, disk, graphs, homeassistant, memory, models, mqtt, pace, ports, remote, threads, voice
+from . import card, disk, graphs, homeassistant, languages, memory, models, mqtt, pace, ports, remote, threads, voice
 from .checks import Check, CheckContext
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ SUBJECTS: list[Subject] = [
     disk.check,
     models.check,
     voice.check,
+    languages.check,
     ports.check,
     mqtt.check,
     homeassistant.check,
@@ -42,6 +43,7 @@ _IN_SHORT: list[tuple[str, list[Subject]]] = [
     ("Card", [card.check, remote.check]),
     ("Room", [memory.check, disk.check]),
     ("Voices", [models.check, voice.check]),
+    ("Languages", [languages.check]),
     ("MQTT", [mqtt.check]),
     ("Home Assistant", [homeassistant.check]),
 ]
@@ -57,6 +59,8 @@ def say_at_start(settings: Settings, environ: Mapping[str, str]) -> None:
         if engine_says and title in ("Card", "Room", "Voices"):
             continue
         checks = [check for subject in subjects for check in subject(place)]
+        if not checks:
+            continue
         log.info("%s: %s", title, "; ".join(check.detail for check in checks if check.ok) or "see below")
         for check in checks:
             if not check.ok:

@@ -13,7 +13,6 @@ from pathlib import Path
 from ..errors import SpeechError
 from ..settings import Cache
 from ..speech.engine import Origin, Phase
-from ..speech.languages import LANGUAGES
 from ..speech.voice import Voice
 from ..util.files import read_regular
 from ..util.tasks import cancel_and_wait
@@ -96,7 +95,7 @@ class Prerender:
     async def _given(self) -> object:
         """Changes whenever a phrase may have to be spoken anew, apart from the origins of its voice."""
         catalog = self._service.catalog
-        speakers = [catalog.for_language(language).name for language in LANGUAGES]
+        speakers = [catalog.for_language(language).name for language in catalog.languages]
         return await asyncio.to_thread(_stamp, self._path), self._service.lexicon_in_use(), speakers
 
     def _origin(self, voice: Voice) -> Origin | None:

@@ -93,7 +93,7 @@ class SpeechService:
 
     async def _load_languages(self) -> None:
         try:
-            await asyncio.to_thread(detect.warm)
+            await asyncio.to_thread(detect.warm, self.catalog.added)
         except Exception:  # without it the script and the small words tell
             log.exception("What tells languages apart could not be loaded; a text may be taken for another language")
         finally:
@@ -210,12 +210,15 @@ class SpeechService:
             with contextlib.suppress(TimeoutError):  # then it tells as well as it can
                 async with asyncio.timeout(_LOADING_S):
                     await self._can_tell_languages.wait()
+        self.catalog.all()  # marks may name whoever is new
         front_end = FrontEnd(
             language=language,
             fallback=self.catalog.fallback_language,
             lexicon=self._current_lexicon(options.language),
+            added=self.catalog.added if voice is None or language in self.catalog.added else (),
             ssml=options.ssml,
             normalize="auto" if options.normalize else "off",
+            is_voice=self.catalog.named_in_marks,
         )
         return SegmentReader(text, front_end)
 

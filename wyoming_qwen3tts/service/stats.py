@@ -35,10 +35,11 @@ class RequestStats:
     head_start: str = ""  # how it was held back, or why another voice spoke, in words
     dry_at: float = 0.0  # when a listener who plays all at once as it comes has nothing left
 
-    def finish(self, outcome: str, notes: Sequence[str] = ()) -> None:
-        """It was spoken to its end. ``notes`` are the request's."""
+    def finish(self, outcome: str, notes: Sequence[str] = (), remarks: Sequence[str] = ()) -> None:
+        """It was spoken to its end. ``notes`` are the request's; ``remarks`` tell what marks in the text asked for in
+        vain."""
         self.is_done, self.was_cut_off = True, bool(notes)
-        self.outcome = "; ".join([outcome, *notes])
+        self.outcome = "; ".join([outcome, *notes, *remarks])
 
     def fail(self, error: SpeechError) -> None:
         """It ended with an error."""

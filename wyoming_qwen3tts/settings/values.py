@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+import difflib
+from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from ..speech.languages import ADDED, LANGUAGES, normalize_tag
 from ..util.names import is_safe_name
 
 
@@ -115,7 +117,26 @@ Key = Annotated[SecretStr, AfterValidator(checked_key)]
 Uri = Annotated[str, AfterValidator(checked_uri)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 UriOrOff = Annotated[str, BeforeValidator(yaml_off), AfterValidator(checked_uri_or_off)]
-LanguageCode = Literal["de", "en", "es", "fr", "it", "ja", "ko", "pt", "ru", "zh"]
+LANGUAGES_MAX = 100
+
+
+def checked_language(tag: str) -> str:
+    """A language as its code, without a region.
+
+    Raises:
+        ValueError: for one that nobody has heard of, naming the nearest.
+    """
+    if code := normalize_tag(tag):
+        return code
+    near = difflib.get_close_matches(tag[:20].casefold(), [*LANGUAGES, *ADDED], n=3, cutoff=0.0)
+    raise ValueError(
+        f"{tag[:20]!r} is no language known here: write its code, such as nl, pl or sv (nearest: {', '.join(near)})"
+    )
+
+
+def checked_languages(tags: tuple[str, ...]) -> tuple[str, ...]:
+    """The codes, each once; a region counts for nothing here, as every region of a language is offered."""
+    return tuple(dict.fromkeys(map(checked_language, tags)))
 
 
 class Section(BaseModel):

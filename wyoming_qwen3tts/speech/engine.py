@@ -37,6 +37,7 @@ class EngineStatus:
     reason: str = ""  # for DEGRADED and FAILED: what is wrong; for WAITING: for what
     progress: float | None = None  # 0 to 1, for LOADING and DOWNLOADING, as far as it is known
     fallback: str | None = None  # the name of the engine that speaks meanwhile
+    runs_on: str = ""  # for an engine with a model: where and how it computes, as it came about
 
     @property
     def can_speak(self) -> bool:

@@ -25,7 +25,7 @@ from ..errors import BadRequest, Busy, EngineError, UnknownVoice
 from ..model.checkpoint.files import ModelFileError
 from ..speech.audio_format import FORMAT
 from ..speech.engine import Engine
-from ..speech.languages import LANGUAGES, normalize_tag
+from ..speech.languages import LANGUAGES, model_language
 from ..speech.request import SpeechRequest
 from ..speech.segment import Segment
 from ..speech.voice import Voice, VoiceName
@@ -342,7 +342,7 @@ class VoiceStudio:
 
 
 def _language(tag: str) -> str:
-    code = normalize_tag(tag)
+    code = model_language(tag)
     if code is None:
         raise BadRequest(f"No voice speaks {tag[:20]!r}. Languages: {', '.join(LANGUAGES)}.", field="language")
     return code

@@ -20,7 +20,7 @@ from ..speech.languages import LANGUAGES
 from ..util.files import read_regular, write_atomic
 from .tracked_text import TrackedText
 
-FILES: Final = ("all", *LANGUAGES)
+FILES: Final = ("all", *LANGUAGES)  # and one for each language that the home has added
 ENTRIES_PER_FILE: Final = 5_000
 ENTRY_CHARS: Final = 200
 FILE_BYTES: Final = 1_000_000
@@ -179,11 +179,12 @@ class LexiconFolder:
     """A folder of lexicon files, read again when one of them changes. The only reader and writer of these files.
 
     ``patience_s`` is for the event loop: who asks waits at most so long for changed files, and until these are read and
-    sorted in a thread, has the lexicon from before. Without it, who asks waits for them.
+    sorted in a thread, has the lexicon from before. Without it, who asks waits for them. ``added`` are the languages
+    that have a file besides the ten.
     """
 
-    def __init__(self, folder: Path, *, patience_s: float | None = None) -> None:
-        self._folder, self._patience_s = folder, patience_s
+    def __init__(self, folder: Path, *, patience_s: float | None = None, added: tuple[str, ...] = ()) -> None:
+        self._folder, self._patience_s, self._files = folder, patience_s, (*FILES, *added)
         self._seen: dict[str, tuple[int, int]] | None = None
         self._lexicon = EMPTY
         self._further: set[str] = set()
@@ -264,7 +265,7 @@ class LexiconFolder:
 
     def _stamps(self) -> dict[str, tuple[int, int]]:
         stamps = {}
-        for name in (*FILES, *sorted(self._further.difference(FILES))):
+        for name in (*self._files, *sorted(self._further.difference(self._files))):
             try:
                 status = (self._folder / f"{name}.txt").stat()
             except OSError:

@@ -5,7 +5,7 @@ Other tags are ignored politely: their text is spoken."""
 import re
 from typing import Final
 
-from ..speech.languages import normalize_tag
+from ..speech.languages import LANGUAGES, normalize_tag
 from .tracked_text import TrackedText
 
 LONGEST_PAUSE_S: Final = 10.0
@@ -56,7 +56,8 @@ def _say_as(match: re.Match[str]) -> str:
 class Languages:
     """The languages that ``lang`` elements have put around the text, innermost last."""
 
-    def __init__(self) -> None:
+    def __init__(self, added: tuple[str, ...] = ()) -> None:
+        self._added = added
         self._stack: list[str | None] = []
 
     @property
@@ -70,4 +71,5 @@ class Languages:
             if match[4]:
                 del self._stack[-1:]
             elif len(self._stack) < 50:
-                self._stack.append(normalize_tag(match[2]))
+                code = normalize_tag(match[2])
+                self._stack.append(code if code in LANGUAGES or code in self._added else None)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ..errors import UnknownVoice
-from ..speech.languages import LANGUAGES, normalize_tag
+from ..speech.languages import ADDED, LANGUAGES, normalize_tag
 from ..speech.voice import Style, Voice, VoiceName
 from .labels import labelled, rank
 from .mapping import DEFAULT, MappedVoice, Preset, VoiceMapping
@@ -34,7 +34,8 @@ class VoiceCatalog:
 
     ``voices`` are the engine's, or tell them; ``cloned`` tells those of the home's own, ``mapping`` who speaks what.
     They are asked each time, so what is new shows up without a restart. ``why_mute`` tells why somebody who is known
-    cannot speak here. ``fallback_language`` is that of a text which names no voice and is too short to tell.
+    cannot speak here. ``fallback_language`` is that of a text which names no voice and is too short to tell. ``added``
+    are the languages that the home wants besides the ten; voices that speak none of these are nobody's.
     """
 
     def __init__(
@@ -45,6 +46,8 @@ class VoiceCatalog:
         mapping: Callable[[], VoiceMapping] = lambda: DEFAULT,
         why_mute: Callable[[str], str | None] = lambda _: None,
         fallback_language: str = "en",
+        added: tuple[str, ...] = (),
+        marks: bool = True,
     ) -> None:
         if callable(voices):
             self._voices = voices
@@ -53,6 +56,8 @@ class VoiceCatalog:
             self._voices = lambda: known
         self._cloned, self._mapping, self._why_mute = cloned, mapping, why_mute
         self.fallback_language = fallback_language
+        self._wanted = (*LANGUAGES, *(code for code in added if code not in LANGUAGES))
+        self.named_in_marks = self.knows if marks else None  # by whom a text may have itself spoken; None: no marks
         self._last: _View | None = None
         self._good: dict[str, MappedVoice] = {}  # by language or region: what named a voice that there is
         self._warned: set[str] = set()
@@ -60,6 +65,20 @@ class VoiceCatalog:
     def all(self) -> tuple[Voice, ...]:
         """Everybody who is advertised: the same object until something changes."""
         return self._view().all
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Those that can be asked for: the ten, and what was added to them and somebody speaks."""
+        return (*LANGUAGES, *self.added)
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """What was added to the ten, and somebody speaks."""
+        extra = self._wanted[len(LANGUAGES) :]
+        if not extra:
+            return ()
+        mapped = self._view().mapped
+        return tuple(code for code in extra if code in mapped)
 
     def taken(self) -> set[str]:
         """The names that no new voice may have, casefolded."""
@@ -85,7 +104,7 @@ class VoiceCatalog:
         Raises:
             UnknownVoice: naming the nearest ones, or what is missing.
         """
-        code = _language(language)
+        code = self._language(language)
         if not name:
             return self.for_language(language.strip()) if code and language else None
         try:
@@ -95,28 +114,46 @@ class VoiceCatalog:
         if found := view.fixed.get(wanted):
             return found
         stem, _, suffix = wanted.rpartition("-")
-        said = suffix if stem and suffix in LANGUAGES else None
+        said = suffix if stem and suffix in self._wanted else None
         for known, spoken in ((wanted, code), (stem, said)):
             if known and (found := self._with_style(view, known, spoken)):
                 return found
         if self.speaker_of(name):
-            return None
+            return self.for_language(code) if code in self.added else None  # the model's speakers know the ten only
+        if code in self.added and wanted in view.own:
+            raise UnknownVoice(f"The voice {name[:64]} does not speak {code}.", field="language")
         return self._absent(wanted, code, name)
 
     def speaker_of(self, name: str | None) -> str | None:
         """The speaker that ``name`` means by itself, whatever the language; None if it names no speaker."""
         wanted, view = (name or "").strip().casefold(), self._view()
-        can = any(self._with_style(view, wanted, code) for code in LANGUAGES) and wanted not in view.own
+        can = any(self._with_style(view, wanted, code) for code in self._wanted) and wanted not in view.own
         return wanted if can else None
 
     def speaking(self, speaker: str, language: str) -> Voice:
         """``speaker`` in ``language``; where it does not know that, whoever is mapped."""
         return self._with_style(self._view(), speaker, language) or self.for_language(language)
 
+    def style(self, name: str) -> Style | None:
+        """The style that the mapping calls so; None if it has none."""
+        preset = self._mapping().styles.get(name)
+        return preset.style if preset else None
+
+    def knows(self, name: str) -> bool:
+        """Whether ``name``, casefolded, is somebody who can be asked for in some language: here, or one of Qwen's
+        speakers whose model is away. As of the last look at everybody, so that any thread may ask."""
+        view = self._last or self._view()
+        if name in view.fixed or name in view.own or name.partition("-")[0] in QWEN_SPEAKERS:
+            return True
+        stem, _, suffix = name.rpartition("-")
+        known = stem if stem and suffix in LANGUAGES else name
+        return any(self._with_style(view, known, code) for code in LANGUAGES)
+
     # -- looking
 
     def _view(self) -> _View:
-        seen = (self._mapping(), tuple(self._voices()), tuple(self._cloned()))
+        voices = tuple(self._voices())
+        seen = (self._mapping(), voices, tuple(self._cloned()))
         last = self._last
         if last is None or last.seen != seen:
             if last is not None and last.seen[0] is not seen[0]:
@@ -125,15 +162,19 @@ class VoiceCatalog:
         return last
 
     def _made(self, mapping: VoiceMapping, voices: tuple[Voice, ...], cloned: tuple[Voice, ...]) -> _View:
+        seen = (mapping, voices, cloned)
+        voices = tuple(voice for voice in voices if voice.language in self._wanted)
         plain = {voice.name.casefold(): voice for voice in voices}
         own = {voice.name.casefold(): voice for voice in cloned}
-        view = _View((mapping, voices, cloned), plain, own, {}, ())
-        view.mapped.update({code: self._mapped(view, code, code) for code in LANGUAGES if self._speaks(view, code)})
+        view = _View(seen, plain, own, {}, ())
+        view.mapped.update({code: self._mapped(view, code, code) for code in self._wanted if self._speaks(view, code)})
         advertised = {voice.name.casefold(): voice for voice in voices}
         advertised |= {voice.name.casefold(): voice for voice in view.mapped.values()}
         for preset in mapping.styles:
             advertised |= {v.name.casefold(): v for v in self._styled(view, preset) if v.name.casefold() not in plain}
-        fixed = {voice.name.casefold(): voice for voice in labelled(list(advertised.values()), view.mapped)}
+        fixed = {
+            voice.name.casefold(): voice for voice in labelled(list(advertised.values()), view.mapped, self._wanted)
+        }
         mapped = {code: fixed[voice.name.casefold()] for code, voice in view.mapped.items()}
         return _View(view.seen, fixed, own, mapped, (*fixed.values(), *cloned))
 
@@ -170,7 +211,7 @@ class VoiceCatalog:
             )
             if (before := self._good.get(tag)) and (voice := self._as_mapped(view, before, code)):
                 return voice
-        if default := self._with_style(view, MAPPED[code], code):
+        if code in MAPPED and (default := self._with_style(view, MAPPED[code], code)):
             return default
         others = [voice for voice in (*view.fixed.values(), *view.own.values()) if code in voice.languages]
         speakers = [v for v in others if v.speaker != BUILTIN and v.kind == "speaker"]  # of a checkpoint of one's own
@@ -178,7 +219,7 @@ class VoiceCatalog:
 
     def _as_mapped(self, view: _View, entry: MappedVoice, code: str) -> Voice | None:
         """The voice that an entry names, speaking as it says; None if there is nobody of that name."""
-        name = (entry.voice or MAPPED[code]).strip().casefold().removesuffix(f"-{code}")
+        name = (entry.voice or MAPPED.get(code, BUILTIN)).strip().casefold().removesuffix(f"-{code}")
         voice = self._with_style(view, f"{name}-{entry.style}", code) if entry.style is not None else None
         voice = voice or self._with_style(view, name, code)
         if voice is None and name.partition("-")[0] in QWEN_SPEAKERS:
@@ -194,15 +235,19 @@ class VoiceCatalog:
     def _with_style(self, view: _View, name: str, code: str | None) -> Voice | None:
         """``name``, a speaker or a voice of the home's own, perhaps with a style behind it, in the language ``code``.
 
-        A speaker needs a language; a voice of the home's own speaks all of them.
+        A speaker needs a language; a voice of the home's own speaks all of the ten.
         """
         if own := view.own.get(name):
-            return own if code is None else replace(own, languages=(code,))
+            if code is None:
+                return own
+            return replace(own, languages=(code,)) if code in own.languages else None
         if code is not None and (voice := view.fixed.get(f"{name}-{code}")):
             return voice
         stem, _, style = name.rpartition("-")
         preset = view.seen[0].styles.get(style)
         if preset is None or not stem:
+            return None
+        if code is not None and stem in view.own and code not in view.own[stem].languages:
             return None
         base = view.own.get(stem) or (view.fixed.get(f"{stem}-{code}") if code else None)
         if base is None:
@@ -218,7 +263,7 @@ class VoiceCatalog:
             UnknownVoice: for anybody else.
         """
         parts = wanted.split("-")
-        said = parts[-1] if len(parts) > 1 and parts[-1] in LANGUAGES else None
+        said = parts[-1] if len(parts) > 1 and parts[-1] in self._wanted else None
         inner = parts[1:-1] if said else parts[1:]
         if parts[0] in QWEN_SPEAKERS and (not inner or inner[0] in self._mapping().styles):
             self._warn_once(
@@ -239,19 +284,28 @@ class VoiceCatalog:
         by_small = {known.casefold(): known for known in names}
         return f"Nearest: {', '.join(by_small[small] for small in near)}."
 
+    def code_of(self, tag: str | None) -> str | None:
+        """The code of a language that can be asked for, however it is named; None for `auto`, nothing and others."""
+        code = normalize_tag(tag)
+        return code if code in LANGUAGES or code in self.added else None
+
+    def _language(self, tag: str | None) -> str | None:
+        if not tag or tag.strip().lower() == "auto":
+            return None
+        code = self.code_of(tag)
+        if code is None:
+            raise UnknownVoice(f"No voice speaks {tag[:20]!r}. {self._languages_in_words(tag)}", field="language")
+        return code
+
+    def _languages_in_words(self, tag: str) -> str:
+        known = normalize_tag(tag)
+        hint = f" The setting voices.languages can add {known}." if known in ADDED else ""
+        return f"Languages: {', '.join(self.languages)}.{hint}"
+
     def _warn_once(self, key: str, warning: str) -> None:
         if key not in self._warned and len(self._warned) < 1_000:
             self._warned.add(key)
             log.warning("%s", warning)
-
-
-def _language(tag: str | None) -> str | None:
-    if not tag or tag.strip().lower() == "auto":
-        return None
-    code = normalize_tag(tag)
-    if code is None:
-        raise UnknownVoice(f"No voice speaks {tag[:20]!r}. Languages: {', '.join(LANGUAGES)}.", field="language")
-    return code
 
 
 def _stem(voice: Voice) -> str:

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from ..speech.languages import LANGUAGES
 from ..speech.voice import Voice
-from .speakers import BUILTIN, NAMES, QWEN_SPEAKERS
+from .speakers import BUILTIN, QWEN_SPEAKERS, name_of
 
 
-def labelled(voices: list[Voice], mapped: dict[str, Voice]) -> list[Voice]:
-    """``voices``, of one language each, with labels; ``mapped`` is who speaks a language when nobody was named.
+def labelled(voices: list[Voice], mapped: dict[str, Voice], languages: Iterable[str]) -> list[Voice]:
+    """``voices``, of one of ``languages`` each, with labels; ``mapped`` is who speaks a language when nobody was named.
 
     Home Assistant takes the first label of a language for a new assistant, so the mapped voice is number 1. Natives
     come next, the others, then voices in a style, and the built-in voice, whose label has no number, last.
     """
     found: list[Voice] = []
-    for code in LANGUAGES:
+    for code in languages:
         here = [voice for voice in voices if voice.language == code]
         first = mapped[code].name if code in mapped else None
         numbered = [voice for voice in here if voice.speaker != BUILTIN]
         numbered += [voice for voice in here if numbered and voice.name == first and voice not in numbered]
         digits = len(str(len(numbered)))
         for number, voice in enumerate(sorted(numbered, key=lambda voice: (voice.name != first, *rank(voice))), 1):
-            found.append(replace(voice, label=f"{number:0{digits}d} {_who(voice)} ({NAMES[code]})"))
-        found += [replace(v, label=f"{_who(v)} ({NAMES[code]})") for v in here if v not in numbered]
+            found.append(replace(voice, label=f"{number:0{digits}d} {_who(voice)} ({name_of(code)})"))
+        found += [replace(v, label=f"{_who(v)} ({name_of(code)})") for v in here if v not in numbered]
     return sorted(found, key=lambda voice: voice.speaker != BUILTIN)  # is stable
 
 

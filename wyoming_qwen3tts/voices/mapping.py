@@ -70,7 +70,7 @@ class VoiceMapping:
 
     def lexicons(self, tag: str | None = None) -> dict[str, str]:
         """Language -> name of the further lexicon that counts for it; ``tag`` is the region that was asked for."""
-        named = {code: entry.lexicon for code, entry in self.languages.items() if code in LANGUAGES}
+        named = {code: entry.lexicon for code, entry in self.languages.items() if code == normalize_tag(code)}
         entry = self.entry(tag) if tag else None
         code = normalize_tag(tag)
         if entry is not None and code is not None and entry.lexicon:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from babel.core import Locale, UnknownLocaleError
+
 BUILTIN = "builtin"
 #: The nine speakers of Qwen3-TTS-CustomVoice, each with the languages it was born to (from the model card). A home's
 #: configuration may name them while no GPU is there to speak as them.
@@ -15,3 +19,15 @@ NAMES = {
 }  # fmt: skip
 #: Who speaks a language when nobody was named: a native where there is one.
 MAPPED = dict.fromkeys(NAMES, "ryan") | {"ja": "ono_anna", "ko": "sohee", "zh": "vivian"}
+
+
+@cache
+def name_of(code: str) -> str:
+    """What a language calls itself, of an added one as CLDR says; its code where nobody says."""
+    if code in NAMES:
+        return NAMES[code]
+    try:
+        name = Locale.parse(code).get_language_name(code)
+    except (UnknownLocaleError, ValueError):
+        return code
+    return name[0].upper() + name[1:] if name else code

@@ -8,6 +8,7 @@ from tests.text.golden import RIGHT
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.text.spoken import explain
 
+ADDED_TABLE: Final = ROOT / "tests" / "text" / "added.tsv"
 PAGE: Final = ROOT / "docs" / "text.md"
 _EXAMPLES: Final = 3  # a rule
 
@@ -97,7 +98,35 @@ def page() -> str:
         for at, (language, written, spoken) in enumerate(rows):
             name, about = (rule, _ABOUT.get(rule, "")) if not at else ("", "")
             parts.append(f"| {name} | {about} | {language} | {_cell(written)} | {_cell(spoken)} |\n")
-    return "".join(parts)
+    return "".join((*parts, _ADDED_HEAD, *_added()))
+
+
+_ADDED_HEAD: Final = """
+## Added languages
+
+`voices.languages` adds languages that espeak-ng, or a voice server that stands in, speaks: `--voices.languages nl,pl`.
+They have no rules of their own but one **generic grammar** (`text/normalization/grammars/generic.py`): the words that
+CLDR has for units, currencies, months and "and", with CLDR's plurals; ordinals, the decimal sign and minus by CLDR's
+rules for numbers; decimal comma or point as CLDR says; and a few words a language that CLDR has not
+(`generic_words.py`). Nouns agree with their number and with nothing else. What is not known stays in figures, which the
+voice reads itself. Markup and emoji go as everywhere. A text's language is told among the ten and those that were
+added: by script, letters and small words, then by py3langid; a reply that begins in one of the ten stays among them. No
+native speaker has read this.
+
+| | written | spoken |
+|---|---|---|
+"""
+
+
+def _added() -> Iterator[str]:
+    """The lines of the added languages, a few of each."""
+    shown: dict[str, int] = {}
+    for row in ADDED_TABLE.read_text(encoding="utf-8").splitlines():
+        if not row.startswith("#"):
+            language, written, spoken = row.split("\t")
+            shown[language] = shown.get(language, 0) + 1
+            if shown[language] <= _EXAMPLES:
+                yield f"| {language} | {_cell(written)} | {_cell(spoken)} |\n"
 
 
 def write() -> None:

@@ -20,7 +20,7 @@ from ...speech.request import SpeechRequest
 from ...speech.segment import Segment
 from ...speech.voice import Voice, VoiceName
 from ...text.language.detect import script_language
-from .espeak import Espeak
+from .espeak import Espeak, is_known
 from .hibari import HibariVoice
 
 log = logging.getLogger(__name__)
@@ -31,12 +31,13 @@ _TAIL_S = 0.15  # players cut the end of what they play (home-assistant/core#150
 
 
 class BuiltinEngine(Engine):
-    """Speaks a segment at a time, in worker threads and child processes; an abandoned reply costs at most the segment
-    in work."""
+    """Speaks the ten languages, and those of ``added`` that espeak-ng knows: a segment at a time, in worker threads and
+    child processes; an abandoned reply costs at most the segment in work."""
 
     name = "builtin"
 
-    def __init__(self, *, sentence_pause_s: float = 0.25) -> None:
+    def __init__(self, *, sentence_pause_s: float = 0.25, added: tuple[str, ...] = ()) -> None:
+        self._languages = (*LANGUAGES, *(code for code in added if is_known(code)))
         workers = max(2, min(4, os.cpu_count() or 2))
         self._hibari = HibariVoice(workers)
         self._espeak = Espeak(workers)
@@ -56,14 +57,15 @@ class BuiltinEngine(Engine):
     def voices(self) -> tuple[Voice, ...]:
         return tuple(
             Voice(VoiceName(f"builtin-{code}"), f"Built-in ({code})", (code,), self.name, "builtin", "builtin")
-            for code in LANGUAGES
+            for code in self._languages
         )
 
     def mute_languages(self) -> dict[str, str]:
         if self._failed:
-            return dict.fromkeys(LANGUAGES, self._failed)
+            return dict.fromkeys(self._languages, self._failed)
         if self._started.is_set() and not self._espeak.is_installed:  # hibari reads Latin letters, with an accent
-            return dict.fromkeys(("ja", "ko", "ru", "zh"), "espeak-ng is not installed")
+            unread = ("ja", "ko", "ru", "zh", *self._languages[len(LANGUAGES) :])
+            return dict.fromkeys(unread, "espeak-ng is not installed")
         return {}
 
     def origin(self, voice: Voice) -> Origin | None:

@@ -10,6 +10,7 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 from ...audio.pcm import Samples, from_pcm
 from ...audio.resample import resample
@@ -19,8 +20,20 @@ from ...util.processes import ProcessError, run
 log = logging.getLogger(__name__)
 
 _VOICES = {"en": "en-us", "zh": "cmn", "fr": "fr-fr", "pt": "pt-br"}  # the others are called as ISO 639-1 calls them
+# The languages of `ADDED` that espeak-ng 1.51 has a voice for.
+_CODES: Final = (
+    "af am an ar as az ba be bg bn bs ca cs cv cy da el eo et eu fa fi ga gd gn gu haw he hi hr ht hu hy ia id io is ka"
+    " kk kn kok ku ky la lb lt lv mi mk ml mr ms mt my nb ne nl om or pa pl qu ro sd si sk sl sq sr sv sw ta te th tk"
+    " tn tr tt ug uk ur uz vi yue"
+)
+_ADDED: Final = frozenset(_CODES.split())
 _WORDS_A_MINUTE = "165"
 _SPEECH_BYTES = 16 << 20  # six minutes; a segment has 250 characters at most
+
+
+def is_known(language: str) -> bool:
+    """Whether espeak-ng has a voice for a language that is none of the ten."""
+    return language in _ADDED
 
 
 class Espeak:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...settings import Settings
+from ...speech.languages import LANGUAGES
 from .chunking import ChunkPolicy
 from .feeder import FeedRules
 from .guards import GuardLimits
@@ -59,7 +60,9 @@ class EngineConfig:
             feed=FeedRules(engine.feed, settings.voices.sentence_pause_s),
             guard=GuardLimits(),
             turn_s=None,
-            language=settings.voices.language,
+            language=settings.voices.language
+            if settings.voices.language in LANGUAGES
+            else "en",  # what it is warmed up in
             rounded_dir=settings.data_dir / "cache" / "models",
             voice_cache_dir=settings.data_dir / "cache" / "voices",
             voice_cache_bytes=limits.voice_cache_mb << 20,

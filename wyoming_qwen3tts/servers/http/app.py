@@ -67,7 +67,7 @@ def build_app(
     ours = (
         speech.routes(service, control),
         websocket.routes(service, settings.limits, closing),
-        models.routes(),
+        models.routes(service.catalog),
         voices.routes(service),
         voices.making(service, settings, studio, kept),
         consents.routes(kept, may_make),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Collection, Iterable
 
 from ...speech.languages import LANGUAGES
 from ...speech.voice import Voice
@@ -30,12 +31,12 @@ _OTHERS = re.compile(
 )
 
 
-def all_models() -> list[str]:
+def all_models(languages: Iterable[str] = LANGUAGES) -> list[str]:
     """Every name that is listed: clients that cannot send a language choose it by the model."""
-    return [*MODELS, *(f"{model}-{code}" for model in MODELS for code in LANGUAGES)]
+    return [*MODELS, *(f"{model}-{code}" for model in MODELS for code in languages)]
 
 
-def language_of(model: str) -> str | None:
+def language_of(model: str, languages: Collection[str] = LANGUAGES) -> str | None:
     """The language that a model's name ends in, if it does. A blank name is none.
 
     Raises:
@@ -43,10 +44,10 @@ def language_of(model: str) -> str | None:
     """
     name = _PROVIDER.sub("", model.strip().lower(), count=1)
     stem, _, suffix = name.rpartition("-")
-    if suffix in LANGUAGES and _is_known(stem):
+    if suffix in languages and _is_known(stem):
         return suffix
     if name and not _is_known(name):
-        near = difflib.get_close_matches(model[:64].lower(), all_models(), n=1)
+        near = difflib.get_close_matches(model[:64].lower(), all_models(languages), n=1)
         hint = f" Did you mean {near[0]!r}?" if near else f" There are {', '.join(MODELS)}."
         message = f"There is no model called {model[:64]!r}.{hint}"
         raise HttpError(404, message, field="model", code="model_not_found")

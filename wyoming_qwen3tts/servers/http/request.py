@@ -18,7 +18,6 @@ from pydantic import (
 from ...audio.encode import Format
 from ...errors import BadRequest
 from ...service.options import SpeechOptions
-from ...speech.languages import LANGUAGES, normalize_tag
 from ...speech.request import Feed
 from ...util.surrogates import join_halves
 from ...voices.catalog import VoiceCatalog
@@ -111,9 +110,11 @@ class StyleBody(BaseModel):
         Raises:
             BadRequest: if there is no such model or language.
         """
-        language = language_of(self.model) or self.language
-        if language and language.lower() != "auto" and normalize_tag(language) is None:
-            raise BadRequest(f"The language {language!r} is not one of ours: {', '.join(LANGUAGES)}.", field="language")
+        language = language_of(self.model, catalog.languages) or self.language
+        if language and language.lower() != "auto" and catalog.code_of(language) is None:
+            raise BadRequest(
+                f"The language {language!r} is not one of ours: {', '.join(catalog.languages)}.", field="language"
+            )
         name = self.voice.id if isinstance(self.voice, VoiceId) else self.voice
         return SpeechOptions(
             speaker_for(name, catalog),

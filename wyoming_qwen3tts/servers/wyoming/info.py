@@ -10,7 +10,7 @@ from wyoming.event import Event
 from wyoming.info import Attribution, Info, TtsProgram, TtsVoice
 
 from ... import __version__
-from ...speech.languages import LANGUAGES
+from ...speech.languages import regions
 from ...speech.voice import Voice
 from ...voices.speakers import BUILTIN
 
@@ -56,7 +56,7 @@ def _voice(voice: Voice) -> dict[str, Any]:
 def _tags(languages: tuple[str, ...]) -> list[str]:
     """Home Assistant refuses a tag that is not here, letter for letter (home-assistant/core#134067), so the regional
     ones are."""
-    return [tag for code in languages for tag in (code, *LANGUAGES[code].regions)]
+    return [tag for code in languages for tag in (code, *regions(code))]
 
 
 _FORM = TtsVoice(

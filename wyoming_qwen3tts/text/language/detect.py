@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final, Protocol
 
+from . import added as added_languages
 from .vocabulary import LETTERS, SHAPES, WORDS
 from .word_table import LATIN, shares
 
@@ -73,27 +74,55 @@ def _identifier() -> _Identifier | None:
     return identifier  # type: ignore[no-any-return]
 
 
-def warm() -> None:
-    """Load py3langid's model now, so that the first reply does not wait for it."""
+def warm(added: tuple[str, ...] = ()) -> None:
+    """Load py3langid's model now, so that the first reply does not wait for it; also for telling languages ``added``
+    to the ten."""
     _warming.set()
     try:
+        added_languages.warm(added)
         if (identifier := _identifier()) is not None:
             identifier.rank("warm")
     finally:
         _warming.clear()
 
 
-def detect(text: str, last: str | None = None, fallback: str = "en") -> str:
-    """The language of ``text``; short or undecidable text stays in ``last``, or else in ``fallback``."""
+def detect(text: str, last: str | None = None, fallback: str = "en", added: tuple[str, ...] = ()) -> str:
+    """The language of ``text``; short or undecidable text stays in ``last``, or else in ``fallback``.
+
+    It is one of the ten, or of ``added``.
+    """
+    known = last or fallback
+    if added:
+        return decided(text, known, added) or _with_added(text, known, added, is_spoken=last is not None)
+    return _among_ten(text, last, fallback)
+
+
+def _with_added(text: str, known: str, added: tuple[str, ...], *, is_spoken: bool) -> str:
+    """The language of a whole text."""
+    found, _ = added_languages.told(_plain(text)[0], known, added, sure=False)
+    if found:
+        return found
+    if known not in added:
+        return _among_ten(text, known if is_spoken else None, known)
+    return _decide(text, "en", sure=False) or known
+
+
+def _among_ten(text: str, last: str | None, fallback: str) -> str:
     known = last or fallback
     if (word := _ONE_WORD.fullmatch(_plain(text)[0])) and _speaks_for(word[1].casefold()).get(known, 0) > ONE_WORD:
         return known  # "No" is a word of five languages
     return decided(text, known) or _decide(text, known, sure=False, is_spoken=last is not None) or known
 
 
-def decided(text: str, last: str) -> str | None:
+def decided(text: str, last: str, added: tuple[str, ...] = ()) -> str | None:
     """The language ``detect`` will name however ``text`` goes on, or None while that is open."""
     for head, is_last in _heads(text):
+        if added:
+            found, is_clear = added_languages.told(_plain(head)[0], last, added, sure=not is_last)
+            if found:
+                return found
+            if not is_clear and not is_last:
+                continue
         if found := _decide(head, last, sure=not is_last):
             return found
         if is_last:

@@ -11,7 +11,7 @@ _DAY: Final = r"(?:3[01]|[12]\d|0?[1-9])"
 _MONTH: Final = r"(?:1[0-2]|0?[1-9])"
 _YEAR: Final = r"(?:1[5-9]|20|21)\d\d"
 
-_ISO = re.compile(
+ISO = re.compile(
     rf"{LEFT}({_YEAR})-(0?[1-9]|1[0-2])-([0-2]\d|3[01]|[1-9])"
     r"(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?(?![0-9]|-\d)"
 )
@@ -110,7 +110,7 @@ def rules(grammar: Grammar) -> list[Rule]:
     found = [
         *_always_rules(grammar),
         *_east_asian_rules(grammar),
-        Rule("date", _ISO, lambda match: _iso(match, grammar), "-"),
+        Rule("date", ISO, lambda match: _iso(match, grammar), "-"),
         Rule("date", _YEAR_FIRST, lambda match: _date(grammar, match, match[3], match[2], match[1]), "./"),
         Rule("date", _SLASHED, slashed, "/-"),
         Rule("date", _YEAR_MONTH, lambda match: grammar.month_year(int(match[2]), match[1]), "-/"),

@@ -13,7 +13,7 @@ _CODES: Final = (
     "AUD CAD NZD HKD SGD TWD MXN SEK NOK DKK PLN CZK HUF RON BGN ISK TRY ILS ZAR THB IDR MYR PHP VND AED SAR EGP ARS"
     " CLP COP UYU UAH KZT BYN GEL NGN KES PKR BDT LKR QAR KWD MAD TND DZD IQD CRC DOP GTQ BOB PYG RSD AMD AZN UZS"
 ).split()
-_SIGNS: Final = {
+SIGNS: Final = {
     "€": "EUR",
     "$": "USD",
     "US$": "USD",
@@ -98,7 +98,7 @@ class _Money:
     def __init__(self, grammar: Grammar) -> None:
         self._grammar = grammar
         self._gap = "" if grammar.code in ("ja", "zh", "ko") else " "
-        self.signs = _SIGNS | ({"¥": "CNY"} if grammar.code == "zh" else {})
+        self.signs = SIGNS | ({"¥": "CNY"} if grammar.code == "zh" else {})
         # A currency's name needs help only with cents and rates: "12,50 Euro", "0.5元/kWh".
         self._names = {form: code for code, (unit, _) in grammar.currencies.items() if len(code) == 3 for form in unit}
         self.after = self._names | self.signs | _AFTER | _AFTER_BY_LANGUAGE.get(grammar.code, {})

@@ -5,9 +5,10 @@ from functools import cache
 from typing import Final
 
 from ..tracked_text import TrackedText
-from . import addresses, dates, durations, money, numbers, roman, symbols, times, units, weekdays
+from . import addresses, dates, durations, generic_rules, money, numbers, roman, symbols, times, units, weekdays
 from .context import text_before
 from .grammars import grammar
+from .grammars.generic import Generic
 from .grammars.grammar import Grammar, spell
 from .grammars.shortened import BEFORE_FIGURES, MORE, TITLES
 from .rule import Rule, alternatives
@@ -52,7 +53,8 @@ _RULESETS: Final = {
 def normalize(tracked: TrackedText, language: str, *, strict: bool = False) -> None:
     """Write out what the model would misread; ``strict`` writes out plain whole numbers too."""
     speech = grammar(language)
-    tracked.text = tracked.text.translate(_ALIKE)
+    if language != "el":  # where μ is a letter like others
+        tracked.text = tracked.text.translate(_ALIKE)
     tracked.capitals_start_sentences = language != "de"
     tracked.unwrap("number", _BARE_POINT, "0.")
     tracked.unwrap("number", _BARE_TIMES, " × ")
@@ -65,13 +67,20 @@ def normalize(tracked: TrackedText, language: str, *, strict: bool = False) -> N
         tracked.text = _EAST_ASIAN_BLANK.sub("", tracked.text)
     if strict:
         tracked.text = tracked.finished()
-        ruleset = _RULESETS.get(speech.code, "spellout-cardinal-masculine")
-        tracked.rewrite("number", _WHOLE, lambda match: spell(int(match[0]), speech.code, ruleset))
+        tracked.rewrite("number", _WHOLE, lambda match: _in_words(int(match[0]), speech))
+
+
+def _in_words(number: int, speech: Grammar) -> str | None:
+    if isinstance(speech, Generic):
+        return speech.spelled(number)
+    return spell(number, speech.code, _RULESETS.get(speech.code, "spellout-cardinal-masculine"))
 
 
 @cache
 def _rules(language: str) -> tuple[Rule, ...]:
     speech = grammar(language)
+    if isinstance(speech, Generic):
+        return tuple(generic_rules.rules(speech))
     found = (
         addresses.rules(speech)
         + weekdays.rules(speech)

@@ -39,7 +39,7 @@ VULGAR: Final = {
 }
 
 # Symbols that are also words or names; they count as units only after a blank.
-_SPACED_ONLY: Final = frozenset("A B t d K o j Mo To Go mi m2 m3 Mb S w y st ac in PS EL TL pt MP Gb".split())
+SPACED_ONLY: Final = frozenset("A B t d K o j Mo To Go mi m2 m3 Mb S w y st ac in PS EL TL pt MP Gb".split())
 _EAST_ASIAN_LETTERS: Final = frozenset(("B", "K", "S", "w", "y", "st", "ac", "in", "pt", "j", "o", "MP", "Mb", "Gb"))
 _LETTERED_THING = re.compile(r"\s?[级號号栋座楼班区室型款房出동반호급형室組館棟]")  # "5A级": a letter
 # Symbols that are words too: units only where no word can follow.
@@ -68,7 +68,7 @@ _THING = re.compile(  # "a 30 second timer", "a 512 gigabyte drive": what a meas
 _NOT_DESCRIBING: Final = frozenset(("concentr-percent", "temperature-celsius", "temperature-fahrenheit"))
 _EAST_ASIAN: Final = frozenset(("zh", "ja", "ko"))
 # Units whose values never reach thousands: a point before three digits is a decimal sign there.
-_SMALL: Final = frozenset(
+SMALL: Final = frozenset(
     "temperature-celsius temperature-fahrenheit temperature-generic concentr-percent concentr-permille sound-decibel"
     " speed-kilometer-per-hour speed-meter-per-second speed-mile-per-hour speed-knot index-uv sound-dbm".split()
 )
@@ -217,7 +217,7 @@ class _Units:
             for octets in ("Mo", "Go", "To"):
                 del self.table[octets]
         is_spaced = grammar.code not in ("zh", "ja", "ko")
-        self._glued = _SPACED_ONLY if is_spaced else _EAST_ASIAN_LETTERS
+        self._glued = SPACED_ONLY if is_spaced else _EAST_ASIAN_LETTERS
         self.words: dict[str, str] = {}
         if is_spaced:
             for unit in _SPELLED:
@@ -355,7 +355,7 @@ class _Units:
         """A number; whether its point groups is told by the unit, or by another number in front."""
         return self._grammar.parse(
             written,
-            point_is_decimal=unit in _SMALL
+            point_is_decimal=unit in SMALL
             or bool(_POINT_DECIMAL.search(match.string, max(0, match.start() - _LOOK_BACK_CHARS), match.start())),
             is_amount=True,
         )

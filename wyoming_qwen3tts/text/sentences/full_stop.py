@@ -13,6 +13,8 @@ from enum import Enum
 from functools import partial
 from typing import Final
 
+from .added_abbreviations import DOT_IS_ORDINAL, abbreviations
+
 
 class Stop(Enum):
     """What a full stop followed by whitespace is."""
@@ -173,17 +175,23 @@ class _Word:
         return len(self.word) == 1 and self.word.isalpha()
 
 
-def judge(before: str, language_of: Callable[[str], str]) -> Stop:
-    """What the full stop after ``before`` is; most of the time its language need not be asked for."""
+def judge(before: str, language_of: Callable[[str], str], added: tuple[str, ...] = ()) -> Stop:
+    """What the full stop after ``before`` is; most of the time its language need not be asked for. It may be one of
+    the ten, or of ``added``."""
     last = _Word.at_the_end_of(before)
     if last is None:
         return Stop.END
     if _LIST_NUMBER.fullmatch(before.rpartition("\n")[2]):
         return Stop.INSIDE
+    if added and _is_known_of(last, added):
+        language = language_of(before)
+        return (
+            _in_added(last, language) if language in added else _in_any_language(last) or _in_language(last, language)
+        )
     return _in_any_language(last) or _in_language(last, language_of(before))
 
 
-def is_sure_end(text: str, language: str | None) -> bool:
+def is_sure_end(text: str, language: str | None, added: tuple[str, ...] = ()) -> bool:
     """Whether ``text``, of which more may come, ends in a terminator that nothing can turn into something else.
 
     For a pause in the text: what is not sure waits for more of it. Unsure are a digit, a single letter, an abbreviation
@@ -208,8 +216,10 @@ def is_sure_end(text: str, language: str | None) -> bool:
     if _NO_WORD.search(last):
         return False
     alone = _SIGN.sub(" ", before)
-    codes = OPEN if language is None else (language,)
-    return all(judge(alone, partial(_given, code)) is Stop.END for code in codes)
+    if language is not None and language not in OPEN:
+        return judge(alone, partial(_given, language), (language,)) is Stop.END
+    codes = (*OPEN, *added) if language is None else (language,)
+    return all(judge(alone, partial(_given, code), added) is Stop.END for code in codes)
 
 
 def _given(language: str, _text: str) -> str:
@@ -237,6 +247,8 @@ def _in_any_language(last: _Word) -> Stop | None:
 
 def _in_language(last: _Word, language: str) -> Stop:
     shown, word = last.shown, last.word
+    if language not in OPEN:
+        return _in_added(last, language)
     if _DAY_AND_MONTH.fullmatch(shown) and language == "de":
         return Stop.INSIDE if last.previous in _BEFORE_ORDINAL else Stop.ASK_WORD
     if _NUMBER.fullmatch(shown):
@@ -253,6 +265,22 @@ def _in_language(last: _Word, language: str) -> Stop:
     if is_open:
         return Stop.ASK_DIGIT if _sentence_word(shown, language, last.previous) else Stop.INSIDE
     return _letter(last) if last.is_letter else _by_shape(word)
+
+
+def _is_known_of(last: _Word, added: tuple[str, ...]) -> bool:
+    """Whether one of the languages ``added`` must be asked about a word: an abbreviation of its own, or a figure."""
+    if _FIGURES.fullmatch(last.shown):
+        return True
+    return any(last.word in abbreviations(code) or last.joined in abbreviations(code) for code in added)
+
+
+def _in_added(last: _Word, language: str) -> Stop:
+    """What a full stop is in an added language: generic, but for its abbreviations and its ordinals."""
+    if _NUMBER.fullmatch(last.shown) or _DAY_AND_MONTH.fullmatch(last.shown):
+        return Stop.ASK_DIGIT if language in DOT_IS_ORDINAL else Stop.END  # "3. 5. 2026"; small letters go on anyway
+    if last.word in abbreviations(language) or last.joined in abbreviations(language):
+        return Stop.INSIDE if not last.after_number else Stop.ASK_NEXT
+    return _letter(last) if last.is_letter else _by_shape(last.word)
 
 
 def _by_shape(word: str) -> Stop:

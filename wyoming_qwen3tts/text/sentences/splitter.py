@@ -72,8 +72,8 @@ class Piece:
 class Splitter:
     """Cuts a stream of text into pieces of 12 to 220 characters, at sentence ends wherever there are some."""
 
-    def __init__(self, language_of: Callable[[str], str], *, ssml: bool = False) -> None:
-        self._language_of, self._ssml = language_of, ssml
+    def __init__(self, language_of: Callable[[str], str], *, ssml: bool = False, added: tuple[str, ...] = ()) -> None:
+        self._language_of, self._ssml, self._added = language_of, ssml, added
         self._text = ""
         self._start = 0  # where the open piece starts in `_text`
         self._at = 0  # everything before it is decided
@@ -257,7 +257,7 @@ class Splitter:
             return Stop.INSIDE
         if run.startswith(".") and not run.startswith("..") and run[-1] not in _QUOTE_ENDS:
             before = self._held + self._text[self._start : self._at]
-            return judge(before, self._language_of)
+            return judge(before, self._language_of, self._added)
         if run[0] in ".…" or run[-1] in _QUOTE_ENDS:  # "Well... perhaps", '"Really?" he said'
             return Stop.ASK_NEXT
         return Stop.END

@@ -57,4 +57,14 @@ export function number(value, digits = 0) {
 export const seconds = (value) => t("unit.s", { n: number(value, value < 10 ? 1 : 0) });
 export const milliseconds = (value) => (value < 9950 ? t("unit.ms", { n: number(Math.round(value)) }) : seconds(value / 1000));
 export const megabytes = (value) => (value < 1000 ? t("unit.mb", { n: number(value) }) : t("unit.gb", { n: number(value / 1024, 1) }));
-export const languageName = (code) => LANGUAGES[code] ?? code;
+
+/** What a language calls itself; one that the home has added, as the browser says. */
+export function languageName(code) {
+  if (code in LANGUAGES) return LANGUAGES[code];
+  try {
+    const name = new Intl.DisplayNames([code], { type: "language" }).of(code);
+    return name[0].toLocaleUpperCase(code) + name.slice(1);
+  } catch {
+    return code;
+  }
+}

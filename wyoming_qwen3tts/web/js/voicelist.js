@@ -19,6 +19,12 @@ const SAMPLES = {
 };
 export const sample = (code) => SAMPLES[code] ?? SAMPLES.en;
 
+/** [[code, name], ...]: the ten languages, and those that the home has added. */
+export function spokenLanguages() {
+  const added = [...new Set(store.voices.flatMap((voice) => voice.languages))].filter((code) => !(code in LANGUAGES)).sort();
+  return [...Object.entries(LANGUAGES), ...added.map((code) => [code, languageName(code)])];
+}
+
 export const idOf = (voice) => voice.id ?? voice.name;
 export const speaks = (voice, code) => !code || voice.languages.includes(code);
 /** "clone", "design", "speaker" or "builtin". */
@@ -29,7 +35,7 @@ export const isOwn = (voice) => voice.kind === "clone" || voice.kind === "design
 export function nameOf(voice) {
   if (!voice) return t("voice.auto");
   if (isOwn(voice)) return voice.name ?? voice.id;
-  const stem = idOf(voice).replace(/-[a-z]{2}$/, "");
+  const stem = idOf(voice).replace(/-[a-z]{2,3}$/, "");
   if (stem === "builtin") return t("voice.builtin");
   return stem.split(/[_\s-]+/).map((word) => word[0].toUpperCase() + word.slice(1)).join(" ");
 }
@@ -82,7 +88,7 @@ export function pickVoice(chosen, code, onchoose) {
     const search = h("input", { class: "input", type: "search", placeholder: t("pick.search"), "aria-label": t("pick.search") });
     const language = h("select", { class: "select", "aria-label": t("speak.language") },
       h("option", { value: "" }, t("pick.all")),
-      Object.entries(LANGUAGES).map(([key, name]) => h("option", { value: key }, name)));
+      spokenLanguages().map(([key, name]) => h("option", { value: key }, name)));
     language.value = code || homeLanguage();
     const list = h("ul", { class: "picks" });
     const choose = (id) => {

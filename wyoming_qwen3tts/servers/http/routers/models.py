@@ -6,15 +6,16 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from ....voices.catalog import VoiceCatalog
 from ..names import MODELS, all_models, language_of
 
 
-def routes() -> APIRouter:
+def routes(catalog: VoiceCatalog) -> APIRouter:
     router = APIRouter(tags=["models"])
 
     @router.get("/v1/models", summary="Every model name, with and without a language")
     async def models() -> dict[str, Any]:
-        return {"object": "list", "data": [_model(name) for name in all_models()]}
+        return {"object": "list", "data": [_model(name) for name in all_models(catalog.languages)]}
 
     @router.get("/v1/audio/models", summary="Those that are not of one language, as Open WebUI asks")
     async def audio_models() -> dict[str, Any]:
@@ -23,7 +24,7 @@ def routes() -> APIRouter:
 
     @router.get("/v1/models/{model:path}", summary="One of them")
     async def model(model: str) -> dict[str, Any]:
-        language_of(model)
+        language_of(model, catalog.languages)
         return _model(model)
 
     return router

@@ -12,7 +12,6 @@ from .... import __version__
 from ....monitoring.health import health
 from ....service.service import SpeechService
 from ....settings import Settings
-from ....speech.languages import LANGUAGES
 from ....studio.studio import VoiceStudio
 from ..auth import Gate, OpenRouter
 from .engine import status_json
@@ -36,7 +35,7 @@ def states(service: SpeechService, gate: Gate) -> OpenRouter:
         content = {"status": "ready" if ready else "not ready", "engine": now.engine, **status_json(now.status)}
         content["cannot_speak"] = mute
         if gate.needs_key:  # a reason may name addresses of the house; /v1/engine tells it
-            del content["state"], content["reason"]
+            del content["state"], content["reason"], content["runs_on"]
         return JSONResponse(content, 200 if ready else 503, None if ready else {"Retry-After": "5"})
 
     return router
@@ -56,7 +55,7 @@ def routes(service: SpeechService, settings: Settings, studio: VoiceStudio | Non
             "design": {"on": design is None, "why_not": design},
             "needs_key": gate.needs_key,
             "base_url": settings.http.base_url or None,
-            "languages": list(LANGUAGES),
+            "languages": list(service.catalog.languages),
             "engine": service.engine.name,
         }
 

@@ -17,7 +17,7 @@ from starlette.requests import HTTPConnection
 from ....errors import SpeechError
 from ....service.service import SpeechService
 from ....settings import Settings
-from ....speech.languages import LANGUAGES, normalize_tag
+from ....speech.languages import LANGUAGES, model_language
 from ....speech.voice import Voice
 from ....studio.studio import Variant, VoiceStudio
 from ..errors import HttpError, error_body
@@ -261,7 +261,7 @@ def _needed(value: str | None, field: str) -> str:
 
 
 def _code(language: str) -> str:
-    code = normalize_tag(language)
+    code = model_language(language)
     if code is None:
         raise HttpError(400, f"{language!r} is not one of our languages: {', '.join(LANGUAGES)}.", field="language")
     return code

@@ -1,8 +1,9 @@
-"""The grammars of the ten languages; each is made when it is first spoken."""
+"""The grammars of the ten languages, and the generic one of all others; each is made when it is first spoken."""
 
 from functools import cache
 from importlib import import_module
 
+from .generic import generic
 from .grammar import Grammar
 
 _CLASSES = {
@@ -21,7 +22,9 @@ _CLASSES = {
 
 @cache
 def grammar(language: str) -> Grammar:
-    """How ``language``, one of our ten codes, speaks numbers."""
+    """How ``language``, one of our ten codes, or of the added ones, speaks numbers."""
+    if language not in _CLASSES:
+        return generic(language)
     module = import_module(f"{__name__}.{language}")
     made: Grammar = getattr(module, _CLASSES[language])()
     return made

@@ -3,11 +3,11 @@
 import { get } from "../api.js";
 import { avatar, debounced, h, icon, iconButton, saveFile } from "../dom.js";
 import { clearErrors, field, problems, select, showError } from "../fields.js";
-import { LANGUAGES, language as pageLanguage, milliseconds, number, seconds, t } from "../i18n.js";
+import { language as pageLanguage, languageName, milliseconds, number, seconds, t } from "../i18n.js";
 import { Reply, ready } from "../player.js";
 import { snippetBox } from "../snippets.js";
 import { session, store, watch } from "../store.js";
-import { idOf, isOwn, languagesOf, nameOf, pickVoice, sample } from "../voicelist.js";
+import { idOf, isOwn, languagesOf, nameOf, pickVoice, sample, spokenLanguages } from "../voicelist.js";
 import { Wave } from "../wave.js";
 
 const PREVIEW_CHARS = 1500; // of a long text, so that the address of the question stays short
@@ -56,7 +56,8 @@ function composer(changed, player) {
   text.addEventListener("keydown", (event) => (event.ctrlKey || event.metaKey) && event.key === "Enter" && player.toggle());
 
   const voiceButton = h("button", { type: "button", class: "voice-button", id: "voice-button", onclick: () => pickVoice(wish.voice, wish.language, (voice) => { wish.voice = voice; show(); changed(); }) });
-  const language = select([["", t("speak.language.auto")], ...Object.entries(LANGUAGES)], wish.language);
+  const languages = () => [["", t("speak.language.auto")], ...spokenLanguages()];
+  const language = select(languages(), wish.language);
   language.addEventListener("change", () => { wish.language = language.value; changed(); });
   const speed = h("input", { type: "range", min: 0.5, max: 2, step: 0.05, value: wish.speed });
   const speedField = field("speed", t("speak.speed", { n: number(wish.speed, 2) }), speed);
@@ -79,6 +80,8 @@ function composer(changed, player) {
   player.connect(fields, general);
 
   const show = () => {
+    language.replaceChildren(...languages().map(([key, label]) => h("option", { value: key }, label)));
+    language.value = wish.language;
     const voice = store.voices.find((one) => idOf(one) === wish.voice);
     voiceButton.replaceChildren(
       wish.voice ? avatar(wish.voice, true) : h("span", { class: "avatar small", "aria-hidden": "true" }, icon("wand")),
@@ -218,6 +221,6 @@ export function spokenParts(answer) {
       h("li", {}, h("span", { class: "from" }, change.from.trim() || "␣"), icon("arrow"),
         h("span", { class: "to" }, change.to.trim() || t("spoken.left.out")), h("span", { class: "tag" }, change.rule)))));
   } else parts.push(h("p", { class: "muted small" }, t("spoken.same")));
-  parts.push(h("p", { class: "muted small" }, t("spoken.language", { language: LANGUAGES[answer.language] ?? answer.language })));
+  parts.push(h("p", { class: "muted small" }, t("spoken.language", { language: languageName(answer.language) })));
   return parts;
 }

@@ -3,18 +3,18 @@
 import { call, post } from "../api.js";
 import { avatar, h, icon, iconButton, note, openDialog, saveFile, toast } from "../dom.js";
 import { problems, select } from "../fields.js";
-import { LANGUAGES, t } from "../i18n.js";
+import { t } from "../i18n.js";
 import { refreshVoices } from "../live.js";
 import { stopAll } from "../player.js";
 import { store, watch } from "../store.js";
-import { hearButton, homeLanguage, idOf, isOwn, kindOf, languagesOf, nameOf, sorted } from "../voicelist.js";
+import { hearButton, homeLanguage, idOf, isOwn, kindOf, languagesOf, nameOf, sorted, spokenLanguages } from "../voicelist.js";
 import { use } from "./speak.js";
 
 let shown = null; // the language that voices are shown of
 
 export function voicesView() {
   shown ??= homeLanguage();
-  const language = select([["", t("pick.all")], ...Object.entries(LANGUAGES)], shown, { "aria-label": t("speak.language") });
+  const language = select([["", t("pick.all")], ...spokenLanguages()], shown, { "aria-label": t("speak.language") });
   const grid = h("div", { class: "stack" });
   const general = problems();
   const fill = () => grid.replaceChildren(...groups(shown, general));
