@@ -14,12 +14,13 @@ import pytest
 
 from tests import virtual_time
 from tests.engine.scripted import FALLBACK_VOICES, READY, RYAN, Scripted
+from wyoming_qwen3tts.app.build import with_fallback
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.head_start import HeadStart, SpeedBook, TooSlow
 from wyoming_qwen3tts.service.options import SpeechOptions
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.service.stats import RequestStats
-from wyoming_qwen3tts.settings import Limits
+from wyoming_qwen3tts.settings import Limits, Settings
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.engine import AudioStream, EngineStatus
 from wyoming_qwen3tts.speech.request import SpeechRequest, TextLength
@@ -32,8 +33,6 @@ CHAR_S = 0.08
 
 class Slow(Scripted):
     """Takes ``rtf`` seconds a second of sound, `FIRST_S` to the first; a frame a character."""
-
-    can_unload = False
 
     def __init__(self, rtf: float, status: EngineStatus = READY) -> None:
         super().__init__(status=status)
@@ -243,9 +242,10 @@ def test_what_nobody_plays_is_made_as_slowly_as_it_takes() -> None:
 def test_a_start_measures_once_and_the_next_one_remembers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def case(path: Path) -> int:
         slow = Slow(1.2)
-        slow.can_unload = True
         clock = asyncio.get_running_loop().time
-        engine = FailoverEngine(slow, Scripted("builtin", FALLBACK_VOICES), head_start=HeadStart(6, path), clock=clock)
+        engine = FailoverEngine(
+            slow, Scripted("builtin", FALLBACK_VOICES), head_start=HeadStart(6, path, measures=True), clock=clock
+        )
         await engine.start()
         await engine.close()
         return slow.requests
@@ -286,3 +286,13 @@ def test_few_characters_of_an_unfinished_text_promise_no_short_reply() -> None:
     book = SpeedBook()
     assert book.length_s(RYAN.name, "en", TextLength(5, is_complete=True)) < 1
     assert book.length_s(RYAN.name, "en", TextLength(5, is_complete=False)) > 5
+
+
+def test_the_servers_own_engine_is_measured_and_a_remote_one_is_not(tmp_path: Path) -> None:
+    model, remote = Scripted(), Scripted()
+    remote.can_unload = False
+    for engine, is_ours in ((model, True), (remote, False)):
+        made = with_fallback(Settings(data_dir=tmp_path), engine, Scripted("builtin", FALLBACK_VOICES)).engine
+        assert isinstance(made, FailoverEngine)
+        assert made._head_start is not None
+        assert made._head_start.measures is is_ours

@@ -182,12 +182,15 @@ def with_fallback(
         primary = idle = IdleEngine(model, wanted.unload_after)
     elif wanted.unload_after:
         log.warning("engine.unload_after has no effect: the %s engine cannot be unloaded", model.name)
+    head_start = None
+    if wanted.head_start_s:
+        head_start = HeadStart(wanted.head_start_s, settings.speeds_file, measures=model.can_unload)
     engine = FailoverEngine(
         primary,
         fallback or build_stand_in(settings),
         patience_s=wanted.patience_s,
         earcon=wanted.earcon,
-        head_start=HeadStart(wanted.head_start_s, settings.speeds_file) if wanted.head_start_s else None,
+        head_start=head_start,
     )
     return BuiltEngine(engine, ModelControl(engine, idle) if idle else None, primary if designs else None)
 

@@ -276,14 +276,16 @@ class FailoverEngine(DelegatingEngine):
             if engine.status.phase is not Phase.FAILED:
                 self._not_started[engine.name] = EngineStatus(Phase.FAILED, str(error) or type(error).__name__)
             return
-        if engine is self.primary and engine.can_unload:  # on this machine
+        if engine is self.primary:
             await self._measure()
 
     async def _measure(self) -> None:
         """How fast ``primary`` speaks, from a sentence that nobody hears, unless that is known: so the first listener
         hears no stutter either."""
         head_start, voices = self._head_start, self.primary.voices()
-        if head_start is None or head_start.is_known or not voices or not self.primary.status.can_speak:
+        if head_start is None or not head_start.measures or head_start.is_known:
+            return
+        if not voices or not self.primary.status.can_speak:
             return
         language = voices[0].languages[0]
         request = SpeechRequest(_one(Segment(_SENTENCE, language)), voices[0])

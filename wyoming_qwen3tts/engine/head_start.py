@@ -89,10 +89,13 @@ class SpeedBook:
 
 
 class HeadStart:
-    """The policy for all replies of an engine: wait up to ``most_s``. Event loop only."""
+    """The policy for all replies of an engine: wait up to ``most_s``. Event loop only.
 
-    def __init__(self, most_s: float, path: Path | None = None) -> None:
-        self.most_s, self.path = most_s, path
+    ``path`` keeps what was learnt. ``measures``: the engine is on this machine, and may be tried at its start.
+    """
+
+    def __init__(self, most_s: float, path: Path | None = None, *, measures: bool = False) -> None:
+        self.most_s, self.path, self.measures = most_s, path, measures
         self.book = SpeedBook() if path is None else SpeedBook.read(path)
         self._together = 0  # replies that the engine speaks now
 
