@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -327,6 +328,20 @@ async def test_whoever_leaves_hangs_up() -> None:
 
 
 # -- in the place of a model
+
+PIPER = os.environ.get("PIPER_SERVER")  # HOST:PORT of a wyoming-piper with an English voice: script/piper-server
+
+
+@pytest.mark.skipif(not PIPER, reason="no PIPER_SERVER=HOST:PORT; start one with script/piper-server 10299")
+async def test_a_real_piper_speaks_english_and_the_built_in_voice_what_it_has_no_voice_for() -> None:
+    host, _, port = str(PIPER).rpartition(":")
+    async with speaking_through((host, int(port)), is_stand_in=True, stall_s=10) as theirs:
+        engine = FailoverEngine(Loading(), FailoverEngine(theirs, FakeEngine(), patience_s=5))
+        await engine.start()
+
+        assert await heard_from(engine, "en") == ("wyoming", "en_US-joe-medium-en")
+        assert (await heard_from(engine, "de"))[0] == "fake"
+        assert FORMAT.seconds(len(await speech(theirs, asking(theirs, TEXT, "It is warm outside.")))) > 2
 
 
 class Loading(FakeEngine):
