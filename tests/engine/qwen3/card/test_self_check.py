@@ -68,7 +68,8 @@ def test_a_card_that_computes_the_same_is_trusted(card: FakeCuda) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "stage"), [(a_hundredth, "talker"), (no_number, "codec"), (swapped_heads, "scores")], ids=str
+    ("harm", "stage"),
+    [(a_hundredth, "talker"), (no_number, "codec"), (swapped_heads, "scores")],
 )
 def test_what_differs_is_found_and_named(
     card: FakeCuda, monkeypatch: pytest.MonkeyPatch, harm: Callable[[Models], None], stage: str
