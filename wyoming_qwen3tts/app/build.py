@@ -17,7 +17,7 @@ from ..engine.qwen3.config import EngineConfig
 from ..engine.qwen3.engine import Qwen3Engine
 from ..engine.qwen3.hardware.plan import LARGE, SMALL
 from ..engine.qwen3.hardware.probe import may_have_card
-from ..engine.remote.engine import RemoteEngine
+from ..engine.remote.engine import RemoteEngine, Timing
 from ..errors import SettingsError
 from ..service.phrase_cache import PhraseCache
 from ..service.postprocess import PostProcessor
@@ -75,6 +75,7 @@ def build_remote(settings: Settings) -> RemoteEngine:
         key=wanted.api_key.get_secret_value(),
         feed=wanted.feed,
         sentence_pause_s=settings.voices.sentence_pause_s,
+        timing=Timing(hedge_s=wanted.hedge_s),
     )
 
 
