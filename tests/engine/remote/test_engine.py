@@ -227,6 +227,13 @@ async def test_after_its_first_sound_a_reply_ends_with_an_error_and_nobody_else_
     assert not other.bodies
 
 
+async def test_who_breaks_off_before_anything_can_be_heard_has_not_begun() -> None:
+    """Listeners are sent a frame at the least."""
+    almost = says(TONE[: FORMAT.frame_bytes - 2], end=False)
+    async with speech_server(almost) as server, speech_server() as other, remote(server, other) as engine:
+        assert await speech(engine, asking(engine)) == TONE
+
+
 async def test_a_server_that_stalls_is_given_up() -> None:
     async with speech_server(hangs(TONE)) as server, remote(server, stall_s=0.05) as engine:
         with pytest.raises(EngineError, match=r"nothing came for 0\.05 s"):

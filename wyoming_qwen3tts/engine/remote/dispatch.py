@@ -27,7 +27,14 @@ class _Attempt:
     audio: AsyncGenerator[bytes, None]
 
     async def first(self) -> bytes:
-        return await anext(self.audio, b"")
+        """What can be heard first: a frame, below which no listener is sent anything. Who breaks off sooner has not
+        begun."""
+        pcm = b""
+        async for piece in self.audio:
+            pcm += piece
+            if len(pcm) >= FORMAT.frame_bytes:
+                break
+        return pcm
 
 
 class Dispatcher:
