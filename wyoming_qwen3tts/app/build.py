@@ -75,6 +75,7 @@ def build_remote(settings: Settings) -> RemoteEngine:
         key=wanted.api_key.get_secret_value(),
         feed=wanted.feed,
         sentence_pause_s=settings.voices.sentence_pause_s,
+        clones=VoiceFolder(settings.voices_dir, settings.limits.voices),
         timing=Timing(hedge_s=wanted.hedge_s),
     )
 

@@ -14,6 +14,7 @@ from ...speech.request import SpeechRequest
 from ...speech.segment import Segment
 from ...util.tasks import cancel_and_wait
 from ..ahead import Part
+from .carried import CarriedVoices
 from .response import Draining, RefusedByServer
 from .router import Router, Standing, Ticket, expected_s
 from .server import RemoteServer
@@ -44,8 +45,10 @@ class Dispatcher:
     0: never. A sentence that is still being written is not hedged: its silence may be its writer's.
     """
 
-    def __init__(self, router: Router, servers: Mapping[str, RemoteServer], hedge_s: float) -> None:
-        self._router, self._servers, self._hedge_s = router, servers, hedge_s
+    def __init__(
+        self, router: Router, servers: Mapping[str, RemoteServer], carried: CarriedVoices, hedge_s: float
+    ) -> None:
+        self._router, self._servers, self._carried, self._hedge_s = router, servers, carried, hedge_s
 
     async def speak(self, request: SpeechRequest, part: Part) -> AsyncGenerator[bytes, None]:
         """The sound of ``part``.
@@ -70,7 +73,7 @@ class Dispatcher:
     def ask(self, request: SpeechRequest, part: Part, asked: list[Standing]) -> _Attempt | None:
         """Ask one that was not ``asked`` yet; None if there is none."""
         clone = request.voice.speaker if request.voice.kind == "clone" else None
-        server = self._router.choose(asked, clone)
+        server = self._router.choose(asked, clone, is_home=clone is not None and self._carried.has(clone))
         if server is None:
             return None
         asked.append(server)

@@ -17,9 +17,11 @@ from ...speech.request import Feed, SpeechRequest
 from ...speech.voice import Voice, VoiceName
 from ...util.backoff import Backoff
 from ...util.tasks import cancel_and_wait
+from ...voices.folder import VoiceFolder
 from ...voices.speakers import NAMES, QWEN_SPEAKERS
 from ..ahead import Part, spoken_ahead, whole
 from . import live
+from .carried import CarriedVoices
 from .dispatch import Dispatcher
 from .response import Draining
 from .router import NOT_ASKED, Router, Standing
@@ -62,14 +64,16 @@ class RemoteEngine(Engine):
         key: str = "",
         feed: Feed = "hybrid",
         sentence_pause_s: float = 0.25,
+        clones: VoiceFolder | None = None,
         timing: Timing = _TIMING,
         backoff: Callable[[], Backoff] = Backoff,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         urls = tuple(dict.fromkeys(url.rstrip("/") for url in urls))
         self._router = Router(urls, open_s=timing.open_s, clock=clock)
-        self._servers = {url: RemoteServer(url, key, timing.stall_s) for url in urls}
-        self._dispatcher = Dispatcher(self._router, self._servers, timing.hedge_s)
+        self._carried = CarriedVoices(clones)
+        self._servers = {url: RemoteServer(url, key, timing.stall_s, self._carried) for url in urls}
+        self._dispatcher = Dispatcher(self._router, self._servers, self._carried, timing.hedge_s)
         self._feed, self._key, self._pause_s, self._timing = feed, key, sentence_pause_s, timing
         self._backoff, self._clock = backoff, clock
         self._client: httpx.AsyncClient | None = None
@@ -98,9 +102,11 @@ class RemoteEngine(Engine):
         )
 
     def clones(self) -> tuple[Voice, ...]:
-        """Voices that were uploaded to a server that is there."""
-        known = {name for server in self._router.servers if not server.trouble for name in server.voices}
-        return tuple(
+        """Voices of this home, where a server takes them; and those that were made on a server that is there."""
+        there = [server for server in self._router.servers if not server.trouble]
+        own = self._carried.voices(self.name) if any(server.takes_voices for server in there) else ()
+        known = {name for server in there for name in server.voices} - {voice.name for voice in own}
+        return own + tuple(
             Voice(VoiceName(name), f"{name} ({', '.join(NAMES)})", tuple(LANGUAGES), self.name, name, "clone")
             for name in sorted(known)
         )
@@ -156,14 +162,14 @@ class RemoteEngine(Engine):
         """Whether it is well, and whom it knows."""
         before = server.trouble
         try:
-            voices = await self._servers[server.url].probe()
+            health = await self._servers[server.url].probe()
         except EngineError as error:
             note = self._router.drains if isinstance(error, Draining) else self._router.ill
             note(server, str(error))
             if before in ("", NOT_ASKED):
                 log.warning("The remote engine %s is away: %s", server.url, error)
         else:
-            self._router.well(server, voices)
+            self._router.well(server, health.voices, takes_voices=health.is_ours)
             if before and not server.trouble:
                 log.info("The remote engine %s is there", server.url)
                 self._servers[server.url].returned()

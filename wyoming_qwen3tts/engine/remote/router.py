@@ -30,6 +30,7 @@ class Standing:
     open_until: float = 0.0  # the circuit is open: it is not asked before
     is_draining: bool = False  # it said that it takes no new work
     voices: frozenset[str] = frozenset()  # those that the nine published ones do not include
+    takes_voices: bool = False  # those of this home are taken there
     asked: int = 0
     failed: int = 0
     hedged: int = 0  # how often another one was asked as well, as this one was silent
@@ -67,13 +68,16 @@ class Router:
         self._open_s, self._clock, self._turns = open_s, clock, 0
         self._half_open: set[str] = set()  # urls that failed and have spoken nothing since
 
-    def choose(self, not_these: Collection[Standing] = (), voice: str | None = None) -> Standing | None:
-        """Who is to be asked; None if nobody can be. ``voice``: only servers that know this uploaded one."""
+    def choose(
+        self, not_these: Collection[Standing] = (), voice: str | None = None, *, is_home: bool = False
+    ) -> Standing | None:
+        """Who is to be asked; None if nobody can be. ``voice``: only servers that know this uploaded one, or take it,
+        as it is one of this home."""
         able = [
             server
             for server in self.servers
             if not any(server is other for other in not_these)
-            and (voice is None or voice in server.voices)
+            and (voice is None or (server.takes_voices if is_home else voice in server.voices))
             and self._may_be_asked(server)
         ]
         return min(able, key=self._rank, default=None)
@@ -119,9 +123,9 @@ class Router:
         """A probe failed: it is asked last."""
         server.trouble, server.is_draining = why, False
 
-    def well(self, server: Standing, voices: Collection[str]) -> None:
+    def well(self, server: Standing, voices: Collection[str], *, takes_voices: bool = False) -> None:
         """A probe succeeded. That closes no open circuit: a server can be reached and be unable to speak."""
-        server.is_draining, server.voices = False, frozenset(voices)
+        server.is_draining, server.voices, server.takes_voices = False, frozenset(voices), takes_voices
         if server.open_until <= self._clock():
             server.trouble = ""
 

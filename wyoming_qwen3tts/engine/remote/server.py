@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...errors import EngineDown, EngineError, UnknownVoice
@@ -15,7 +17,8 @@ from ...speech.voice import VoiceName
 from ...voices.speakers import QWEN_SPEAKERS
 from ..ahead import Part, whole
 from . import live
-from .response import Draining, pcm_of, refusal
+from .carried import PREFIX, CarriedVoice, CarriedVoices
+from .response import Draining, RefusedByServer, pcm_of, refusal
 
 if TYPE_CHECKING:
     import httpx
@@ -36,12 +39,23 @@ def http_client(key: str, stall_s: float) -> httpx.AsyncClient:
     return httpx.AsyncClient(headers=headers, timeout=timeout, limits=limits, trust_env=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a server that is well says of itself."""
+
+    voices: tuple[str, ...]  # beside the nine published ones
+    is_ours: bool = False  # a server of our kind: it takes in voices, and reads text that is written out already
+
+
 class RemoteServer:
     """Speaks sentences, and says how it is. Event loop only."""
 
-    def __init__(self, url: str, key: str, stall_s: float) -> None:
+    def __init__(self, url: str, key: str, stall_s: float, carried: CarriedVoices) -> None:
         self.url = url
-        self._key, self._stall_s = key, stall_s
+        self._key, self._stall_s, self._carried = key, stall_s, carried
+        self._is_ours = False
+        self._has: set[str] = set()  # voices of this home, by their names there
+        self._carrying = asyncio.Lock()
         self._reads_live = True  # text that is still being written; until it says that it does not
         self._client: httpx.AsyncClient | None = None
 
@@ -63,8 +77,9 @@ class RemoteServer:
             Draining: it takes no new work.
             EngineError: for everything else that is no speech.
         """
+        request = await self._as_there(request)
         if not isinstance(part, Segment) and self._reads_live:
-            pieces, config = aiter(part), _session(request, part.language)
+            pieces, config = aiter(part), _session(request, part.language) | self._more()
             try:
                 async with aclosing(live.live_speech(self.url, self._key, config, pieces, self._stall_s)) as audio:
                     async for pcm in audio:
@@ -82,11 +97,13 @@ class RemoteServer:
 
         if self._client is None:
             raise EngineDown("The remote engine was not started.")
-        body = _body(request, segment)
+        body = _body(request, segment) | self._more()
         try:
             async with self._client.stream("POST", f"{self.url}/v1/audio/speech", json=body) as response:
                 if response.status_code != httpx.codes.OK:
                     raise refusal(response.status_code, (await response.aread())[:65_536], segment.text)
+                if response.headers.get("x-tts-engine") == "builtin":  # a server of our kind
+                    raise EngineError("its built-in voice would speak, not Qwen3-TTS")
                 kind = response.headers.get("content-type", "")
                 async with aclosing(pcm_of(kind, response.aiter_bytes())) as audio:
                     async for pcm in audio:
@@ -96,8 +113,40 @@ class RemoteServer:
         except (httpx.InvalidURL, UnicodeError) as error:
             raise EngineError(f"no address: {error}") from error
 
-    async def probe(self) -> tuple[str, ...]:
-        """Names of voices that it knows beside the nine published ones: it is well.
+    def _more(self) -> dict[str, Any]:
+        """What a server of our kind is asked beside; vLLM-Omni is not known to have these fields."""
+        return {"normalize": False} if self._is_ours else {}
+
+    async def _as_there(self, request: SpeechRequest) -> SpeechRequest:
+        """``request`` with the voice as it is called there, where it is one of this home; it is taken there first."""
+        voice = request.voice
+        if not (self._is_ours and voice.kind == "clone" and self._carried.has(voice.speaker)):
+            return request
+        carried = await self._carried.find(voice.speaker)
+        async with self._carrying:  # once, however many ask at the same time
+            if carried.name not in self._has:
+                await self._take_there(carried)
+                self._has.add(carried.name)
+        return replace(request, voice=replace(voice, speaker=carried.name))
+
+    async def _take_there(self, voice: CarriedVoice) -> None:
+        import httpx
+
+        if self._client is None:
+            raise EngineDown("The remote engine was not started.")
+        try:
+            answer = await self._client.post(
+                f"{self.url}/v1/audio/voices/import", data={"name": voice.name}, files={"file": voice.data}
+            )
+        except httpx.HTTPError as error:
+            raise EngineError(_in_words(error, self._stall_s)) from error
+        if answer.status_code == httpx.codes.OK:
+            return
+        said = refusal(answer.status_code, answer.content[:65_536], "")
+        raise RefusedByServer(f"it does not take the voice: {said}") if isinstance(said, RefusedByServer) else said
+
+    async def probe(self) -> Health:
+        """It is well, and whom it knows.
 
         Raises:
             Draining: it takes no new work now.
@@ -115,11 +164,24 @@ class RemoteServer:
                 raise EngineError(f"its health is {health.status_code}")
             if _says_draining(health):
                 raise Draining("it is draining")
-            return _others((await self._client.get(f"{self.url}/v1/audio/voices", timeout=_ASK_S)).json())
+            listed = (await self._client.get(f"{self.url}/v1/audio/voices", timeout=_ASK_S)).json()
         except httpx.HTTPError as error:
             raise EngineError(_in_words(error, _ASK_S)) from error
         except (httpx.InvalidURL, ValueError) as error:  # of which UnicodeError is one
             raise EngineError(str(error) or type(error).__name__) from error
+        own = _own_voices(listed)
+        self._is_ours, self._has = own is not None, {name for name in own or () if name.startswith(PREFIX)}
+        if own is None:
+            return Health(_others(listed))
+        return Health(tuple(name for name in own if not name.startswith(PREFIX)), is_ours=True)
+
+
+def _own_voices(answer: Any) -> list[str] | None:
+    """The voices made on a server of our kind; None if it is of another."""
+    listed = answer.get("data") if isinstance(answer, dict) and "uploaded_voices" not in answer else None
+    if not isinstance(listed, list) or not all(isinstance(voice, dict) and "stands_for" in voice for voice in listed):
+        return None
+    return [str(voice.get("name")) for voice in listed if voice.get("kind") in ("clone", "design")]
 
 
 def _says_draining(health: httpx.Response) -> bool:
