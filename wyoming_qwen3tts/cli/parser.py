@@ -201,6 +201,9 @@ def _bench(commands: argparse._SubParsersAction[_Parser]) -> None:
     bench.add_argument(
         "--peers", action="store_true", help="compare with the official package and a CPU peer; sets both up, once"
     )
+    building = "a whole building on loopback: this server before model servers with published timing, such as 1,4,16"
+    bench.add_argument("--building", metavar="N,N", help=building)
+    bench.add_argument("--plot", metavar="FILE.svg", help="with --building: first audio by servers")
     bench.add_argument("--streams", default="1,4", metavar="N,N", help="how many at once (default 1,4)")
     bench.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each is measured (default 5)")
     bench.add_argument("--frames", type=_frames, default=24, metavar="N", help="frames of 80 ms a reply (default 24)")

@@ -56,6 +56,7 @@ class RemoteEngine(Engine):
     """
 
     name = "remote"
+    router_type = Router  # `bench --building` compares with one that knows more
 
     def __init__(
         self,
@@ -70,7 +71,7 @@ class RemoteEngine(Engine):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         urls = tuple(dict.fromkeys(url.rstrip("/") for url in urls))
-        self._router = Router(urls, open_s=timing.open_s, clock=clock)
+        self._router = self.router_type(urls, open_s=timing.open_s, clock=clock)
         self._carried = CarriedVoices(clones)
         self._servers = {url: RemoteServer(url, key, timing.stall_s, self._carried) for url in urls}
         self._dispatcher = Dispatcher(self._router, self._servers, self._carried, timing.hedge_s)

@@ -80,7 +80,7 @@ class Router:
             and (voice is None or (server.takes_voices if is_home else voice in server.voices))
             and self._may_be_asked(server)
         ]
-        return min(able, key=self._rank, default=None)
+        return min(able, key=self.rank, default=None)
 
     def begin(self, server: Standing, seconds: float) -> Ticket:
         """``server`` is asked for so much audio."""
@@ -145,7 +145,8 @@ class Router:
             return False
         return server.url not in self._half_open or not server.tickets
 
-    def _rank(self, server: Standing) -> tuple[bool, float, int]:
+    def rank(self, server: Standing) -> tuple[bool, float, int]:
+        """The lowest is asked: trouble last, then by audio to come, then by turns."""
         return bool(server.trouble), server.outstanding_s, server.turn
 
     def _state(self, server: Standing) -> str:
