@@ -18,7 +18,6 @@ from typing import Any, Self
 from wyoming.event import Event
 
 from wyoming_qwen3tts.errors import EngineError
-from wyoming_qwen3tts.util.wyoming_framing import FrameLimits, encode_event, read_event
 from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Limits
@@ -27,6 +26,7 @@ from wyoming_qwen3tts.speech.engine import AudioStream, Engine, EngineStatus, Ph
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
+from wyoming_qwen3tts.speech.wyoming_framing import FrameLimits, encode_event, read_event
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 
 TONE = b"".join(struct.pack("<h", round(8000 * math.sin(i / 8))) for i in range(FORMAT.frame_bytes // 2))

@@ -94,6 +94,8 @@ def checkout(tmp_path: Path) -> Path:
         "mosquitto",
         "mosquitto_passwd",
         "mosquitto_pub",
+        "aarch64-linux-gnu-g++",
+        "qemu-aarch64",
         "chromium",
         "ffmpeg",
         "openssl",
@@ -231,7 +233,13 @@ def test_what_tests_need_is_installed_for_developers_only(checkout: Path, pip: P
 
 
 @pytest.mark.parametrize(
-    ("program", "package"), [("mosquitto_passwd", "mosquitto"), ("mosquitto_pub", "mosquitto-clients")]
+    ("program", "package"),
+    [
+        ("mosquitto_passwd", "mosquitto"),
+        ("mosquitto_pub", "mosquitto-clients"),
+        ("aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu"),
+        ("qemu-aarch64", "qemu-user"),
+    ],
 )
 def test_a_program_that_tests_need_comes_with_its_package(
     checkout: Path, pip: Path, program: str, package: str

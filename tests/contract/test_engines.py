@@ -14,6 +14,7 @@ import pytest
 from tests.engine.configs import engine_config
 from tests.engine.remote.speech_server import TONE, says, speech_server
 from tests.engine.studio import StudioRunner, by_text, studio
+from tests.engine.wyoming.voice_server import voice_server
 from tests.harness import FakeEngine, until
 from wyoming_qwen3tts.engine.builtin.engine import BuiltinEngine
 from wyoming_qwen3tts.engine.delegating import DelegatingEngine
@@ -23,6 +24,7 @@ from wyoming_qwen3tts.engine.qwen3.engine import Qwen3Engine
 from wyoming_qwen3tts.engine.qwen3.hardware.probe import Hardware
 from wyoming_qwen3tts.engine.qwen3.runtime import Runtime
 from wyoming_qwen3tts.engine.remote.engine import RemoteEngine
+from wyoming_qwen3tts.engine.wyoming.engine import WyomingEngine
 from wyoming_qwen3tts.errors import SpeechError
 from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.speech.audio_format import FORMAT
@@ -60,7 +62,7 @@ class Gone(Model):
 
 
 @pytest.fixture(
-    params=["builtin", "runtime", "qwen3", "remote", "delegating", "idle", "failover", "failed over", "fake"]
+    params=["builtin", "runtime", "qwen3", "remote", "wyoming", "delegating", "idle", "failover", "failed over", "fake"]
 )
 async def engine(request: pytest.FixtureRequest, folder: Path, tmp_path: Path) -> AsyncIterator[Engine]:
     async with AsyncExitStack() as stack:
@@ -71,10 +73,13 @@ async def engine(request: pytest.FixtureRequest, folder: Path, tmp_path: Path) -
             return
         if request.param == "remote":
             url = (await stack.enter_async_context(speech_server(says(*[TONE] * 8)))).url
+        if request.param == "wyoming":
+            server = await stack.enter_async_context(voice_server())
         engines: dict[str, Callable[[], Engine]] = {
             "builtin": BuiltinEngine,
             "qwen3": lambda: qwen3(runtime, folder, tmp_path),
             "remote": lambda: RemoteEngine([url]),
+            "wyoming": lambda: WyomingEngine([server.address], instance="ours"),
             "delegating": lambda: DelegatingEngine(FakeEngine()),
             "idle": lambda: IdleEngine(Model(), 60),
             "failover": lambda: FailoverEngine(IdleEngine(Model(), 60), BuiltinEngine()),

@@ -15,9 +15,9 @@ from websockets.asyncio.client import connect as websocket
 from tests.harness import synthesize, until
 from tests.servers.http.web import Web, request, web
 from wyoming_qwen3tts.engine.builtin.engine import BuiltinEngine
-from wyoming_qwen3tts.util.wyoming_framing import encode_event
 from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
 from wyoming_qwen3tts.settings import Address, Limits
+from wyoming_qwen3tts.speech.wyoming_framing import encode_event
 
 CUTS_MS = (1, 4, 8, 12, 20, 40, 80, 120)
 SENTENCE = "Die Waschmaschine ist fertig, und draußen regnet es noch immer."

@@ -20,8 +20,8 @@ from tests.harness import Wire, header, serving, start, synthesize, until
 from tests.servers.http.web import SPEECH, answer, request, web
 from wyoming_qwen3tts.servers import connections
 from wyoming_qwen3tts.servers.connections import bind, close_all, refuse_and_close, tune
-from wyoming_qwen3tts.util.wyoming_framing import encode_event
 from wyoming_qwen3tts.settings import Address, Http, Settings
+from wyoming_qwen3tts.speech.wyoming_framing import encode_event
 
 _BYTES_ACKED = 120  # where struct tcp_info has tcpi_bytes_acked, of 64 bits
 HEAD = f"POST {SPEECH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode()

@@ -15,8 +15,8 @@ from wyoming_qwen3tts.errors import BadRequest, ProtocolError
 from wyoming_qwen3tts.servers.mqtt.client import Incoming
 from wyoming_qwen3tts.servers.mqtt.hermes import SAY, Hermes, HermesSpeaker
 from wyoming_qwen3tts.servers.mqtt.topics import Topics
-from wyoming_qwen3tts.util.wyoming_framing import FrameLimits, encode_event, read_event
 from wyoming_qwen3tts.speech.languages import LANGUAGES
+from wyoming_qwen3tts.speech.wyoming_framing import FrameLimits, encode_event, read_event
 from wyoming_qwen3tts.text.front_end import FrontEnd
 from wyoming_qwen3tts.text.lexicon import Lexicon, parse
 from wyoming_qwen3tts.text.tracked_text import TrackedText

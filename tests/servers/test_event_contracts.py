@@ -41,7 +41,7 @@ LIVE = {
     "": {"streams", "queue", "engine", "memory", "errors"},
     "streams": {"door", "client", "voice", "engine", "chars", "ttfa_ms", "lead_s", "seconds", "state"},
     "queue": {"speaking", "waiting"},
-    "engine": {"kind", "state", "phase", "reason", "progress", "fallback", "model", "models", "can_unload"},
+    "engine": {"kind", "state", "phase", "reason", "progress", "fallback", "runs_on", "model", "models", "can_unload"},
     "memory": {"rss_mb", "gpu_mb"},
     "errors": {"at", "code", "message", "fix"},
 }

@@ -29,8 +29,8 @@ from tests.harness import chunk, start
 from tests.mosquitto import PROGRAM, Mosquitto, listening
 from wyoming_qwen3tts.errors import SpeechError
 from wyoming_qwen3tts.servers.wyoming.client import connect
-from wyoming_qwen3tts.util.wyoming_framing import encode_event
 from wyoming_qwen3tts.settings import Address
+from wyoming_qwen3tts.speech.wyoming_framing import encode_event
 from wyoming_qwen3tts.util.memory import resident_bytes
 
 _GONE = (OSError, SpeechError, httpx.HTTPError, WebSocketException, aiomqtt.MqttError, TimeoutError)

@@ -42,6 +42,7 @@ class Started:
     voice: str | None
     duration_s: float | None = None  # known only if all of it is there already
     error: SpeechError | None = None
+    instead_of: str = ""  # the voice that was asked for, where another one speaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Result:
             "url": how.url,
             "duration": None if how.duration_s is None else round(how.duration_s, 3),
             "voice": how.voice,
+            **({"instead_of": how.instead_of} if how.instead_of else {}),
             "error": error_json(self.error) if self.error else None,
         }
 

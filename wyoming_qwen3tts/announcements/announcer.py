@@ -16,6 +16,7 @@ from ..monitoring.logs import quoted
 from ..service.admission import HIGH, Permit
 from ..service.options import SpeechOptions
 from ..service.service import SpeechService
+from ..service.stats import RequestStats
 from ..settings import Settings
 from ..util.tasks import cancel_and_wait
 from .announcement import Announcement, Listener, Result, Sound, Speaker, Started
@@ -315,7 +316,7 @@ class Announcer:
                 seconds: float | None = await self._speak(job, checks)
             else:
                 seconds = None
-                await self._begin(job, checks, None, announcement.voice)
+                await self._begin(job, checks, None, None)
             await _played(job.plays)
         finally:
             await cancel_and_wait(*checks.values(), *job.plays.values())
@@ -331,11 +332,10 @@ class Announcer:
                 async for pcm in speech:
                     clip.add(pcm)
                     if self._settings.growing and not job.has_started:
-                        await self._begin(job, checks, clip, speech.stats.voice)
-                voice = speech.stats.voice
+                        await self._begin(job, checks, clip, speech.stats)
             self._shelf.keep(clip)
             if not job.has_started:
-                await self._begin(job, checks, clip, voice)
+                await self._begin(job, checks, clip, speech.stats)
         finally:
             self._shelf.keep(clip)  # who plays it already gets an end, even if it broke off
             if not job.has_started:
@@ -359,7 +359,7 @@ class Announcer:
         )
 
     async def _begin(
-        self, job: _Job, checks: dict[str, asyncio.Task[None]], clip: Clip | None, voice: str | None
+        self, job: _Job, checks: dict[str, asyncio.Task[None]], clip: Clip | None, stats: RequestStats | None
     ) -> None:
         """Start playing everywhere at the same time, and say so.
 
@@ -381,7 +381,9 @@ class Announcer:
         for target in checks.keys() - wrong.keys():
             playing = self._speaker(target).play(job.announcement, target, sound)
             job.plays[target] = asyncio.get_running_loop().create_task(playing)
-        job.started(Started(url, voice, clip.seconds if clip and clip.finished else None, error), clip)
+        voice, instead_of = (stats.voice, stats.instead_of) if stats else (job.announcement.voice, "")
+        seconds = clip.seconds if clip and clip.finished else None
+        job.started(Started(url, voice, seconds, error, instead_of), clip)
 
 
 async def _played(plays: dict[str, asyncio.Task[None]]) -> None:

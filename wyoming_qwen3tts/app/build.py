@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from ..downloads.store import Store
 from ..engine.builtin.engine import BuiltinEngine
 from ..engine.control import ModelControl
 from ..engine.failover import FailoverEngine
+from ..engine.head_start import HeadStart
 from ..engine.idle import IdleEngine
 from ..engine.qwen3.checkpoints import Checkpoints
 from ..engine.qwen3.config import EngineConfig
@@ -18,7 +20,9 @@ from ..engine.qwen3.engine import Qwen3Engine
 from ..engine.qwen3.hardware.plan import LARGE, SMALL
 from ..engine.qwen3.hardware.probe import may_have_card
 from ..engine.remote.engine import RemoteEngine, Timing
+from ..engine.wyoming.engine import WyomingEngine
 from ..errors import SettingsError
+from ..homeassistant.piper_app import stand_in_addresses
 from ..service.phrase_cache import PhraseCache
 from ..service.postprocess import PostProcessor
 from ..service.service import SpeechService
@@ -26,6 +30,7 @@ from ..settings import Settings
 from ..speech.engine import Engine
 from ..studio.studio import VoiceStudio
 from ..text.lexicon import LexiconFolder
+from ..util.instance import INSTANCE
 from ..voices.catalog import VoiceCatalog
 from ..voices.folder import VoiceFolder
 from ..voices.levels import VoiceLevels
@@ -49,9 +54,13 @@ class BuiltEngine:
 def build_engine(settings: Settings) -> BuiltEngine:
     """The engine that the settings ask for. Nothing is loaded yet, and nothing heavy imported."""
     wanted = settings.engine
-    if wanted.kind == "builtin" or (wanted.kind == "auto" and not may_have_card()):
+    if wanted.chosen_kind == "builtin":
         return BuiltEngine(build_builtin(settings))
-    if wanted.kind == "remote":
+    if wanted.chosen_kind == "wyoming":
+        return BuiltEngine(build_wyoming(settings))
+    if wanted.chosen_kind == "auto" and not may_have_card():
+        return BuiltEngine(build_stand_in(settings))
+    if wanted.chosen_kind == "remote":
         return with_fallback(settings, build_remote(settings))
     return with_fallback(settings, build_qwen3(settings), designs=True)
 
@@ -59,6 +68,37 @@ def build_engine(settings: Settings) -> BuiltEngine:
 def build_builtin(settings: Settings) -> BuiltinEngine:
     """The built-in voice, in the languages of this home."""
     return BuiltinEngine(sentence_pause_s=settings.voices.sentence_pause_s, added=settings.voices.added)
+
+
+def build_wyoming(settings: Settings) -> Engine:
+    """The voices of other Wyoming servers, and the built-in one where they cannot speak.
+
+    Raises:
+        SettingsError: if none is named.
+    """
+    if not stand_in_addresses(settings.engine, os.environ):
+        raise SettingsError("engine.kind is wyoming, but engine.stand_in names no server: name one, tcp://HOST:10200")
+    return _before_builtin(settings, is_stand_in=False)
+
+
+def build_stand_in(settings: Settings) -> Engine:
+    """Whoever speaks while the model cannot: the servers of ``engine.stand_in``, and the built-in voice."""
+    return (
+        _before_builtin(settings, is_stand_in=True)
+        if stand_in_addresses(settings.engine, os.environ)
+        else build_builtin(settings)
+    )
+
+
+def _before_builtin(settings: Settings, *, is_stand_in: bool) -> FailoverEngine:
+    others = WyomingEngine(
+        stand_in_addresses(settings.engine, os.environ),
+        instance=INSTANCE,
+        preferred=settings.engine.stand_in_voices,
+        is_stand_in=is_stand_in,
+        sentence_pause_s=settings.voices.sentence_pause_s,
+    )
+    return FailoverEngine(others, build_builtin(settings), patience_s=settings.engine.patience_s)
 
 
 def build_remote(settings: Settings) -> RemoteEngine:
@@ -100,14 +140,14 @@ def build_qwen3(settings: Settings) -> Qwen3Engine:
 
 def catalog_of(settings: Settings, engine: Engine) -> VoiceCatalog:
     """Everybody that ``engine`` can speak as, now and later, and whom the home's mapping names."""
-    mapping, language = MappingFile(settings.voices_file).current, settings.voices.language
     return VoiceCatalog(
         engine.voices,
         engine.clones,
-        mapping=mapping,
+        mapping=MappingFile(settings.voices_file).current,
         why_mute=engine.why_mute,
-        fallback_language=language,
+        fallback_language=settings.voices.language,
         added=settings.voices.added,
+        marks=settings.voices.marks,
     )
 
 
@@ -136,7 +176,7 @@ def build_store(settings: Settings, models: Sequence[str] = ()) -> Store:
 def with_fallback(
     settings: Settings, model: Engine, fallback: Engine | None = None, *, designs: bool = False
 ) -> BuiltEngine:
-    """``model``, and ``fallback``, by default the built-in voice, wherever and whenever it cannot speak. ``designs``:
+    """``model``, and ``fallback``, by default whoever stands in, wherever and whenever it cannot speak. ``designs``:
     ``model`` renders described voices."""
     wanted = settings.engine
     primary, idle = model, None
@@ -144,11 +184,15 @@ def with_fallback(
         primary = idle = IdleEngine(model, wanted.unload_after)
     elif wanted.unload_after:
         log.warning("engine.unload_after has no effect: the %s engine cannot be unloaded", model.name)
+    head_start = None
+    if wanted.head_start_s:
+        head_start = HeadStart(wanted.head_start_s, settings.speeds_file, measures=model.can_unload)
     engine = FailoverEngine(
         primary,
-        fallback or build_builtin(settings),
+        fallback or build_stand_in(settings),
         patience_s=wanted.patience_s,
         earcon=wanted.earcon,
+        head_start=head_start,
     )
     return BuiltEngine(engine, ModelControl(engine, idle) if idle else None, primary if designs else None)
 
@@ -166,7 +210,9 @@ async def speech_service(
         slots=settings.engine.slots,
         lexicon=LexiconFolder(settings.lexicon_dir, patience_s=LEXICON_PATIENCE_S, added=settings.voices.added),
         postprocessor=PostProcessor(
-            settings.audio, VoiceLevels(settings.levels_file) if settings.audio.level else None
+            settings.audio,
+            VoiceLevels(settings.levels_file) if settings.audio.level else None,
+            turn_pause_s=settings.voices.sentence_pause_s,
         ),
         phrases=phrases,
     )

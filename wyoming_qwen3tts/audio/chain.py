@@ -45,11 +45,12 @@ class AudioPipeline:
             return
         yield from self._pieces(self._at_volume(self._through(from_pcm(pcm), self._steps)))
 
-    def close(self) -> Iterator[bytes]:
-        """The rest."""
+    def close(self, *, is_last: bool = True) -> Iterator[bytes]:
+        """The rest, and what comes after it if it ``is_last``."""
         for index, step in enumerate(self._steps):
             yield from self._pieces(self._at_volume(self._through(step.close(), self._steps[index + 1 :])))
-        yield from self._pieces(self._after)
+        if is_last:
+            yield from self._pieces(self._after)
 
     def _at_volume(self, samples: Samples) -> bytes:
         return to_pcm(samples * self._volume)

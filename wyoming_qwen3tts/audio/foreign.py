@@ -22,7 +22,9 @@ class ForeignSound:
 
     def __init__(self, rate: object = FORMAT.rate, channels: object = 1, width: object = 2) -> None:
         if type(rate) is not int or rate not in _RATES or type(channels) is not int or channels not in (1, 2):
-            raise EngineError(f"it speaks with {_short(rate)} Hz and {_short(channels)} channels, which cannot be played")
+            raise EngineError(
+                f"it speaks with {_short(rate)} Hz and {_short(channels)} channels, which cannot be played"
+            )
         if type(width) is not int or width not in (1, 2, 4):
             raise EngineError(f"its samples have {_short(width)} bytes; 1, 2 or 4 are understood")
         self._channels, self._width = channels, width
@@ -51,9 +53,9 @@ class ForeignSound:
 
     def _samples(self, raw: bytes) -> Samples:
         if self._width == 1:
-            return (np.frombuffer(raw, np.uint8).astype(np.float32) - 128) / 128
+            return (np.frombuffer(raw, np.uint8).astype(np.float32) - np.float32(128)) / np.float32(128)
         if self._width == 4:
-            return (np.frombuffer(raw, "<i4") / 2**31).astype(np.float32)
+            return np.frombuffer(raw, "<i4").astype(np.float32) / np.float32(2**31)
         return from_pcm(raw)
 
 

@@ -7,13 +7,19 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 
 from ..doctor import Check, CheckContext, examine
 from ..settings import Settings
 
 
-def doctor(settings: Settings, *, as_json: bool) -> int:
-    """Print one line a check, or one JSON list; 0 if all are fine, else 1."""
+def doctor(settings: Settings, *, as_json: bool, gpu: str | None = None) -> int:
+    """Print one line a check, or one JSON list; 0 if all are fine, else 1. ``gpu`` names a file for the report of
+    the graphics card, which is made then."""
+    if gpu is not None:
+        from .gpu_report import make_report
+
+        return make_report(settings, Path(gpu))
     return report(examine(CheckContext(settings, os.environ)), as_json=as_json)
 
 

@@ -13,6 +13,7 @@ from .. import __version__
 from ..app.serve import EXIT_BAD_SETTINGS
 from ..settings import is_secret, walk
 from ..settings.sources import flag
+from .bench.instructions import CHOICES as CPU_CHOICES
 
 _EPILOG = """settings can also come from the environment (QWEN3TTS_ENGINE__SLOTS=8) and from an options file (--config
 FILE, YAML or JSON); config/wyoming-qwen3tts.yaml lists them all. Flags win over the environment, that over the file.
@@ -184,6 +185,13 @@ def _download(commands: argparse._SubParsersAction[_Parser]) -> None:
 def _doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
     doctor = _command(commands, "doctor", "look at everything that speech needs; each line is ok or says what to do")
     doctor.add_argument("--json", action="store_true", help="as JSON")
+    doctor.add_argument(
+        "--gpu",
+        nargs="?",
+        const="gpu-report.json",
+        metavar="FILE",
+        help="check and measure the graphics card, in ten minutes at most, and write a report to attach to an issue",
+    )
 
 
 def _healthcheck(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -204,9 +212,18 @@ def _bench(commands: argparse._SubParsersAction[_Parser]) -> None:
     building = "a whole building on loopback: this server before model servers with published timing, such as 1,4,16"
     bench.add_argument("--building", metavar="N,N", help=building)
     bench.add_argument("--plot", metavar="FILE.svg", help="with --building: first audio by servers")
+    bench.add_argument(
+        "--server", action="store_true", help="with --random-weights: the whole server over Wyoming beside the networks"
+    )
     bench.add_argument("--streams", default="1,4", metavar="N,N", help="how many at once (default 1,4)")
     bench.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each is measured (default 5)")
     bench.add_argument("--frames", type=_frames, default=24, metavar="N", help="frames of 80 ms a reply (default 24)")
+    bench.add_argument(
+        "--cpu",
+        choices=CPU_CHOICES,
+        default=CPU_CHOICES[0],
+        help="leave instructions unused, as a lesser processor would (default auto: all that there are)",
+    )
     bench.add_argument("--simulate", action="store_true", help="on the stand-in for a card: shows that its path works")
     bench.add_argument("--json", action="store_true", help="as JSON")
 

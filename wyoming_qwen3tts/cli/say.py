@@ -41,6 +41,8 @@ async def say(settings: Settings, text: str, output: str | None, options: Speech
         SpeechError: if it cannot be spoken; no file is left behind then.
         OSError: if the file cannot be written.
     """
+    if output is not None:  # nobody listens while it is made
+        settings = settings.model_copy(update={"engine": settings.engine.model_copy(update={"head_start_s": 0.0})})
     async with speech_service(settings) as service:
         service.load()
         if settings.engine.kind != "builtin":

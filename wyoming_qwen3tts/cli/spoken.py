@@ -38,7 +38,12 @@ def _explained(
     voice = catalog.find(None, language)  # says which languages there are if this is none of them
     lexicon = LexiconFolder(settings.lexicon_dir, added=settings.voices.added).current(catalog.lexicons(language))
     answer = explain(
-        text, voice.language if voice else None, fallback=settings.voices.language, lexicon=lexicon, added=catalog.added
+        text,
+        voice.language if voice else None,
+        fallback=settings.voices.language,
+        lexicon=lexicon,
+        added=catalog.added,
+        is_voice=catalog.named_in_marks,
     )
     return answer | {"voice": catalog.for_language(answer["language"]).name}
 

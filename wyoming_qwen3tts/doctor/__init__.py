@@ -7,7 +7,22 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ..engine.qwen3.hardware.probe import may_have_card, probe_driver
 from ..settings import Settings
-from . import card, disk, graphs, homeassistant, languages, memory, models, mqtt, ports, remote, threads, voice
+from . import (
+    card,
+    disk,
+    graphs,
+    homeassistant,
+    languages,
+    memory,
+    models,
+    mqtt,
+    pace,
+    ports,
+    remote,
+    stand_in,
+    threads,
+    voice,
+)
 from .checks import Check, CheckContext
 
 log = logging.getLogger(__name__)
@@ -19,7 +34,9 @@ SUBJECTS: list[Subject] = [
     card.check,
     graphs.check,
     threads.check,
+    pace.check,
     remote.check,
+    stand_in.check,
     memory.check,
     disk.check,
     models.check,
@@ -51,7 +68,7 @@ _IN_SHORT: list[tuple[str, list[Subject]]] = [
 def say_at_start(settings: Settings, environ: Mapping[str, str]) -> None:
     """Five lines for the log: what is fine, and what to do about the rest. May wait for neighbours: not for the event
     loop."""
-    kind = settings.engine.kind
+    kind = settings.engine.chosen_kind
     engine_says = kind == "qwen3" or (kind == "auto" and may_have_card())
     place = CheckContext(settings, environ, probe=probe_driver)
     for title, subjects in _IN_SHORT:

@@ -85,9 +85,10 @@ def _chosen(place: CheckContext) -> Check:
         if chosen.device == "cpu" and wanted.device != "cpu":
             where += "; slower than speech, so long replies may pause"
         return fine("engine", f"{where}. {reasons}".rstrip(" ."))
-    if wanted.kind == "auto" and wanted.device != "cuda" and place.hardware.driver is None:
+    if wanted.chosen_kind == "auto" and wanted.device != "cuda" and place.hardware.driver is None:
         return fine(
-            "engine", "the built-in voice speaks; Qwen3-TTS needs an NVIDIA card, or engine.kind qwen3 to use the CPU"
+            "engine",
+            "the built-in voice speaks; Qwen3-TTS needs an NVIDIA card, or engine.natural_voice to use the CPU",
         )
     return wrong("engine", "the built-in voice speaks instead of Qwen3-TTS", reasons)
 

@@ -63,5 +63,5 @@ class CheckContext:
     @property
     def wants_model(self) -> bool:
         """Whether Qwen3-TTS is to speak here if it can."""
-        kind = self.settings.engine.kind
+        kind = self.settings.engine.chosen_kind
         return kind == "qwen3" or (kind == "auto" and self.plan.device is not None)

@@ -39,6 +39,10 @@ class DelegatingEngine(Engine):
     def why_mute(self, name: str) -> str | None:
         return self.inner.why_mute(name)
 
+    @property
+    def members(self) -> frozenset[str]:
+        return self.inner.members
+
     def mute_languages(self) -> dict[str, str]:
         return self.inner.mute_languages()
 
@@ -67,6 +71,10 @@ class DelegatingEngine(Engine):
 
     def use(self, model: str | None) -> None:
         self.inner.use(model)
+
+    @property
+    def may_hold_back(self) -> bool:
+        return self.inner.may_hold_back
 
     @property
     def takeovers(self) -> Counter[str]:

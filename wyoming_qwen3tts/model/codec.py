@@ -38,6 +38,7 @@ KERNEL = 7  # of every wide convolution of the decoder
 DILATIONS = (1, 3, 9)  # of the residual units of one block
 # Frames times streams in one pass. The widest windows take 5 MB a row; from 32 MB on malloc maps them anew each time.
 ROWS_AT_ONCE = 4
+ALL_ROWS = 1 << 30  # on a card: a pass reads all weights, and launches a kernel for each operation
 
 
 class CodecDecoder(nn.Module):
@@ -49,6 +50,7 @@ class CodecDecoder(nn.Module):
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.samples_per_frame = config.frame_samples
+        self.rows_at_once = ROWS_AT_ONCE
         self.quantizer = SummedTables(config.num_quantizers, config.codebook_size, config.codebook_dim)
         upsampled = (layer for ratio in config.upsampling_ratios for layer in _upsample(config.latent_dim, ratio))
         widths = [config.decoder_dim // 2**i for i in range(len(config.upsample_rates) + 1)]
@@ -84,7 +86,7 @@ class CodecDecoder(nn.Module):
         A slice of a state is a state too, moved on without being copied: ``tuple(t[2:3] for t in state)``.
         """
         rows = state if slots is None else tuple(tensor.index_select(0, slots) for tensor in state)
-        pieces = codes.split(max(1, ROWS_AT_ONCE // codes.shape[0]), dim=1)
+        pieces = codes.split(max(1, self.rows_at_once // codes.shape[0]), dim=1)
         samples = torch.cat([self._samples(self.layers.step(self.quantizer(piece), rows)) for piece in pieces], dim=1)
         if slots is not None:
             for tensor, row in zip(state, rows, strict=True):

@@ -64,15 +64,17 @@ class FusedTransformer(Transformer):
     def init_cache(self, slots: int, positions: int) -> KvCache:
         """See `Transformer.init_cache`. Each row's values lie behind its keys."""
         config, weight = self.config, self.norm.weight
-        both = weight.new_zeros(config.layers, slots, 2, config.kv_heads, positions, config.head_dim)
-        return KvCache(both[:, :, 0], both[:, :, 1])
+        shape = (config.layers, slots, 2 * config.kv_heads, positions, config.head_dim)
+        return KvCache.of_joined(weight.new_zeros(shape))
 
     def forward(self, x: Tensor, metadata: AttentionMetadata, cache: KvCache) -> Tensor:
         """See `Transformer.forward`."""
         batch, length, width = x.shape
         flat = x.reshape(batch * length, width).clone()  # the residual, added to in place
+        if cache.joined is None:
+            raise ValueError("this cache was made by another stack")
         layers = cast("list[Layer]", list(self.layers))
-        parts = zip(layers, metadata.cos.unbind(), metadata.sin.unbind(), _joined(cache).unbind(), strict=True)
+        parts = zip(layers, metadata.cos.unbind(), metadata.sin.unbind(), cache.joined.unbind(), strict=True)
         for layer, cos, sin, both in parts:
             attended = self._attended(layer, flat.view(batch, length, width), metadata._replace(cos=cos, sin=sin), both)
             flat.addmm_(attended, layer.attention.out.weight.t())
@@ -89,7 +91,11 @@ class FusedTransformer(Transformer):
         even = torch.rms_norm(parts, (head_dim,), None, self.config.rms_norm_eps)  # values too: one kernel, no copy
         across = even.roll(head_dim // 2, -1)
         turned = slice(groups + 1)
-        torch.addcmul(even[:, :, turned] * metadata.cos, across[:, :, turned], metadata.sin, out=parts[:, :, turned])
+        product = even[:, :, turned] * metadata.cos
+        if torch.compiler.is_compiling():  # it takes no view for `out`, and makes one kernel of all this anyway
+            parts = torch.cat((product.addcmul(across[:, :, turned], metadata.sin), parts[:, :, groups + 1 :]), dim=2)
+        else:
+            torch.addcmul(product, across[:, :, turned], metadata.sin, out=parts[:, :, turned])
         both[metadata.write] = parts[:, :, groups:].flatten(2, 3).transpose(1, 2)
         q = parts[:, :, :groups].view(batch, length, kv_heads, groups, head_dim)
         q = q.permute(0, 2, 3, 1, 4).reshape(batch, kv_heads, groups * length, head_dim)
@@ -124,11 +130,3 @@ class FusedTransformer(Transformer):
 
 def _normed(x: Tensor, norm: RMSNorm) -> Tensor:
     return torch.rms_norm(x, (x.shape[-1],), norm.weight, norm.eps)
-
-
-def _joined(cache: KvCache) -> Tensor:
-    """Keys and values of `FusedTransformer.init_cache`, or rows of them: ``[layers, B, 2 * kv_heads, P, D]``."""
-    layers, rows, kv_heads, positions, head_dim = cache.keys.shape
-    if cache.values.storage_offset() - cache.keys.storage_offset() != kv_heads * positions * head_dim:
-        raise ValueError("this cache was made by another stack")
-    return cache.keys.as_strided((layers, rows, 2 * kv_heads, positions, head_dim), cache.keys.stride())

@@ -7,6 +7,7 @@ streams are always equal, which makes them one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -18,15 +19,27 @@ from .checkpoint.config import TransformerConfig
 Index = tuple[Tensor | slice, ...]
 
 
-class KvCache(NamedTuple):
+class KvCache:
     """Keys (already rotated) and values, ``[layers, B, kv_heads, positions, head_dim]`` each, written in place.
+
+    Where ``joined`` is given they are its views: ``[layers, B, 2 * kv_heads, positions, head_dim]``, the values last.
 
     A row needs no reset: a step sees only positions up to its own, and those it has written itself (or been given by
     `copy_prefix`), so whatever an earlier utterance left in a slot weighs nothing.
     """
 
-    keys: Tensor
-    values: Tensor
+    __slots__ = ("joined", "keys", "values")
+
+    def __init__(self, keys: Tensor, values: Tensor, joined: Tensor | None = None) -> None:
+        self.keys, self.values, self.joined = keys, values, joined
+
+    @classmethod
+    def of_joined(cls, joined: Tensor) -> KvCache:
+        keys, values = joined.chunk(2, dim=2)
+        return cls(keys, values, joined)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter((self.keys, self.values))
 
     @property
     def positions(self) -> int:
@@ -34,6 +47,8 @@ class KvCache(NamedTuple):
 
     def rows(self, start: int, count: int = 1) -> KvCache:
         """A view of ``count`` slots; writing to it writes here."""
+        if self.joined is not None:
+            return KvCache.of_joined(self.joined[:, start : start + count])
         return KvCache(self.keys[:, start : start + count], self.values[:, start : start + count])
 
     def copy_prefix(self, prefix: KvCache) -> None:

@@ -272,8 +272,10 @@ def state_bytes(state: State) -> int:
 
 def restart_stream(state: State, stream: int) -> None:
     """Make row ``stream`` of every state tensor as new, so that its slot can speak something else."""
+    torch._foreach_zero_([tensor[stream] for tensor in state if tensor.is_floating_point()])  # one kernel on a card
     for tensor in state:
-        tensor[stream].zero_()
+        if not tensor.is_floating_point():
+            tensor[stream].zero_()
 
 
 def snapshot_stream(state: State, stream: int) -> State:

@@ -45,4 +45,6 @@ async def look_up(
         if not is_likely or not await text.ends_within(_END_OF_PHRASE_S):
             return Lookup(request, segments, options, origin)
     key = key_of(request, await segments.all(), origin)
+    if key is None:
+        return Lookup(request, segments, options)
     return Lookup(request, segments, options, origin, key, await phrases.find(key))

@@ -34,6 +34,7 @@ class SpeechOptions:
     server: str = "cli"
     client: str = ""  # who asks, where the server knows: the name of an API key, an address
     host: str = ""  # whose share of the places it takes from: an address, or a server's own name
+    via: tuple[str, ...] = ()  # the servers that asked for it in each other's place
     priority: int = 0  # from `admission.HIGH` on it may have a reserved place
 
 

@@ -20,13 +20,18 @@ _LOOK_S = 0.05  # how often a reader is looked at that does not wait for text ye
 
 
 async def with_pauses(
-    sound: AsyncGenerator[bytes, None], text: TextStream, segments: SegmentReader, dry_in_s: Callable[[], float]
+    sound: AsyncGenerator[bytes, None],
+    text: TextStream,
+    segments: SegmentReader,
+    dry_in_s: Callable[[], float],
+    is_held_back: Callable[[], bool] | None = None,
 ) -> AsyncGenerator[bytes | None, None]:
     """What comes from ``sound``, an engine's, and None wherever a piece of silence is due.
 
     That is while the engine has spoken all it was given, the reader waits for text, and the listener, who runs dry in
     ``dry_in_s()``, has no more than `AHEAD_S`; once begun, to the next sound or the end of the text. An engine that is
-    late gets none. ``sound`` goes on only when the next piece is asked for, in a task of ours.
+    late gets none; one whose sound ``is_held_back`` does (None: it never is). ``sound`` goes on only when the next
+    piece is asked for, in a task of ours.
     """
     pieces: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(1)
     pumping = asyncio.create_task(_pump(sound, pieces))
@@ -34,12 +39,14 @@ async def with_pauses(
     is_filling = False
 
     def wants_silence() -> bool:
+        if is_held_back is not None and is_held_back():
+            return True
         return not text.closed and (is_filling or (segments.is_waiting and segments.given == rested_at))
 
     try:
         while True:
             wait_s = max(_TICK_S, dry_in_s() - AHEAD_S) if wants_silence() else None
-            if wait_s is None and rested_at is not None and not text.closed:
+            if wait_s is None and (is_held_back or (rested_at is not None and not text.closed)):
                 wait_s = _LOOK_S
             try:
                 async with asyncio.timeout(wait_s):

@@ -20,10 +20,13 @@ _AT_TARGET = VoiceLevel(TARGET_LUFS, seconds=30)
 
 
 class PostProcessor:
-    """For all replies. Without ``levels`` voices stay as loud as they come. Event loop only."""
+    """For all replies. Without ``levels`` voices stay as loud as they come. ``turn_pause_s`` is the silence between two
+    voices of one reply, where its text asks for none. Event loop only."""
 
-    def __init__(self, audio: Audio | None = None, levels: VoiceLevels | None = None) -> None:
-        self.audio = audio or Audio()
+    def __init__(
+        self, audio: Audio | None = None, levels: VoiceLevels | None = None, *, turn_pause_s: float = 0.0
+    ) -> None:
+        self.audio, self.turn_pause_s = audio or Audio(), turn_pause_s
         self._levels = levels
         self._gongs: dict[int, bytes] = {}  # by rate
 
@@ -34,8 +37,11 @@ class PostProcessor:
         options: ResolvedOptions,
         made_rate: int = FORMAT.rate,
         rate: int = FORMAT.rate,
+        *,
+        is_first: bool = True,
     ) -> ReplyPipeline:
-        """The way of one reply's sound to its listener: made in ``made_rate`` Hz, wanted in ``rate``."""
+        """The way of one reply's sound, or one turn's, to its listener: made in ``made_rate`` Hz, wanted in ``rate``;
+        chime and lead-in come before the first only."""
         steps: list[PipelineStep] = []
         leveller, wanted = None, AudioFormat(rate)
         if made_rate != rate:
@@ -49,7 +55,9 @@ class PostProcessor:
             steps.append(Leveller(rate, _AT_TARGET, self.audio.loudness))
         elif options.speed != 1:
             steps.append(Limiter(rate))
-        before = wanted.silence(self.audio.lead_in_s) + (self._chime(rate) if options.chime else b"")
+        before = (
+            wanted.silence(self.audio.lead_in_s) + (self._chime(rate) if options.chime else b"") if is_first else b""
+        )
         after = wanted.silence(self.audio.tail_s)
         chain = AudioPipeline(steps, options.volume, before=before, after=after, most_bytes=4 * wanted.frame_bytes)
         return ReplyPipeline(chain, leveller)

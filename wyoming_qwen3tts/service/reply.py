@@ -7,15 +7,17 @@ import logging
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from types import TracebackType
 from typing import Self
 
 from ..audio.pcm import packets
 from ..errors import NoSound, SpeechError
 from ..speech.audio_format import FORMAT, AudioFormat
-from ..speech.engine import Engine
-from ..speech.request import SpeechRequest
+from ..speech.engine import AudioStream, Engine
+from ..speech.request import SpeechRequest, TextLength
+from ..speech.segment import OpenSegment, Segment
 from ..speech.text_stream import TextStream
 from ..speech.voice import Voice
 from ..text.reader import SegmentReader
@@ -29,12 +31,14 @@ from .phrase_cache import PhraseCache
 from .postprocess import PostProcessor, ReplyPipeline
 from .recorder import PhraseRecorder
 from .stats import RequestStats
+from .turns import TurnMaker
 
 log = logging.getLogger(__name__)
 
 _FRAME_S = 0.08
 _EMPTY_REPLY_S = 0.1  # an error would fail the whole pipeline of an assistant whose model answered with an emoji
 _SILENCE_S = 0.32  # of it at a time
+_SILENT_FOR_S = 1.0  # while sound is held back; a speaker with ESPHome gives up after 2 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +81,14 @@ class Reply:
         self._cutting = asyncio.timeout(None)
         self._cut_by: SpeechError | None = None
         self._is_ending = False
+        self._audio: AudioStream | None = None  # the engine's
+        self._is_played = True  # while it is made
         self._is_over = False  # it has had all the sound that a reply may have
         self._silence_s = _EMPTY_REPLY_S  # of a text in which there is nothing to speak
         text.before_read = permit.regain
         self._made_in = FORMAT  # what the engine makes, from its first sound on
+        self._turn_silence_s = 0.0  # due before the next sound
+        self._remarks: list[str] = []  # on marks in the text
         if options.rate is not None:
             self.stats.format = AudioFormat(options.rate)
 
@@ -177,12 +185,12 @@ class Reply:
 
         Returns the voice, or None if the reply cannot be kept.
         """
-        self._voice = self._named_voice()
+        self._voice, self._is_played = self._named_voice(), False
         lookup = await self._look_up()
         if lookup is None or lookup.key is None:
             return None
         if lookup.recording is None:
-            async with aclosing(self._sound(lookup)) as sound:
+            async with aclosing(self._sound(lookup)) as sound:  # one turn: others have no key
                 async for _ in sound:
                     pass
         return lookup.request.voice
@@ -227,6 +235,8 @@ class Reply:
             options.instruct,
             is_stream=self.text.is_stream,
             feed=self.options.feed,
+            length=self._length if self._is_played else None,
+            via=self.options.via,
         )
         return await look_up(self.text, request, segments, options, self._context.engine, self._context.phrases)
 
@@ -257,7 +267,7 @@ class Reply:
         if self._lookup.recording is not None:
             self._permit.give_back()
         notes = self._lookup.request.notes
-        async with aclosing(self._postprocessed(self._lookup)) as sound:
+        async with aclosing(self._turns(self._lookup)) as sound:
             async for pcm in sound:
                 if pcm:
                     yield pcm
@@ -265,10 +275,47 @@ class Reply:
                     minutes = self._context.most_s / 60
                     notes = [*notes, f"ended after {minutes:g} minutes of sound, see limits.reply_audio_s"]
                     break
-        self.stats.finish("done, from the cache" if self.stats.is_cached else "done", notes)
+        remarks = [*self._lookup.segments.notes, *self._remarks]
+        self.stats.finish("done, from the cache" if self.stats.is_cached else "done", notes, remarks)
 
-    async def _postprocessed(self, lookup: Lookup) -> AsyncGenerator[bytes, None]:
-        """The sound through its pipeline, and counted: to the end, or after an error as far as it came."""
+    async def _turns(self, lookup: Lookup) -> AsyncGenerator[bytes, None]:
+        """One turn after the other, each with its voice, its manner and its loudness; most replies are one."""
+        segments, maker = lookup.segments, TurnMaker(self._context.catalog, lookup.request, lookup.options)
+        if lookup.recording is not None:
+            async with aclosing(self._postprocessed(lookup)) as sound:
+                async for pcm in sound:
+                    yield pcm
+            return
+        self._remarks = maker.notes
+        voice: Voice | None = None  # who spoke last
+        first: Segment | OpenSegment | None = None
+        while True:  # an engine ends a turn only when the next one is known: nothing is waited for here
+            first, before = await segments.peek(), first
+            if first is None or first is before:  # an engine that leaves text is not asked again
+                break
+            request, options = maker.of(first, segments)
+            pause_s = first.turn.pause_s
+            self._turn_silence_s = pause_s or (self._context.postprocessor.turn_pause_s if voice is not None else 0.0)
+            if voice is not None:
+                for piece in self._turn_silence():
+                    yield piece
+            turn = replace(lookup, request=request, options=options)
+            async with aclosing(self._postprocessed(turn, is_first=voice is None)) as sound:
+                async for pcm in sound:
+                    yield pcm
+            voice = request.voice
+        self._turn_silence_s = segments.trailing_s
+        for piece in self._turn_silence():
+            yield piece
+
+    def _turn_silence(self) -> Iterator[bytes]:
+        """The silence that is due, a piece at a time."""
+        while self._turn_silence_s > 0 and not self._is_over:
+            yield self._counted(self.stats.format.silence(min(self._turn_silence_s, _SILENCE_S)))
+            self._turn_silence_s -= _SILENCE_S
+
+    async def _postprocessed(self, lookup: Lookup, *, is_first: bool = True) -> AsyncGenerator[bytes, None]:
+        """A turn's sound through its pipeline, and counted: to the end, or after an error as far as it came."""
         pipeline: ReplyPipeline | None = None
         is_silent = False  # since the last sound
         async with aclosing(self._filled(lookup)) as sound:
@@ -280,9 +327,9 @@ class Reply:
                         is_silent = True
                         continue
                     is_silent = False
-                    pipeline = pipeline or self._begin_pipeline(lookup)
-                    for piece in pipeline.add(pcm):
-                        yield self._counted(piece)
+                    pipeline = pipeline or self._begin_pipeline(lookup, is_first=is_first)
+                    for piece in chain(self._turn_silence(), map(self._counted, pipeline.add(pcm))):
+                        yield piece
             except SpeechError:
                 for piece in pipeline.close() if pipeline is not None else ():  # it ends in the engine's own fade
                     yield self._counted(piece)
@@ -291,19 +338,22 @@ class Reply:
                 self._learn(lookup, pipeline)
         if pipeline is None:
             raise NoSound("The engine had no sound for this text.")
-        for piece in pipeline.close():
+        for piece in pipeline.close(is_last=lookup.recording is not None or lookup.segments.is_over):
             yield self._counted(piece)
 
-    def _begin_pipeline(self, lookup: Lookup) -> ReplyPipeline:
+    def _begin_pipeline(self, lookup: Lookup, *, is_first: bool) -> ReplyPipeline:
         """At the first sound: the engine and its format are known."""
-        if self.options.rate is None:
+        if self.options.rate is None and is_first:
             self.stats.format = self._made_in
         rates = self._made_in.rate, self.stats.format.rate
-        return self._context.postprocessor.begin(lookup.request.voice, self.stats.engine, lookup.options, *rates)
+        return self._context.postprocessor.begin(
+            lookup.request.voice, self.stats.engine, lookup.options, *rates, is_first=is_first
+        )
 
     def _learn(self, lookup: Lookup, pipeline: ReplyPipeline | None) -> None:
         """Remember how loud the voice came; a whisper on demand is no measure."""
-        if pipeline is not None and self.options.instruct is None:
+        request = lookup.request
+        if pipeline is not None and self.options.instruct is None and request.instruct == request.voice.style.instruct:
             self._context.postprocessor.learn(lookup.request.voice, pipeline)
 
     def _counted(self, pcm: bytes) -> bytes:
@@ -326,12 +376,24 @@ class Reply:
     def _filled(self, lookup: Lookup) -> AsyncGenerator[bytes | None, None]:
         """The sound, and None where silence is due because the text pauses."""
         sound = self._sound(lookup)
-        if self.text.closed or not self.options.fills_pauses or lookup.recording is not None:
+        if not self.options.fills_pauses or lookup.recording is not None:
             return _without_rests(sound)
-        return with_pauses(sound, self.text, lookup.segments, self._dry_in_s)
+        may_hold_back = self._context.engine.may_hold_back
+        if self.text.closed and not may_hold_back:
+            return _without_rests(sound)
+        is_held_back = self._is_held_back if may_hold_back else None
+        return with_pauses(sound, self.text, lookup.segments, self._dry_in_s, is_held_back)
 
     def _dry_in_s(self) -> float:
-        return self.stats.dry_at - self._context.clock() if self.stats.first_audio_at is not None else math.inf
+        if self.stats.dry_at:
+            return self.stats.dry_at - self._context.clock()
+        return self.stats.started + _SILENT_FOR_S - self._context.clock() if self._is_held_back() else math.inf
+
+    def _is_held_back(self) -> bool:
+        return self._audio is not None and self._audio.is_held_back
+
+    def _length(self) -> TextLength:
+        return TextLength(self.text.chars, self.text.closed)
 
     async def _sound(self, lookup: Lookup) -> AsyncGenerator[bytes, None]:
         """The engine's own sound, or its recording; an empty piece where it has spoken all that it was given. ``stats``
@@ -345,14 +407,17 @@ class Reply:
             return
         recorder, clock = PhraseRecorder(self._context.phrases, lookup, self.text), self._context.clock
         async with self._context.engine.speak(lookup.request) as audio:
+            self._audio = audio
             self.engine_since = waiting_since = clock()
             rested_since = math.nan
             async for pcm in audio:
                 rested_s = 0.0 if math.isnan(rested_since) else lookup.segments.waited_s - rested_since
                 self.stats.working_s += max(0.0, clock() - waiting_since - rested_s)
                 rested_since = math.nan if pcm else lookup.segments.waited_s
+                self.stats.head_start = audio.note
                 if pcm:
-                    self.stats.engine, self._made_in = audio.engine, audio.format
+                    self.stats.speaks(audio.engine, audio.voice)
+                    self._made_in = audio.format
                     self.sound_bytes += len(pcm)
                     recorder.add(pcm)
                     self.engine_since = None

@@ -210,6 +210,7 @@ class SpeechService:
             with contextlib.suppress(TimeoutError):  # then it tells as well as it can
                 async with asyncio.timeout(_LOADING_S):
                     await self._can_tell_languages.wait()
+        self.catalog.all()  # marks may name whoever is new
         front_end = FrontEnd(
             language=language,
             fallback=self.catalog.fallback_language,
@@ -217,6 +218,7 @@ class SpeechService:
             added=self.catalog.added if voice is None or language in self.catalog.added else (),
             ssml=options.ssml,
             normalize="auto" if options.normalize else "off",
+            is_voice=self.catalog.named_in_marks,
         )
         return SegmentReader(text, front_end)
 

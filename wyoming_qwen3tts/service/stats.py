@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import SpeechError
 from ..speech.audio_format import FORMAT, AudioFormat
+from ..speech.voice import Voice
 
 
 @dataclass(slots=True, eq=False)
@@ -15,7 +16,8 @@ class RequestStats:
 
     server: str = "-"
     client: str = ""
-    voice: str = "-"
+    voice: str = "-"  # who speaks
+    instead_of: str = ""  # whom somebody else speaks for; none: the voice that was asked for speaks
     language: str = "-"
     engine: str = "-"  # which one spoke
     chars: int = 0
@@ -31,16 +33,25 @@ class RequestStats:
     error: SpeechError | None = None
     started: float = 0.0
     first_audio_at: float | None = None
+    held_bytes: int = 0  # silence before the first sound, while that was held back
+    head_start: str = ""  # how it was held back, or why another voice spoke, in words
     dry_at: float = 0.0  # when a listener who plays all at once as it comes has nothing left
 
-    def finish(self, outcome: str, notes: Sequence[str] = ()) -> None:
-        """It was spoken to its end. ``notes`` are the request's."""
+    def finish(self, outcome: str, notes: Sequence[str] = (), remarks: Sequence[str] = ()) -> None:
+        """It was spoken to its end. ``notes`` are the request's; ``remarks`` tell what marks in the text asked for in
+        vain."""
         self.is_done, self.was_cut_off = True, bool(notes)
-        self.outcome = "; ".join([outcome, *notes])
+        self.outcome = "; ".join([outcome, *notes, *remarks])
 
     def fail(self, error: SpeechError) -> None:
         """It ended with an error."""
         self.outcome, self.error = f"{error.code}: {error}", error
+
+    def speaks(self, engine: str, voice: Voice | None) -> None:
+        """``engine`` makes the sound; ``voice`` is whoever it takes in the place of the one that was asked for."""
+        self.engine = engine
+        if voice is not None and voice.name != self.voice:
+            self.voice, self.instead_of = voice.name, self.instead_of or self.voice
 
     def count(self, pcm: bytes, now: float) -> None:
         """This much more goes to the listener."""
@@ -51,7 +62,10 @@ class RequestStats:
 
     def count_silence(self, pcm: bytes, now: float) -> None:
         """This much goes to the listener that is not the reply's own."""
-        self.silence_bytes += len(pcm)
+        if self.first_audio_at is None:
+            self.held_bytes += len(pcm)
+        else:
+            self.silence_bytes += len(pcm)
         self.dry_at = max(self.dry_at, now) + self.format.seconds(len(pcm))
 
     @property
@@ -73,4 +87,7 @@ class RequestStats:
         made = f"{seconds:.1f} s of speech"
         if self.silence_bytes:
             made += f", {self.format.seconds(self.silence_bytes):.1f} s of silence while its text paused"
-        return f"{self.voice} by {self.engine}, {self.chars} characters, {first}, {made}, {rtf}: {self.outcome}"
+        if self.head_start:
+            made += f", {self.head_start}"
+        who = f"{self.voice} instead of {self.instead_of}" if self.instead_of else self.voice
+        return f"{who} by {self.engine}, {self.chars} characters, {first}, {made}, {rtf}: {self.outcome}"

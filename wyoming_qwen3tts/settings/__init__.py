@@ -84,6 +84,11 @@ class Settings(Section):
         return self.data_dir / "voice-levels.json"
 
     @property
+    def speeds_file(self) -> Path:
+        """How fast the model speaks here, and how long its voices take for a text."""
+        return self.data_dir / "cache" / "speeds.json"
+
+    @property
     def lexicon_dir(self) -> Path:
         """How words are said here: ``de.txt``, ``en.txt``, ..., and ``all.txt``; a line is ``word = respelling``."""
         return self.data_dir / "lexicon"

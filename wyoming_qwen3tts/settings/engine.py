@@ -6,15 +6,27 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from .values import Section, checked_url, listed, lower
+from .values import Section, checked_stand_in, checked_url, listed, lower
 
 
 class EngineSettings(Section):
     """Who speaks."""
 
-    kind: Annotated[Literal["auto", "builtin", "qwen3", "remote"], BeforeValidator(lower)] = "auto"
+    kind: Annotated[Literal["auto", "builtin", "qwen3", "remote", "wyoming"], BeforeValidator(lower)] = "auto"
     """`builtin`: hibari for English, espeak-ng for the other languages. `qwen3`: Qwen3-TTS on this machine. `remote`:
-    Qwen3-TTS on the machines of `urls`. `auto`: `qwen3` where a CUDA card works, else `builtin`."""
+    Qwen3-TTS on the machines of `urls`. `wyoming`: the voices of the other Wyoming servers that `stand_in` names.
+    `auto`: `qwen3` where a CUDA card works, else whoever stands in."""
+    natural_voice: bool = False
+    """With `auto`: Qwen3-TTS also where there is no card, on the processor. It takes 2.5 GB to download, 2.5 GB of
+    memory and a processor with AVX2; the built-in voice speaks meanwhile, and where it would be too slow."""
+    stand_in: Annotated[tuple[str, ...], BeforeValidator(listed), AfterValidator(checked_stand_in)] = ("auto",)
+    """Who speaks while the model cannot: other Wyoming servers of the home, such as Piper, `tcp://HOST:PORT`, several
+    separated by commas, each language by the first that knows it; or `builtin`, the built-in voice. It also speaks
+    where none of those servers can. `auto`: Piper, where this runs as an app of Home Assistant and Piper is one too;
+    else `builtin`."""
+    stand_in_voices: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
+    """Voices of those servers that are taken before others, by their names there: `de_DE-thorsten-medium`. A server of
+    Piper tells of many that it would have to download first."""
     model: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
     """Qwen3-TTS checkpoints, hub ids or folders, separated by commas. Each decides which voices it speaks. None: chosen
     by the memory of the graphics card. Only what is listed here is ever downloaded."""
@@ -36,6 +48,9 @@ class EngineSettings(Section):
     patience_s: Annotated[float, Field(gt=0, le=60)] = 1.5
     """How long the model may take to its first sound, from the first sentence on, before the built-in voice speaks. A
     speaker with ESPHome gives a reply up after 2 s."""
+    head_start_s: Annotated[float, Field(ge=0, le=60)] = 6.0
+    """Where this machine speaks slower than real time: how long a reply may be held back, so that it does not
+    stutter. Silence goes out meanwhile. What would need longer is spoken by the built-in voice. 0: start at once."""
     earcon: bool = False
     """Play two soft tones before the built-in voice speaks in the place of the model."""
     vram_limit_mb: Annotated[int, Field(ge=0)] = 0
@@ -52,6 +67,11 @@ class EngineSettings(Section):
     first speaks. It costs work twice. 0: never."""
     api_key: SecretStr = SecretStr("")
     """The key that those servers ask for, if they do."""
+
+    @property
+    def chosen_kind(self) -> str:
+        """`kind`, or `qwen3` where `auto` is to use the processor too."""
+        return "qwen3" if self.kind == "auto" and self.natural_voice else self.kind
 
 
 class ModelSettings(Section):

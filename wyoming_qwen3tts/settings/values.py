@@ -113,6 +113,24 @@ def split_key(text: str) -> tuple[str, str]:
     return (name.strip(), key.strip()) if colon else ("", text.strip())
 
 
+def checked_stand_in(names: tuple[str, ...]) -> tuple[str, ...]:
+    """``auto``, ``builtin``, or addresses.
+
+    Raises:
+        ValueError: for anything else, or a mixture of them.
+    """
+    words = tuple(name.lower() for name in names)
+    if words in ((), ("builtin",)):
+        return ("builtin",)
+    if words == ("auto",):
+        return words
+    if {"auto", "builtin"} & set(words):
+        raise ValueError(
+            "must be auto, or builtin, or addresses such as tcp://192.168.1.20:10200, not several of these"
+        )
+    return tuple(str(parse_address(name)) for name in names)
+
+
 Key = Annotated[SecretStr, AfterValidator(checked_key)]
 Uri = Annotated[str, AfterValidator(checked_uri)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]

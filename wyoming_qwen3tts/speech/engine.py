@@ -37,6 +37,7 @@ class EngineStatus:
     reason: str = ""  # for DEGRADED and FAILED: what is wrong; for WAITING: for what
     progress: float | None = None  # 0 to 1, for LOADING and DOWNLOADING, as far as it is known
     fallback: str | None = None  # the name of the engine that speaks meanwhile
+    runs_on: str = ""  # for an engine with a model: where and how it computes, as it came about
 
     @property
     def can_speak(self) -> bool:
@@ -60,7 +61,7 @@ class EngineStatus:
         if self.reason:
             words += f" for {self.reason}" if self.phase is Phase.WAITING else f": {self.reason}"
         if self.fallback is not None and self.phase is not Phase.DEGRADED:  # degraded says it already
-            words += " (built-in voice speaks)"
+            words += f" ({'built-in voice' if self.fallback == 'builtin' else 'voice that stands in'} speaks)"
         return words
 
 
@@ -95,8 +96,11 @@ class Origin:
 
 
 class AudioStream:
-    """The sound of one reply as it is made: mono PCM. ``engine`` names the engine that speaks, and ``format`` is that
-    of the sound, from the first sound on."""
+    """The sound of one reply as it is made: mono PCM. ``engine`` names the engine that speaks, ``voice`` whoever speaks
+    in the place of the voice that was asked for (None: nobody does), and ``format`` is that of the sound: all from the
+    first sound on."""
+
+    voice: Voice | None = None
 
     def __init__(
         self,
@@ -111,6 +115,16 @@ class AudioStream:
     def format(self) -> AudioFormat:
         """Of the sound."""
         return self._format_of()
+
+    @property
+    def is_held_back(self) -> bool:
+        """Sound is made, and kept until the rest is sure to come in time: the listener is due silence meanwhile."""
+        return False
+
+    @property
+    def note(self) -> str:
+        """How the sound was held back, or who was too slow for this reply; for its log line."""
+        return ""
 
     @property
     def has_queued(self) -> bool:
@@ -172,6 +186,11 @@ class Engine(ABC):
         """Why the cloned or designed voice ``name`` is not among `clones`; None if there is none of that name."""
         return None
 
+    @property
+    def members(self) -> frozenset[str]:
+        """The names of the engines that it is made of: its voices are theirs."""
+        return frozenset({self.name})
+
     def mute_languages(self) -> dict[str, str]:
         """Languages of its voices that it cannot speak now, and why. Cheap enough for every request."""
         return {}
@@ -210,6 +229,11 @@ class Engine(ABC):
     def use(self, model: str | None) -> None:
         """Load only ``model``, one of `models`, from the next `start` on; None: all of them."""
         return
+
+    @property
+    def may_hold_back(self) -> bool:
+        """Whether a reply made now could be held back; see `AudioStream.is_held_back`."""
+        return False
 
     @property
     def takeovers(self) -> Counter[str]:

@@ -21,6 +21,20 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A stretch of a reply that is spoken in one manner, as marks in the text ask for it. One object a stretch: two
+    that are equal may follow each other, with a pause between."""
+
+    voice: str | None = None  # by name; None: the reply's own
+    mood: str | None = None  # of `text.moods`
+    speed: float = 1.0  # times that of the reply
+    pause_s: float = 0.0  # silence asked for before it
+
+
+PLAIN_TURN = Turn()
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """One sentence, or the first clause of a reply, as it will be spoken."""
 
@@ -28,6 +42,7 @@ class Segment:
     language: str  # ISO 639-1, one of ours
     pause_s: float = 0.0  # silence asked for after it
     changes: tuple[Change, ...] = ()
+    turn: Turn = PLAIN_TURN
 
 
 class OpenSegment(Protocol):
@@ -39,6 +54,9 @@ class OpenSegment(Protocol):
 
     @property
     def language(self) -> str: ...
+
+    @property
+    def turn(self) -> Turn: ...
 
     def __aiter__(self) -> AsyncIterator[str]:
         """The text as it becomes certain, from the beginning on."""

@@ -41,7 +41,8 @@ class Style:
 PLAIN = Style()
 
 
-VoiceKind = Literal["builtin", "speaker", "clone", "design"]
+#: ``wyoming``: of another Wyoming server, by its own name there.
+VoiceKind = Literal["builtin", "speaker", "clone", "design", "wyoming"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,22 @@
 """Text that is still arriving -> segments ready to be spoken. The only file here that knows all the others."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from ..speech.languages import LANGUAGES, normalize_tag
-from ..speech.segment import Change, Segment
+from ..speech.segment import Change, Segment, Turn
 from . import ssml as markup
 from .clean import clean, decode
 from .language.detect import decided, detect
 from .lexicon import EMPTY, Lexicon
+from .marks import Manner, Mark, MarkScanner
 from .normalization.normalize import LOOKS_AHEAD
 from .normalization.normalize import normalize as write_out
 from .sentences.full_stop import is_sure_end
 from .sentences.left_out import MARKERS, LeftOutFilter
 from .sentences.splitter import LONGEST_CHARS, SETTLED_CHARS, SHORTEST_CHARS, Piece, Splitter
-from .tracked_text import TrackedText
+from .tracked_text import SHOWN_CHARS, TrackedText
 
 _SPEAKABLE = re.compile(r"[^\W_]")
 _BLANK_START = re.compile(r"\A[\s.,;:!?…。！？、，；：)\]}»”’」』–—-]++(?=[^\W_\s.,;:!?…])")
@@ -44,7 +45,9 @@ class FrontEnd:
         ssml: bool = False,
         normalize: str = "auto",
         added: tuple[str, ...] = (),
+        is_voice: Callable[[str], bool] | None = None,
     ) -> None:
+        """``is_voice`` tells whether a mark may name that voice, casefolded; without it marks are text."""
         self._added = added
         self._asked = self._known(language)
         self._fallback = self._known(fallback) or "en"
@@ -52,6 +55,11 @@ class FrontEnd:
         self._lexicon, self._ssml, self._normalize = lexicon, ssml, normalize
         self._inner = markup.Languages(added)
         self._filter = LeftOutFilter()
+        self._scanner = None if is_voice is None else MarkScanner(is_voice, ssml=ssml)
+        self._manner = Manner()
+        self._has_spoken = False  # in this turn
+        self._marks: list[Change] = []  # to be reported with the next segment
+        self.trailing_s = 0.0  # a pause at the end, behind what is spoken
         self._splitter = Splitter(self._language_of, ssml=ssml, added=added)
         self._after_cr = False
         self._before = ""  # a word with its full stop that a pause let go: "local" right behind it makes an address
@@ -68,14 +76,47 @@ class FrontEnd:
             self._after_cr = text.endswith("\r")
             if text[0].isspace() and not self._splitter.waiting:
                 self._before = ""
-        return self._speak(self._splitter.add(self._filter.add(decode(text))))
+        passed = self._filter.add(decode(text))
+        if self._scanner is None:
+            return self._speak(self._splitter.add(passed))
+        return self._marked(self._scanner.add(passed))
+
+    @property
+    def turn(self) -> Turn:
+        """How the next segment is to be spoken."""
+        return self._manner.turn
+
+    @property
+    def notes(self) -> list[str]:
+        """What marks asked for that cannot be."""
+        return self._manner.notes
+
+    def _marked(self, items: Iterable[str | Mark]) -> list[Segment]:
+        """A mark ends the segment before it, wherever it stands."""
+        segments: list[Segment] = []
+        for item in items:
+            if isinstance(item, str):
+                segments += self._speak(self._splitter.add(item))
+                continue
+            if self._short or self._splitter.waiting.strip():
+                segments += self._all_waiting()
+            self._before = ""
+            self._marks.append(Change("mark", item.raw[:SHOWN_CHARS], ""))
+            self._take_mark(item)
+        return segments
+
+    def _take_mark(self, mark: Mark) -> None:
+        before = self._manner.turn
+        self._manner.take(mark, has_spoken=self._has_spoken)
+        self._has_spoken = self._has_spoken and self._manner.turn is before
 
     def pause(self) -> list[Segment]:
         """No text has come for a while: the segments that end here whatever may follow. The words stay the same ones;
         what waits for more text to be understood goes on waiting."""
         waiting = (self._short.raw if self._short else "") + self._splitter.waiting
         language = self._inner.current or self._asked or decided(waiting, self._last or self._fallback, self._added)
-        if self._filter.is_open or not is_sure_end(waiting, language, self._added):
+        is_open = self._filter.is_open or (self._scanner is not None and self._scanner.is_open)
+        if is_open or not is_sure_end(waiting, language, self._added):
             return []
         last, segments = self._last, self._all_waiting()
         if len(segments) == 1 and min(len(waiting.strip()), len(segments[0].text)) < SHORTEST_CHARS:
@@ -91,7 +132,13 @@ class FrontEnd:
     def close(self) -> list[Segment]:
         """The segments that were waiting for more text."""
         rest = self._filter.close()
-        return self._speak(self._splitter.add(rest)) + self._all_waiting()
+        if self._scanner is None:
+            return self._speak(self._splitter.add(rest)) + self._all_waiting()
+        segments = self._marked(self._scanner.add(rest)) + self._marked(self._scanner.close()) + self._all_waiting()
+        if not self._has_spoken:
+            self.trailing_s = self._manner.turn.pause_s
+            self.silence_s += self.trailing_s
+        return segments
 
     @property
     def pending(self) -> str:
@@ -156,14 +203,24 @@ class FrontEnd:
         if self._ssml:
             self._inner.pass_over(piece.raw)
         if not spoken:
-            self.silence_s += pause_s
+            if self._scanner is not None and pause_s:
+                self._take_mark(Mark("", "pause", pause_s=pause_s))
+            else:
+                self.silence_s += pause_s
             return []
         self._fragment = ""
         left_out = [self._filter.left_out.pop(marker) for marker in _MARKER.findall(piece.raw)]
-        changes = (*(Change(thing.rule, thing.text.strip(), "") for thing in left_out), *tracked.changes)
+        changes = (
+            *self._marks,
+            *(Change(thing.rule, thing.text.strip(), "") for thing in left_out),
+            *tracked.changes,
+        )
+        self._marks, turn = [], self._manner.turn
+        self._manner.has_said()
+        self._has_spoken = self._manner.turn is turn
         last_pauses = [0.0] * (len(parts := _parts(spoken)) - 1) + [pause_s]
         return [
-            Segment(part, language, pause, changes if at == 0 else ())
+            Segment(part, language, pause, changes if at == 0 else (), turn)
             for at, (part, pause) in enumerate(zip(parts, last_pauses, strict=True))
         ]
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Self
 
 from ..monitoring.logs import quoted
-from ..speech.segment import OpenSegment, Segment
+from ..speech.segment import OpenSegment, Segment, Turn
 from ..speech.text_stream import TextStream
 from .front_end import FrontEnd
 
@@ -71,6 +71,11 @@ class SegmentReader:
         return self._ended and len(self._taken) + len(self._ready) == 1
 
     @property
+    def is_over(self) -> bool:
+        """Whether all of the text is read, and every segment was taken."""
+        return self._ended and not self._ready
+
+    @property
     def is_waiting(self) -> bool:
         """Whether somebody waits for more text."""
         return self._waits > 0
@@ -84,6 +89,16 @@ class SegmentReader:
     def silence_s(self) -> float:
         """Pauses that were asked for where nothing is spoken."""
         return self._front_end.silence_s
+
+    @property
+    def trailing_s(self) -> float:
+        """A pause that the text ends in, once it has ended."""
+        return self._front_end.trailing_s
+
+    @property
+    def notes(self) -> list[str]:
+        """What marks in the text asked for that cannot be."""
+        return self._front_end.notes
 
     async def all(self) -> list[Segment]:
         """All the segments, whether they were taken or not; the others stay where they are. Reads the text to its
@@ -146,7 +161,7 @@ class SegmentReader:
         if not text:
             return
         if self._open is None:
-            self._open = _Opening(self, language)
+            self._open = _Opening(self, language, self._front_end.turn)
             self._ready.append(self._open)
         self._open.grow(text)
 
@@ -154,8 +169,8 @@ class SegmentReader:
 class _Opening:
     """An `OpenSegment`: its text so far, until the segment is there."""
 
-    def __init__(self, reader: SegmentReader, language: str) -> None:
-        self._reader, self.language = reader, language
+    def __init__(self, reader: SegmentReader, language: str, turn: Turn) -> None:
+        self._reader, self.language, self.turn = reader, language, turn
         self.so_far = ""
         self._segment: Segment | None = None
 

@@ -1,8 +1,9 @@
 """What will be spoken of a text, and why: the answer behind the ``spoken`` command, the page and the HTTP route."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..speech.segment import PLAIN_TURN, Segment
 from .front_end import FrontEnd
 from .lexicon import EMPTY, Lexicon
 
@@ -16,10 +17,20 @@ def explain(
     ssml: bool = False,
     normalize: str = "auto",
     added: tuple[str, ...] = (),
+    is_voice: Callable[[str], bool] | None = None,
 ) -> dict[str, Any]:
-    """The segments of a text, or of the pieces in which it arrives, with every change and the rule that made it."""
+    """The segments of a text, or of the pieces in which it arrives, with every change and the rule that made it.
+
+    ``turns`` says of each segment what marks ask for: voice, mood, speed, the pause before it.
+    """
     front_end = FrontEnd(
-        language=language, fallback=fallback, lexicon=lexicon, ssml=ssml, normalize=normalize, added=added
+        language=language,
+        fallback=fallback,
+        lexicon=lexicon,
+        ssml=ssml,
+        normalize=normalize,
+        added=added,
+        is_voice=is_voice,
     )
     segments = [segment for piece in ([text] if isinstance(text, str) else text) for segment in front_end.add(piece)]
     segments += front_end.close()
@@ -32,8 +43,21 @@ def explain(
         "language": main,
         "voice": None,
         "segments": [segment.text for segment in segments],
+        "turns": _turns(segments),
+        "notes": front_end.notes,
         "changes": [change.as_json() for segment in segments for change in segment.changes],
     }
+
+
+def _turns(segments: Iterable[Segment]) -> list[dict[str, Any]]:
+    """What marks ask for, a line a segment; a pause only where its turn begins."""
+    lines, before = [], PLAIN_TURN
+    for segment in segments:
+        turn = segment.turn
+        pause_s = 0.0 if turn is before else turn.pause_s
+        lines.append({"voice": turn.voice, "mood": turn.mood, "speed": turn.speed, "pause_s": pause_s})
+        before = turn
+    return lines
 
 
 def _joined(texts: Iterable[str]) -> str:

@@ -47,6 +47,7 @@ class VoiceCatalog:
         why_mute: Callable[[str], str | None] = lambda _: None,
         fallback_language: str = "en",
         added: tuple[str, ...] = (),
+        marks: bool = True,
     ) -> None:
         if callable(voices):
             self._voices = voices
@@ -56,6 +57,7 @@ class VoiceCatalog:
         self._cloned, self._mapping, self._why_mute = cloned, mapping, why_mute
         self.fallback_language = fallback_language
         self._wanted = (*LANGUAGES, *(code for code in added if code not in LANGUAGES))
+        self.named_in_marks = self.knows if marks else None  # by whom a text may have itself spoken; None: no marks
         self._last: _View | None = None
         self._good: dict[str, MappedVoice] = {}  # by language or region: what named a voice that there is
         self._warned: set[str] = set()
@@ -132,6 +134,21 @@ class VoiceCatalog:
         """``speaker`` in ``language``; where it does not know that, whoever is mapped."""
         return self._with_style(self._view(), speaker, language) or self.for_language(language)
 
+    def style(self, name: str) -> Style | None:
+        """The style that the mapping calls so; None if it has none."""
+        preset = self._mapping().styles.get(name)
+        return preset.style if preset else None
+
+    def knows(self, name: str) -> bool:
+        """Whether ``name``, casefolded, is somebody who can be asked for in some language: here, or one of Qwen's
+        speakers whose model is away. As of the last look at everybody, so that any thread may ask."""
+        view = self._last or self._view()
+        if name in view.fixed or name in view.own or name.partition("-")[0] in QWEN_SPEAKERS:
+            return True
+        stem, _, suffix = name.rpartition("-")
+        known = stem if stem and suffix in LANGUAGES else name
+        return any(self._with_style(view, known, code) for code in LANGUAGES)
+
     # -- looking
 
     def _view(self) -> _View:
@@ -197,7 +214,8 @@ class VoiceCatalog:
         if code in MAPPED and (default := self._with_style(view, MAPPED[code], code)):
             return default
         others = [voice for voice in (*view.fixed.values(), *view.own.values()) if code in voice.languages]
-        speakers = [v for v in others if v.speaker != BUILTIN and v.kind == "speaker"]  # of a checkpoint of one's own
+        # Of a checkpoint of one's own, or of another server.
+        speakers = [v for v in others if v.speaker != BUILTIN and v.kind in ("speaker", "wyoming")]
         return min(speakers, key=rank) if speakers else self._with_style(view, BUILTIN, code) or others[0]
 
     def _as_mapped(self, view: _View, entry: MappedVoice, code: str) -> Voice | None:

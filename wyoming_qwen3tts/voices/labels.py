@@ -31,7 +31,7 @@ def labelled(voices: list[Voice], mapped: dict[str, Voice], languages: Iterable[
 def _parts(voice: Voice) -> tuple[str, str]:
     """The speaker, and the style."""
     name = voice.name[: -len(voice.language) - 1]
-    if voice.kind in ("clone", "design"):
+    if voice.kind in ("clone", "design", "wyoming"):
         return name, ""
     who, _, style = name.partition("-")
     return who, style
@@ -39,12 +39,12 @@ def _parts(voice: Voice) -> tuple[str, str]:
 
 def _who(voice: Voice) -> str:
     who, style = _parts(voice)
-    if voice.kind not in ("clone", "design"):
+    if voice.kind not in ("clone", "design", "wyoming"):
         who = "Built-in" if voice.speaker == BUILTIN else who.replace("_", " ").title()
     return f"{who}, {style}" if style else who
 
 
-def rank(voice: Voice) -> tuple[bool, bool, str, str]:
-    """The order of a language's voices: natives, others, those in a style."""
+def rank(voice: Voice) -> tuple[bool, bool, bool, str, str]:
+    """The order of a language's voices: natives, others, those in a style, those of other servers."""
     who, style = _parts(voice)
-    return bool(style), voice.language not in QWEN_SPEAKERS.get(voice.speaker, ()), who, style
+    return voice.kind == "wyoming", bool(style), voice.language not in QWEN_SPEAKERS.get(voice.speaker, ()), who, style

@@ -71,8 +71,8 @@ def test_random_weights_go_before_a_configured_model(
         asked.append(source)
         return real(tiny["custom_voice"], plan, rounded_dir)
 
-    real = model._load
-    monkeypatch.setattr(model, "_load", load)
+    real = model.load
+    monkeypatch.setattr(model, "load", load)
 
     assert measured(tiny["base"], capsys, "--random-weights", "1.7B")["model"] == "1.7B random weights"
     assert asked == ["1.7B"]

@@ -17,7 +17,7 @@ from wyoming_qwen3tts.errors import EngineError, TextStalled
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.engine import Phase
 from wyoming_qwen3tts.speech.request import Feed, SpeechRequest
-from wyoming_qwen3tts.speech.segment import OpenSegment, Segment
+from wyoming_qwen3tts.speech.segment import PLAIN_TURN, OpenSegment, Segment
 
 PIECES = ("The light ", "in the kitchen, ", "is on.")
 DONE = {"type": "session.done", "utterance_index": 0, "total_sentences": 1}
@@ -27,7 +27,7 @@ class Written:
     """A segment whose pieces a test hands out; ``fails`` ends it instead."""
 
     def __init__(self, *pieces: str, language: str = "en", fails: Exception | None = None) -> None:
-        self.language, self.fails = language, fails
+        self.language, self.turn, self.fails = language, PLAIN_TURN, fails
         self._pieces, self._given, self._more = pieces, 0, asyncio.Event()
 
     def write(self, pieces: int = 100) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.harness import serving
 from wyoming_qwen3tts.errors import ProtocolError
-from wyoming_qwen3tts.util.wyoming_framing import FrameLimits, read_event
+from wyoming_qwen3tts.speech.wyoming_framing import FrameLimits, read_event
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_qwen3tts.speech.languages import LANGUAGES, normalize_tag
+from wyoming_qwen3tts.speech.languages import LANGUAGES, model_language, normalize_tag
 from wyoming_qwen3tts.text.front_end import FrontEnd
 from wyoming_qwen3tts.text.language.detect import decided, detect
 
@@ -107,12 +107,19 @@ def test_a_word_of_no_list_is_told_by_its_letters() -> None:
         ("auto", None),
         ("", None),
         (None, None),
-        ("nl", None),
+        ("tlh", None),
+        ("nl", "nl"),
+        ("nl_BE", "nl"),
+        ("Norsk", "nb"),
         ("klingon", None),
     ],
 )
 def test_every_way_of_naming_a_language_is_understood(tag: str | None, code: str | None) -> None:
     assert normalize_tag(tag) == code
+
+
+def test_what_a_home_may_add_is_no_language_of_the_model() -> None:
+    assert (model_language("de-CH"), model_language("nl"), model_language(None)) == ("de", None, None)
 
 
 @pytest.mark.parametrize("language", LANGUAGES.values())

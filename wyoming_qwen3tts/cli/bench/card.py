@@ -22,13 +22,13 @@ from torch import nn
 
 from ...engine.qwen3.hardware.plan import DevicePlan
 from ...engine.qwen3.loading import bench_utterance, load_models, prepare_device
+from ...engine.qwen3.precision import random_models
 from ...engine.qwen3.profiling.stages import stages
 from ...engine.qwen3.runner.cuda_graphs import CudaGraphs
 from ...engine.qwen3.runner.graphs import Graphs, GraphsFailed, NoGraphs
 from ...engine.qwen3.runner.runner import ModelRunner
 from ...engine.qwen3.runner.simulated_graphs import SimulatedGraphs
-from ...model.checkpoint.codec_weights import random_decoder
-from ...model.checkpoint.published import published_config, random_language_model
+from ...model.checkpoint.published import published_config
 from ...model.checkpoint.tiny import write_tiny_checkpoint
 from ...model.checkpoint.weights import Checkpoint
 from ...model.fused import lean
@@ -171,16 +171,16 @@ def copy_bytes_s(device: str, size: int = 1 << 26) -> float:
 
 
 def _loaded(source: str | Path, device: str, dtype: torch.dtype) -> tuple[Checkpoint, Any]:
+    plan = DevicePlan(device, str(dtype).removeprefix("torch."), "none", graphs=True, models=())
     if isinstance(source, Path):
-        plan = DevicePlan(device, str(dtype).removeprefix("torch."), "none", graphs=True, models=())
         models = load_models([source], plan, None, lambda _: None)
         lean(models.checkpoints[0].model)
         return models.checkpoints[0], models.codecs[0]
     prepare_device(device)
     size: Literal["0.6B", "1.7B"] = "1.7B" if source == "1.7B" else "0.6B"
     config = published_config(size)
-    model = lean(random_language_model(config, device=device, dtype=dtype))
-    return Checkpoint(model, _Prompts(model)), random_decoder(config.codec, device=device)  # type: ignore[arg-type]
+    model, codec = random_models(config, plan, None)
+    return Checkpoint(lean(model), _Prompts(model)), codec  # type: ignore[arg-type]
 
 
 class _Prompts:

@@ -7,12 +7,13 @@ import json
 import sys
 import tempfile
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...errors import BadRequest, SpeechError
 from ...settings import Settings
-from . import wyoming
+from . import instructions, wyoming
 
 
 def bench(settings: Settings, chosen: Namespace) -> int:
@@ -27,6 +28,7 @@ def bench(settings: Settings, chosen: Namespace) -> int:
         raise BadRequest(f"--streams takes numbers such as 1,4, not {chosen.streams!r}.") from None
     if chosen.rounds < 1 or min(streams) < 1:
         raise BadRequest("--rounds and --streams start at 1.")
+    limited = _limited(settings, chosen)
     if chosen.wyoming:
         result, table = _servers(chosen.wyoming, streams, chosen.rounds), wyoming.table
     elif chosen.building:
@@ -39,6 +41,11 @@ def bench(settings: Settings, chosen: Namespace) -> int:
 
         result = _peers(settings, chosen)
         table = compare.table
+    elif chosen.server:
+        from . import server
+
+        result = _whole_server(settings, streams, chosen)
+        table = server.table
     elif chosen.simulate or ((chosen.random_weights or settings.engine.model) and _on_card(settings)):
         from . import card
 
@@ -50,8 +57,23 @@ def bench(settings: Settings, chosen: Namespace) -> int:
         table = model.table
     else:
         raise BadRequest("Say what to measure: --wyoming tcp://127.0.0.1:10200, or --random-weights 0.6B")
+    if limited:
+        result["machine"] += f", {limited}"
     sys.stdout.write((json.dumps(result, indent=2) if chosen.json else table(result)) + "\n")
     return 0
+
+
+def _limited(settings: Settings, chosen: Namespace) -> str:
+    """In words, to what instructions ``--cpu`` has limited this process; empty: to none."""
+    elsewhere = chosen.wyoming or chosen.peers or chosen.simulate
+    if chosen.cpu != instructions.AUTO and (elsewhere or settings.engine.device not in ("auto", "cpu")):
+        raise BadRequest("--cpu is for the model on this machine's processor: --random-weights 0.6B, or engine.model.")
+    limited = instructions.limit(chosen.cpu)
+    if limited and settings.engine.device == "auto" and _on_card(settings):
+        raise BadRequest(
+            "--cpu is for a processor, and the model runs on a graphics card here: add --engine.device cpu"
+        )
+    return limited
 
 
 def _servers(uris: str, streams: list[int], rounds: int) -> dict[str, Any]:
@@ -82,10 +104,26 @@ def _model(settings: Settings, size: str | None, streams: list[int], chosen: Nam
     if chosen.frames < 2:
         raise BadRequest("--frames starts at 2: the first frame is the time to first audio, the others the speed.")
     config = EngineConfig.of(settings)
-    plan = cpu_plan(config, has_bfloat16=cpu_has_bfloat16())
+    plan = cpu_plan(config, has_bfloat16=chosen.cpu == instructions.AUTO and cpu_has_bfloat16())
     source = size or next(fetched(settings, settings.engine.model))
     sizes = {"streams": streams, "frames": chosen.frames, "rounds": chosen.rounds}
     return bench_model(source, **sizes, plan=plan, rounded_dir=config.rounded_dir)
+
+
+def _whole_server(settings: Settings, streams: list[int], chosen: Namespace) -> dict[str, Any]:
+    """On the CPU, in a process of its own."""
+    from ...engine.qwen3.config import EngineConfig
+    from ...engine.qwen3.hardware.plan import cpu_plan
+    from ...engine.qwen3.hardware.probe import cpu_has_bfloat16
+    from .server import bench_server
+
+    if not chosen.random_weights:
+        raise BadRequest("--server measures random weights: say which size, --random-weights 0.6B")
+    if chosen.frames < 2:
+        raise BadRequest("--frames starts at 2: the first frame is the time to first audio, the others the speed.")
+    plan = cpu_plan(EngineConfig.of(settings), has_bfloat16=cpu_has_bfloat16())
+    sizes = {"streams": streams, "frames": chosen.frames, "rounds": chosen.rounds}
+    return bench_server(chosen.random_weights, **sizes, plan=plan, data_dir=settings.data_dir)
 
 
 def _on_card(settings: Settings) -> bool:
@@ -96,16 +134,13 @@ def _on_card(settings: Settings) -> bool:
 
 def _card(settings: Settings, streams: list[int], chosen: Namespace) -> dict[str, Any]:
     """On a card, or with ``--simulate`` on its stand-in: a tiny model where none is named."""
-    import torch
-
+    from ...engine.qwen3.precision import torch_dtype
     from ..download import fetched
-    from ..say_model import model_device
     from .card import bench_card, tiny_folder
 
     if chosen.frames < 2:
         raise BadRequest("--frames starts at 2: the first frame is the time to first audio, the others the speed.")
-    device = "cpu" if chosen.simulate else model_device(settings)
-    dtype = torch.float32 if chosen.simulate or settings.engine.dtype == "float32" else torch.bfloat16
+    device, dtype = ("cpu", "float32") if chosen.simulate else _as_the_engine(settings, chosen.random_weights)
     with tempfile.TemporaryDirectory() as scratch:
         source = chosen.random_weights or next(iter(fetched(settings, settings.engine.model)), None)
         return bench_card(
@@ -114,6 +149,22 @@ def _card(settings: Settings, streams: list[int], chosen: Namespace) -> dict[str
             frames=chosen.frames,
             rounds=chosen.rounds,
             device=device,
-            dtype=dtype,
+            dtype=torch_dtype(dtype),
             simulate=chosen.simulate,
         )
+
+
+def _as_the_engine(settings: Settings, size: str | None) -> tuple[str, str]:
+    """The card and the precision that the engine would choose here.
+
+    Raises:
+        SpeechError: why it would choose no card.
+    """
+    from ...engine.qwen3.config import EngineConfig
+    from ...engine.qwen3.hardware.plan import plan, published
+
+    config = EngineConfig.of(settings)
+    chosen = plan(replace(config, models=(published(size),)) if size else config)
+    if chosen.device is None or chosen.device == "cpu":
+        raise SpeechError(" ".join(chosen.reasons))
+    return chosen.device, chosen.dtype

@@ -29,7 +29,7 @@ PACKET = 4  # frames decoded together after the first, as the server does while 
 _STAGES = ("talker", "predictor", "codec")
 
 
-class _Bench:
+class BareLoop:
     """Slots that all speak at once. Speech is noise, the work is the real one."""
 
     def __init__(self, model: LanguageModel, codec: CodecDecoder, streams: int, frames: int) -> None:
@@ -122,9 +122,9 @@ def bench_model(
     Raises:
         ModelFileError: if the checkpoint is not in order.
     """
-    model, codec = _load(source, plan, rounded_dir)
+    model, codec = load(source, plan, rounded_dir)
     with torch.inference_mode():
-        benches = [_Bench(model, codec, count, frames) for count in streams]
+        benches = [BareLoop(model, codec, count, frames) for count in streams]
         for bench in benches:
             bench.warm_up(frames)
         for _ in range(rounds):
@@ -135,7 +135,7 @@ def bench_model(
     return {"machine": machine(plan.torch_device), "model": kind, "runs": [bench.row(name) for bench in benches]}
 
 
-def _load(source: str | Path, plan: DevicePlan, rounded_dir: Path | None) -> tuple[LanguageModel, CodecDecoder]:
+def load(source: str | Path, plan: DevicePlan, rounded_dir: Path | None) -> tuple[LanguageModel, CodecDecoder]:
     if isinstance(source, Path):
         checkpoint = load_language_model(source, plan, rounded_dir)
         codec = load_codec(source / "speech_tokenizer", checkpoint.config.codec, plan, rounded_dir)

@@ -44,7 +44,7 @@ class EngineConfig:
     def of(cls, settings: Settings) -> EngineConfig:
         engine, limits = settings.engine, settings.limits
         return cls(
-            kind=engine.kind,
+            kind=engine.chosen_kind,
             models=engine.model,
             device=engine.device,
             dtype=engine.dtype,

@@ -20,7 +20,7 @@ from .chunking import ChunkPolicy
 from .device_errors import let_go
 from .guards import GuardLimits, RunawayGuard
 from .priming import Priming
-from .scheduler import EngineRequest, Scheduler, Utterance
+from .scheduler import EngineRequest, Plan, Scheduler, Utterance
 
 if TYPE_CHECKING:
     from ...model.prompt import PromptVoice as PromptVoice
@@ -35,6 +35,7 @@ TAIL_S = 0.15  # players cut the end of what they play (home-assistant/core#1503
 ATTEMPTS = 2
 _NEW_SEED = 0x9E3779B9  # what the second attempt adds to the seed
 _NEVER = float("-inf")
+STALL_S = 0.12  # how long those who are heard may wait for the prompts of newcomers before their next frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,14 +192,13 @@ class EngineCore:
     # -- the turn
 
     def turn(self) -> bool:
-        """One turn: at most one prompt, one frame for everybody who can, and the sound that is due. False: nothing to
+        """One turn: prompts of newcomers, one frame for everybody who can, and the sound that is due. False: nothing to
         do until a command comes."""
         began = self._now()
         self._let_go()
         plan = self._scheduler.plan()
         self._forget_who_left()
-        if plan.prefill is not None and not self._begin(plan.prefill):
-            plan.decode.remove(plan.prefill)
+        self._begin_all(plan, began)
         self._make_frames(plan.decode)
         self._make_sound()
         for utterance in [u for u, work in self._work.items() if work.is_over]:
@@ -223,6 +223,18 @@ class EngineCore:
     def _forget_who_left(self) -> None:
         for utterance in [u for u in self._work if u.reply.is_over]:
             self._drop(utterance)
+
+    def _begin_all(self, plan: Plan, began: float) -> None:
+        """Read the prompts of those who came together, so that they start together; while somebody is heard, no more of
+        them than `STALL_S` has room for, and one at least."""
+        is_heard = any(u.reply.first_at is not None for u in plan.decode)
+        newcomer = plan.prefill
+        while newcomer is not None:
+            if not self._begin(newcomer):
+                plan.decode.remove(newcomer)
+            if is_heard and self._now() - began >= STALL_S:
+                return
+            newcomer = self._scheduler.another(plan)
 
     def _begin(self, utterance: Utterance) -> bool:
         """Read its prompt. What goes wrong here is the newcomer's own trouble."""

@@ -179,6 +179,7 @@ class Qwen3Engine(Engine):
         chosen = await asyncio.to_thread(plan, config, self._probe)
         for line in chosen.lines:
             log.info("%s", line)
+        chosen = await self._trusted(chosen, config)
         if chosen.device is None:
             raise (Unsuitable if chosen.has_room else NotNow)(" ".join(chosen.reasons))
         folders = await self._fetched(chosen.models)
@@ -190,6 +191,19 @@ class Qwen3Engine(Engine):
         await self._local.start()
         self._local.prepare(self._at_home(own))
         self._sound = await asyncio.to_thread(_sound_of, folders, chosen, config)
+
+    async def _trusted(self, chosen: DevicePlan, config: EngineConfig) -> DevicePlan:
+        """The plan, or a safer one where its card does not compute what the CPU does."""
+        if not (chosen.device or "").startswith("cuda"):
+            return chosen
+        from .card.self_check import trusted
+
+        safer, said = await asyncio.to_thread(trusted, chosen, config)
+        if said:
+            log.info("%s", said)
+        if safer is not chosen:
+            log.error("%s", safer.reasons[-1])
+        return safer
 
     async def unload(self) -> None:
         """Give the memory back; `start` loads again."""

@@ -20,6 +20,7 @@ from ...model.fused import lean
 from ...model.prompt import PromptVoice as PromptVoice
 from ...speech.voice import Voice, VoiceName
 from .device_errors import Kind, kind_of, let_go, root_cause
+from .hardware.memory import CONTEXT_MB
 from .hardware.plan import DevicePlan
 from .precision import load_codec, load_language_model, thread_tuner
 from .priming import NullSink
@@ -98,6 +99,7 @@ def build_runners(
             let_go(error)  # or half a runner would stay in memory
         log.warning("No CUDA graphs: %s. Speech goes on without them, and starts later.", why)
         runners.append(build())
+        runners[-1].why_no_graphs = why
     return runners
 
 
@@ -129,7 +131,19 @@ def empty_caches() -> None:
     """Give back what nobody holds any more: to the process, and of the card's memory to other programs too."""
     gc.collect()
     if torch.cuda.is_available():
+        if hasattr(torch._C, "_cuda_clearCublasWorkspaces"):  # recordings hold them, and are gone now
+            torch._C._cuda_clearCublasWorkspaces()
         torch.cuda.empty_cache()
+
+
+def hold_memory(device: str, limit_mb: int) -> None:
+    """Have torch take no more of the card than ``limit_mb``, less what the context takes; 0: what is free. Who runs
+    into it gets `OutOfMemory`, as on a full card."""
+    if not limit_mb or not device.startswith("cuda"):
+        return
+    _, total = torch.cuda.mem_get_info(device)
+    allowed = max(1, limit_mb - CONTEXT_MB) << 20
+    torch.cuda.set_per_process_memory_fraction(min(1.0, allowed / total), device)
 
 
 def warm_up(runner: ModelRunner, now: Callable[[], float] = time.monotonic) -> float:

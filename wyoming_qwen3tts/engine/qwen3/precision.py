@@ -17,8 +17,8 @@ from ...model.checkpoint.codec_weights import open_decoder, random_decoder
 from ...model.checkpoint.config import CodecConfig, ModelConfig
 from ...model.checkpoint.published import random_language_model, random_parameters
 from ...model.checkpoint.weights import Checkpoint, load_checkpoint
-from ...model.codec import CodecDecoder
-from ...model.cpu.codec import use_bfloat16
+from ...model.codec import ALL_ROWS, CodecDecoder
+from ...model.cpu.codec import use_library
 from ...model.cpu.int8_linear import use_int8
 from ...model.cpu.language import fast_language_model, rounded
 from ...model.cpu.native.build import NoLibrary
@@ -52,28 +52,32 @@ def load_language_model(folder: Path, plan: DevicePlan, rounded_dir: Path | None
     log.info(
         "Qwen3-TTS on the CPU: %s, codec %s, compiled code for %s, %s",
         "int8, code predictor int4" if int4 else "int8",
-        "bfloat16" if library.has_bfloat16 else "float32 in PyTorch (this processor multiplies no bfloat16)",
-        library.use_kernel(),
+        library.codec_format.name.lower(),
+        library.kernel,
         in_words(chosen.threads, chosen.most),
     )
-    return load_fast_checkpoint(folder, library, dtype=dtype, int4_predictor=int4, keep_in=rounded_dir)
+    return load_fast_checkpoint(
+        folder, library, dtype=dtype, int4_predictor=int4, keep_in=rounded_dir, tell=log.warning
+    )
 
 
 def load_codec(folder: Path, config: CodecConfig, plan: DevicePlan, rounded_dir: Path | None) -> CodecDecoder:
-    """Load a codec: float32; with ``plan.quantize``, on a CPU that multiplies bfloat16, through the compiled library.
+    """Load a codec: float32; with ``plan.quantize``, on a CPU, through the compiled library in its fastest format.
     (On some cards bfloat16 decodes to NaN: vllm-omni#1663.)
 
     Raises:
         ModelFileError: one line that says what is wrong with which file.
     """
     decoder = open_decoder(folder, config, device=plan.torch_device)
+    if plan.device != "cpu":
+        decoder.rows_at_once = ALL_ROWS
     if plan.device != "cpu" or plan.quantize == "none":
         return decoder
     try:
         library = compiled(rounded_dir).codec
     except NoLibrary:  # said when the language model was loaded
         return decoder
-    return use_bfloat16(decoder, library) if library.has_bfloat16 else decoder
+    return use_library(decoder, library)
 
 
 def random_models(
@@ -82,6 +86,8 @@ def random_models(
     """Networks of a published size with random weights, in the precision that a checkpoint would be loaded in."""
     dtype = torch_dtype(plan.dtype)
     decoder = random_decoder(config.codec, device=plan.torch_device)
+    if plan.device != "cpu":
+        decoder.rows_at_once = ALL_ROWS
     if plan.device != "cpu" or plan.quantize == "none":
         return random_language_model(config, device=plan.torch_device, dtype=dtype), decoder
     try:
@@ -93,8 +99,7 @@ def random_models(
     tensors = rounded(random_parameters(config, dtype=dtype))
     with torch.inference_mode():
         model = fast_language_model(config, tensors, libraries.language, dtype=dtype, int4_predictor=int4)
-        codec = libraries.codec
-        return model, use_bfloat16(decoder, codec) if codec.has_bfloat16 else decoder
+        return model, use_library(decoder, libraries.codec)
 
 
 class Libraries(NamedTuple):

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,10 +69,12 @@ class Runtime(Engine):
         self._watch: asyncio.Task[None] | None = None
         self._open: set[AudioQueue] = set()
         self._hung: EngineStatus | None = None
+        self._runs_on = ""  # written by the engine thread before it is ready
 
     @property
     def status(self) -> EngineStatus:
-        return self._hung or self._worker.status
+        status = self._hung or self._worker.status
+        return replace(status, runs_on=self._runs_on) if status.phase is Phase.READY else status
 
     @property
     def counters(self) -> Counters:
@@ -149,8 +152,9 @@ class Runtime(Engine):
     # -- engine thread
 
     def _load(self, progress: Progress) -> Models:
-        from .loading import load_models
+        from .loading import hold_memory, load_models
 
+        hold_memory(self._plan.torch_device, self._config.vram_limit_mb)
         return load_models(self._folders, self._plan, self._config.rounded_dir, progress)
 
     def _build(self, models: Models, counters: Counters) -> EngineCore:
@@ -165,6 +169,8 @@ class Runtime(Engine):
             runners = loading.build_runners(models, slots=config.slots, positions=config.positions, graphs=graphs)
         if config.voice_cache_dir is not None and config.voice_cache_bytes:
             loading.keep_voices(runners, self._folders, config.voice_cache_dir, config.voice_cache_bytes)
+        self._runs_on = self._came_about(runners).runs_on
+        log.info("Qwen3-TTS runs on %s", self._runs_on)
         first_sound_s = max(loading.warm_up(runner, self._now) for runner in runners)
         if first_sound_s > _OF_PATIENCE * config.patience_s:
             log.warning(
@@ -184,6 +190,11 @@ class Runtime(Engine):
             counters=counters,
             tuner=loading.thread_tuner(self._plan, config.rounded_dir),
         )
+
+    def _came_about(self, runners: Sequence[ModelRunner]) -> DevicePlan:
+        """The plan, as far as it could be kept."""
+        why = next((runner.why_no_graphs for runner in runners if runner.why_no_graphs), None)
+        return self._plan if why is None else self._plan.without_graphs(why)
 
     def _tell_loop(self) -> None:
         self._call(self._settled.set)

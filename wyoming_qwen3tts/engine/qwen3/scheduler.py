@@ -101,7 +101,8 @@ class Utterance:
 
 @dataclass(slots=True)
 class Plan:
-    """What to do next: at most one prompt to read, then one frame for each of ``decode``, the neediest first."""
+    """What to do next: a prompt to read, if any (and `Scheduler.another`), then one frame for each of ``decode``, the
+    neediest first."""
 
     prefill: Utterance | None = None
     decode: list[Utterance] = field(default_factory=list)
@@ -155,6 +156,16 @@ class Scheduler:
         if prefill is not None and prefill not in decode:
             decode[-1] = prefill
         return Plan(prefill, decode)
+
+    def another(self, plan: Plan) -> Utterance | None:
+        """One more prompt for this turn, where there are a slot and a place in its frame; None: there is none."""
+        if not self._free or len(plan.decode) >= self._batch:
+            return None
+        prefill = self._next_to_begin()
+        if prefill is not None:
+            self._begin(prefill)
+            plan.decode.append(prefill)
+        return prefill
 
     def finish(self, utterance: Utterance) -> None:
         """Its slot is free, for the next of its reply first of all. Is idempotent."""

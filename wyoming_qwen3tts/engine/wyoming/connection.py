@@ -13,8 +13,8 @@ from wyoming.event import Event
 from ...audio.foreign import ForeignSound
 from ...errors import EngineError, ProtocolError, without_text
 from ...speech.audio_format import FORMAT
+from ...speech.wyoming_framing import FrameLimits, encode_event, read_event
 from ...util.tasks import cancel_and_wait
-from ...util.wyoming_framing import FrameLimits, encode_event, read_event
 from ..ahead import MAX_S
 
 _CONNECT_S = 2.0
@@ -39,6 +39,7 @@ class Connection:
         self._reader, self._writer, self._stall_s = reader, writer, stall_s
         self._limits = FrameLimits(data_bytes=4 << 20, payload_bytes=4 << 20, event_s=stall_s)
         self.is_idle = True  # it waits for the next request
+        self.is_used = False  # it has answered one: the server may have closed it since
 
     @classmethod
     async def open(cls, host: str, port: int, stall_s: float) -> Connection:
@@ -76,7 +77,7 @@ class Connection:
         until = asyncio.get_running_loop().time() + _INFO_S
         while (event := await self._next(until, f"it did not answer describe within {_INFO_S:g} s")).type != "info":
             pass
-        self.is_idle = True
+        self.is_idle = self.is_used = True
         return event.data
 
     async def speak(self, text: str, voice: dict[str, str], mark: dict[str, Any]) -> AsyncGenerator[bytes, None]:
@@ -90,7 +91,7 @@ class Connection:
         async with aclosing(self._sound("audio-stop", text, None)) as sound:
             async for pcm in sound:
                 yield pcm
-        self.is_idle = True
+        self.is_idle = self.is_used = True
 
     async def speak_live(
         self, pieces: AsyncIterator[str], voice: dict[str, str], mark: dict[str, Any]
@@ -124,34 +125,21 @@ class Connection:
     async def _sound(
         self, last: str, text: str | list[str], writing: asyncio.Task[None] | None
     ) -> AsyncGenerator[bytes, None]:
-        """What is heard until the event ``last``. While the text is being ``written``, silence is no stall."""
-        loop, heard = asyncio.get_running_loop(), 0
+        """What is heard until the event ``last``. While the text is being written, silence is no stall."""
+        loop, heard = asyncio.get_running_loop(), _Heard(text)
         began = moved = loop.time()
-        sound: ForeignSound | None = None
         while True:
             event = await self._next_while(writing, moved, began)
             if writing is not None and not writing.done():
                 began = loop.time()
-            pcm = b""
-            match event.type:
-                case "audio-start":
-                    sound, moved = _format(event.data), loop.time()
-                case "audio-chunk" if event.payload:
-                    sound, moved = sound or _format(event.data), loop.time()
-                    pcm = sound.add(event.payload)
-                case "audio-stop" if sound is not None:
-                    pcm, sound = sound.close(), None
-                case "error":
-                    said = str(event.data.get("text"))[:300]
-                    raise RefusedByServer(f"it said: {without_text(said, text if isinstance(text, str) else ''.join(text))}")
-            heard += len(pcm)
-            if FORMAT.seconds(heard) > MAX_S:
-                raise EngineError(f"it does not stop speaking: more than {MAX_S:g} s for one sentence")
+            pcm = heard.take(event)
+            if event.type in ("audio-start", "audio-chunk"):
+                moved = loop.time()
             if pcm:
                 yield pcm
             if event.type == last:
                 break
-        if not heard:
+        if not heard.bytes:
             raise EngineError("it made no sound")
 
     async def _next_while(self, writing: asyncio.Task[None] | None, moved: float, began: float) -> Event:
@@ -209,6 +197,38 @@ class Connection:
             with contextlib.suppress(OSError):
                 self._writer.close()
             raise Gone(f"the connection broke ({_cause(error)})") from error
+
+
+class _Heard:
+    """The sound in a server's events, which may come in several parts. ``text`` is what it was given."""
+
+    def __init__(self, text: str | list[str]) -> None:
+        self._text = text
+        self._sound: ForeignSound | None = None
+        self.bytes = 0  # in ``FORMAT``
+
+    def take(self, event: Event) -> bytes:
+        """The sound in ``event``, none in most.
+
+        Raises:
+            EngineError: if something is wrong with it, or the server says so.
+        """
+        pcm = b""
+        match event.type:
+            case "audio-start":
+                self._sound = _format(event.data)
+            case "audio-chunk" if event.payload:
+                self._sound = self._sound or _format(event.data)
+                pcm = self._sound.add(event.payload)
+            case "audio-stop" if self._sound is not None:
+                pcm, self._sound = self._sound.close(), None
+            case "error":
+                said = without_text(str(event.data.get("text"))[:300], "".join(self._text))
+                raise RefusedByServer(f"it said: {said}")
+        self.bytes += len(pcm)
+        if FORMAT.seconds(self.bytes) > MAX_S:
+            raise EngineError(f"it does not stop speaking: more than {MAX_S:g} s for one sentence")
+        return pcm
 
 
 def _format(data: dict[str, Any]) -> ForeignSound:

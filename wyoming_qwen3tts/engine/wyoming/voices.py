@@ -44,7 +44,9 @@ class ServerInfo:
         the server's first."""
         able = [voice for voice in self.voices if language in voice.languages]
         wanted = {name.casefold(): rank for rank, name in enumerate(preferred)}
-        return min(able, key=lambda voice: (wanted.get(voice.name.casefold(), len(wanted)), _grade(voice)), default=None)
+        return min(
+            able, key=lambda voice: (wanted.get(voice.name.casefold(), len(wanted)), _grade(voice)), default=None
+        )
 
     def named(self, name: str, language: str) -> ServerVoice | None:
         """The voice of that name, if it speaks ``language``."""

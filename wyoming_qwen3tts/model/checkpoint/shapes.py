@@ -15,6 +15,7 @@ Shape = tuple[int, ...]
 Shapes = dict[str, Shape]
 
 TEXT_TABLE = "talker.model.text_embedding.weight"
+HEAD = "talker.codec_head.weight"  # of the talker: scores of code 0
 
 
 class Entry(NamedTuple):
@@ -36,7 +37,7 @@ def language_model_entries(config: ModelConfig) -> list[Entry]:
         _same("talker.text_projection.up.bias", "talker.text_projection.linear_fc1.bias", (text,)),
         _same("talker.text_projection.down.weight", "talker.text_projection.linear_fc2.weight", (hidden, text)),
         _same("talker.text_projection.down.bias", "talker.text_projection.linear_fc2.bias", (hidden,)),
-        _same("talker.head.weight", "talker.codec_head.weight", (talker.stack.vocab_size, hidden)),
+        _same("talker.head.weight", HEAD, (talker.stack.vocab_size, hidden)),
     ]
     small = config.predictor
     entries += _stack("predictor.stack", "talker.code_predictor.model", small)

@@ -21,8 +21,8 @@ from tokenizers.pre_tokenizers import ByteLevel
 from torch import Tensor
 
 from .config import CONTROL_IDS, ModelType, load_config
-from .published import CONTROL_OFFSETS, DIALECTS, LANGUAGES, SPEAKER_DIALECTS, SPEAKERS
-from .shapes import Shapes, codec_shapes, model_shapes
+from .published import CONTROL_OFFSETS, DIALECTS, LANGUAGES, SPEAKER_DIALECTS, SPEAKERS, Size, published_config
+from .shapes import HEAD, Shapes, codec_shapes, model_shapes
 
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<tts_pad>", "<tts_text_bos>", "<tts_text_eod>")
 # Merged into single tokens, so that texts are about as many tokens as real ones; "assistant" must be one.
@@ -34,7 +34,10 @@ WORDS = """
 
 @dataclass(frozen=True, slots=True)
 class TinyShape:
-    """The sizes that tests vary. ``predictor_hidden`` equal to ``hidden`` means no projection, as in 0.6B."""
+    """The sizes that tests vary. ``predictor_hidden`` equal to ``hidden`` means no projection, as in 0.6B.
+
+    With ``is_endless`` the end of speech is never among the codes that are drawn: a reply is as long as one listens.
+    """
 
     hidden: int = 64
     layers: int = 2
@@ -50,6 +53,31 @@ class TinyShape:
     codec_window: int = 72
     codec_dim: int = 32
     upsample_rates: tuple[int, ...] = (8, 5, 4, 3)  # with one more 2 the codec makes 48 kHz
+    inner: int = 2  # of a language model's stack: its MLP's width, in hidden sizes
+    text_hidden: int = 96
+    codec_hidden: int = 32
+    codec_heads: int = 4
+    codec_head_dim: int = 16
+    codec_code: int = 32
+    codec_latent: int = 48
+    is_endless: bool = False
+
+
+def published_shape(size: Size) -> TinyShape:
+    """The published sizes, for a checkpoint to measure with: 1 GB of 0.6B, as the text table has a row for each id of
+    the small vocabulary only, and the codec's encoder, which no reply needs, stays tiny."""
+    model = published_config(size)
+    talker, predictor, codec = model.talker.stack, model.predictor, model.codec
+    return TinyShape(
+        talker.hidden_size, talker.layers, talker.heads, talker.kv_heads, talker.head_dim,
+        predictor.hidden_size, predictor.layers, predictor.heads, predictor.kv_heads,
+        codec.codebook_size, codec.layers, codec.sliding_window, codec.decoder_dim, codec.upsample_rates,
+        inner=talker.intermediate_size // talker.hidden_size,
+        text_hidden=model.talker.text_hidden_size,
+        codec_hidden=codec.hidden_size, codec_heads=codec.heads, codec_head_dim=codec.head_dim,
+        codec_code=codec.codebook_dim, codec_latent=codec.latent_dim,
+        is_endless=True,
+    )  # fmt: skip
 
 
 def write_tiny_checkpoint(
@@ -79,7 +107,10 @@ def write_tiny_checkpoint(
     extractor = {"feature_extractor_type": "EncodecFeatureExtractor", "feature_size": 1, "sampling_rate": 24000}
     _dump(codec / "preprocessor_config.json", extractor | {"padding_side": "right", "padding_value": 0.0})
     config = load_config(folder)  # our own reader decides which tensors there are
-    _save(folder / "model.safetensors", _random_tensors(model_shapes(config), seed), dtype)
+    tensors = _random_tensors(model_shapes(config), seed)
+    if shape.is_endless:
+        tensors[HEAD][config.talker.ids.eos] = 0.0  # the others spread around it, and only the highest are drawn
+    _save(folder / "model.safetensors", tensors, dtype)
     _save(codec / "model.safetensors", _random_tensors(codec_shapes(config.codec), seed), torch.float32)
     return folder
 
@@ -159,10 +190,10 @@ def _talker_config(kind: ModelType, vocab_size: int, shape: TinyShape) -> dict[s
     speaks = kind == "custom_voice"
     languages = LANGUAGES | (DIALECTS if speaks else {})
     return {
-        **_stack_config(shape.hidden, shape.layers, shape.heads, shape.kv_heads, shape.head_dim),
+        **_stack_config(shape.hidden, shape.layers, shape.heads, shape.kv_heads, shape.head_dim, shape.inner),
         "vocab_size": first + CONTROL_IDS,
         "num_code_groups": 16,
-        "text_hidden_size": 96,
+        "text_hidden_size": shape.text_hidden,
         "text_vocab_size": -(-vocab_size // 64) * 64,
         "max_position_embeddings": 32768,
         "rope_scaling": {
@@ -182,6 +213,7 @@ def _talker_config(kind: ModelType, vocab_size: int, shape: TinyShape) -> dict[s
                 shape.predictor_heads,
                 shape.predictor_kv_heads,
                 shape.head_dim,
+                shape.inner,
             ),
             "vocab_size": first,
             "num_code_groups": 16,
@@ -191,10 +223,10 @@ def _talker_config(kind: ModelType, vocab_size: int, shape: TinyShape) -> dict[s
     }
 
 
-def _stack_config(hidden: int, layers: int, heads: int, kv_heads: int, head_dim: int) -> dict[str, Any]:
+def _stack_config(hidden: int, layers: int, heads: int, kv_heads: int, head_dim: int, inner: int = 2) -> dict[str, Any]:
     return {
         "hidden_size": hidden,
-        "intermediate_size": 2 * hidden,
+        "intermediate_size": inner * hidden,
         "num_hidden_layers": layers,
         "num_attention_heads": heads,
         "num_key_value_heads": kv_heads,
@@ -224,12 +256,14 @@ def _generation() -> dict[str, Any]:
 def _codec_config(shape: TinyShape) -> dict[str, Any]:
     frame_samples = 4 * prod(shape.upsample_rates)
     decoder = {
-        **_stack_config(32, shape.codec_layers, 4, 4, 16),
+        **_stack_config(
+            shape.codec_hidden, shape.codec_layers, shape.codec_heads, shape.codec_heads, shape.codec_head_dim
+        ),
         "rms_norm_eps": 1e-5,
         "rope_theta": 10000,
         "codebook_size": shape.codebook_size,
-        "codebook_dim": 32,
-        "latent_dim": 48,
+        "codebook_dim": shape.codec_code,
+        "latent_dim": shape.codec_latent,
         "sliding_window": shape.codec_window,
         "num_quantizers": 16,
         "decoder_dim": shape.codec_dim,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,16 @@ Rounded = Iterator[tuple[str, Tensor | Int8]]
 
 
 def load_fast_checkpoint(
-    folder: Path, native: Native, *, dtype: torch.dtype, int4_predictor: bool = False, keep_in: Path | None = None
+    folder: Path,
+    native: Native,
+    *,
+    dtype: torch.dtype,
+    int4_predictor: bool = False,
+    keep_in: Path | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Checkpoint:
-    """As `load_checkpoint`, into the compiled library. The rounded weights are kept in ``keep_in`` if that works.
+    """As `load_checkpoint`, into the compiled library. The rounded weights are kept in ``keep_in`` if that works;
+    ``tell`` hears in one line why it does not.
 
     Raises:
         ModelFileError: see `load_checkpoint`.
@@ -44,14 +51,16 @@ def load_fast_checkpoint(
     path = folder / WEIGHTS
     check_file(path, model_shapes(config))
     with torch.inference_mode():
-        tensors = _kept_or_rounded(path, config, dtype, keep_in)
+        tensors = _kept_or_rounded(path, config, dtype, keep_in, tell)
         model = fast_language_model(config, tensors, native, dtype=dtype, int4_predictor=int4_predictor)
         with open_tensors(path) as file:
             text = TextTable(file.get_tensor(TEXT_TABLE), model.talker.text_projection)
         return Checkpoint(model, PromptBuilder(model, text, Tokenizer.load(folder, config)))
 
 
-def _kept_or_rounded(path: Path, config: ModelConfig, dtype: torch.dtype, keep_in: Path | None) -> Rounded:
+def _kept_or_rounded(
+    path: Path, config: ModelConfig, dtype: torch.dtype, keep_in: Path | None, tell: Callable[[str], None]
+) -> Rounded:
     if keep_in is None:
         return _round(path, config, dtype)
     which, state = _fingerprint(path, dtype)
@@ -61,11 +70,13 @@ def _kept_or_rounded(path: Path, config: ModelConfig, dtype: torch.dtype, keep_i
             _write(kept, _round(path, config, dtype))
             for old in set(keep_in.glob(f"{which}-*.safetensors")) - {kept}:
                 old.unlink(missing_ok=True)
-        except OSError:  # no room, or not ours to write: the next start rounds again
+        except OSError as error:  # no room, or not ours to write
+            tell(f"Rounded weights cannot be kept in {keep_in}: {error.strerror}. Every start rounds again.")
             return _round(path, config, dtype)
     try:
         return _read(kept, config)
-    except ModelFileError:  # another program's doing; ours appears whole or not at all
+    except ModelFileError as error:  # another program's doing; ours appears whole or not at all
+        tell(f"Rounded weights are made anew: {error}")
         kept.unlink(missing_ok=True)
         return _round(path, config, dtype)
 

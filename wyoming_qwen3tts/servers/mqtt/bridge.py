@@ -128,7 +128,8 @@ class Bridge:
         if announcement.take_sound and clip is not None:
             self._sounds[announcement.id] = clip
         self._answer(Result(announcement.id, how, how.error))
-        self._event("started", announcement, voice=how.voice, url=how.url)
+        instead_of = {"instead_of": how.instead_of} if how.instead_of else {}
+        self._event("started", announcement, voice=how.voice, url=how.url, **instead_of)
 
     def refused(self, announcement: Announcement, error: SpeechError) -> None:
         self._answer(Result(announcement.id, None, error))

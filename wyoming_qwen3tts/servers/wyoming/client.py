@@ -14,7 +14,7 @@ from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, Synthesize
 
 from ...errors import SpeechError
 from ...settings import Address
-from ...util.wyoming_framing import FrameLimits, encode_event, read_event
+from ...speech.wyoming_framing import FrameLimits, encode_event, read_event
 
 _LIMITS = FrameLimits(data_bytes=1 << 24, payload_bytes=1 << 24, event_s=30)
 
@@ -99,6 +99,20 @@ class WyomingClient:
                 spoken.total_s = now
                 return spoken
         raise SpeechError("The server closed the connection before the end of the speech.")
+
+    async def chunks(self, text: str, *, voice: str | None = None) -> AsyncIterator[tuple[float, int, int]]:
+        """Have ``text`` spoken: when each piece of sound came (`time.perf_counter`), its bytes and its rate, to the end
+        or for as long as one listens.
+
+        Raises:
+            SpeechError: what the server said went wrong.
+        """
+        await self.send(Synthesize(text, voice=SynthesizeVoice(name=voice) if voice else None).event())
+        while (event := await self.read()) and event.type != "audio-stop":
+            if event.type == "error":
+                raise SpeechError(str(event.data.get("text")))
+            if event.type == "audio-chunk" and event.payload:
+                yield time.perf_counter(), len(event.payload), int(event.data["rate"])
 
 
 def local(address: Address) -> Address:

@@ -12,6 +12,7 @@ from wyoming.info import Attribution, Info, TtsProgram, TtsVoice
 from ... import __version__
 from ...speech.languages import regions
 from ...speech.voice import Voice
+from ...util.instance import INSTANCE
 from ...voices.speakers import BUILTIN
 
 #: Home Assistant's unique id is made of it: it never changes.
@@ -22,6 +23,7 @@ _BUILTIN = {
     "name": "hibari-tts (Apache-2.0) and espeak-ng (GPL-3.0)",
     "url": "https://github.com/espeak-ng/espeak-ng",
 }
+_OTHER = {"name": "Another voice server of this home", "url": "https://github.com/OHF-Voice/wyoming"}
 
 
 def info(voices: Iterable[Voice]) -> Event:
@@ -40,6 +42,7 @@ def info(voices: Iterable[Voice]) -> Event:
     )
     event = Info(tts=[program]).event()
     event.data["tts"][0]["voices"] = [_voice(voice) for voice in voices]
+    event.data["instance"] = INSTANCE  # no client knows the field but a server of our kind
     return event
 
 
@@ -47,7 +50,7 @@ def _voice(voice: Voice) -> dict[str, Any]:
     return _FORM | {
         "name": voice.name,
         "description": voice.label,
-        "attribution": _BUILTIN if voice.speaker == BUILTIN else _QWEN,
+        "attribution": _OTHER if voice.kind == "wyoming" else _BUILTIN if voice.speaker == BUILTIN else _QWEN,
         "languages": _tags(voice.languages),
     }
 

@@ -17,10 +17,10 @@ from ...service.service import SpeechService
 from ...settings import Address, Limits
 from ...speech.audio_format import FORMAT, AudioFormat
 from ...speech.voice import Voice
+from ...speech.wyoming_framing import encode_event
 from ...util.fair_shares import share
 from ...util.tasks import cancel_and_wait
 from ..connections import BACKLOG, ConnectionLimiter, Use, bind, close_all, host_of, refuse_and_close, tune
-from ...util.wyoming_framing import encode_event
 from .info import info
 from .session import Session, SessionContext
 

@@ -22,11 +22,13 @@ from ...service.service import SpeechService
 from ...settings import Limits
 from ...speech.audio_format import AudioFormat
 from ...speech.text_stream import TextStream
+from ...speech.wyoming_framing import FrameLimits, encode_event, read_sized_event
 from ..connections import LINGER_S, ReadPacer, peer_errors, refuse_and_close
 from ..live_session import LiveSession
-from ...util.wyoming_framing import FrameLimits, encode_event, read_sized_event
 
 log = logging.getLogger(__name__)
+
+_VIA_MAX, _NAME_CHARS = 8, 64  # of the servers that a request came through
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -263,4 +265,13 @@ def _wish(data: dict[str, Any]) -> SpeechOptions:
     if form not in (None, "", "text", "ssml"):
         raise BadRequest(f'The text_format {quoted(str(form))} is not known; send "text" or "ssml".')
     name = fields["name"] or fields["speaker"]
-    return SpeechOptions(name, fields["language"], ssml=form == "ssml", fills_pauses=True, server="wyoming")
+    return SpeechOptions(
+        name, fields["language"], ssml=form == "ssml", fills_pauses=True, server="wyoming", via=_via(data.get("via"))
+    )
+
+
+def _via(names: Any) -> tuple[str, ...]:
+    """Which servers of our kind the request came through: that of another kind says nothing of it."""
+    if not isinstance(names, list):
+        return ()
+    return tuple(name[:_NAME_CHARS] for name in names[-_VIA_MAX:] if isinstance(name, str))

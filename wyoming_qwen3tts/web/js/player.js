@@ -36,7 +36,7 @@ export class Reply extends EventTarget {
     this.samples = 0;
     this.state = "waiting"; // "making", "playing" (all is made), "ended", "stopped" or "failed"
     this.stats = { clicked: performance.now(), first: null, heard: null, made: null, gaps: 0 };
-    this.voice = this.engine = ""; // who speaks, known with the first sound
+    this.voice = this.insteadOf = this.engine = ""; // who speaks, known with the first sound
     this._abort = new AbortController();
     this._sources = new Set();
     this._next = 0;
@@ -64,6 +64,7 @@ export class Reply extends EventTarget {
         method: "POST", json: { ...request, response_format: "pcm" }, signal: this._abort.signal,
       });
       this.voice = decodeURIComponent(response.headers.get("X-TTS-Voice") ?? "");
+      this.insteadOf = decodeURIComponent(response.headers.get("X-TTS-Instead-Of") ?? "");
       this.engine = response.headers.get("X-TTS-Engine") ?? "";
       await this._read(response.body.getReader());
       if (this.state === "waiting" || this.state === "making") this._set("playing");

@@ -11,11 +11,11 @@ import torch
 
 from tests.engine.qwen3.runner.test_frames import Size, published, step
 from wyoming_qwen3tts.engine.qwen3.hardware import memory
-from wyoming_qwen3tts.engine.qwen3.runner.codec import _step
+from wyoming_qwen3tts.engine.qwen3.runner.codec import PACKETS, _step
 from wyoming_qwen3tts.engine.qwen3.runner.prefill import GraphedPrompts
 from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import GraphRecorder, _Made
 from wyoming_qwen3tts.model.checkpoint.published import published_config
-from wyoming_qwen3tts.model.codec import CodecDecoder
+from wyoming_qwen3tts.model.codec import ALL_ROWS, CodecDecoder
 from wyoming_qwen3tts.model.streaming import state_bytes
 
 MIB = 1 << 20
@@ -93,8 +93,10 @@ def test_the_pools_hold_what_recordings_need(slots: int) -> None:
     model = published("0.6B", "meta")
     with torch.inference_mode(), torch.device("meta"):
         codec = CodecDecoder(published_config("0.6B").codec)
-        codes, rows = torch.zeros(slots, 1, 16, dtype=torch.int64), torch.zeros(slots, dtype=torch.int64)
-        sound = partial(_step, codec, codec.init_state(slots + 1), codes, rows, torch.zeros(slots, 1920))
+        codec.rows_at_once = ALL_ROWS
+        most = max(PACKETS)
+        codes, rows = torch.zeros(slots, most, 16, dtype=torch.int64), torch.zeros(slots, dtype=torch.int64)
+        sound = partial(_step, codec, codec.init_state(slots + 1), codes, rows, torch.zeros(slots, most * 1920))
         reader = GraphedPrompts.__new__(GraphedPrompts)
         reader._talker, reader._scratch = model.talker, model.talker.init_cache(1, 256)
         reader._start = torch.zeros((), dtype=torch.int64)

@@ -13,11 +13,15 @@ from typing import Any
 import pytest
 
 from tests.engine.configs import engine_config
+from wyoming_qwen3tts.cli.bench import command as bench_command
 from wyoming_qwen3tts.engine.qwen3.config import EngineConfig
+from wyoming_qwen3tts.engine.qwen3.hardware import plan as planning
 from wyoming_qwen3tts.engine.qwen3.hardware import probe as probing
 from wyoming_qwen3tts.engine.qwen3.hardware.memory import need, smaller
 from wyoming_qwen3tts.engine.qwen3.hardware.plan import LARGE, SMALL, DevicePlan, default_model, plan, suitable_models
 from wyoming_qwen3tts.engine.qwen3.hardware.probe import Card, Hardware, Version, covers, probe
+from wyoming_qwen3tts.errors import SpeechError
+from wyoming_qwen3tts.settings import Settings
 
 CU128 = ("sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120")
 CU126 = ("sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_90")
@@ -133,7 +137,7 @@ CASES = [
         "others share the card",
         box(replace(RTX_4090, free_mb=4_000)),
         ("cuda:0", "bfloat16", True, SMALL),
-        (f"{LARGE} does not fit, {SMALL} instead", "4,769 MiB", "4,000 of 24,564 MiB are free on RTX 4090"),
+        (f"{LARGE} does not fit, {SMALL} instead", "4,767 MiB", "4,000 of 24,564 MiB are free on RTX 4090"),
     ),
     Case(
         "only graphs do not fit",
@@ -152,7 +156,7 @@ CASES = [
         "a ceiling that is too low for anything",
         box(RTX_4090),
         BUILTIN,
-        ("2,833 MiB", "engine.vram_limit_mb allows 2,000", "engine.slots (4)", "it is not loaded"),
+        ("2,831 MiB", "engine.vram_limit_mb allows 2,000", "engine.slots (4)", "it is not loaded"),
         engine_config(vram_limit_mb=2_000),
     ),
     Case(
@@ -174,7 +178,7 @@ CASES = [
         "a model without a smaller brother",
         box(replace(RTX_4060, free_mb=4_000)),
         (None, "float32", False, "Qwen/Qwen3-TTS-12Hz-1.7B-VoiceDesign"),
-        ("it is not loaded", "4,769"),
+        ("it is not loaded", "4,767"),
         engine_config(models=("Qwen/Qwen3-TTS-12Hz-1.7B-VoiceDesign",)),
     ),
     Case(
@@ -426,3 +430,27 @@ def test_on_this_machine_the_plan_holds() -> None:
 
     assert (chosen.device or "").startswith("cuda") <= torch.cuda.is_available()
     assert chosen.device is not None or chosen.reasons
+
+
+def test_how_it_runs_is_said_as_planned_and_as_it_came_about() -> None:
+    chosen = plan(engine_config(kind="auto"), lambda: box(RTX_4090))
+
+    assert chosen.runs_on == "cuda:0, bfloat16, with CUDA graphs"
+    assert chosen.without_graphs("old driver").runs_on == "cuda:0, bfloat16, without CUDA graphs (old driver)"
+    assert plan(engine_config(kind="qwen3", device="cpu"), lambda: NO_GPU).runs_on == "cpu, float32, int8"
+
+
+@pytest.mark.parametrize(("here", "dtype"), [(RTX_2060, "float32"), (RTX_3060, "bfloat16")])
+def test_bench_takes_the_precision_that_the_engine_would(
+    monkeypatch: pytest.MonkeyPatch, here: Card, dtype: str
+) -> None:
+    monkeypatch.setattr(planning.plan, "__defaults__", (lambda: box(here),))
+
+    assert bench_command._as_the_engine(Settings(), "0.6B") == ("cuda:0", dtype)
+
+
+def test_bench_says_why_there_is_no_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning.plan, "__defaults__", (lambda: NO_GPU,))
+
+    with pytest.raises(SpeechError, match="no NVIDIA driver"):
+        bench_command._as_the_engine(Settings(), "0.6B")

@@ -184,13 +184,66 @@ def speak(tuner: ThreadTuner, seconds: float, frames: int = 100) -> None:
         tuner.made_frame(seconds)
 
 
+@pytest.mark.parametrize("trouble", ["noise", "load"])
+def test_a_busy_start_is_made_up_for_in_the_first_quiet_moment_after_a_minute(machine: Machine, trouble: str) -> None:
+    machine.keep(1)
+    setattr(machine, trouble, 2.5)
+    tuner = machine.start()
+    machine.noise, machine.load = 1.0, 0.5
+    at_once = quiet(tuner)
+    machine.clock += 130
+
+    assert (at_once, tuner.threads[LANGUAGE]) == (0, 1)
+    assert quiet(tuner) > 0
+    assert (tuner.threads[LANGUAGE], quiet(tuner)) == (2, 0)
+
+
+def test_a_start_that_was_made_up_for_counts_among_the_three(machine: Machine) -> None:
+    machine.speed = one_is_fastest
+    for _ in range(3):
+        machine.load = 2.5
+        tuner = machine.start()
+        machine.load, machine.clock = 0.5, machine.clock + 130
+        quiet(tuner)
+
+    assert tuner.threads == {LANGUAGE: 1, CODEC: 1}
+
+
+def test_where_it_is_always_busy_it_is_looked_less_and_less_often(machine: Machine) -> None:
+    machine.load = 9.0
+    tuner = machine.start()
+    looks = 0
+    for _ in range(60):
+        machine.clock += 61
+        looks += quiet(tuner) > 0
+
+    assert 5 <= looks <= 9
+
+
+def test_the_load_of_a_host_counts_by_its_own_cores_whatever_our_share_is(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    tuner = ThreadTuner(2, machine._measure, cores=64, file=machine.file, machine="this", load=lambda: 30.0)
+    tuner.start()
+
+    assert machine.kept()["seconds"] == 0.5
+
+
+def test_the_number_of_fast_cores_is_tried_in_any_case(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, most=20, speed=lambda _, count: 1.0 if count == 12 else 2.0)
+    for _ in range(3):
+        tuner = ThreadTuner(20, machine._measure, kinds=(12,), file=machine.file, machine="this", load=lambda: 0.0)
+        tuner.start()
+
+    assert tuner.threads[LANGUAGE] == 12
+
+
 @pytest.mark.parametrize(("slower", "looks"), [(1.2, False), (1.3, True)])
 def test_frames_that_take_a_quarter_longer_ask_for_a_new_look(machine: Machine, slower: float, looks: bool) -> None:
     machine.keep(1)
-    machine.load = 9.0  # while it starts
+    machine.speed = one_is_fastest  # while it starts
     tuner, used = machine.start(), list[Mapping[str, int]]()
     tuner.use = used.append
-    machine.load, machine.clock = 0.5, machine.clock + 3600
+    machine.speed, machine.clock = more_is_faster, machine.clock + 3600
     speak(tuner, 0.1)
     none_yet = quiet(tuner)
     speak(tuner, 0.1 * slower)

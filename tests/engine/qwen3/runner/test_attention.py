@@ -75,7 +75,7 @@ def test_it_is_set_before_a_checkpoint_is_read_onto_a_card(
         raise Enough
 
     monkeypatch.setattr(loading, "load_language_model", read)
-    monkeypatch.setattr(bench_card, "random_language_model", lambda *_, **__: read())
+    monkeypatch.setattr(bench_card, "random_models", lambda *_, **__: read())
     with pytest.raises(Enough):
         load_models([tiny_folders["custom_voice"]], device_plan(device), None, lambda _: None)
     torch.backends.cuda.enable_cudnn_sdp(True)

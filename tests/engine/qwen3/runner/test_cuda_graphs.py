@@ -17,6 +17,7 @@ from wyoming_qwen3tts.engine.qwen3.device_errors import Kind, kind_of
 from wyoming_qwen3tts.engine.qwen3.loading import load_models
 from wyoming_qwen3tts.engine.qwen3.profiling import stages as stages_module
 from wyoming_qwen3tts.engine.qwen3.profiling.stages import stages
+from wyoming_qwen3tts.engine.qwen3.runner import cuda_graphs
 from wyoming_qwen3tts.engine.qwen3.runner.cuda_graphs import WARM_UPS, CudaGraphs
 from wyoming_qwen3tts.engine.qwen3.runner.frames import SlotTensors
 from wyoming_qwen3tts.engine.qwen3.runner.graphs import Graphs, GraphsFailed, Lane, NoGraphs, Replay, Work
@@ -75,7 +76,6 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
             self.device, self.priority = device, priority
 
     replaced = {
-        "Stream": Stream,
         "CUDAGraph": FakeGraph,
         "graph_pool_handle": lambda: "pool",
         "current_stream": lambda: fake.current,
@@ -86,6 +86,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
     }
     for name, value in replaced.items():
         monkeypatch.setattr(torch.cuda, name, value)
+    monkeypatch.setattr(cuda_graphs, "stream_of", Stream)
     return fake
 
 

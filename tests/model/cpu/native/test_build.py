@@ -15,7 +15,7 @@ from wyoming_qwen3tts.model.cpu.native.build import NoLibrary, compile_library, 
     ("machine", "flags", "march"),
     [
         ("x86_64", {"avx2", "fma"}, "x86-64-v3"),
-        ("aarch64", {"asimddp"}, "armv8.2-a+dotprod"),
+        ("aarch64", {"asimddp", "i8mm"}, "armv8-a"),
         ("aarch64", set(), "armv8-a"),
     ],
 )

@@ -12,10 +12,11 @@ from torch import Tensor
 from tests.parity.build import codes, decoder
 from wyoming_qwen3tts.model.checkpoint.files import LAYERS_MAX
 from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint
-from wyoming_qwen3tts.model.cpu.codec import use_bfloat16
+from wyoming_qwen3tts.model.codec import CodecDecoder
+from wyoming_qwen3tts.model.cpu.codec import CpuConv, use_library
 from wyoming_qwen3tts.model.cpu.language import fast_language_model, held, rounded
 from wyoming_qwen3tts.model.cpu.native.build import NoLibrary
-from wyoming_qwen3tts.model.cpu.native.library import KERNELS, Native, native, open_native
+from wyoming_qwen3tts.model.cpu.native.library import KERNELS, Format, Native, native, open_native
 from wyoming_qwen3tts.model.cpu.quantize import Int8, is_rounded, pack_int4, pack_int8, to_int8
 from wyoming_qwen3tts.model.language_model import FrameState, LanguageModel
 from wyoming_qwen3tts.model.sampling import FrameSampling, SamplingParams, choose, gumbel_noise
@@ -260,14 +261,18 @@ def test_a_cache_of_bfloat16_is_written_and_read(tiny: Checkpoint, library: Nati
 
 
 @pytest.fixture(scope="module", params=["tiny", "other"])
-def sound(request: pytest.FixtureRequest, library: Native) -> tuple[str, torch.nn.Module]:
-    if not library.has_bfloat16:
-        pytest.skip("this processor multiplies no bfloat16")
-    return request.param, use_bfloat16(copy.deepcopy(decoder(request.param)), library)
+def size(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module", params=list(Format), ids=lambda one: one.name.lower())
+def sound(request: pytest.FixtureRequest, size: str, library: Native) -> tuple[str, CodecDecoder]:
+    """A codec in each format; where the processor has no instructions for one, in plain code."""
+    return size, use_library(copy.deepcopy(decoder(size)), library, request.param)
 
 
 @torch.inference_mode()
-def test_the_codec_in_bfloat16_is_35_db_clean(sound: tuple[str, torch.nn.Module]) -> None:
+def test_the_codec_is_35_db_clean_in_every_format(sound: tuple[str, CodecDecoder]) -> None:
     name, fast_decoder = sound
     frames = codes(30, streams=2, name=name)
 
@@ -278,15 +283,48 @@ def test_the_codec_in_bfloat16_is_35_db_clean(sound: tuple[str, torch.nn.Module]
 
 
 @torch.inference_mode()
+def test_a_codec_in_float32_sounds_as_pytorchs(size: str, library: Native) -> None:
+    frames = codes(12, streams=2, name=size)
+    fast_decoder = use_library(copy.deepcopy(decoder(size)), library, Format.FLOAT32)
+
+    torch.testing.assert_close(fast_decoder(frames), decoder(size)(frames), rtol=0, atol=2e-5)
+
+
+@torch.inference_mode()
+def test_int16_is_the_same_to_the_bit_with_every_kernel(size: str, kernel: str, library: Native) -> None:
+    frames = codes(3, streams=2, name=size)
+    fast_decoder = use_library(copy.deepcopy(decoder(size)), library, Format.INT16)
+    found = fast_decoder(frames)
+    library.use_kernel(0)
+
+    assert kernel in KERNELS
+    torch.testing.assert_close(found, fast_decoder(frames), rtol=0, atol=0)
+
+
+@torch.inference_mode()
+def test_sound_that_is_no_number_is_seen_in_every_format(sound: tuple[str, CodecDecoder]) -> None:
+    """The engine gives up a reply whose sound is none; a codec that hides it would speak on in silence."""
+    _, fast_decoder = sound
+    conv = next(layer for layer in fast_decoder.layers if isinstance(layer, CpuConv))
+    x = torch.zeros(4, 2, conv._past[1])
+    x[1, 0, 0] = float("nan")
+
+    y = conv(x)
+
+    assert not y[1, 0].isfinite().any()
+    assert y[:, 1].isfinite().all()
+
+
+@torch.inference_mode()
 @pytest.mark.parametrize("cut", [[1] * 6, [3, 3], [1, 4, 1], [2, 4]])
-def test_pieces_join_to_the_same_sound(sound: tuple[str, torch.nn.Module], cut: list[int]) -> None:
+def test_pieces_join_to_the_same_sound(sound: tuple[str, CodecDecoder], cut: list[int]) -> None:
     name, fast_decoder = sound
     frames = codes(6, streams=3, name=name)
-    state, whole = fast_decoder.init_state(3), fast_decoder.init_state(3)  # type: ignore[operator]
+    state, whole = fast_decoder.init_state(3), fast_decoder.init_state(3)
 
-    pieces = torch.cat([fast_decoder.step(piece, state) for piece in frames.split(cut, dim=1)], dim=1)  # type: ignore[operator]
+    pieces = torch.cat([fast_decoder.step(piece, state) for piece in frames.split(cut, dim=1)], dim=1)
 
-    torch.testing.assert_close(pieces, fast_decoder.step(frames, whole), rtol=0, atol=1e-5)  # type: ignore[operator]
+    torch.testing.assert_close(pieces, fast_decoder.step(frames, whole), rtol=0, atol=1e-5)
 
 
 def test_a_closed_library_gives_its_threads_back(library: Native) -> None:

@@ -16,14 +16,14 @@ _WIDTH = {"0.6B": 1024, "1.7B": 2048}
 _CODEC_DECODER_BYTES = 122_144_449 * 4  # always float32; its codebooks are kept projected
 _KV_VALUES = 28 * 2 * 8 * 128  # of one position: 112 KiB in bfloat16, for both sizes
 _CODEC_STATE_MB = 6  # of one slot, float32
-# What is kept of voices and words, at its most: 64 prefixes of 10 positions, 8 codec states, 4,096 rows of text.
-_PREFIX_POSITIONS, _TEXT_ROWS = 64 * 10, 4096
+# What is kept of voices and words, at its most: prompts' prefixes, 8 codec states, 4,096 rows of text.
+PREFIXES_MB, _TEXT_ROWS = 48, 4096
 # What the recordings need while they run, counted from their tensors (tests/engine/qwen3/hardware/test_memory.py):
 # one pool a lane.
-_POOL_MB, _POOL_SLOT_MB = 24, 9
+_POOL_MB, _POOL_SLOT_MB = 12, 17
 # Not measured here, as no card was at hand. A CUDA context with cuBLAS: what others report. The graphs themselves: 5 kB
 # for each of their 26,000 kernels, a guess. The ladder goes on without graphs where only they do not fit.
-_CONTEXT_MB = 450
+CONTEXT_MB = 450
 _NODES_MB = 125
 
 
@@ -38,7 +38,7 @@ class Need:
 
     @property
     def eager_mb(self) -> int:
-        return self.beside_mb - self.graphs_mb + _CONTEXT_MB
+        return self.beside_mb - self.graphs_mb + CONTEXT_MB
 
     @property
     def beside_mb(self) -> int:
@@ -61,7 +61,7 @@ def need(model: str, *, dtype: str, slots: int, positions: int) -> Need | None:
     parameters, width = size
     value_bytes = 4 if dtype == "float32" else 2
     kv_mb = _KV_VALUES * value_bytes / MIB  # of a position
-    kept = _PREFIX_POSITIONS * kv_mb + 8 * _CODEC_STATE_MB + _TEXT_ROWS * width * value_bytes / MIB
+    kept = PREFIXES_MB + 8 * _CODEC_STATE_MB + _TEXT_ROWS * width * value_bytes / MIB
     weights_mb = round((parameters * value_bytes + _CODEC_DECODER_BYTES) / MIB)
     slots_mb = round(slots * (positions * kv_mb + _CODEC_STATE_MB))
     return Need(weights_mb, slots_mb, round(kept), _NODES_MB + _POOL_MB + slots * _POOL_SLOT_MB)

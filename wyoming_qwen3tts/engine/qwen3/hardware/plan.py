@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from ..config import EngineConfig
 from .memory import Need, need, smaller
-from .probe import Card, Hardware, Probe, covers, probe
+from .probe import Card, Hardware, Probe, covers, cpu_has_bfloat16, probe
 
 SMALL, LARGE = "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice", "Qwen/Qwen3-TTS-12Hz-1.7B-CustomVoice"
 _LARGE_FROM_MB = 7_600  # cards sold with 8 GB show 7,600 to 8,190 MiB
@@ -30,6 +30,7 @@ class DevicePlan:
     models: tuple[str, ...]
     reasons: tuple[str, ...] = ()  # one sentence for each step down, and what to do about it
     lines: tuple[str, ...] = ()  # five, for the log of the start
+    why_no_graphs: str = ""  # in brackets, where they were planned and could not be had
     has_room: bool = True  # False: it would be loaded if there were more memory, which there may be later
 
     @property
@@ -48,9 +49,20 @@ class DevicePlan:
             raise ValueError("by this plan no model is loaded")
         return self.device
 
+    @property
+    def runs_on(self) -> str:
+        """Where and how, in a line for people: as planned, or as `without_graphs` left it."""
+        if self.device is None:
+            return ""
+        if self.device == "cpu":
+            rounded = "" if self.quantize == "none" else f", {self.quantize}"
+            return f"cpu, {self.dtype}{rounded}"
+        return f"{self.device}, {self.dtype}, {'with' if self.graphs else 'without'} CUDA graphs{self.why_no_graphs}"
+
     def without_graphs(self, why: str) -> DevicePlan:
         """The next step down, for a runner whose graphs could not be captured."""
-        return replace(self, graphs=False, reasons=(*self.reasons, f"No CUDA graphs: {why}. Speech starts later."))
+        said = f"No CUDA graphs: {why}. Speech starts later."
+        return replace(self, graphs=False, why_no_graphs=f" ({why})", reasons=(*self.reasons, said))
 
 
 def plan(config: EngineConfig, probe: Probe = probe) -> DevicePlan:
@@ -134,10 +146,18 @@ def cpu_plan(config: EngineConfig, *reasons: str, has_bfloat16: bool) -> DeviceP
     return DevicePlan("cpu", dtype, quantize, graphs=False, models=models, reasons=reasons)
 
 
+def without_card(chosen: DevicePlan, config: EngineConfig, why: str) -> DevicePlan:
+    """The next step down from a card that cannot be trusted: as on a machine that has none."""
+    if config.kind == "qwen3" and config.device != "cuda":
+        slower = f"The CPU speaks, slower than a graphics card: {why}."
+        return cpu_plan(config, *chosen.reasons, slower, has_bfloat16=cpu_has_bfloat16())
+    return _builtin(config, *chosen.reasons, f"Qwen3-TTS is off: {why}.")
+
+
 def _cuda(config: EngineConfig, card: Card) -> DevicePlan:
     dtype, reasons = config.dtype, []
     if dtype == "auto":
-        dtype = "bfloat16" if card.capability >= (8, 0) else "float32"
+        dtype = "bfloat16" if card.has_bfloat16 else "float32"
         if dtype == "float32":
             reasons.append(
                 f"float32 weights, twice the size: {card.name} ({_dotted(card.capability)}) does not compute with "
@@ -162,6 +182,11 @@ def _cuda(config: EngineConfig, card: Card) -> DevicePlan:
 def default_model(mib: int | None) -> str:
     """The model for a card that has, or may use, so much memory; None: no card."""
     return LARGE if mib is not None and mib >= _LARGE_FROM_MB else SMALL
+
+
+def published(size: str) -> str:
+    """The hub id of the published model of a size."""
+    return {"0.6B": SMALL, "1.7B": LARGE}[size]
 
 
 def suitable_models(config: EngineConfig, probe: Probe = probe) -> tuple[str, ...]:

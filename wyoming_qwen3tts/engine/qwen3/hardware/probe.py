@@ -28,6 +28,11 @@ class Card:
     total_mb: int
     free_mb: int  # when we looked
 
+    @property
+    def has_bfloat16(self) -> bool:
+        """It computes with it. (`torch.cuda.is_bf16_supported` says yes to Turing, which emulates it.)"""
+        return self.capability >= (8, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Hardware:

@@ -11,7 +11,7 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from ....model.cpu.language import held
 from ....model.cpu.native.library import open_native
 from ....model.cpu.quantize import pack_int8, to_int8
 from ....util.files import write_atomic
+from .cores import core_kinds, host_cores, usable_cores
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ _STARTS = 3  # that fewer threads than cores have to win
 _SLOW = 1.25  # a frame's time over what it was when threads were chosen, from which on it is looked again
 _FRAMES = 25  # whose mean is one frame's time: not each has sound to decode
 _AGAIN_S = 600.0  # between two looks
+_RETRY_S = 60.0  # after a look in a busy moment, which told nothing; twice as long after each further one
 
 Times = Mapping[str, list[float]]  # of single products, by stage
 
@@ -55,7 +57,9 @@ class Stage:
 class ThreadTuner:
     """Chooses, and looks again. Engine thread only.
 
-    ``measure`` times products with a number of threads; ``use`` is told what to compute with, by stage.
+    ``measure`` times products with a number of threads; ``use`` is told what to compute with, by stage. ``kinds`` are
+    numbers to try in any case, such as that of a hybrid processor's fast cores; ``cores`` the whole machine's, for its
+    ``load`` to be compared with.
     """
 
     def __init__(
@@ -63,12 +67,15 @@ class ThreadTuner:
         most: int,
         measure: Callable[[int], Times],
         *,
+        kinds: Sequence[int] = (),
+        cores: int | None = None,
         file: Path | None = None,
         machine: str = "",
         load: Callable[[], float] = lambda: os.getloadavg()[0],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.most, self._measure, self._file, self._machine = most, measure, file, machine
+        self._kinds, self._cores = tuple(count for count in kinds if count < most), cores or most
         self._load, self._now = load, now
         self.stages = read_threads(file, machine, most) or dict.fromkeys(STAGES, Stage(most))
         self.use: Callable[[Mapping[str, int]], None] = lambda _: None
@@ -77,6 +84,9 @@ class ThreadTuner:
         self._wants_look = False
         self._look: Iterator[None] | None = None  # in work
         self._looked_at = float("-inf")
+        self._was_busy = False  # the last look told nothing of some stage: another one in a quiet moment
+        self._retry_s = _RETRY_S
+        self._owes_start = False  # the start's own look was such: the next one that tells something stands for it
 
     @property
     def threads(self) -> dict[str, int]:
@@ -104,9 +114,10 @@ class ThreadTuner:
 
     def step(self) -> bool:
         """A part of a look, while nobody is spoken to; False: none is wanted."""
-        if not self._wants_look:
+        is_due = self._was_busy and self._now() - self._looked_at > self._retry_s
+        if self._look is None and not (self._wants_look or is_due):
             return False
-        self._look = self._look or self._looking(is_start=False)
+        self._look = self._look or self._looking(is_start=self._owes_start)
         if next(self._look, self) is self:
             self._look, self._wants_look = None, False
         return True
@@ -114,24 +125,36 @@ class ThreadTuner:
     def _looking(self, *, is_start: bool) -> Iterator[None]:
         self._looked_at = self._now()
         times: dict[int, Times] = {}
-        for count in candidates(set(self.threads.values()), self.most):
+        for count in sorted({*candidates(set(self.threads.values()), self.most), *self._kinds}):
             times[count] = self._measure(count)
             yield
-        if self._load() > self.most:
-            return  # a busy moment
+        self._was_busy = self._load() > self._cores
+        if self._was_busy:
+            self._put_off(is_start=is_start)
+            return
         before = self.threads
         for name, stage in self.stages.items():
             of_stage = {count: found[name] for count, found in times.items()}
             if any(median(one) > _NOISE * min(one) for one in of_stage.values()):
+                self._was_busy = True
                 continue
             self.stages[name] = settled(
                 stage, {count: min(one) for count, one in of_stage.items()}, self.most, is_start
             )
+        if self._was_busy:
+            self._put_off(is_start=False)
+        else:
+            self._retry_s, self._owes_start = _RETRY_S, False
         self._usual_s = None
         if self.threads != before:
             log.info("Threads: %s", in_words(self.threads, self.most))
             self.use(self.threads)
         self._keep()
+
+    def _put_off(self, *, is_start: bool) -> None:
+        """It told nothing: again later, and less often where it is always busy."""
+        self._owes_start = self._owes_start or is_start
+        self._retry_s = min(2 * self._retry_s, _AGAIN_S)
 
     def _keep(self) -> None:
         if self._file is None:
@@ -217,7 +240,7 @@ def this_machine() -> tuple[str, int]:
 @cache
 def _cores() -> int:
     """Asked once: PyTorch is given one thread later on."""
-    return min(torch.get_num_threads(), len(os.sched_getaffinity(0)))
+    return min(torch.get_num_threads(), usable_cores(os.sched_getaffinity(0)))
 
 
 @cache
@@ -229,7 +252,14 @@ def tuner(cache_dir: Path | None) -> ThreadTuner:
     """
     machine, most = this_machine()
     file = None if cache_dir is None else cache_dir / FILE
-    made = ThreadTuner(most, lambda count: _product_times(count, cache_dir), file=file, machine=machine)
+    made = ThreadTuner(
+        most,
+        lambda count: _product_times(count, cache_dir),
+        kinds=core_kinds(os.sched_getaffinity(0)),
+        cores=host_cores(),
+        file=file,
+        machine=machine,
+    )
     made.start()
     return made
 

@@ -1,4 +1,5 @@
-"""The last inch: CUDA graphs, streams and pinned copies. The only file of the engine that needs a card to be tested.
+"""The last inch: CUDA graphs, streams and pinned copies. Tested on a fake `torch.cuda`; the rest needs a card
+(tests/gpu).
 
 It follows PyTorch's notes ("CUDA semantics", "CUDA Graphs") and the documentation of `torch.cuda`. What it relies on:
 
@@ -24,8 +25,10 @@ Whatever fails here becomes `GraphsFailed`, and the engine goes on without graph
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any
 
 import torch
@@ -39,13 +42,25 @@ WARM_UPS = 3
 PRIORITY = {"frames": -1, "sound": 0}
 
 
+# An event that is waited for spins on a core, which answers soonest; where cores are few, others need it.
+_FEW_CORES = len(os.sched_getaffinity(0)) <= 2
+
+
+@cache
+def stream_of(device: torch.device, priority: int) -> torch.cuda.Stream:
+    """One for each use in the life of the process: torch keeps cuBLAS's workspace of every stream there was for ever
+    (pytorch/pytorch#184084), and each load would make new ones."""
+    return torch.cuda.Stream(device, priority=priority)
+
+
 class CudaGraphs:
     """`Graphs` on a card."""
 
     name = "cuda"
 
     def __init__(self, device: torch.device) -> None:
-        self._streams = {lane: torch.cuda.Stream(device, priority=priority) for lane, priority in PRIORITY.items()}
+        gc.collect()  # once: in a process that has loaded torch it takes longer than a capture
+        self._streams = {lane: stream_of(device, priority) for lane, priority in PRIORITY.items()}
         self._pools = {lane: torch.cuda.graph_pool_handle() for lane in PRIORITY}
 
     def capture(self, work: Work, lane: Lane) -> Replay:
@@ -53,7 +68,6 @@ class CudaGraphs:
         stream, before = self._streams[lane], torch.cuda.current_stream()
         graph = torch.cuda.CUDAGraph()
         collects = gc.isenabled()
-        gc.collect()
         gc.disable()  # a graph that is freed while another one is captured breaks the capture
         try:
             torch.cuda.synchronize(stream.device)  # weights and state were made on the default stream
@@ -79,7 +93,7 @@ class CudaGraphs:
         """See `Graphs`."""
         host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
         host.copy_(tensor, non_blocking=True)
-        copied = torch.cuda.Event()
+        copied = torch.cuda.Event(blocking=_FEW_CORES)
         copied.record()
 
         def wait() -> Tensor:

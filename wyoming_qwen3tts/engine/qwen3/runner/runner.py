@@ -26,6 +26,7 @@ from ....speech.audio_format import AudioFormat
 from ....speech.languages import LANGUAGES
 from ....util.lru import LruCache
 from ..device_errors import device_errors, let_go
+from ..hardware.memory import PREFIXES_MB
 from ..scheduler import Utterance
 from .codec import GraphedSounds, SoundMaker, Sounds
 from .frames import FrameMaker, Frames, slot_of
@@ -35,7 +36,7 @@ from .prefill import GraphedPrompts, PromptReader, Prompts
 from .voice_cache import VoiceCache
 
 ROOM_SHARE = 8  # of a slot, what a prompt has to leave for frames
-PREFIXES_KEPT = 64  # about 1 MB each in bfloat16 without a reference clip
+PREFIXES_KEPT = 64  # about 1 MB each in bfloat16; with a reference clip 14, so that bytes are bounded too
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -92,6 +93,7 @@ class ModelRunner:
         self._sampling = sampling or FrameSampling.from_defaults(config.sampling)
         self._positions = positions
         self._graphs = graphs or NoGraphs()
+        self.why_no_graphs: str | None = None  # set by whoever wanted some and had to build it without
         with torch.inference_mode():
             made = (self.model, self._sampling, slots, positions, self.prompts.pad)
             if graphs is None:
@@ -104,7 +106,7 @@ class ModelRunner:
                 self._reader = GraphedPrompts(self.model.talker, positions, graphs)
         self._state, self._sounds = self._frames.state, self._sound.state
         self._spoiled: set[int] = set()
-        self._prefixes = LruCache[KvCache](PREFIXES_KEPT)
+        self._prefixes = LruCache[KvCache](PREFIXES_KEPT, _bytes_of, PREFIXES_MB << 20)
         self.prefills = self.frames = self.codec_steps = 0
 
     def speaks(self, voice: PromptVoice) -> bool:
@@ -223,6 +225,10 @@ class ModelRunner:
             self._state.cache.rows(slot).blank()
             self._state.predictor_cache.rows(slot).blank()
             self._spoiled.discard(slot)
+
+
+def _bytes_of(cache: KvCache) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in cache)
 
 
 def _as_they_come(utterance: Utterance) -> Iterator[int]:

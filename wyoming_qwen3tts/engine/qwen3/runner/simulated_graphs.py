@@ -1,20 +1,22 @@
 """A stand-in for CUDA graphs that needs no card: records the operations on tensors, and replays the list.
 
 It keeps the promises that CUDA graphs keep, and breaks those they break: Python does not run again, a shape or a number
-that it chose stays chosen, tensors made inside hold what the last replay left there, and nobody may ask for a value
-while recording. So an engine that says the same with it and without it has nothing that a real graph would freeze.
+that it chose stays chosen, a recording computes nothing and knows addresses instead of tensors, what was made inside is
+of no use outside, and nobody may ask for a value while recording. So an engine that says the same with it and without
+it has nothing that a real graph would freeze, and frees nothing that one would still use.
 What it cannot show: streams, memory pools, kernels. `bench --simulate` uses it too.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .graphs import GraphsFailed, Lane, NoGraphs, Replay, Work
@@ -28,6 +30,10 @@ FORBIDDEN = (
 )
 
 
+class RecordingBroken(Exception):
+    """A recording would do on a card what nobody can foresee. A bug of whoever made it."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Made:
     """Stands for a tensor that an earlier operation of the recording made."""
@@ -35,9 +41,29 @@ class _Made:
     number: int
 
 
+class _Outside:
+    """Stands for a tensor from outside by where it lies, as a graph does: it keeps no memory alive."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._storage = StorageWeakRef(tensor.untyped_storage())
+        self._like = tensor.new_empty(0).detach()
+        self._place = (tensor.storage_offset(), tensor.shape, tensor.stride())
+
+    def tensor(self) -> Tensor:
+        """What lies there now.
+
+        Raises:
+            RecordingBroken: if that memory was given back.
+        """
+        storage = torch.UntypedStorage._new_with_weak_ptr(self._storage.cdata)
+        if storage is None:
+            raise RecordingBroken(f"a recording replays on {list(self._place[1])} numbers whose memory was given back")
+        return self._like.new_empty(0).set_(storage, *self._place)
+
+
 @dataclass(slots=True)
 class Operation:
-    """One call: ``arguments`` with `_Made` in place of what the recording made itself; ``makes`` are its results'."""
+    """One call: ``arguments`` with stand-ins in place of tensors; ``makes`` are the numbers of its results."""
 
     call: Any
     arguments: tuple[Any, ...]
@@ -47,18 +73,28 @@ class Operation:
 
 @dataclass(slots=True)
 class Recording:
-    """A list of operations over the tensors that were there before."""
+    """A list of operations over the tensors that were there before, which it does not hold."""
 
     operations: list[Operation] = field(default_factory=list)
     last_use: dict[int, int] = field(default_factory=dict)
     dies_at: dict[int, list[int]] = field(default_factory=dict)
+    outside: list[_Outside] = field(default_factory=list)
 
+    @torch.inference_mode()
     def replay(self) -> None:
+        """Do it again.
+
+        Raises:
+            RecordingBroken: if a tensor that it reads or writes is gone.
+        """
         made: dict[int, Tensor] = {}
+        there = {id(place): place.tensor() for place in self.outside}
 
         def given(value: Any) -> Any:
             if type(value) is _Made:
                 return made[value.number]
+            if type(value) is _Outside:
+                return there[id(value)]
             if type(value) is list or type(value) is tuple:
                 return [given(item) for item in value]
             return value
@@ -74,16 +110,21 @@ class Recording:
 
 
 class GraphRecorder(TorchDispatchMode):
-    """Runs what it sees, and writes it down."""
+    """Runs what it sees, and writes it down. By `finish` nothing has happened: what was written is put back, and what
+    was made inside holds no number any more, for whoever kept hold of it."""
 
     def __init__(self) -> None:
         super().__init__()
         self._numbers: dict[int, int] = {}  # by id of the tensor, which `_kept` keeps from being given twice
         self._kept: list[Tensor] = []
+        self._places: dict[int, tuple[Tensor, _Outside]] = {}
+        self._before: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}  # storages from outside
+        self._inside: dict[int, torch.UntypedStorage] = {}
         self.recording = Recording()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         refuse(func, args)
+        self._remember_what_it_writes(func, args, kwargs or {})
         results = func(*args, **(kwargs or {}))
         at = len(self.recording.operations)
         operation = Operation(func, tuple(self._noted(args, at)), self._named(kwargs or {}, at))
@@ -92,6 +133,17 @@ class GraphRecorder(TorchDispatchMode):
             operation.makes = tuple(self._new(tensor, args, kwargs, at) for tensor in tensors)
         self.recording.operations.append(operation)
         return results
+
+    def _remember_what_it_writes(self, func: Any, args: Any, kwargs: dict[str, Any]) -> None:
+        for at, argument in enumerate(func._schema.arguments):
+            if argument.alias_info is None or not argument.alias_info.is_write:
+                continue
+            value = kwargs.get(argument.name, args[at] if at < len(args) else None)
+            for tensor in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(tensor, Tensor) and not tensor.is_meta:
+                    storage = tensor.untyped_storage()
+                    if storage._cdata not in self._inside and storage._cdata not in self._before:
+                        self._before[storage._cdata] = (storage, storage.clone())
 
     def _noted(self, values: Iterable[Any], at: int) -> list[Any]:
         return [self._one(value, at) for value in values]
@@ -103,12 +155,20 @@ class GraphRecorder(TorchDispatchMode):
         if isinstance(value, Tensor):
             number = self._numbers.get(id(value))
             if number is None:
-                return value
+                return self._place(value)
             self.recording.last_use[number] = at
             return _Made(number)
         if isinstance(value, list | tuple):
             return self._noted(value, at)
         return value
+
+    def _place(self, tensor: Tensor) -> Any:
+        if tensor.is_meta:
+            return tensor  # it has no memory to be given back
+        if id(tensor) not in self._places:
+            self._places[id(tensor)] = tensor, _Outside(tensor)
+            self.recording.outside.append(self._places[id(tensor)][1])
+        return self._places[id(tensor)][1]
 
     def _new(self, result: Any, args: Any, kwargs: Any, at: int) -> int | None:
         """A number for what this operation made; None for what it only changed."""
@@ -118,14 +178,45 @@ class GraphRecorder(TorchDispatchMode):
         number = self._numbers[id(result)] = len(self._kept)
         self._kept.append(result)
         self.recording.last_use[number] = at
+        if not result.is_meta:
+            storage = result.untyped_storage()
+            shared = (value.untyped_storage()._cdata for value in _tensors(given))
+            if storage._cdata not in self._before and storage._cdata not in shared:
+                self._inside[storage._cdata] = storage
         return number
+
+    @property
+    def touched(self) -> dict[int, StorageWeakRef]:
+        """Memory from outside that it reads or writes, by where it lies."""
+        return {t.untyped_storage()._cdata: StorageWeakRef(t.untyped_storage()) for t, _ in self._places.values()}
+
+    @property
+    def written(self) -> set[int]:
+        """What of that it writes."""
+        return set(self._before)
 
     def finish(self) -> Recording:
         """The recording; the tensors made on the way are let go."""
         for number, at in self.recording.last_use.items():
             self.recording.dies_at.setdefault(at, []).append(number)
-        self._kept.clear()
+        with torch.inference_mode():
+            for tensor in self._kept:
+                if not tensor.is_meta and tensor.untyped_storage()._cdata in self._inside:
+                    tensor.fill_(float("nan") if tensor.is_floating_point() else 1)
+            for storage, before in self._before.values():
+                storage.copy_(before)
+        for held in (self._kept, self._places, self._before, self._inside, self._numbers):
+            held.clear()
         return self.recording
+
+
+def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
+    for value in values:
+        if isinstance(value, Tensor):
+            if not value.is_meta:
+                yield value
+        elif isinstance(value, list | tuple):
+            yield from _tensors(value)
 
 
 def refuse(func: Any, args: Iterable[Any]) -> None:
@@ -146,7 +237,10 @@ def refuse(func: Any, args: Iterable[Any]) -> None:
 
 
 class SimulatedGraphs(NoGraphs):
-    """`Graphs` over recorded operations. ``captured`` and ``replayed`` count, by lane."""
+    """`Graphs` over recorded operations. ``captured`` and ``replayed`` count, by lane.
+
+    As strict as a card could be, and where a card would say nothing: what one lane writes the other must not touch.
+    """
 
     name = "traced"
 
@@ -154,9 +248,15 @@ class SimulatedGraphs(NoGraphs):
         self.captured: Counter[Lane] = Counter()
         self.replayed: Counter[Lane] = Counter()
         self.recordings: list[Recording] = []
+        self._lane: Lane | None = None
+        self._touched: dict[int, tuple[StorageWeakRef, set[Lane], set[Lane]]] = {}  # who touches, who writes
 
     def capture(self, work: Work, lane: Lane) -> Replay:
-        recording = traced(work)
+        recorder = GraphRecorder()
+        with recorder:
+            work()
+        self._keep_apart(recorder, lane)
+        recording = recorder.finish()
         self.captured[lane] += 1
         self.recordings.append(recording)
 
@@ -165,6 +265,22 @@ class SimulatedGraphs(NoGraphs):
             recording.replay()
 
         return Replay(work, replay)
+
+    def _keep_apart(self, recorder: GraphRecorder, lane: Lane) -> None:
+        """
+        Raises:
+            RecordingBroken: if two lanes, which may run at the same time, share memory that one of them writes.
+        """
+        written = recorder.written
+        for place, memory in recorder.touched.items():
+            known = self._touched.get(place)
+            if known is None or known[0].expired():
+                known = self._touched[place] = (memory, set(), set())
+            _, users, writers = known
+            users.add(lane)
+            writers |= {lane} if place in written else set()
+            if len(users) > 1 and writers:
+                raise RecordingBroken(f"the lanes {', '.join(sorted(users))} share memory that {min(writers)} writes")
 
 
 def traced(work: Callable[[], Any]) -> Recording:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 
 import torch
@@ -76,7 +76,7 @@ class VoiceCache:
             return make()
         return tuple(self._of(f"codec {voice.key}", make))
 
-    def _of(self, key: str, make: Callable[[], Sequence[Tensor]]) -> Sequence[Tensor]:
+    def _of(self, key: str, make: Callable[[], Iterable[Tensor]]) -> Iterable[Tensor]:
         name = hashlib.sha256(f"{self._identity} {key}".encode()).hexdigest()[:40]
         content = self._disk.get(name)
         if content is not None and (found := self._unpacked(name, content)) is not None:
@@ -100,7 +100,7 @@ class VoiceCache:
             return None
 
 
-def _packed(tensors: Sequence[Tensor]) -> bytes:
+def _packed(tensors: Iterable[Tensor]) -> bytes:
     from safetensors.torch import save
 
     return save({str(number): tensor.contiguous().cpu() for number, tensor in enumerate(tensors)})

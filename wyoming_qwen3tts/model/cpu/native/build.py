@@ -58,7 +58,7 @@ def flavour(machine: str, flags: frozenset[str]) -> str:
             return "x86-64-v3"
         raise NoLibrary("this processor has no AVX2")
     if machine in ("aarch64", "arm64"):
-        return "armv8.2-a+dotprod" if "asimddp" in flags else "armv8-a"
+        return "armv8-a"  # what a processor has beyond it is found out at run time, see ``isa.h``
     raise NoLibrary(f"there is no code for {machine} processors")
 
 

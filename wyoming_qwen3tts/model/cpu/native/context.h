@@ -30,7 +30,7 @@ struct Context {
     Scratch<int32_t> sums, places;
     Scratch<int64_t> positions;
     Scratch<float> scales, wide, attended, inner, turns, states, logits, keys, cached_values;
-    Scratch<uint16_t> halves, more_halves;
+    Scratch<uint8_t> rows;  // of the codec, in one of its formats
 
     Rounded rounded(int rows, int inputs) {
         const size_t groups = static_cast<size_t>(rows) * (inputs / GROUP);

@@ -233,10 +233,10 @@ Context *qwen3tts_open(int threads) { return new Context(threads < 1 ? 1 : threa
 
 void qwen3tts_close(Context *context) { delete context; }
 
-// 0: portable, 1: AVX2, 2: AVX-512 VNNI. Asking for more than the processor has gives what it has.
+// The instructions in use, a number of `Kernel`; after a wish from 0 on. Asking for more than the processor has gives
+// what it has.
 int qwen3tts_kernel(int wish) {
-    const Kernel best = best_kernel();
-    kernel = wish >= 0 && wish < best ? static_cast<Kernel>(wish) : best;
+    if (wish >= 0) kernel = at_most(wish);
     return kernel;
 }
 

@@ -6,8 +6,10 @@ A structure keeps no tensor alive; whoever makes it has to (`Held`).
 from __future__ import annotations
 
 import ctypes
+import platform
 from collections.abc import Sequence
 from ctypes import POINTER, byref, c_float, c_int, c_int32, c_int64, c_void_p
+from enum import IntEnum
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +21,17 @@ from ...layers import KvCache
 from ...sampling import SamplingParams
 from .build import library_path
 
-KERNELS = ("portable", "AVX2", "AVX-512 VNNI")
+ARM = platform.machine() in ("aarch64", "arm64")
+# What products can be computed with, each with all before it; see ``isa.h``.
+KERNELS = ("portable", "dot product", "i8mm") if ARM else ("portable", "AVX2", "AVX-512 VNNI")
+
+
+class Format(IntEnum):
+    """What the codec's products are computed in; see ``codec_rows.h``."""
+
+    BFLOAT16 = 0
+    FLOAT32 = 1
+    INT16 = 2
 
 
 class Matrix(ctypes.Structure):
@@ -89,14 +101,11 @@ class _SamplingParams(ctypes.Structure):
 
 
 class Conv(ctypes.Structure):
-    """See ``codec.cpp``."""
+    """See ``codec_rows.h``."""
 
     _fields_ = (
-        ("weights", c_void_p),
-        ("bias", c_void_p),
-        ("alpha", c_void_p),
-        ("inverse_beta", c_void_p),
-        *((name, c_int32) for name in ("inputs", "outputs", "taps", "dilation")),
+        *((name, c_void_p) for name in ("weights", "scales", "bias", "alpha", "inverse_beta")),
+        *((name, c_int32) for name in ("inputs", "outputs", "taps", "dilation", "format")),
     )
 
 
@@ -124,7 +133,12 @@ class Native:
             self._pools[threads] = c_void_p(self._library.qwen3tts_open(c_int(threads)))
         return self._pools[threads]
 
-    def use_kernel(self, wish: int = -1) -> str:
+    @property
+    def kernel(self) -> str:
+        """What products are computed with, by all who use the library."""
+        return KERNELS[self._library.qwen3tts_kernel(c_int(-1))]
+
+    def use_kernel(self, wish: int = len(KERNELS)) -> str:
         """Take the best product kernel that the processor has, or a lesser one; its name."""
         return KERNELS[self._library.qwen3tts_kernel(c_int(wish))]
 
@@ -188,19 +202,19 @@ class Native:
         return codes, total
 
     @property
-    def has_bfloat16(self) -> bool:
-        """Whether the codec's products are worth it here."""
-        return bool(self._library.qwen3tts_has_bfloat16())
+    def codec_format(self) -> Format:
+        """What the codec's products are fastest in, with the kernel in use."""
+        return Format(self._library.qwen3tts_codec_format())
 
     def convolve(self, conv: Held, x: Tensor, past: Tensor) -> Tensor:
-        """``[T, B, C_in] -> [T, B, C_out]`` float32; ``past [B, history, C_in]`` bfloat16 moves on."""
+        """``[T, B, C_in] -> [T, B, C_out]`` float32; ``past [B, history, row]`` in the codec's format moves on."""
         x, sizes = _signal(x)
         y = torch.empty(*x.shape[:2], conv.value.outputs)
         self._library.qwen3tts_convolve(self._context, byref(conv.value), pointer(x), *sizes, pointer(past), pointer(y))
         return y
 
     def unit(self, wide: Held, narrow: Held, x: Tensor, past: Tensor) -> Tensor:
-        """A residual unit, ``[T, B, C] -> [T, B, C]`` float32; ``past [B, history, C]`` bfloat16 moves on."""
+        """A residual unit, ``[T, B, C] -> [T, B, C]`` float32; ``past`` as in `convolve`."""
         x, sizes = _signal(x)
         y = torch.empty_like(x)
         convs = byref(wide.value), byref(narrow.value)

@@ -150,11 +150,13 @@ def engine_json(service: SpeechService, control: EngineControl | None) -> dict[s
 
 def status_json(status: EngineStatus) -> dict[str, Any]:
     """``state`` is a sentence for people, the other keys are for programs. ``progress``: 0 to 1 in hundredths, while
-    something is loaded or downloaded, as far as that is known."""
+    something is loaded or downloaded, as far as that is known. ``runs_on``: where and how a model computes, once it
+    does."""
     return {
         "state": str(status),
         "phase": status.phase.value,
         "reason": status.reason or None,
         "progress": None if status.progress is None else round(status.progress, 2),
         "fallback": status.fallback,
+        "runs_on": status.runs_on or None,
     }

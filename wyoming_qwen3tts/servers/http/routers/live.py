@@ -107,6 +107,7 @@ def _stream(stats: RequestStats, now: float) -> dict[str, Any]:
         "door": stats.server,
         "client": stats.client,
         "voice": stats.voice,
+        "instead_of": stats.instead_of,
         "engine": stats.engine,
         "chars": stats.chars,
         "ttfa_ms": None if stats.ttfa_s is None else round(stats.ttfa_s * 1000),

@@ -165,4 +165,5 @@ def event(what: dict[str, Any]) -> bytes:
 
 def _who(stats: RequestStats) -> dict[str, str]:
     """Voices have names in any script, headers have not."""
-    return {"X-TTS-Engine": stats.engine, "X-TTS-Voice": quote(stats.voice), "X-TTS-Language": stats.language}
+    who = {"X-TTS-Engine": stats.engine, "X-TTS-Voice": quote(stats.voice), "X-TTS-Language": stats.language}
+    return who | ({"X-TTS-Instead-Of": quote(stats.instead_of)} if stats.instead_of else {})

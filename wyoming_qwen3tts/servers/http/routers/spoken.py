@@ -36,6 +36,7 @@ def routes(service: SpeechService, settings: Settings, pool: BoundedPool) -> API
             raise BadRequest(
                 f"The language {language!r} is not one of ours: {', '.join(catalog.languages)}.", field="language"
             )
+        catalog.all()  # looked at here: the pool only reads
         work = partial(
             explain,
             text,
@@ -44,6 +45,7 @@ def routes(service: SpeechService, settings: Settings, pool: BoundedPool) -> API
             lexicon=lexicon.current(),
             ssml=ssml,
             added=catalog.added,
+            is_voice=catalog.named_in_marks,
         )
         try:
             answer = await pool.run(work)

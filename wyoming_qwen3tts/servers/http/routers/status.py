@@ -35,7 +35,7 @@ def states(service: SpeechService, gate: Gate) -> OpenRouter:
         content = {"status": "ready" if ready else "not ready", "engine": now.engine, **status_json(now.status)}
         content["cannot_speak"] = mute
         if gate.needs_key:  # a reason may name addresses of the house; /v1/engine tells it
-            del content["state"], content["reason"]
+            del content["state"], content["reason"], content["runs_on"]
         return JSONResponse(content, 200 if ready else 503, None if ready else {"Retry-After": "5"})
 
     return router

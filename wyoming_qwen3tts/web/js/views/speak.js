@@ -181,6 +181,7 @@ function factsOf(reply) {
   const fact = (key, value) => h("span", {}, `${t(key)} `, h("b", {}, value));
   const found = [fact("speak.first", milliseconds(stats.heard)), fact("speak.length", seconds(reply.seconds))];
   if (reply.voice) found.unshift(fact("speak.voice", reply.engine && !reply.voice.startsWith(reply.engine) ? `${reply.voice} (${reply.engine})` : reply.voice));
+  if (reply.insteadOf) found.splice(1, 0, fact("speak.insteadOf", reply.insteadOf));
   if (stats.made && stats.made > stats.first) found.push(fact("speak.rate", `${number(reply.seconds / (stats.made / 1000), 1)}×`));
   if (stats.gaps) found.push(fact("speak.gaps", number(stats.gaps)));
   return found;

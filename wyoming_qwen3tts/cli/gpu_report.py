@@ -1,0 +1,201 @@
+"""``doctor --gpu``: all that can be found out about this machine's card within ten minutes, without a download: a
+text to read, and a JSON file to attach to an issue.
+
+A part that fails says why and stops no other one. The published sizes are measured with random weights: their work is
+that of the real ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..doctor import card as card_checks
+from ..doctor import graphs as graph_checks
+from ..doctor.checks import CheckContext
+from ..engine.qwen3.card.roads import Tried, choose
+from ..engine.qwen3.hardware import memory
+from ..engine.qwen3.hardware.plan import DevicePlan
+from ..errors import SpeechError, first_line
+from ..settings import Settings
+from ..util.files import write_atomic
+
+FORMAT = 1  # of the file
+LIMIT_S = 540.0  # nothing new is begun after that
+SIZES = ("0.6B", "1.7B")
+STREAMS = (1, 2, 4, 8)
+_FRAMES, _ROUNDS = 24, 3
+
+Part = Callable[[], Any]
+
+
+def make_report(
+    settings: Settings,
+    to: Path,
+    *,
+    sources: Sequence[str | Path] = SIZES,
+    streams: Sequence[int] = STREAMS,
+    now: Callable[[], float] = time.monotonic,
+) -> int:
+    """Look at the card, tell, and write ``to``; 0 if every part is well, else 1.
+
+    Raises:
+        SpeechError: why there is no card to look at, or if ``to`` cannot be written.
+    """
+    place = CheckContext(settings, os.environ)
+    chosen = place.plan
+    if chosen.device is None or chosen.device == "cpu":
+        raise SpeechError(f"There is no card to look at. {' '.join(chosen.reasons)}".strip())
+    device, dtype = chosen.torch_device, chosen.dtype
+    began = now()
+    report: dict[str, Any] = {"format": FORMAT, "version": __version__, "parts": {}}
+    measured: dict[str, Any] = {}
+
+    def bench(source: str | Path) -> Part:
+        return lambda: measured.setdefault(str(source), _bench(source, streams, device, dtype))
+
+    parts: list[tuple[str, Part]] = [
+        ("machine", lambda: _machine(place, device)),
+        ("checks", lambda: [asdict(check) for check in (*card_checks.check(place), *graph_checks.check(place))]),
+        ("arithmetic", lambda: _arithmetic(device)),
+        ("memory predicted", lambda: memory.table(max(streams), place.config.positions)),
+        *((f"speed {_name(source)}", bench(source)) for source in sources),
+        ("roads", lambda: {name: _roads(result) for name, result in measured.items()}),
+        ("kernels", lambda: _kernels(device)),
+    ]
+    for name, part in parts:
+        report["parts"][name] = made = _made(part) if now() - began < LIMIT_S else {"error": "there was no time left"}
+        sys.stdout.write("".join(f"{line}\n" for line in _lines(name, made)))
+        sys.stdout.flush()
+    try:
+        write_atomic(to, json.dumps(report, indent=2, ensure_ascii=False).encode(), is_shared=True)
+    except OSError as error:
+        raise SpeechError(f"{to} cannot be written: {error.strerror or error}") from None
+    sys.stdout.write(f"Written to {to}. Attach it to an issue: it names the card and its figures, and nobody.\n")
+    return 0 if all(_is_well(name, made) for name, made in report["parts"].items()) else 1
+
+
+def _is_well(name: str, made: dict[str, Any]) -> bool:
+    return "error" not in made and (name != "checks" or all(check["ok"] for check in made["found"]))
+
+
+def _made(part: Part) -> dict[str, Any]:
+    began = time.perf_counter()
+    try:
+        return {"found": part(), "took_s": round(time.perf_counter() - began, 1)}
+    except Exception as error:  # noqa: BLE001  whatever a card does: the other parts are to be told
+        return {"error": f"{type(error).__name__}: {first_line(error)}"}
+
+
+def _name(source: str | Path) -> str:
+    return source.name if isinstance(source, Path) else source
+
+
+def _machine(place: CheckContext, device: str) -> dict[str, Any]:
+    import torch
+
+    hardware = place.hardware
+    free, total = torch.cuda.mem_get_info(device)
+    cudnn: Any = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+    return {
+        "card": torch.cuda.get_device_name(device),
+        "capability": list(torch.cuda.get_device_capability(device)),
+        "free_mb": free >> 20,
+        "total_mb": total >> 20,
+        "driver": hardware.driver,
+        "driver_cuda": hardware.driver_cuda,
+        "torch": hardware.torch,
+        "wheel_cuda": hardware.wheel_cuda,
+        "architectures": list(hardware.arch_list),
+        "cudnn": cudnn,
+        "system": " ".join((os.uname().sysname, os.uname().release, os.uname().machine)),
+        "cores": os.cpu_count(),
+        "plan": place.plan.runs_on,
+    }
+
+
+def _arithmetic(device: str) -> dict[str, Any]:
+    from ..engine.qwen3.card.self_check import BOUNDS, check_arithmetic
+
+    verdict = check_arithmetic(device, tuple(BOUNDS))
+    if verdict.why is not None:
+        raise SpeechError(verdict.why)
+    return {"errors": verdict.errors, "bounds": BOUNDS}
+
+
+def _bench(source: str | Path, streams: Sequence[int], device: str, dtype: str) -> dict[str, Any]:
+    from ..engine.qwen3.loading import empty_caches
+    from ..engine.qwen3.precision import torch_dtype
+    from .bench.card import bench_card
+
+    empty_caches()  # what the size before has left
+    return bench_card(
+        source,
+        streams=list(streams),
+        frames=_FRAMES,
+        rounds=_ROUNDS,
+        device=device,
+        dtype=torch_dtype(dtype),
+        simulate=False,
+    )
+
+
+def _roads(result: dict[str, Any]) -> dict[str, Any]:
+    """What the engine would take, by the time of one stream. That the codes are equal was seen by the checks."""
+    alone = {run["graphs"]: run["ms_per_frame"] for run in result["runs"] if run["streams"] == 1}
+    tried = [Tried("steps" if name == "none" else "graphs", ms) for name, ms in alone.items()]
+    if why := result.get("no_graphs_because"):
+        tried.append(Tried("graphs", error=why))
+    return asdict(choose(tried))
+
+
+def _kernels(device: str, most: int = 12) -> list[dict[str, Any]]:
+    """The operations of a few frames of a tiny model that take longest, with how often they ran."""
+    import tempfile
+
+    from torch.profiler import profile, supported_activities
+
+    from ..engine.qwen3.loading import bench_utterance, load_models
+    from ..engine.qwen3.runner.runner import ModelRunner
+    from ..model.checkpoint.tiny import write_tiny_checkpoint
+
+    with tempfile.TemporaryDirectory() as root:
+        plan = DevicePlan(device, "float32", "none", graphs=False, models=())
+        (checkpoint,), (codec,) = load_models([write_tiny_checkpoint(Path(root) / "tiny")], plan, None, lambda _: None)
+    runner = ModelRunner(checkpoint, codec, slots=1, positions=64)
+    utterance, voice = bench_utterance(runner, 0)
+    runner.prefill(utterance, voice)
+    activities = supported_activities()  # type: ignore[no-untyped-call]  # of this build
+    with profile(activities=activities) as profiled:
+        for _ in range(3):
+            runner.frame([utterance], [float("-inf")])
+            utterance.frames += 1
+    found = [(event.self_device_time_total or event.self_cpu_time_total, event) for event in profiled.key_averages()]
+    found.sort(key=lambda pair: -pair[0])
+    return [{"name": event.key[:120], "times": event.count, "us": round(us)} for us, event in found[:most]]
+
+
+def _lines(name: str, made: dict[str, Any]) -> Iterator[str]:
+    if "error" in made:
+        yield f"WRONG {name}: {made['error']}"
+        return
+    found = made["found"]
+    if name.startswith("speed "):
+        from .bench.card import table
+
+        yield table(found)
+    elif name == "checks":
+        for check in found:
+            yield f"{'ok   ' if check['ok'] else 'WRONG'} {check['check']}: {check['detail']}"
+    elif isinstance(found, list):
+        yield f"ok    {name}:"
+        yield from (f"      {', '.join(f'{key} {value}' for key, value in row.items())}" for row in found)
+    else:
+        yield f"ok    {name}: {', '.join(f'{key} {value}' for key, value in found.items())}"
