@@ -25,7 +25,7 @@ from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.segment import Segment
 from wyoming_qwen3tts.util.backoff import Backoff
 
-SERVERS, AT_ONCE, STALL_S = 4, 6, 0.15
+SERVERS, AT_ONCE, STALL_S = 4, 6, 0.4  # a busy machine must not look like four silent servers
 FAULTS = ("killed", "stalled", "garbling", "slow", "restarted", "refusing", "draining", "silent")
 _TAIL = FORMAT.silence(0.15)
 

@@ -8,6 +8,7 @@ import pytest
 from .deaths import _flaw, deaths
 
 
+@pytest.mark.timing  # on a busy machine servers that are well look silent too
 async def test_each_reply_is_whole_or_ends_with_an_error_and_none_is_lost_before_it_began() -> None:
     outcome = await deaths(60, seed=25)
 
