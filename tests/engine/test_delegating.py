@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from tests.engine.scripted import RYAN, Scripted
 from wyoming_qwen3tts.engine.delegating import DelegatingEngine
-from wyoming_qwen3tts.speech.engine import Engine, EngineStatus, Liveness, Origin, Phase
+from wyoming_qwen3tts.speech.engine import Engine, EngineStatus, Liveness, Origin, Phase, ServerCount
 from wyoming_qwen3tts.speech.voice import Voice
+
+SERVER = ServerCount("http://10.0.0.2:8091", "well", "", 3, 1, 0, 2.5)
 
 
 class Peculiar(Scripted):
@@ -24,6 +26,9 @@ class Peculiar(Scripted):
 
     def wake(self) -> None:
         self.starts += 1
+
+    def servers(self) -> tuple[ServerCount, ...]:
+        return (SERVER,)
 
     def models(self) -> tuple[str, ...]:
         return ("Qwen/small", "Qwen/large")
@@ -49,6 +54,7 @@ async def test_the_answers_are_those_of_the_engine_inside() -> None:
         assert (engine.status, engine.liveness()) == (EngineStatus(Phase.LOADING, progress=0.5), inner.signs)
         assert (engine.voices(), engine.clones()) == (inner.voices(), (RYAN,))
         assert (engine.why_mute("Anna"), engine.origin(RYAN)) == ("Anna is hoarse", Origin("qwen3", "ryan-en"))
+        assert engine.servers() == (SERVER,)
         assert (engine.models(), engine.chosen_model) == (("Qwen/small", "Qwen/large"), "Qwen/small")
     outer.wake()
     await outer.start()

@@ -19,7 +19,7 @@ from ..engine.qwen3.config import EngineConfig
 from ..engine.qwen3.engine import Qwen3Engine
 from ..engine.qwen3.hardware.plan import LARGE, SMALL
 from ..engine.qwen3.hardware.probe import may_have_card
-from ..engine.remote.engine import RemoteEngine
+from ..engine.remote.engine import RemoteEngine, Timing
 from ..engine.wyoming.engine import WyomingEngine
 from ..errors import SettingsError
 from ..homeassistant.piper_app import stand_in_addresses
@@ -115,6 +115,8 @@ def build_remote(settings: Settings) -> RemoteEngine:
         key=wanted.api_key.get_secret_value(),
         feed=wanted.feed,
         sentence_pause_s=settings.voices.sentence_pause_s,
+        clones=VoiceFolder(settings.voices_dir, settings.limits.voices),
+        timing=Timing(hedge_s=wanted.hedge_s),
     )
 
 

@@ -209,6 +209,9 @@ def _bench(commands: argparse._SubParsersAction[_Parser]) -> None:
     bench.add_argument(
         "--peers", action="store_true", help="compare with the official package and a CPU peer; sets both up, once"
     )
+    building = "a whole building on loopback: this server before model servers with published timing, such as 1,4,16"
+    bench.add_argument("--building", metavar="N,N", help=building)
+    bench.add_argument("--plot", metavar="FILE.svg", help="with --building: first audio by servers")
     bench.add_argument(
         "--server", action="store_true", help="with --random-weights: the whole server over Wyoming beside the networks"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import AbstractAsyncContextManager
 
-from ..speech.engine import AudioStream, Engine, EngineStatus, Liveness, Origin
+from ..speech.engine import AudioStream, Engine, EngineStatus, Liveness, Origin, ServerCount
 from ..speech.request import SpeechRequest
 from ..speech.voice import Voice
 
@@ -79,3 +79,6 @@ class DelegatingEngine(Engine):
     @property
     def takeovers(self) -> Counter[str]:
         return self.inner.takeovers
+
+    def servers(self) -> tuple[ServerCount, ...]:
+        return self.inner.servers()

@@ -59,8 +59,12 @@ class EngineSettings(Section):
     """After how many idle seconds the model leaves the memory. The next request loads it again, and is spoken by the
     built-in voice meanwhile. 0: never."""
     urls: Annotated[tuple[Annotated[str, AfterValidator(checked_url)], ...], BeforeValidator(listed)] = ()
-    """Servers of OpenAI's speech API that `remote` speaks through, such as vLLM-Omni: `http://192.168.1.30:8091`,
-    several separated by commas. The least busy one is asked; one that fails is left alone for 30 s."""
+    """Servers of OpenAI's speech API that `remote` speaks through, such as vLLM-Omni or another server like this one:
+    `http://192.168.1.30:8091`, several separated by commas. The one with the least audio still to come is asked; one
+    that fails is left alone for 30 s."""
+    hedge_s: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Ask a second one of those servers for a sentence when the first has sent nothing for so many seconds; who sends
+    first speaks. It costs work twice. 0: never."""
     api_key: SecretStr = SecretStr("")
     """The key that those servers ask for, if they do."""
 

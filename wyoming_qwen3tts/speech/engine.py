@@ -75,6 +75,19 @@ class Liveness:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerCount:
+    """One of the servers that an engine speaks through, and what became of it since the start."""
+
+    url: str  # never with a password in it
+    state: str  # well, away, draining, left-alone, on-trial
+    trouble: str  # "": none
+    asked: int  # sentences
+    failed: int
+    hedged: int  # sentences that another server was asked for as well, as this one was silent
+    outstanding_s: float  # audio that was asked for and has not come, estimated
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """Where a voice's sound comes from. While it stays the same, the same text may be spoken from what was kept."""
 
@@ -226,3 +239,7 @@ class Engine(ABC):
     def takeovers(self) -> Counter[str]:
         """Replies that a fallback spoke in its place, by reason."""
         return Counter()
+
+    def servers(self) -> tuple[ServerCount, ...]:
+        """The servers that it speaks through, where there are any."""
+        return ()

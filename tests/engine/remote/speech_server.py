@@ -116,6 +116,7 @@ class SpeechServer:
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers) or [says(TONE)]
         self.health, self.voices_status, self.voices = "200 OK", "200 OK", json.dumps(VOICES)
+        self.health_body = b"{}"
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[bytes] = []
         self.live: Live | None = None
@@ -137,7 +138,7 @@ class SpeechServer:
                 answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
                 await self._until_left(answer(writer), reader)
             else:
-                raw = b"{}" if request.startswith(b"GET /health") else self.voices.encode()
+                raw = self.health_body if request.startswith(b"GET /health") else self.voices.encode()
                 status = self.health if request.startswith(b"GET /health") else self.voices_status
                 writer.write(head("application/json", status=status, length=len(raw)) + raw)
             await writer.drain()

@@ -17,22 +17,23 @@ from tests.engine.scripted import Scripted
 from tests.harness import free_port, until
 from wyoming_qwen3tts.app.build import build_engine
 from wyoming_qwen3tts.engine.failover import FailoverEngine
-from wyoming_qwen3tts.engine.remote.engine import RemoteEngine
+from wyoming_qwen3tts.engine.remote.engine import RemoteEngine, Timing
 from wyoming_qwen3tts.errors import Busy, EngineDown, EngineError, SettingsError
 from wyoming_qwen3tts.settings.sources import load
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.segment import Segment
-from wyoming_qwen3tts.speech.voice import Voice
+from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.util.backoff import Backoff
 
 
 @asynccontextmanager
 async def remote(*servers: SpeechServer | str, **options: Any) -> AsyncIterator[RemoteEngine]:
     options.setdefault("backoff", lambda: Backoff(0.01, 0.01, chance=lambda: 0.0))
+    timing = Timing(**{name: options.pop(name) for name in list(options) if name.endswith("_s")})
     urls = [server if isinstance(server, str) else server.url for server in servers]
-    engine = RemoteEngine(urls, sentence_pause_s=0, **options)
+    engine = RemoteEngine(urls, sentence_pause_s=0, timing=timing, **options)
     await engine.start()
     try:
         yield engine
@@ -226,6 +227,13 @@ async def test_after_its_first_sound_a_reply_ends_with_an_error_and_nobody_else_
     assert not other.bodies
 
 
+async def test_who_breaks_off_before_anything_can_be_heard_has_not_begun() -> None:
+    """Listeners are sent a frame at the least."""
+    almost = says(TONE[: FORMAT.frame_bytes - 2], end=False)
+    async with speech_server(almost) as server, speech_server() as other, remote(server, other) as engine:
+        assert await speech(engine, asking(engine)) == TONE
+
+
 async def test_a_server_that_stalls_is_given_up() -> None:
     async with speech_server(hangs(TONE)) as server, remote(server, stall_s=0.05) as engine:
         with pytest.raises(EngineError, match=r"nothing came for 0\.05 s"):
@@ -322,6 +330,105 @@ async def test_the_least_busy_server_is_asked() -> None:
         await anext(aiter(second))
 
     assert (len(one.bodies), len(two.bodies)) == (1, 1)
+
+
+async def test_a_server_that_drains_gets_no_new_work_until_it_is_well_again() -> None:
+    draining = refuses("503 Service Unavailable", {"detail": "draining"})
+    async with speech_server(draining, says(TONE)) as one, speech_server() as two, remote(one, two) as engine:
+        one.health = "503 Service Unavailable"
+        for _ in range(3):
+            assert await speech(engine, asking(engine)) == TONE
+        assert (len(one.bodies), len(two.bodies)) == (1, 3)
+        assert [(s.url, s.state, s.failed) for s in engine.servers()] == [
+            (one.url, "draining", 0),
+            (two.url, "well", 0),
+        ]
+
+        one.health = "200 OK"
+        await until(lambda: engine.status.phase is Phase.READY)
+        assert await speech(engine, asking(engine)) == TONE
+        assert len(one.bodies) == 2
+
+
+async def test_one_that_says_it_drains_is_known_before_anybody_waits_for_it() -> None:
+    async with speech_server() as one, speech_server() as two, remote(one, two, probe_s=0.0) as engine:
+        one.health_body = b'{"status": "draining"}'
+        await until(lambda: engine.servers()[0].state == "draining")
+        assert await speech(engine, asking(engine)) == TONE
+
+    assert (len(one.bodies), len(two.bodies)) == (0, 1)
+
+
+async def test_a_server_of_our_kind_that_is_busy_is_neither_broken_nor_draining() -> None:
+    busy = refuses("503 Service Unavailable", {"error": {"code": "busy", "message": "Every place is taken."}})
+    async with speech_server(busy) as one, speech_server() as two, remote(one, two) as engine:
+        assert await speech(engine, asking(engine)) == TONE
+        assert [server.state for server in engine.servers()] == ["well", "well"]
+
+
+async def test_a_silent_server_is_hedged_and_the_loser_is_told_to_stop() -> None:
+    async with (
+        speech_server(hangs()) as slow,
+        speech_server() as quick,
+        remote(slow, quick, hedge_s=0.02, stall_s=60) as engine,
+    ):
+        assert await speech(engine, asking(engine)) == TONE
+        await asyncio.wait_for(slow.left.wait(), 5)
+        first, second = engine.servers()
+
+    assert (first.asked, first.hedged, first.failed, first.outstanding_s) == (1, 1, 0, 0)
+    assert (second.asked, second.hedged) == (1, 0)
+
+
+async def test_without_hedging_a_silent_server_is_waited_for() -> None:
+    async with speech_server(hangs()) as slow, speech_server() as quick, remote(slow, quick, stall_s=0.05) as engine:
+        assert await speech(engine, asking(engine)) == TONE
+        assert [(server.failed, server.hedged) for server in engine.servers()] == [(1, 0), (0, 0)]
+
+
+async def test_a_hedge_that_fails_leaves_the_first_to_speak() -> None:
+    tone = asyncio.Event()
+
+    async def late(writer: asyncio.StreamWriter) -> None:
+        await tone.wait()
+        await says(TONE)(writer)
+
+    async def broken(writer: asyncio.StreamWriter) -> None:
+        await refuses("500 Internal Server Error", {})(writer)
+
+    async with speech_server(late) as one, speech_server(broken) as two, remote(one, two, hedge_s=0.02) as engine:
+        speaking = asyncio.create_task(speech(engine, asking(engine)))
+        await until(lambda: engine.servers()[1].failed)
+        tone.set()
+        assert await speaking == TONE
+
+
+async def test_an_uploaded_voice_is_asked_for_only_where_it_is() -> None:
+    async with speech_server() as without, speech_server() as having:
+        without.voices = "{}"
+        async with remote(without, having) as engine:
+            for _ in range(2):
+                assert await speech(engine, asking(engine, name="grandma")) == TONE
+            engine._router.leave_alone(engine._router.servers[1], "broken")
+            voice = Voice(VoiceName("grandma"), "", ("de",), "remote", "grandma", "clone")
+            with pytest.raises(EngineDown, match="that knows the voice grandma"):
+                await speech(engine, SpeechRequest(segments(["Hallo."]), voice))
+
+    assert (len(without.bodies), len(having.bodies)) == (0, 2)
+
+
+async def test_the_loss_of_one_of_four_loses_no_reply_that_has_not_begun() -> None:
+    dying = [says(end=False), refuses("500 Internal Server Error", {}), hangs()]
+    for death in dying:
+        async with (
+            speech_server(death) as dead,
+            speech_server() as b,
+            speech_server() as c,
+            speech_server() as d,
+            remote(dead, b, c, d, stall_s=0.2, open_s=60) as engine,
+        ):
+            said = await asyncio.gather(*(speech(engine, asking(engine)) for _ in range(12)))
+            assert said == [TONE] * 12
 
 
 async def test_it_is_started_once_and_says_loading_before() -> None:

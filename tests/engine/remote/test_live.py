@@ -15,6 +15,7 @@ from tests.harness import until
 from wyoming_qwen3tts.engine.remote.engine import RemoteEngine
 from wyoming_qwen3tts.errors import EngineError, TextStalled
 from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.engine import Phase
 from wyoming_qwen3tts.speech.request import Feed, SpeechRequest
 from wyoming_qwen3tts.speech.segment import PLAIN_TURN, OpenSegment, Segment
 
@@ -300,15 +301,15 @@ async def test_leaving_closes_the_socket_and_leaves_no_task() -> None:
             segment.write(1)
             await anext(audio)
         await asyncio.wait_for(gone.wait(), 5)
-        await until(lambda: all(other.busy == 0 for other in engine._servers))
+        await until(lambda: not any(other.outstanding_s for other in engine.servers()))
 
 
 async def test_a_newer_server_is_tried_again_when_it_is_back() -> None:
     async with speech_server() as server, remote(server, open_s=0) as engine:
         assert await speech(engine, asking(engine, written())) == TONE
         server.live = says(start(**NATIVE), TONE, done(), DONE)
-        engine._leave_alone(engine._servers[0], "restarted")
-        await until(lambda: not engine._servers[0].trouble)
+        engine._router.leave_alone(engine._router.servers[0], "restarted")
+        await until(lambda: engine.status.phase is Phase.READY)
 
         assert await speech(engine, asking(engine, written())) == TONE
 

@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 from tests.harness import FakeEngine, until
 from tests.servers.http.web import LONG, SPEECH, Web, request, web
 from wyoming_qwen3tts.settings import Http, Settings
-from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
+from wyoming_qwen3tts.speech.engine import EngineStatus, Phase, ServerCount
 
 
 async def test_liveness_is_told_to_everybody_and_readiness_is_the_engines() -> None:
@@ -148,6 +148,28 @@ async def test_the_live_view_tells_who_is_spoken_to_and_what_went_wrong() -> Non
         assert waiting["streams"][0]["client"] == "127.0.0.1"
         assert seen["errors"][0]["code"] == "engine-failed"
         assert seen["errors"][0]["fix"]
+
+
+async def test_the_servers_of_a_remote_engine_are_named_and_counted() -> None:
+    class Distant(FakeEngine):
+        def servers(self) -> tuple[ServerCount, ...]:
+            return (ServerCount("http://10.0.0.2:8091", "draining", "its health is 503", 5, 2, 1, 7.5),)
+
+    async with web(Distant()) as it:
+        counted = await numbers(it)
+        live = await anext(snapshots(it))
+
+        shown = {"asked": 5, "failed": 2, "hedged": 1, "outstanding_s": 7.5}
+        named = {"url": "http://10.0.0.2:8091", "state": "draining", "trouble": "its health is 503"}
+        assert live["engine"]["servers"] == [named | shown]
+        per_server = {key.split(",")[0]: value for key, value in counted.items() if "10.0.0.2" in key}
+        assert per_server == {
+            "qwen3tts_server_asked_total": 5,
+            "qwen3tts_server_failed_total": 2,
+            "qwen3tts_server_hedged_total": 1,
+            "qwen3tts_server_outstanding_seconds": 7.5,
+            "qwen3tts_server_well": 0,
+        }
 
 
 async def test_the_live_view_ends_with_the_door() -> None:

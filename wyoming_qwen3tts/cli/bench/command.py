@@ -31,6 +31,11 @@ def bench(settings: Settings, chosen: Namespace) -> int:
     limited = _limited(settings, chosen)
     if chosen.wyoming:
         result, table = _servers(chosen.wyoming, streams, chosen.rounds), wyoming.table
+    elif chosen.building:
+        from . import building
+
+        counts = building.counts_of(chosen.building)
+        result, table = building.bench_building(counts, Path(chosen.plot) if chosen.plot else None), building.table
     elif chosen.peers:
         from .peers import compare
 

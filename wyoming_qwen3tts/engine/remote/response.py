@@ -21,6 +21,10 @@ class RefusedByServer(EngineError):
     """The server understood and said no: another request may well succeed."""
 
 
+class Draining(EngineError):
+    """The server takes no new work: it stops, loads, or is not ready again. Others are asked."""
+
+
 def refusal(status: int, body: bytes, text: str) -> EngineError | Busy:
     """An error status in words, none of them of the ``text`` that was to be spoken. vLLM says
     ``{"error": {"message"}}``, FastAPI ``{"detail"}``."""
@@ -29,12 +33,16 @@ def refusal(status: int, body: bytes, text: str) -> EngineError | Busy:
     except ValueError:
         answer = None
     words: Any = answer.get("error", answer.get("detail")) if isinstance(answer, dict) else None
+    is_busy = status == 429
     if isinstance(words, dict):
+        is_busy = is_busy or (status == 503 and words.get("code") == Busy.code)  # a server of our kind
         words = words.get("message")
     reason = without_text(words, text) if isinstance(words, str) and words else "no reason given"
     said = f"it answered {status}: {reason}"[:300]
-    if status == 429:
+    if is_busy:
         return Busy(said)
+    if status == 503:
+        return Draining(said)
     return RefusedByServer(said) if 400 <= status < 500 else EngineError(said)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter
@@ -143,6 +144,7 @@ def engine_json(service: SpeechService, control: EngineControl | None) -> dict[s
         "model": control.model if control else None,
         "models": list(control.models) if control else [],
         "can_unload": control is not None,
+        "servers": [asdict(server) for server in service.engine.servers()],
     }
 
 

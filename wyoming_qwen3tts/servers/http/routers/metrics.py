@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -11,6 +12,7 @@ from ....monitoring.health import health
 from ....monitoring.metrics import CONTENT_TYPE, Metrics, memory
 from ....service.service import SpeechService
 from ....service.stats import RequestStats
+from ....speech.engine import ServerCount
 
 
 def of_service(service: SpeechService) -> Metrics:
@@ -32,6 +34,7 @@ def of_service(service: SpeechService) -> Metrics:
     metrics.watch("qwen3tts_gpu_memory_bytes", "Memory of the card.", lambda: (memory()["gpu_mb"] or 0) << 20)
     words = "Replies that the built-in voice spoke for the model, by reason."
     metrics.count("qwen3tts_takeovers", words, "reason", lambda: service.engine.takeovers)
+    _watch_servers(metrics, service)
     if (phrases := service.phrases) is not None:
         words = "Texts that were looked for among the recordings."
         metrics.count("qwen3tts_cache", words, "outcome", lambda: {"hit": phrases.hits, "miss": phrases.misses})
@@ -47,6 +50,24 @@ def of_service(service: SpeechService) -> Metrics:
         "qwen3tts_engine_state", "1 for the state that the engine is in.", lambda: service.engine.status.phase.value
     )
     return metrics
+
+
+def _watch_servers(metrics: Metrics, service: SpeechService) -> None:
+    """The servers that a remote engine speaks through."""
+
+    def of_each(look: Callable[[ServerCount], float]) -> Callable[[], dict[str, float]]:
+        return lambda: {server.url: look(server) for server in service.engine.servers()}
+
+    words = "Sentences that a remote server was asked for."
+    metrics.count("qwen3tts_server_asked", words, "server", of_each(lambda server: server.asked))
+    words = "Sentences that a remote server failed at."
+    metrics.count("qwen3tts_server_failed", words, "server", of_each(lambda server: server.failed))
+    words = "Sentences that another server was asked for as well, as this one was silent."
+    metrics.count("qwen3tts_server_hedged", words, "server", of_each(lambda server: server.hedged))
+    words = "Audio that was asked for and has not come, estimated."
+    metrics.gauges("qwen3tts_server_outstanding_seconds", words, "server", of_each(lambda s: s.outstanding_s))
+    words = "1 for a remote server that is well."
+    metrics.gauges("qwen3tts_server_well", words, "server", of_each(lambda server: server.state == "well"))
 
 
 def routes(metrics: Metrics) -> APIRouter:
