@@ -19,6 +19,7 @@ from .voices import ServerVoice
 
 _REFRESH_S = 60.0  # how often those who are well are asked whom they speak as
 _STALL_S = 10.0
+_TRIES = 64  # of a server's voices for one sentence: Piper refuses at once those that it has not
 MARK = "via"  # in the data of a request: through which servers it came
 
 
@@ -97,16 +98,14 @@ class WyomingEngine(Engine):
         if not self._is_stand_in:
             return [(language, voice) for voice in info.voices for language in voice.languages]
         languages = dict.fromkeys(language for voice in info.voices for language in voice.languages)
-        chosen = ((language, info.for_language(language, self._preferred)) for language in languages)
-        return [(language, voice) for language, voice in chosen if voice is not None]
+        return [(language, info.for_language(language, self._preferred)[0]) for language in languages]
 
     def mute_languages(self) -> dict[str, str]:
         """Those that every server that knows them is away for, or would not speak."""
-        spoken = {language for voice in self.voices() for language in voice.languages}
         mute = {}
-        for language in spoken:
-            knowing = [server for server in self._servers if _knows(server, language)]
-            reasons = [server.trouble or server.why_not(language) for server in knowing]
+        for language in {language for voice in self.voices() for language in voice.languages}:
+            knowing = [server for server in self._servers if server.knows(language)]
+            reasons = [server.why_mute(language) for server in knowing]
             if all(reasons):
                 mute[language] = "; ".join(f"{s.name}: {why}" for s, why in zip(knowing, reasons, strict=True))
         return mute
@@ -148,38 +147,28 @@ class WyomingEngine(Engine):
         if self._instance in request.via:
             raise EngineDown("The request came through this server already: two servers stand in for each other.")
         mark: dict[str, Any] = {MARK: [*request.via, self._instance]}
-        is_heard, why = False, "no voice server of this home speaks it"
+        why = "no voice server of this home speaks it"
         for server in self._servers:
-            voice = self._voice_of(server, request.voice, part.language)
-            if voice is None or server.trouble or server.why_not(part.language):
-                why = server.trouble or server.why_not(part.language) or why
-                continue
             if server.info is not None and server.info.instance in request.via:
-                why = "it asks for this very reply itself"
+                why = f"{server.name} asks for this very reply itself"
                 continue
-            try:
-                async with aclosing(server.speak(part, voice, part.language, mark)) as sound:
-                    async for pcm in sound:
-                        is_heard = True
-                        yield pcm
-                return
-            except EngineError as error:
-                why = f"{server.name}: {error}"
-                if is_heard:  # never another beginning of the same sentence
-                    raise EngineError(f"{why}.") from error
+            for voice in server.candidates(part.language, (request.voice.speaker, *self._preferred))[:_TRIES]:
+                is_heard = False
+                try:
+                    async with aclosing(server.speak(part, voice, part.language, mark)) as sound:
+                        async for pcm in sound:
+                            is_heard = True
+                            yield pcm
+                    return
+                except EngineError as error:
+                    why = f"{server.name}: {error}"
+                    if is_heard:  # never another beginning of the same sentence
+                        raise EngineError(f"{why}.") from error
+                    if server.trouble:
+                        break
         raise EngineDown(f"Nothing was said in {part.language!r}: {why}.")
-
-    def _voice_of(self, server: WyomingServer, wanted: Voice, language: str) -> ServerVoice | None:
-        info = server.info
-        if info is None:
-            return None
-        return info.named(wanted.speaker, language) or info.for_language(language, (wanted.speaker, *self._preferred))
 
     async def _keep_asking(self, server: WyomingServer) -> None:
         while True:
             await asyncio.sleep(server.backoff.next_s() if server.trouble else self._refresh_s)
             await server.ask()
-
-
-def _knows(server: WyomingServer, language: str) -> bool:
-    return server.info is not None and any(language in voice.languages for voice in server.info.voices)

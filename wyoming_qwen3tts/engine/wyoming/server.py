@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import EngineError
@@ -20,6 +21,15 @@ log = logging.getLogger(__name__)
 _IDLE_MAX = 4  # connections that wait for the next request
 _PATIENT_S = 0.25  # who is given up earlier says nothing about the server
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 30.0, 600.0  # for which a language that it would not speak is left alone
+
+
+@dataclass(slots=True)
+class _LeftAlone:
+    """A language or a voice that is not asked for until then, and why."""
+
+    backoff: Backoff = field(default_factory=lambda: Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S))
+    until: float = 0.0
+    why: str = ""
 
 
 class WyomingServer:
@@ -45,7 +55,8 @@ class WyomingServer:
         self.trouble = "not asked yet"  # "": none
         self.backoff = backoff()
         self._idle: list[Connection] = []
-        self._refused: dict[str, tuple[float, Backoff, str]] = {}  # by language: until when, and why
+        self._left_alone: dict[str, _LeftAlone] = {}  # by language, or name of a voice
+        self._spoke: dict[str, None] = {}  # voices that have spoken, the last one last
 
     # -- how it is
 
@@ -80,18 +91,36 @@ class WyomingServer:
                 "The voice server %s is there: %s %s, %d voices in %s",
                 self.name, info.program, info.version, len(info.voices), ", ".join(languages),
             )  # fmt: skip
-            self._refused.clear()
+            self._left_alone.clear()
         self.info, self.trouble = info, ""
         self.backoff.reset()
 
-    def why_not(self, language: str) -> str | None:
-        """Why ``language`` is not to be asked for now."""
-        until, _, why = self._refused.get(language, (0.0, None, ""))
-        return why if self._clock() < until else None
+    def knows(self, language: str) -> bool:
+        """Whether any of its voices speaks ``language``."""
+        return self.info is not None and any(language in voice.languages for voice in self.info.voices)
 
-    def refused(self) -> dict[str, str]:
-        """Languages that it would not speak when it was last asked, and why."""
-        return {code: why for code in self._refused if (why := self.why_not(code)) is not None}
+    def candidates(self, language: str, preferred: Sequence[str]) -> list[ServerVoice]:
+        """Who may be asked for ``language`` now, best first: those of ``preferred``, then whoever has spoken before.
+
+        Piper tells of every voice that there is, and has few of them: those that it refuses are left alone.
+        """
+        if self.info is None or self.trouble or self._why_not(language):
+            return []
+        spoke = [name for name in reversed(self._spoke) if name not in preferred]
+        voices = self.info.for_language(language, (*preferred, *spoke))
+        return [voice for voice in voices if not self._why_not(voice.name)]
+
+    def why_mute(self, language: str) -> str | None:
+        """Why ``language`` cannot be spoken by it now; None if it may be asked."""
+        if self.trouble:
+            return self.trouble
+        if self.candidates(language, ()):
+            return None
+        return self._why_not(language) or "it refused every voice of this language that it tells of"
+
+    def _why_not(self, name: str) -> str | None:
+        left = self._left_alone.get(name)
+        return left.why if left is not None and self._clock() < left.until else None
 
     # -- speech
 
@@ -113,11 +142,13 @@ class WyomingServer:
                     is_heard = True
                     yield pcm
             is_answered = True
-            self._refused.pop(language, None)
+            self._left_alone.pop(language, None)
+            self._spoke.pop(voice.name, None)
+            self._spoke[voice.name] = None
         except RefusedByServer as error:
             is_answered = True
             if not is_heard:
-                self._leave_alone(language, str(error))
+                self._leave_alone(voice.name, str(error))
             raise
         except EngineError as error:
             is_answered = True
@@ -152,9 +183,9 @@ class WyomingServer:
             finally:
                 self._put_back(connection)
 
-    def _leave_alone(self, language: str, why: str) -> None:
-        _, backoff, _ = self._refused.get(language, (0.0, Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S), ""))
-        self._refused[language] = (self._clock() + backoff.next_s(), backoff, why)
+    def _leave_alone(self, name: str, why: str) -> None:
+        left = self._left_alone.setdefault(name, _LeftAlone())
+        left.until, left.why = self._clock() + left.backoff.next_s(), why
 
     # -- connections
 

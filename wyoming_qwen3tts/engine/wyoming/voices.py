@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
+
+from babel.core import get_global
 
 from ...errors import EngineError, UnknownVoice
 from ...speech.languages import normalize_tag
@@ -22,6 +25,7 @@ class ServerVoice:
     name: str  # its own name for it
     languages: tuple[str, ...]  # codes known here, the server's order
     version: str = ""
+    regions: tuple[str, ...] = ()  # US, BR, ...
 
     def name_in(self, language: str) -> VoiceName:
         """What it is called here: by its name and the language, as every voice."""
@@ -39,14 +43,16 @@ class ServerInfo:
     is_streaming: bool  # it reads text that is still being written
     instance: str = ""  # of a server of our kind: which process it is
 
-    def for_language(self, language: str, preferred: Sequence[str] = ()) -> ServerVoice | None:
-        """The voice that suits best: the first of ``preferred`` that speaks ``language``, else by Piper's grades, else
-        the server's first."""
-        able = [voice for voice in self.voices if language in voice.languages]
+    def for_language(self, language: str, preferred: Sequence[str] = ()) -> list[ServerVoice]:
+        """The voices that speak ``language``, best first: those of ``preferred``, then those of the region where most
+        speak it, then by Piper's grades, then in the server's order."""
         wanted = {name.casefold(): rank for rank, name in enumerate(preferred)}
-        return min(
-            able, key=lambda voice: (wanted.get(voice.name.casefold(), len(wanted)), _grade(voice)), default=None
-        )
+        region = _region(language)
+
+        def order(voice: ServerVoice) -> tuple[int, bool, int]:
+            return wanted.get(voice.name.casefold(), len(wanted)), region not in voice.regions, _grade(voice)
+
+        return sorted((voice for voice in self.voices if language in voice.languages), key=order)
 
     def named(self, name: str, language: str) -> ServerVoice | None:
         """The voice of that name, if it speaks ``language``."""
@@ -90,11 +96,18 @@ def _voice(entry: dict[str, Any]) -> ServerVoice | None:
     tags = entry.get("languages")
     tags = [tag for tag in tags[:_LANGUAGES_MAX] if isinstance(tag, str)] if isinstance(tags, list) else []
     codes = dict.fromkeys(code for tag in tags if (code := normalize_tag(tag[:40])))
-    voice = ServerVoice(name, tuple(codes), _words(entry.get("version")))
+    regions = {part.upper() for tag in tags for part in tag[:40].replace("_", "-").split("-")[1:] if len(part) == 2}
+    voice = ServerVoice(name, tuple(codes), _words(entry.get("version")), tuple(sorted(regions)))
     try:
         return voice if codes and voice.name_in("en") else None
     except UnknownVoice:
         return None
+
+
+@cache
+def _region(language: str) -> str:
+    """Where most people who speak it live, as CLDR has it."""
+    return str(get_global("likely_subtags").get(language, "")).rpartition("_")[2]
 
 
 def _grade(voice: ServerVoice) -> int:
