@@ -302,7 +302,7 @@ async def test_a_server_that_failed_is_not_asked_to_speak_until_it_answers_again
 
 
 async def test_a_language_that_it_would_not_speak_is_left_alone_and_the_others_are_not() -> None:
-    async with voice_server(says(ERROR), SPEAKS) as server, speaking_through(server) as engine:
+    async with voice_server(says(ERROR), says(ERROR), SPEAKS) as server, speaking_through(server) as engine:
         with pytest.raises(EngineError):
             await speech(engine, asking(engine, "Hallo.", language="de"))
 
