@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import ROOT
 
 SCRIPTS = ROOT / "script"
+SIMDE = "include/simde/x86/avx512.h"
 COMPILE = "-m wyoming_qwen3tts.model.cpu.native.build"
 CPU = "torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 
@@ -102,6 +103,9 @@ def checkout(tmp_path: Path) -> Path:
     )
     for name in (*(f"bin/{program}" for program in programs), ".venv/bin/wyoming-qwen3tts"):
         _program(tmp_path / name, 'echo "$(basename "$0") $*" >> "$CALLS"')
+    header = tmp_path / SIMDE
+    header.parent.mkdir(parents=True)
+    header.touch()
     return tmp_path
 
 
@@ -116,7 +120,11 @@ def _run(checkout: Path, *words: str, **environment: str) -> list[str]:
     calls.write_text("")
     path = f"{checkout / 'bin'}:/usr/bin:/bin"
     subprocess.run(
-        words, cwd=checkout, env={"PATH": path, "CALLS": str(calls), **environment}, check=True, capture_output=True
+        words,
+        cwd=checkout,
+        env={"PATH": path, "CALLS": str(calls), "INCLUDE": str(checkout / "include"), **environment},
+        check=True,
+        capture_output=True,
     )
     return calls.read_text().splitlines()
 
@@ -233,19 +241,18 @@ def test_what_tests_need_is_installed_for_developers_only(checkout: Path, pip: P
 
 
 @pytest.mark.parametrize(
-    ("program", "package"),
+    ("file", "package"),
     [
-        ("mosquitto_passwd", "mosquitto"),
-        ("mosquitto_pub", "mosquitto-clients"),
-        ("aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu"),
-        ("qemu-aarch64", "qemu-user"),
+        ("bin/mosquitto_passwd", "mosquitto"),
+        ("bin/mosquitto_pub", "mosquitto-clients"),
+        ("bin/aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu"),
+        ("bin/qemu-aarch64", "qemu-user"),
+        (SIMDE, "libsimde-dev"),
     ],
 )
-def test_a_program_that_tests_need_comes_with_its_package(
-    checkout: Path, pip: Path, program: str, package: str
-) -> None:
+def test_what_a_test_needs_comes_with_its_package(checkout: Path, pip: Path, file: str, package: str) -> None:
     """Debian's broker brings no client of its own, unless recommended packages are installed too."""
-    (checkout / "bin" / program).unlink()
+    (checkout / file).unlink()
     _program(checkout / "bin" / "apt-get", 'echo "apt-get $*" >> "$CALLS"')
     _program(checkout / "bin" / "sudo", 'shift; exec "$@"')
 

@@ -1,6 +1,7 @@
-"""Every product kernel gives what plain code gives: on this processor, and on Arm ones under an emulator.
+"""Every product kernel gives what plain code gives: on this processor, on Arm ones under an emulator, and with AVX-512
+where plain code (SIMDe's) stands for each of its instructions.
 
-Without an Arm compiler and qemu-user the Arm ones are skipped; ``script/setup dev`` installs both.
+Without an Arm compiler and qemu-user, or SIMDe, theirs are skipped; ``script/setup dev`` installs them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.model.cpu.native.emulated import EMULATED_FLAGS, missing_for_emulation
 from wyoming_qwen3tts.model.cpu.native.build import FLAGS, SOURCES
 
 PROGRAM = Path(__file__).with_name("kernels.cpp")
@@ -18,8 +20,8 @@ ARM_COMPILER, EMULATOR = "aarch64-linux-gnu-g++", "qemu-aarch64"
 pytestmark = pytest.mark.xdist_group("kernels")  # compiled once
 
 
-def compiled(compiler: str, march: str, target: Path) -> Path:
-    flags = [flag for flag in FLAGS if flag not in ("-shared", "-fPIC")]
+def compiled(compiler: str, march: str, target: Path, *more: str) -> Path:
+    flags = [*(flag for flag in FLAGS if flag not in ("-shared", "-fPIC")), *more]
     command = [compiler, *flags, f"-march={march}", "-static", f"-I{SOURCES}", str(PROGRAM), "-o", str(target)]
     subprocess.run(command, check=True, timeout=170)
     return target
@@ -56,6 +58,17 @@ def test_kernels_of_this_processor_are_equal(tmp_path: Path) -> None:
 
     assert set(found.values()) == {"equal"}, found
     assert "int4 at its largest, AVX2" in found
+
+
+def test_kernels_of_avx512_are_equal_where_plain_code_stands_for_its_instructions(tmp_path: Path) -> None:
+    """On every x86 machine: few of those that run the tests have AVX-512."""
+    if missing := missing_for_emulation():
+        pytest.skip(missing)
+    found = results(str(compiled("g++", "x86-64-v3", tmp_path / "kernels", *EMULATED_FLAGS)))
+
+    assert set(found.values()) == {"equal"}, found
+    assert {"int8, AVX-512 VNNI", "int4 at its largest, AVX-512 VNNI"} <= found.keys()
+    assert {"bfloat16, bf16", "bfloat16 in two planes, bf16"} <= found.keys()
 
 
 @pytest.mark.parametrize(
