@@ -39,9 +39,21 @@ WEBSOCKET = {
 WEBSOCKET_IN = {"session.config", "input.text", "input.done", "input.cancel", "session.close"}
 LIVE = {
     "": {"streams", "queue", "engine", "memory", "errors"},
-    "streams": {"door", "client", "voice", "engine", "chars", "ttfa_ms", "lead_s", "seconds", "state"},
+    "streams": {"door", "client", "voice", "instead_of", "engine", "chars", "ttfa_ms", "lead_s", "seconds", "state"},
     "queue": {"speaking", "waiting"},
-    "engine": {"kind", "state", "phase", "reason", "progress", "fallback", "runs_on", "model", "models", "can_unload"},
+    "engine": {
+        "kind",
+        "state",
+        "phase",
+        "reason",
+        "progress",
+        "fallback",
+        "runs_on",
+        "model",
+        "models",
+        "can_unload",
+        "servers",
+    },
     "memory": {"rss_mb", "gpu_mb"},
     "errors": {"at", "code", "message", "fix"},
 }

@@ -21,7 +21,8 @@ def explain(
 ) -> dict[str, Any]:
     """The segments of a text, or of the pieces in which it arrives, with every change and the rule that made it.
 
-    ``turns`` says of each segment what marks ask for: voice, mood, speed, the pause before it.
+    Where there are marks, ``turns`` says of each segment what they ask for (voice, mood, speed, the pause before it),
+    and where one asks for what cannot be, ``notes`` says why.
     """
     front_end = FrontEnd(
         language=language,
@@ -38,15 +39,18 @@ def explain(
     for segment in segments:
         letters[segment.language] = letters.get(segment.language, 0) + len(segment.text)
     main = max(letters, key=letters.__getitem__) if letters else front_end.language
-    return {
+    answer = {
         "spoken": _joined(segment.text for segment in segments),
         "language": main,
         "voice": None,
         "segments": [segment.text for segment in segments],
-        "turns": _turns(segments),
-        "notes": front_end.notes,
         "changes": [change.as_json() for segment in segments for change in segment.changes],
     }
+    if any(segment.turn is not PLAIN_TURN for segment in segments):
+        answer["turns"] = _turns(segments)
+    if front_end.notes:
+        answer["notes"] = front_end.notes
+    return answer
 
 
 def _turns(segments: Iterable[Segment]) -> list[dict[str, Any]]:

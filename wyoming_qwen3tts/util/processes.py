@@ -153,6 +153,11 @@ class Child:
     def pid(self) -> int:
         return self._transport.get_pid() or 0
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended by itself."""
+        return self._transport.get_returncode() is not None
+
     async def send(self, data: bytes) -> None:
         """Write to its stdin; returns when it has read most of that.
 

@@ -179,7 +179,7 @@ async def test_a_server_with_the_builtin_voice_only_has_nothing_to_load() -> Non
         assert {reply.status_code for reply in replies} == {409}
         assert state == {
             "kind": "fake", "state": "ready", "phase": "ready", "reason": None, "progress": None, "fallback": None,
-            "runs_on": None, "model": None, "models": [], "can_unload": False,
+            "runs_on": None, "model": None, "models": [], "can_unload": False, "servers": [],
         }  # fmt: skip
         assert speech.status_code == 200
 

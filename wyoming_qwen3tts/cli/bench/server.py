@@ -7,22 +7,20 @@ checkpoint of the published size is made up once (1.6 GB, a minute) and kept in 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
-from urllib.request import ProxyHandler, build_opener
 
 import torch
+from httpx import AsyncClient, HTTPError
 
 from ...engine.qwen3.hardware.plan import DevicePlan
 from ...errors import SpeechError
@@ -32,6 +30,7 @@ from ...servers.wyoming.client import connect
 from ...settings import Address
 from ...speech.engine import Phase
 from ...util.memory import resident_bytes
+from ...util.processes import Child
 from .memory import allowed_mb, weights_mb
 from .model import BareLoop, load, machine
 
@@ -77,22 +76,28 @@ def bench_server(
     Raises:
         SpeechError: if the server does not get ready, or ends.
     """
-    folder = made_up(size, data_dir / "bench")
-    model, codec = load(folder, plan, data_dir / "bench" / "cache" / "models")
+    return asyncio.run(_bench(size, streams, frames, rounds, plan, data_dir / "bench"))
+
+
+async def _bench(
+    size: Size, streams: list[int], frames: int, rounds: int, plan: DevicePlan, data_dir: Path
+) -> dict[str, Any]:
+    folder = made_up(size, data_dir)
+    model, codec = load(folder, plan, data_dir / "cache" / "models")
     with torch.inference_mode():
         all_streams = [_Streams(count, BareLoop(model, codec, count, frames)) for count in streams]
-        with started(folder, plan, data_dir / "bench", max(streams)) as (process, address):
+        async with started(folder, plan, data_dir, max(streams)) as (child, address):
             for one in all_streams:
                 one.bare.warm_up(frames)
-                asyncio.run(_listen(address, one.count, frames))
+                await _listen(address, one.count, frames)
             for _ in range(rounds):
                 for one in all_streams:
                     one.bare.round(frames)
-                    replies = asyncio.run(_listen(address, one.count, frames))
+                    replies = await _listen(address, one.count, frames)
                     one.first_s += [first_s for first_s, _ in replies]
                     one.last_first_s.append(max(first_s for first_s, _ in replies))
                     one.frame_s += [frame_s for _, frame_s in replies]
-            took_mb = resident_bytes(process.pid) >> 20
+            took_mb = resident_bytes(child.pid) >> 20
     weights = weights_mb(model, codec)
     return {
         "machine": f"{machine('cpu')}, load {os.getloadavg()[0]:.1f}",
@@ -114,10 +119,8 @@ def made_up(size: Size, folder: Path) -> Path:
     return target
 
 
-@contextmanager
-def started(
-    folder: Path, plan: DevicePlan, data_dir: Path, slots: int
-) -> Iterator[tuple[subprocess.Popen[bytes], Address]]:
+@asynccontextmanager
+async def started(folder: Path, plan: DevicePlan, data_dir: Path, slots: int) -> AsyncIterator[tuple[Child, Address]]:
     """A server, ready to speak, for as long as the block lasts."""
     address, http = Address("127.0.0.1", _free_port()), f"http://127.0.0.1:{_free_port()}"
     flags = {
@@ -136,24 +139,24 @@ def started(
         "log-level": "warning",
     }
     command = [sys.executable, "-m", "wyoming_qwen3tts", "serve", *(f"--{k}={v}" for k, v in flags.items())]
-    with subprocess.Popen(command) as process:
-        try:
-            _wait_until_ready(process, http)
-            yield process, address
-        finally:
-            process.terminate()
+    child = await Child.start(command, environment=os.environ, shares_output=True)
+    try:
+        await _wait_until_ready(child, http)
+        yield child, address
+    finally:
+        await child.end()
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], http: str) -> None:
+async def _wait_until_ready(child: Child, http: str) -> None:
     """Until the model speaks: before that the built-in voice does."""
-    ask = build_opener(ProxyHandler({}))  # whatever proxy there is, it does not lead to this machine
     until, state = time.monotonic() + _READY_S, ""
-    while state != Phase.READY.value:
-        if process.poll() is not None or state == Phase.FAILED.value or time.monotonic() > until:
-            raise SpeechError(f"The server did not get ready ({state or 'it has ended'}); its own words are above.")
-        time.sleep(0.5)
-        with suppress(OSError), ask.open(f"{http}/health", timeout=5) as answer:
-            state = json.load(answer)["phase"]
+    async with AsyncClient(trust_env=False, timeout=5) as client:  # no proxy leads to this machine
+        while state != Phase.READY.value:
+            if child.has_ended or state == Phase.FAILED.value or time.monotonic() > until:
+                raise SpeechError(f"The server did not get ready ({state or 'it has ended'}); its own words are above.")
+            await asyncio.sleep(0.5)
+            with suppress(HTTPError):
+                state = (await client.get(f"{http}/health")).json()["phase"]
 
 
 async def _listen(address: Address, count: int, frames: int) -> Sequence[tuple[float, float]]:
