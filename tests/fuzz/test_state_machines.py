@@ -88,6 +88,12 @@ class SchedulerLife(RuleBasedStateMachine):
             case _:
                 utterance.is_text_over = True
 
+    @rule(data=st.data())
+    def word(self, data: st.DataObject) -> None:
+        """Without more of them its utterance waits for text, and gives its slot to who could begin."""
+        if everybody := [*self.plans.waiting, *self.plans.speaking]:
+            data.draw(st.sampled_from(everybody)).ids.append(0)
+
     @rule()
     def out_of_memory(self) -> None:
         before = self.plans.slots

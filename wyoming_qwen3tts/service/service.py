@@ -19,6 +19,7 @@ from ..speech.voice import Voice
 from ..text.front_end import FrontEnd
 from ..text.language import detect
 from ..text.lexicon import EMPTY, Lexicon, LexiconFolder
+from ..text.normalization import normalize
 from ..text.reader import SegmentReader
 from ..util.tasks import cancel_and_wait
 from ..voices.catalog import VoiceCatalog
@@ -98,6 +99,8 @@ class SpeechService:
             log.exception("What tells languages apart could not be loaded; a text may be taken for another language")
         finally:
             self._can_tell_languages.set()
+        for language in dict.fromkeys((self.catalog.fallback_language, *self.catalog.languages)):
+            await asyncio.to_thread(normalize.warm, language)
 
     def observe(self, observer: Observer) -> None:
         """Have ``observer`` called once with the stats of every reply that is over, the refused ones included. It must

@@ -1,7 +1,7 @@
 """Text that is still arriving -> segments ready to be spoken. The only file here that knows all the others."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from ..speech.languages import LANGUAGES, normalize_tag
@@ -27,6 +27,7 @@ _PLAIN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*[,;:!?]?\s")
 _EAST_ASIAN_RUN = re.compile(r"(?<![\u3040-\u30ff\u3400-\u9fff、，])[\u3040-\u30ff\u3400-\u9fff、，]{12,}+\Z")
 _HELD_WORDS: Final = 4  # a date, a time or a unit reaches at most this many words to the left: "Monday the 3rd of May"
 _HELD_EAST_ASIAN: Final = 6
+_OPENING_CHARS: Final = 2 * LONGEST_CHARS  # with markup; what has more waits for its end, not read anew for each letter
 
 
 class FrontEnd:
@@ -66,9 +67,16 @@ class FrontEnd:
         self._fragment = ""  # that a pause let go; it tells the language of the next piece, as it would have in one
         self.silence_s = 0.0  # pauses that were asked for where nothing is spoken
         self._short: Piece | None = None  # a piece that is too short when spoken; the next one joins it
+        self._known_language: tuple[object, str | None] = None, None  # of an opening, and of what
+        self._known_opening: tuple[object, str] = None, ""
 
     def add(self, text: str) -> list[Segment]:
         """The segments that this text completed."""
+        return _joined(self.adding(text))
+
+    def adding(self, text: str) -> Iterator[list[Segment]]:
+        """`add` in steps of one piece of text at most, so that others may have a turn in between. Take them all before
+        anything else is asked for."""
         if self._after_cr and text.startswith("\n"):
             text = text[1:]
             self._after_cr = False
@@ -78,8 +86,9 @@ class FrontEnd:
                 self._before = ""
         passed = self._filter.add(decode(text))
         if self._scanner is None:
-            return self._speak(self._splitter.add(passed))
-        return self._marked(self._scanner.add(passed))
+            yield from self._speak(self._splitter.add(passed))
+        else:
+            yield from self._marked(self._scanner.add(passed))
 
     @property
     def turn(self) -> Turn:
@@ -91,19 +100,17 @@ class FrontEnd:
         """What marks asked for that cannot be."""
         return self._manner.notes
 
-    def _marked(self, items: Iterable[str | Mark]) -> list[Segment]:
+    def _marked(self, items: Iterable[str | Mark]) -> Iterator[list[Segment]]:
         """A mark ends the segment before it, wherever it stands."""
-        segments: list[Segment] = []
         for item in items:
             if isinstance(item, str):
-                segments += self._speak(self._splitter.add(item))
+                yield from self._speak(self._splitter.add(item))
                 continue
             if self._short or self._splitter.waiting.strip():
-                segments += self._all_waiting()
+                yield from self._all_waiting()
             self._before = ""
             self._marks.append(Change("mark", item.raw[:SHOWN_CHARS], ""))
             self._take_mark(item)
-        return segments
 
     def _take_mark(self, mark: Mark) -> None:
         before = self._manner.turn
@@ -113,32 +120,46 @@ class FrontEnd:
     def pause(self) -> list[Segment]:
         """No text has come for a while: the segments that end here whatever may follow. The words stay the same ones;
         what waits for more text to be understood goes on waiting."""
+        return _joined(self.pausing())
+
+    def pausing(self) -> Iterator[list[Segment]]:
+        """`pause` in steps, as `adding`."""
         waiting = (self._short.raw if self._short else "") + self._splitter.waiting
         language = self._inner.current or self._asked or decided(waiting, self._last or self._fallback, self._added)
         is_open = self._filter.is_open or (self._scanner is not None and self._scanner.is_open)
         if is_open or not is_sure_end(waiting, language, self._added):
-            return []
-        last, segments = self._last, self._all_waiting()
+            return
+        last, segments = self._last, []
+        for step in self._all_waiting():
+            segments += step
+            yield step
         if len(segments) == 1 and min(len(waiting.strip()), len(segments[0].text)) < SHORTEST_CHARS:
             self._last, self._fragment = last, f"{waiting.strip()} "
         run = _LAST_WORD.search(waiting)
         self._before = run[0] if run else ""
-        return segments
 
-    def _all_waiting(self) -> list[Segment]:
-        segments = self._speak(self._splitter.close())
-        return segments + (self._segments(Piece("", starts_line=False), is_last=True) if self._short else [])
+    def _all_waiting(self) -> Iterator[list[Segment]]:
+        yield from self._speak(self._splitter.close())
+        if self._short:
+            yield self._segments(Piece("", starts_line=False), is_last=True)
 
     def close(self) -> list[Segment]:
         """The segments that were waiting for more text."""
+        return _joined(self.closing())
+
+    def closing(self) -> Iterator[list[Segment]]:
+        """`close` in steps, as `adding`."""
         rest = self._filter.close()
         if self._scanner is None:
-            return self._speak(self._splitter.add(rest)) + self._all_waiting()
-        segments = self._marked(self._scanner.add(rest)) + self._marked(self._scanner.close()) + self._all_waiting()
+            yield from self._speak(self._splitter.add(rest))
+            yield from self._all_waiting()
+            return
+        yield from self._marked(self._scanner.add(rest))
+        yield from self._marked(self._scanner.close())
+        yield from self._all_waiting()
         if not self._has_spoken:
             self.trailing_s = self._manner.turn.pause_s
             self.silence_s += self.trailing_s
-        return segments
 
     @property
     def pending(self) -> str:
@@ -151,19 +172,19 @@ class FrontEnd:
         piece = self._splitter.open_piece
         if self._short:
             piece = Piece(self._short.raw + piece.raw, self._short.starts_line)
+        if self._ssml or self._before or len(piece.raw) > _OPENING_CHARS:
+            return "", ""
         raw = _settled(piece.raw, self._lexicon)
-        if not raw.strip() or self._ssml or self._before:
+        if not raw.strip():
             return "", ""
         fixed = self._inner.current or self._asked
         if fixed is None:
-            tracked = TrackedText(_MARKER.sub("", raw))
-            clean(tracked, starts_line=piece.starts_line)
-            fixed = decided(tracked.text + " ", self._last or self._fallback, self._added)
+            fixed = self._decided(Piece(raw, piece.starts_line))
         if fixed is None:
             return "", ""
         raw = raw[: self._lexicon.boundary(piece.raw, len(raw), fixed)]
-        spoken, _ = self._written_out(Piece(raw, piece.starts_line), fixed)
-        return (_parts(spoken)[0], fixed) if spoken else ("", "")
+        spoken = self._opened(Piece(raw, piece.starts_line), fixed)
+        return (spoken, fixed) if spoken else ("", "")
 
     @property
     def language(self) -> str:
@@ -180,8 +201,8 @@ class FrontEnd:
             self._inner.current or self._asked or detect(self._fragment + text, self._last, self._fallback, self._added)
         )
 
-    def _speak(self, pieces: Iterable[Piece]) -> list[Segment]:
-        return [segment for piece in pieces for segment in self._segments(piece)]
+    def _speak(self, pieces: Iterable[Piece]) -> Iterator[list[Segment]]:
+        return map(self._segments, pieces)
 
     def _segments(self, piece: Piece, *, is_last: bool = False) -> list[Segment]:
         """The segments of a piece, mostly one. What turns out too short when spoken waits for the next piece."""
@@ -224,6 +245,24 @@ class FrontEnd:
             for at, (part, pause) in enumerate(zip(parts, last_pauses, strict=True))
         ]
 
+    def _decided(self, piece: Piece) -> str | None:
+        """The language of an opening, however it goes on. Told once until it grows: text may come by the letter."""
+        told_by = piece, self._last, self._added
+        if self._known_language[0] != told_by:
+            tracked = TrackedText(_MARKER.sub("", piece.raw))
+            clean(tracked, starts_line=piece.starts_line)
+            language = decided(tracked.text + " ", self._last or self._fallback, self._added)
+            self._known_language = told_by, language
+        return self._known_language[1]
+
+    def _opened(self, piece: Piece, language: str) -> str:
+        """An opening as it will be spoken. Written out once until it grows."""
+        made_of = piece, language
+        if self._known_opening[0] != made_of:
+            spoken, _ = self._written_out(piece, language)
+            self._known_opening = made_of, _parts(spoken)[0]
+        return self._known_opening[1]
+
     def _going_on(self, piece: Piece) -> tuple[str, TrackedText] | None:
         """What will be spoken of a piece right behind a word that was spoken already, as if they had come together."""
         before, self._before = self._before, ""
@@ -259,22 +298,38 @@ class FrontEnd:
         return (spoken if _SPEAKABLE.search(spoken) else ""), tracked
 
 
+def _joined(steps: Iterable[list[Segment]]) -> list[Segment]:
+    return [segment for step in steps for segment in step]
+
+
 def _settled(raw: str, lexicon: Lexicon) -> str:
     """The part of an unfinished piece that no rule can reach any more: it ends in plain words."""
     if run := _EAST_ASIAN_RUN.search(raw):
         return raw[: max(run.start(), run.end() - max(_HELD_EAST_ASIAN, lexicon.longest_chars))]
     tokens = list(_TOKEN.finditer(raw))
+    are_text = _are_text([token[0] for token in tokens])
     held = max(1, lexicon.longest_words)  # an entry may begin in any of the last words
     for at in range(len(tokens), max(_HELD_WORDS, held), -1):
         tail = tokens[at - _HELD_WORDS - 1 : at]
-        if all(_PLAIN.fullmatch(token[0]) for token in tail) and not LOOKS_AHEAD.search(
-            raw, tail[0].start(), tail[-1].end()
+        if (
+            are_text[at - 1 - held]
+            and all(_PLAIN.fullmatch(token[0]) for token in tail)
+            and not LOOKS_AHEAD.search(raw, tail[0].start(), tail[-1].end())
         ):
-            head = raw[: tokens[at - 1 - held].end()]
-            tag, target = head.rfind("<"), head.rfind("](")
-            if tag <= head.rfind(">") and (target < 0 or head.find(")", target) >= 0):
-                return head  # words inside a tag or a link's title are no text
+            return raw[: tokens[at - 1 - held].end()]
     return ""
+
+
+def _are_text(words: Iterable[str]) -> list[bool]:
+    """Of each word with the blank behind it, whether it ends in text: not inside a tag, nor a link's target or title.
+    Each is looked at once."""
+    found, in_tag, in_target = [], False, False
+    for word in words:
+        in_tag = word.rfind("<") > word.rfind(">") if "<" in word or ">" in word else in_tag
+        target = word.rfind("](")
+        in_target = word.find(")", max(target, 0)) < 0 and (in_target or target >= 0)
+        found.append(not (in_tag or in_target))
+    return found
 
 
 def _parts(spoken: str) -> list[str]:

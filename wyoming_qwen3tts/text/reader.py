@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Self
 
@@ -15,7 +15,7 @@ from .front_end import FrontEnd
 log = logging.getLogger(__name__)
 
 PAUSE_S = 0.5  # so long without text, and a sentence that has surely ended is not held for what may follow
-_SLICE_CHARS = 500  # some 10 ms of work for the text front-end
+_SLICE_CHARS = 200  # about a piece of text, which is some 2 ms of work for the front-end
 
 
 class SegmentReader:
@@ -28,6 +28,7 @@ class SegmentReader:
     def __init__(self, text: TextStream, front_end: FrontEnd) -> None:
         self._text, self._front_end = text, front_end
         self._unread = ""  # has come in, not yet given to the front-end
+        self._steps: Iterator[list[Segment]] | None = None  # what the front-end has not done yet of what it was given
         self._ready: deque[Segment | _Opening] = deque()
         self._taken: list[Segment | _Opening] = []
         self._open: _Opening | None = None  # the last segment given out, while it is not complete
@@ -108,21 +109,33 @@ class SegmentReader:
         return [item if isinstance(item, Segment) else await item.whole() for item in (*self._taken, *self._ready)]
 
     async def read_on(self) -> None:
-        """Wait for some more text, or for a pause in it, and take note of what that completes or begins."""
-        await asyncio.sleep(0)  # a long text must not hold the event loop
-        if not self._unread:
-            with self._waiting():
-                if self._knows_of_pause or await self._text.comes_within(PAUSE_S):
-                    self._unread, self._knows_of_pause = await self._text.read(), False
-                else:
-                    self._knows_of_pause = True
-            if self._knows_of_pause:
-                self._take(self._front_end.pause())
-                return
-            if self._unread:
-                log.debug("text %s", quoted(self._unread))
-        part, self._unread = self._unread[:_SLICE_CHARS], self._unread[_SLICE_CHARS:]
-        self._take(self._front_end.add(part) if part else self._last_segments())
+        """Wait for some more text, or for a pause in it, and take note of what that completes or begins: a step of it,
+        as the text must not hold the event loop."""
+        await asyncio.sleep(0)
+        if self._steps is None:
+            if not self._unread:
+                await self._next_text()
+            self._steps = self._steps or self._front_ends_steps()
+        step = next(self._steps, None)
+        if step is None:
+            self._steps = None
+            self._look_ahead()
+            return
+        for segment in step:
+            self._complete(segment)
+
+    async def _next_text(self) -> None:
+        """Wait for something to read, for a pause, or for the end. Somebody else may have begun with it afterwards."""
+        with self._waiting():
+            if self._knows_of_pause or await self._text.comes_within(PAUSE_S):
+                text = await self._text.read()
+                self._unread, self._knows_of_pause = self._unread + text, False
+            else:
+                self._knows_of_pause = True
+        if self._knows_of_pause:
+            self._steps = self._steps or self._front_end.pausing()
+        elif text:
+            log.debug("text %s", quoted(text))
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:
@@ -135,16 +148,15 @@ class SegmentReader:
             self._waits -= 1
             self._waited_s += 0.0 if self._waits else now() - self._waits_since
 
-    def _last_segments(self) -> list[Segment]:
-        if self._ended:
-            return []
-        self._ended = True
-        return self._front_end.close()
+    def _front_ends_steps(self) -> Iterator[list[Segment]]:
+        """With the next slice of the text, or its end."""
+        part, self._unread = self._unread[:_SLICE_CHARS], self._unread[_SLICE_CHARS:]
+        return self._front_end.adding(part) if part else self._end()
 
-    def _take(self, segments: Iterable[Segment]) -> None:
-        for segment in segments:
-            self._complete(segment)
-        self._look_ahead()
+    def _end(self) -> Iterator[list[Segment]]:
+        if not self._ended:
+            yield from self._front_end.closing()
+            self._ended = True
 
     def _complete(self, segment: Segment) -> None:
         if self._open is None:
@@ -154,8 +166,8 @@ class SegmentReader:
             self._open = None
 
     def _look_ahead(self) -> None:
-        """Open the next segment, or let the open one grow."""
-        if self._ended or (self._ready and self._open is None):
+        """Open the next segment, or let the open one grow, when all that has come is looked at."""
+        if self._ended or self._unread or self._steps is not None or (self._ready and self._open is None):
             return
         text, language = self._front_end.opening
         if not text:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,41 @@ async def test_a_text_that_is_late_stalls_its_utterance_and_nobody_else(folder: 
         text.close()
         await listening
         assert late.text == "The light in the kitchen is on and the front door is locked."
+
+
+async def test_streams_of_a_word_now_and_then_silence_nobody_and_sound_as_if_nothing_had_been(folder: Path) -> None:
+    words = ("The light in the kitchen is on ", "and the front door is locked ", "now.")
+
+    async def trickled(room: Studio, between: Callable[[], Awaitable[None]]) -> bytes:
+        text = stream()
+        listening = asyncio.create_task(room.say(text, feed="live", is_stream=True))
+        text.add(words[0])
+        for word in words[1:]:
+            await between()
+            text.add(word)
+        text.close()
+        return await listening
+
+    async def none() -> None: ...
+
+    async with studio(folder, slots=1) as room:
+        expected, codes = await trickled(room, none), room.runner.spoken()
+
+    async with studio(folder, slots=1, text_pause_s=0.02) as room:
+
+        async def somebody_speaks() -> None:
+            await until(lambda: _is_dry(room))
+            assert await room.say("Hello", voice="vivian-en")
+
+        assert are_the_same_sound(await trickled(room, somebody_speaks), expected)
+        assert room.runner.spoken().items() >= codes.items()
+        assert room.engine.counters.parked == len(words) - 1
+
+
+def _is_dry(room: Studio) -> bool:
+    """Whether the live utterance has said all that it was given, and something new since it lost its slot."""
+    live = next((u for u in room.runner.codes if u.layout == "live"), None)
+    return live is not None and live.frames == len(live.ids) > live.frames_before
 
 
 async def test_a_seed_gives_the_same_codes_alone_and_among_others(folder: Path) -> None:

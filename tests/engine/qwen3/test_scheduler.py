@@ -98,6 +98,70 @@ def test_who_waits_for_text_is_parked_and_goes_on_when_it_comes() -> None:
     assert plans.plan().decode == [live]
 
 
+class Pause:
+    """A slot, held by somebody who said two words, and one who would like to have it."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.plans = Scheduler(1, 4, lambda: self.time, text_pause_s=2.0)
+        self.live, self.newcomer = utterance(live=True), utterance()
+        self.live.ids = [7, 8]
+        self.plans.admit(self.live)
+        self.plans.plan()
+        self.live.frames = 2
+        self.plans.plan()
+
+
+def test_who_waits_for_text_gives_its_slot_to_who_could_begin_after_a_while() -> None:
+    pause = Pause()
+    pause.time = 1.5
+    assert pause.plans.rest_s() is None  # as long as nobody wants it
+    assert pause.plans.admit(pause.newcomer)
+    assert not pause.plans.plan()
+    assert pause.plans.rest_s() == 0.5
+
+    pause.time = 2.0
+    plan = pause.plans.plan()
+    assert (plan.parked, plan.prefill) == (pause.live, pause.newcomer)
+    assert pause.plans.rest_s() is None
+
+
+def test_nobody_loses_its_slot_while_none_wants_it() -> None:
+    pause = Pause()
+    pause.time = 1000.0
+    assert pause.plans.plan().parked is None
+    assert pause.live.slot == 0
+
+
+def test_who_gave_its_slot_up_is_begun_anew_with_more_text_and_in_line() -> None:
+    pause = Pause()
+    pause.plans.admit(pause.newcomer)
+    pause.time = 2.0
+    pause.plans.plan()
+    pause.plans.finish(pause.newcomer)
+    assert not pause.plans.plan()  # there is no text for a new frame
+
+    pause.live.ids.append(9)
+    later = utterance()
+    pause.plans.admit(later)
+    plan = pause.plans.plan()
+    assert (plan.prefill, pause.live.frames, pause.live.frames_before, pause.live.attempts) == (pause.live, 0, 2, 1)
+    pause.live.frames, pause.live.is_text_over = 2, True
+    assert pause.plans.plan().decode == [pause.live]
+
+
+def test_what_a_reply_says_next_does_not_overtake_what_it_gave_its_slot_up_in() -> None:
+    pause = Pause()
+    pause.plans.admit(pause.newcomer)
+    pause.time = 2.0
+    pause.plans.plan()
+    pause.plans.admit(utterance(pause.live.reply))
+    pause.plans.finish(pause.newcomer)
+    assert not pause.plans.plan()
+    pause.live.is_text_over = True
+    assert pause.plans.plan().prefill is pause.live
+
+
 def test_a_text_without_a_word_takes_no_slot() -> None:
     plans, live = scheduler(slots=1), utterance(live=True)
     plans.admit(live)

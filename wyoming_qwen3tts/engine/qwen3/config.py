@@ -30,6 +30,7 @@ class EngineConfig:
     patience_s: float  # to the first sound; then another engine speaks
     positions: int  # of a slot: prompt and frames
     queue: int  # replies that may wait for a slot
+    text_pause_s: float  # without text, and a reply gives its slot to who waits for one
     audio_queue_frames: int  # how far ahead of a listener a reply may get
     chunks: ChunkPolicy
     feed: FeedRules
@@ -55,6 +56,7 @@ class EngineConfig:
             patience_s=engine.patience_s,
             positions=POSITIONS,
             queue=limits.queue,
+            text_pause_s=limits.text_pause_s,
             audio_queue_frames=_AUDIO_QUEUE_FRAMES,
             chunks=ChunkPolicy(),
             feed=FeedRules(engine.feed, settings.voices.sentence_pause_s),

@@ -82,6 +82,7 @@ class _Work:
     codes: list[list[int]] = field(default_factory=list)  # frames made, not yet decoded
     chunk: int = 1  # how many of them to gather
     sent: bool = False  # something of this utterance was
+    heard_before: int = 0  # frames made again, that its listener has had
     is_ended: bool = False  # by the model
     why_stopped: str | None = None  # by a guard
     is_broken: bool = False
@@ -99,6 +100,7 @@ class Counters:
     utterances: int = 0
     stopped: int = 0  # by a guard, with sound already sent
     retried: int = 0
+    parked: int = 0  # gave their slots to others while they waited for text
     broken: int = 0  # not a number, or a code that is none
     out_of_memory: int = 0
 
@@ -198,6 +200,8 @@ class EngineCore:
         self._let_go()
         plan = self._scheduler.plan()
         self._forget_who_left()
+        if plan.parked is not None:
+            self._park(plan.parked)
         self._begin_all(plan, began)
         self._make_frames(plan.decode)
         self._make_sound()
@@ -210,6 +214,20 @@ class EngineCore:
                 self._tuner.made_frame(cost_s)
         is_busy = bool(plan.decode) or plan.prefill is not None
         return is_busy or (not self._work and self._use_quiet())
+
+    def rest_s(self) -> float | None:
+        """How long there is nothing to do unless a command comes, where `turn` said so; None: for ever."""
+        return self._scheduler.rest_s()
+
+    def _park(self, utterance: Utterance) -> None:
+        """It has lost its slot, and is begun anew when there is more of its text."""
+        work = self._work[utterance]
+        heard = utterance.frames_before if work.sent else 0
+        self._work[utterance] = _Work(
+            work.runner, work.voice, self._guard(work.runner), work.tokens, sent=work.sent, heard_before=heard
+        )
+        self.counters.parked += 1
+        log.debug("%s waits for text, and gave its slot to another reply", utterance.voice.name)
 
     def _use_quiet(self) -> bool:
         """A piece of what can wait for a moment in which nobody is spoken to; False: there is nothing."""
@@ -316,6 +334,8 @@ class EngineCore:
         kept, why = work.guard.heard(frames, text_is_over=utterance.may_end)
         work.why_stopped = work.why_stopped or why
         frames = frames[:kept]
+        again = min(work.heard_before, len(frames))
+        frames, work.heard_before = frames[again:], work.heard_before - again
         if not work.sent:
             peaks = np.abs(frames).max(axis=1, initial=0.0)
             loud = np.flatnonzero(peaks >= self._limits.lead_in_peak)

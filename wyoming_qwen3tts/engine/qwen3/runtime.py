@@ -183,7 +183,7 @@ class Runtime(Engine):
         return EngineCore(
             runners,
             self._resolve or loading.speaker_voice,
-            Scheduler(config.slots, config.queue, self._now),
+            Scheduler(config.slots, config.queue, self._now, text_pause_s=config.text_pause_s),
             self._now,
             chunks=config.chunks,
             limits=config.guard,

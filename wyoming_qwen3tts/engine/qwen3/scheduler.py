@@ -72,11 +72,13 @@ class Utterance:
     slot: int | None = None
     frames: int = 0  # made in this attempt
     attempts: int = 0
+    frames_before: int = 0  # made when its slot went to somebody else; they are made again before any new one
+    dry_since: float | None = None  # it has a slot, and waits for text
 
     @property
     def has_text(self) -> bool:
-        """Whether the text that the next frame needs is known."""
-        return self.has_text_for(self.frames)
+        """Whether the text that the next new frame needs is known."""
+        return self.has_text_for(max(self.frames, self.frames_before))
 
     @property
     def may_end(self) -> bool:
@@ -102,10 +104,11 @@ class Utterance:
 @dataclass(slots=True)
 class Plan:
     """What to do next: a prompt to read, if any (and `Scheduler.another`), then one frame for each of ``decode``, the
-    neediest first."""
+    neediest first. ``parked`` has just lost its slot."""
 
     prefill: Utterance | None = None
     decode: list[Utterance] = field(default_factory=list)
+    parked: Utterance | None = None
 
     def __bool__(self) -> bool:
         return bool(self.decode)
@@ -115,10 +118,22 @@ class Scheduler:
     """Continuous batching over a fixed number of slots: whoever is nearest to silence goes first.
 
     ``batch`` is the most utterances of one frame (all slots by default), ``queue`` how many replies may wait.
+
+    Who has waited ``text_pause_s`` for text gives its slot to who could begin: else a few streams of a word now and
+    then would silence everybody. With more text it is begun anew, in line, and comes to the same codes, as these depend
+    on text and seed alone; what its listener has heard is not sent again.
     """
 
-    def __init__(self, slots: int, queue: int, now: Callable[[], float], batch: int | None = None) -> None:
+    def __init__(
+        self,
+        slots: int,
+        queue: int,
+        now: Callable[[], float],
+        batch: int | None = None,
+        text_pause_s: float = 2.0,
+    ) -> None:
         self._now, self._queue, self._batch = now, queue, batch or slots
+        self._text_pause_s = text_pause_s
         self._free = list(range(slots))  # a heap: the lowest first, so that those who speak lie side by side
         self.waiting: list[Utterance] = []
         self.speaking: list[Utterance] = []
@@ -147,6 +162,7 @@ class Scheduler:
         for utterance in [u for u in self.speaking if u.reply.outlet.abandoned]:
             self.finish(utterance)
         self.waiting = [u for u in self.waiting if not u.reply.outlet.abandoned]
+        parked = self._make_room()
         prefill = self._next_to_begin() if self._free else None
         if prefill is not None:
             self._begin(prefill)
@@ -155,7 +171,14 @@ class Scheduler:
         decode = ready[: self._batch]
         if prefill is not None and prefill not in decode:
             decode[-1] = prefill
-        return Plan(prefill, decode)
+        return Plan(prefill, decode, parked)
+
+    def rest_s(self) -> float | None:
+        """How long there is nothing to plan, unless something comes; None: for ever."""
+        dry = [u.dry_since for u in self.speaking if u.dry_since is not None]
+        if self._free or not dry or self._next_to_begin() is None:
+            return None
+        return max(0.0, min(dry) + self._text_pause_s - self._now())
 
     def another(self, plan: Plan) -> Utterance | None:
         """One more prompt for this turn, where there are a slot and a place in its frame; None: there is none."""
@@ -172,16 +195,35 @@ class Scheduler:
         if utterance.slot is None:
             return
         heapq.heappush(self._free, utterance.slot)
-        utterance.slot = None
+        utterance.slot = utterance.dry_since = None
         utterance.reply.speaking = None
         self.speaking.remove(utterance)
 
     def again(self, utterance: Utterance) -> None:
         """Give its slot back and begin it anew, before anybody else."""
         self.finish(utterance)
-        utterance.frames = 0
+        utterance.frames = utterance.frames_before = 0
         utterance.reply.waiting += 1
         self.waiting.insert(0, utterance)
+
+    def _make_room(self) -> Utterance | None:
+        """Take the slot of who has waited for text the longest, if that is too long and somebody could begin."""
+        now = self._now()
+        for utterance in self.speaking:
+            if utterance.has_text:
+                utterance.dry_since = None
+            elif utterance.dry_since is None:
+                utterance.dry_since = now
+        dry = [(u.dry_since, at) for at, u in enumerate(self.speaking) if u.dry_since is not None]
+        if self._free or not dry or now - min(dry)[0] < self._text_pause_s or self._next_to_begin() is None:
+            return None
+        parked = self.speaking[min(dry)[1]]
+        self.finish(parked)
+        parked.frames_before, parked.frames = parked.frames, 0
+        parked.attempts -= 1
+        parked.reply.waiting += 1
+        self.waiting.append(parked)
+        return parked
 
     def lower_ceiling(self) -> int:
         """Do with one slot less from now on, if there is more than one free or left; returns how many there are."""
@@ -193,13 +235,15 @@ class Scheduler:
     def _next_to_begin(self) -> Utterance | None:
         """A reply that goes on before one that has not begun: silence inside a reply is worse than a later start.
 
-        Each reply has its utterances one after the other; among replies that go on the nearest to silence is first.
+        Each reply has its utterances one after the other; among replies that go on the nearest to silence is first. Who
+        gave its slot up is silent already, and waits in line.
         """
         now = self._now()
-        can = [u for u in self.waiting if u.reply.speaking is None and u.is_ready]
-        going_on = [u for u in can if u.reply.has_begun]
+        first = {id(u.reply): u for u in reversed(self.waiting)}  # of each reply
+        can = [u for u in self.waiting if u.reply.speaking is None and u.is_ready and first[id(u.reply)] is u]
+        going_on = [u for u in can if u.reply.has_begun and not u.frames_before]
         if going_on:
-            return min(going_on, key=lambda u: u.reply.lead_s(now))  # the first of each reply comes first among equals
+            return min(going_on, key=lambda u: u.reply.lead_s(now))
         return can[0] if can else None
 
     def _begin(self, utterance: Utterance) -> None:

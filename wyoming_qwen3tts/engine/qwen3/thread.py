@@ -140,11 +140,11 @@ class EngineThread:
         return error
 
     def _loop(self, core: EngineCore) -> None:
-        """Commands, then a turn; where there was nothing to do, wait for a command."""
+        """Commands, then a turn; where there was nothing to do, wait for a command, or for who waits too long."""
         is_busy = False
         while True:
             try:
-                command = self._commands.get(block=not is_busy)
+                command = self._commands.get(block=not is_busy, timeout=None if is_busy else core.rest_s())
                 while True:
                     if command == "stop":
                         return

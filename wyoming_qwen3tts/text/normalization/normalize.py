@@ -73,6 +73,11 @@ def normalize(tracked: TrackedText, language: str, *, strict: bool = False) -> N
         tracked.rewrite("number", _WHOLE, lambda match: _in_words(int(match[0]), speech))
 
 
+def warm(language: str) -> None:
+    """Make the rules of ``language``, some 50 ms of work: its first text would hold everybody up for them."""
+    _rules(language)
+
+
 def _in_words(number: int, speech: Grammar) -> str | None:
     if isinstance(speech, Generic):
         return speech.spelled(number)

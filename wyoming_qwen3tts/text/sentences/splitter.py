@@ -26,6 +26,7 @@ CLAUSE_CHARS: Final = 25  # the first clause of a reply may go from here, so tha
 LIST_CHARS: Final = 60  # a list of short lines is cut from here on
 TARGET_CHARS: Final = 2_000  # the longest link target that is still taken for one
 TAG_CHARS: Final = 300
+MARKUP_CHARS: Final = 4_000  # of one piece, beside its words; behind more it is cut, as each rule looks at all of it
 MIXED_CASE_CHARS: Final = 3  # how much of a word tells that it is like "iPhone"
 WORD_CHARS: Final = 40  # how much of the next word a decision may ask for
 
@@ -156,8 +157,9 @@ class Splitter:
             if self._ssml and _FORCED_TAG.match(match[0]):
                 return self._cut(match.end(), forced=True)
             self._unspoken += len(match[0])
-            self._at = match.end()
-            return _Verdict.GO_ON
+            if self._unspoken > MARKUP_CHARS:
+                return self._cut(match.end(), forced=True)
+            return self._pass_to(match.end())
         if not ended and len(self._text) < end and begun.match(self._text, self._at):
             return _Verdict.WAIT
         return _Verdict.GO_ON

@@ -28,7 +28,7 @@ POINT_NUMBER: Final = (
 
 # Not the start or the end of a Latin or Cyrillic word or number. East Asian words may touch a number.
 LATIN: Final = r"A-Za-z\u00aa\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f"  # × and ÷ stand among the letters
-LEFT: Final = rf"(?<![0-9{LATIN}\u0400-\u04ff_])(?<!\d[.,:/])"
+LEFT: Final = rf"(?<![\d{LATIN}\u0400-\u04ff_])(?<!\d[.,:/])"
 RIGHT: Final = rf"(?![0-9{LATIN}\u0400-\u04ff_])"
 
 _FINEST: Final = 100  # the smallest part that is read as a fraction
