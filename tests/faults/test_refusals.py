@@ -19,7 +19,7 @@ from tests.faults.test_process import running
 from tests.harness import Wire, header, serving, start, synthesize, until
 from tests.servers.http.web import SPEECH, answer, request, web
 from wyoming_qwen3tts.servers import connections
-from wyoming_qwen3tts.servers.connections import bind, close_all, refuse_and_close, tune
+from wyoming_qwen3tts.servers.connections import ReadPacer, bind, close_all, refuse_and_close, tune
 from wyoming_qwen3tts.settings import Address, Http, Settings
 from wyoming_qwen3tts.speech.wyoming_framing import encode_event
 
@@ -204,6 +204,26 @@ async def test_a_websocket_message_that_is_not_utf8_ends_the_socket_and_is_no_er
 
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1007
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_a_websocket_that_breaks_a_rule_while_it_is_spoken_to_is_no_error_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with web() as it:
+        it.engine.release.clear()
+        async with websocket(f"ws://127.0.0.1:{it.door.port}/v1/audio/speech/stream") as peer:
+            await peer.send('{"type": "input.text", "text": "A sentence that is spoken. "}')
+            await until(lambda: it.engine.speaking)
+            for _ in range(2 * ReadPacer.BURST):  # from now on it is read slowly, and so the end of it is seen late
+                await peer.send('{"type": "session.config"}')
+            await peer.send(b"\xff\xfe", text=True)
+            await asyncio.sleep(0.05)
+            it.engine.release.set()
+            with pytest.raises(ConnectionClosed):
+                while True:
+                    await peer.recv()
+        await until(lambda: not it.service.active)
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 

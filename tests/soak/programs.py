@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -48,7 +49,7 @@ class Program:
         with self._log.open("ab") as log:
             while True:
                 process = self._process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", *self._command, stdout=log, stderr=log
+                    sys.executable, "-m", *self._command, stdout=log, stderr=log, preexec_fn=_ignore_usr1
                 )
                 try:
                     self.codes.append(await process.wait())
@@ -57,6 +58,11 @@ class Program:
                         process.kill()
                         await process.wait()
                 await asyncio.sleep(self._pause_s)
+
+
+def _ignore_usr1() -> None:
+    """Until the program has a use for it."""
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 @asynccontextmanager

@@ -63,6 +63,7 @@ class Soak:
     clock: WallClock
     server: psutil.Process
     end: float
+    engine_ports: tuple[int, ...]
     began: float = 0.0
     rng: random.Random = field(default_factory=lambda: random.Random(18))
     done: Counter[str] = field(default_factory=Counter)
@@ -240,6 +241,18 @@ class Soak:
             len(server.children(recursive=True)),
         )
 
+    def open_files(self) -> str:
+        """What is open, for people."""
+        ours = {self.address.port: "Wyoming", self.web.base_url.port: "web"} | {
+            port: f"remote {number}" for number, port in enumerate(self.engine_ports)
+        }
+        found: Counter[str] = Counter()
+        for it in self.server.net_connections():
+            port = it.raddr.port if it.raddr and it.raddr.port in ours else it.laddr.port if it.laddr else 0
+            found[f"{ours.get(port, 'other')} {it.status}"] += 1
+        found.update("files" for _ in self.server.open_files())
+        return ", ".join(f"{count} {what}" for what, count in found.most_common())
+
     async def gauge(self, name: str) -> float:
         """The sum of what ``/metrics`` tells of it."""
         text = (await self.web.get("/metrics")).text
@@ -266,7 +279,7 @@ async def soak(folder: Path, seconds: float) -> tuple[Soak, list[str]]:
         )
         web = await stack.enter_async_context(reachable(log))
         server = psutil.Process(process.pid)
-        it = Soak(address, web, broker, model, tones, clock, server, float("inf"), time.monotonic())
+        it = Soak(address, web, broker, model, tones, clock, server, float("inf"), ports, time.monotonic())
         it.skipped += [] if clock.is_there else ["clock jumps: there is no C compiler"]
         it.skipped += [] if broker else ["the broker: mosquitto is not installed"]
         for _ in range(6):  # all is loaded: every format's library, every kind of client
@@ -313,7 +326,7 @@ async def _settled(it: Soak, before: Sample) -> list[str]:
         if now.children:
             wrong.append(f"{now.children} child processes are left")
         if now.descriptors > before.descriptors + 4:
-            wrong.append(f"{now.descriptors} descriptors are open, {before.descriptors} were before")
+            wrong.append(f"{now.descriptors} descriptors are open, {before.descriptors} were before: {it.open_files()}")
         if now.threads > before.threads + 8:  # pools that grew to their size
             wrong.append(f"{now.threads} threads run, {before.threads} did before")
         for gauge in ("qwen3tts_streams", "qwen3tts_queue"):
