@@ -146,13 +146,17 @@ class Victim:
         return heard > 24_000
 
     async def over_mqtt(self, language: str) -> bool:
-        async with listening(self.broker, "qwen3tts/result") as us:
-            told = {"text": self.sentence(language), "voice": f"builtin-{language}", "id": language, "audio": True}
+        async with listening(self.broker, "qwen3tts/result", "qwen3tts/status") as us:
+            async with asyncio.timeout(20):
+                while b"online" not in us.on("qwen3tts/status")[-1:]:
+                    await asyncio.sleep(0.02)
+            text = self.sentence(language)
+            told = {"text": text, "voice": f"builtin-{language}", "id": f"{language}-{self.number}", "audio": True}
             await us.publish("qwen3tts/say", told)
             async with asyncio.timeout(20):
-                while not any(answer["id"] == language for answer in us.objects("qwen3tts/result")):
+                while not (answers := [a for a in us.objects("qwen3tts/result") if a["id"] == told["id"]]):
                     await asyncio.sleep(0.02)
-        return any(answer["id"] == language and answer["ok"] for answer in us.objects("qwen3tts/result"))
+        return answers[0]["ok"] is True
 
     async def mute(self) -> list[str]:
         """The doors and languages through which nothing is heard."""
