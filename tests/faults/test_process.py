@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -27,8 +27,13 @@ COMMAND = [sys.executable, "-m", "wyoming_qwen3tts"]
 
 
 @asynccontextmanager
-async def running(*flags: str, log: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, Address]]:
-    """The real server on a port of its own choice, answering; killed at the end if it is still there."""
+async def running(
+    *flags: str, log: Path, environment: Mapping[str, str] | None = None, stderr: int | None = None
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, Address]]:
+    """The real server on a port of its own choice, answering; killed at the end if it is still there.
+
+    ``stderr`` is a descriptor whose other end fills ``log``; None: the file itself.
+    """
     with log.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
             *COMMAND,
@@ -40,7 +45,8 @@ async def running(*flags: str, log: Path) -> AsyncIterator[tuple[asyncio.subproc
             "--zeroconf",
             "off",
             *flags,
-            stderr=file,
+            stderr=file if stderr is None else stderr,
+            env=os.environ | (environment or {}),
         )
     try:
         address = await listening(log)

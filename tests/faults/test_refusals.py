@@ -12,15 +12,21 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from fastapi import WebSocket, WebSocketDisconnect
+from starlette.types import Message
+from uvicorn.protocols.utils import ClientDisconnected
 from websockets.asyncio.client import connect as websocket
 from websockets.exceptions import ConnectionClosed
 
+from tests.faults.flooder import upgrade
 from tests.faults.test_process import running
 from tests.harness import Wire, header, serving, start, synthesize, until
 from tests.servers.http.web import SPEECH, answer, request, web
 from wyoming_qwen3tts.servers import connections
 from wyoming_qwen3tts.servers.connections import bind, close_all, refuse_and_close, tune
-from wyoming_qwen3tts.settings import Address, Http, Settings
+from wyoming_qwen3tts.servers.http.protocol import WebSocketConnection
+from wyoming_qwen3tts.servers.http.routers.websocket import _Session
+from wyoming_qwen3tts.settings import Address, Http, Limits, Settings
 from wyoming_qwen3tts.speech.wyoming_framing import encode_event
 
 _BYTES_ACKED = 120  # where struct tcp_info has tcpi_bytes_acked, of 64 bits
@@ -205,6 +211,37 @@ async def test_a_websocket_message_that_is_not_utf8_ends_the_socket_and_is_no_er
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1007
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_a_session_may_find_out_twice_that_its_socket_is_gone() -> None:
+    """The first error is told by the server, the second one by the framework, as a fault of ours."""
+
+    async def send(message: Message) -> None:
+        if message["type"] == "websocket.send":
+            raise ClientDisconnected
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    socket = WebSocket({"type": "websocket", "state": {"client": None}}, receive, send)
+    await socket.accept()
+    session = _Session(socket, None, Limits(), asyncio.Event())  # type: ignore[arg-type]  # nothing is spoken
+    for _ in range(2):
+        with pytest.raises(WebSocketDisconnect):
+            await session._tell("session.done", 0)
+
+
+async def test_what_is_sent_after_we_hung_up_on_a_socket_finds_it_gone() -> None:
+    """uvicorn would call that a fault of the session's."""
+    async with web() as it:
+        wire = await it.wire()
+        await wire.send(upgrade(it.door.port))
+        await wire.reader.readuntil(b"\r\n\r\n")
+        (connection,) = [c for c in it.door._server.server_state.connections if isinstance(c, WebSocketConnection)]
+        connection.close_sent = True
+        with pytest.raises(ClientDisconnected):
+            await connection.send({"type": "websocket.send", "text": "speech"})
+        wire.reset()
 
 
 # -- the helper by itself

@@ -1,5 +1,9 @@
 """``script/soak MINUTES [PLOT.svg]``: all doors of the real server at once, by six kinds of clients who leave when they
-like, while its broker and its other programs are killed. What it needs is looked at each second.
+like, while everything around it fails: its programs, its broker, the engines that it speaks through, its disk, its
+clock. What it needs is looked at each second.
+
+The server speaks through two remote engines, one of them a second real server with a tiny model, whose engine thread
+fails too; where neither can, and whenever a client asks for it, through its built-in voice.
 """
 
 from __future__ import annotations
@@ -8,14 +12,16 @@ import asyncio
 import contextlib
 import json
 import random
+import re
+import resource
+import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import quantiles
 
 import aiomqtt
 import httpx
@@ -25,7 +31,7 @@ from websockets.exceptions import WebSocketException
 
 from tests.faults.test_memory import FORMATS, text_of
 from tests.faults.test_process import reachable, running
-from tests.harness import chunk, start
+from tests.harness import chunk, free_port, start
 from tests.mosquitto import PROGRAM, Mosquitto, listening
 from wyoming_qwen3tts.errors import SpeechError
 from wyoming_qwen3tts.servers.wyoming.client import connect
@@ -33,20 +39,16 @@ from wyoming_qwen3tts.settings import Address
 from wyoming_qwen3tts.speech.wyoming_framing import encode_event
 from wyoming_qwen3tts.util.memory import resident_bytes
 
+from .programs import Program, WallClock, piped_log
+from .report import Sample, Took, growth, p99, plot, table
+
 _GONE = (OSError, SpeechError, httpx.HTTPError, WebSocketException, aiomqtt.MqttError, TimeoutError)
 _MEMORY_MB = 450
 _SETTLE_S = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """The server at one moment."""
-
-    at_s: float
-    memory_mb: int
-    descriptors: int
-    threads: int
-    children: int
+_VOICES = (None, None, "builtin-en", "builtin-de", "builtin-fr", "builtin-ru", "ryan-en")
+_DAY_S = 86_400
+_JUMPS_S = (_DAY_S, -_DAY_S, 40 * _DAY_S, -3000 * _DAY_S, 5, -3600, 0)
+_BROKEN_ENGINE = 70  # what the model's server may end with by itself
 
 
 @dataclass
@@ -56,18 +58,29 @@ class Soak:
     address: Address
     web: httpx.AsyncClient
     broker: Mosquitto | None
+    model: Program
+    tones: Program
+    clock: WallClock
     server: psutil.Process
     end: float
+    engine_ports: tuple[int, ...]
+    began: float = 0.0
     rng: random.Random = field(default_factory=lambda: random.Random(18))
     done: Counter[str] = field(default_factory=Counter)
-    first_audio_s: list[float] = field(default_factory=list)
-    describe_s: list[float] = field(default_factory=list)
+    marks: list[tuple[float, str]] = field(default_factory=list)
+    heard: list[Took] = field(default_factory=list)
+    described: list[Took] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     number: int = 0
 
     @property
     def is_over(self) -> bool:
         return time.monotonic() >= self.end
+
+    @property
+    def at_s(self) -> float:
+        return time.monotonic() - self.began
 
     def text(self) -> str:
         self.number += 1
@@ -90,8 +103,8 @@ class Soak:
 
     async def wyoming(self) -> None:
         async with connect(self.address) as client:
-            spoken = await client.speak(self.text())
-            self.first_audio_s.append(spoken.first_audio_s or 0.0)
+            spoken = await client.speak(self.text(), voice=self.rng.choice(_VOICES))
+            self.heard.append(Took(self.at_s, spoken.first_audio_s or 0.0))
 
     async def leaver(self) -> None:
         """Streams text, and leaves at any moment, by an end or by a reset."""
@@ -108,7 +121,11 @@ class Soak:
 
     async def openai(self) -> None:
         """Half of them cancel."""
-        body = {"input": self.text(), "response_format": self.rng.choice(FORMATS)}
+        body = {
+            "input": self.text(),
+            "response_format": self.rng.choice(FORMATS),
+            "voice": self.rng.choice(_VOICES) or "ryan",
+        }
         async with self.web.stream("POST", "/v1/audio/speech", json=body) as reply:
             async for _ in reply.aiter_raw():
                 if self.rng.random() < 0.1:
@@ -135,7 +152,8 @@ class Soak:
                 await us.wait_for("qwen3tts/result", within_s=5)
 
     async def stranger(self) -> None:
-        """Bytes that are nothing, at both doors; and somebody quiet who wants to know whether we are there."""
+        """Bytes that are nothing, at both doors; somebody quiet who wants to know whether we are there; and the page,
+        which writes to the disk."""
         port = self.rng.choice([self.address.port, self.web.base_url.port])
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(self.rng.randbytes(self.rng.randrange(1, 5_000)))
@@ -143,75 +161,159 @@ class Soak:
         began = time.monotonic()
         async with connect(self.address) as client:
             await client.describe()
-        self.describe_s.append(time.monotonic() - began)
+        self.described.append(Took(self.at_s, time.monotonic() - began))
+        words = {"text": f"soak{self.number} = {self.rng.choice(['soak', 'sohk'])}\n"}
+        answer = await self.web.put("/v1/lexicon/en", json=words)
+        self.done[f"lexicon: {answer.status_code}"] += 1
 
     # -- what happens to it
 
+    def mark(self, what: str) -> None:
+        self.done[what] += 1
+        self.marks.append((self.at_s, what))
+
+    async def pause(self, least_s: float, most_s: float) -> bool:
+        """Whether there is time left after a while."""
+        await asyncio.sleep(min(self.rng.uniform(least_s, most_s), max(0.0, self.end - time.monotonic())))
+        return not self.is_over
+
     async def kill_children(self) -> None:
-        while not self.is_over:
-            await asyncio.sleep(0.5 + self.rng.random())
+        while await self.pause(0.5, 1.5):
             with contextlib.suppress(psutil.Error):
                 for child in self.server.children(recursive=True):
                     child.kill()
                     self.done["killed programs"] += 1
 
     async def kill_broker(self) -> None:
-        while self.broker is not None and not self.is_over:
-            await asyncio.sleep(8 + 8 * self.rng.random())
+        while self.broker is not None and await self.pause(4, 16):
             await self.broker.restart()
-            self.done["killed brokers"] += 1
+            self.mark("killed broker")
+
+    async def kill_engines(self) -> None:
+        """The model's server may also end by itself, when its engine has failed too often."""
+        while await self.pause(3, 12):
+            engine, name = self.rng.choice([(self.model, "killed model server"), (self.tones, "killed tone server")])
+            if engine.signal(signal.SIGKILL):
+                self.mark(name)
+
+    async def fail_engine_thread(self) -> None:
+        while await self.pause(2, 8):
+            if self.model.signal(signal.SIGUSR1):
+                self.mark("failed engine thread")
+
+    async def fill_disk(self) -> None:
+        """No file can be written, for some seconds at a time. Only after a while: the recordings take a break of ten
+        minutes then."""
+        if not await self.pause(*[(self.end - time.monotonic()) / 2] * 2):
+            return
+        try:
+            while True:
+                self.server.rlimit(psutil.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+                self.mark("full disk")
+                goes_on = await self.pause(1, 4)
+                self.server.rlimit(psutil.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+                if not goes_on or not await self.pause(4, 10):
+                    return
+        except (psutil.Error, OSError) as error:
+            self.skipped.append(f"full disk: the limits of another process cannot be set here ({error})")
+
+    async def jump_clock(self) -> None:
+        while self.clock.is_there and await self.pause(2, 6):
+            self.clock.jump_to(self.rng.choice(_JUMPS_S))
+            self.mark("clock jump")
 
     async def look(self) -> None:
-        began = time.monotonic()
         while not self.is_over:
             try:
-                self.samples.append(self.sample(began))
+                self.samples.append(await self.sample())
             except (psutil.Error, OSError):  # it is gone; what is left of the soak says so
                 self.end = 0.0
                 return
             await asyncio.sleep(1)
 
-    def sample(self, began: float) -> Sample:
+    async def sample(self) -> Sample:
         server = self.server
         return Sample(
-            time.monotonic() - began,
+            self.at_s,
             resident_bytes(server.pid) >> 20,
             server.num_fds(),
             server.num_threads(),
             len(server.children(recursive=True)),
         )
 
+    def open_files(self) -> str:
+        """What is open, for people."""
+        ours = {self.address.port: "Wyoming", self.web.base_url.port: "web"} | {
+            port: f"remote {number}" for number, port in enumerate(self.engine_ports)
+        }
+        found: Counter[str] = Counter()
+        for it in self.server.net_connections():
+            port = it.raddr.port if it.raddr and it.raddr.port in ours else it.laddr.port if it.laddr else 0
+            found[f"{ours.get(port, 'other')} {it.status}"] += 1
+        found.update("files" for _ in self.server.open_files())
+        return ", ".join(f"{count} {what}" for what, count in found.most_common())
+
+    async def gauge(self, name: str) -> float:
+        """The sum of what ``/metrics`` tells of it."""
+        text = (await self.web.get("/metrics")).text
+        return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE))
+
 
 async def soak(folder: Path, seconds: float) -> tuple[Soak, list[str]]:
     """What was seen, and what was wrong with it."""
-    log = folder / "log"
+    log, model_log = folder / "log", folder / "model-log"
     async with contextlib.AsyncExitStack() as stack:
+        clock = WallClock(folder)
+        ports = free_port(), free_port()
+        model = await stack.enter_async_context(model_server(folder, ports[0], model_log))
+        tones = Program("tests.soak.tone_server", str(ports[1]), log=folder / "tone-log")
+        await stack.enter_async_context(tones)
         broker = await stack.enter_async_context(Mosquitto(folder)) if PROGRAM else None
         flags = ["--data-dir", str(folder / "home"), "--announce.clips-mb", "8"]
+        flags += ["--engine.kind", "remote", "--engine.urls", ",".join(f"http://127.0.0.1:{port}" for port in ports)]
         if broker is not None:
             flags += ["--mqtt.host", "127.0.0.1", "--mqtt.port", str(broker.port)]
-        process, address = await stack.enter_async_context(running(*flags, log=log))
+        stderr = await stack.enter_async_context(piped_log(log))
+        process, address = await stack.enter_async_context(
+            running(*flags, log=log, environment=clock.environment, stderr=stderr)
+        )
         web = await stack.enter_async_context(reachable(log))
-        it = Soak(address, web, broker, psutil.Process(process.pid), float("inf"))
-        for number in range(12):  # all is loaded: every format's library, every kind of client
-            it.number = number
-            await asyncio.gather(it.wyoming(), it.openai())
-        await asyncio.sleep(1)
-        before = it.sample(time.monotonic())
-        it.end = time.monotonic() + seconds
+        server = psutil.Process(process.pid)
+        it = Soak(address, web, broker, model, tones, clock, server, float("inf"), ports, time.monotonic())
+        it.skipped += [] if clock.is_there else ["clock jumps: there is no C compiler"]
+        it.skipped += [] if broker else ["the broker: mosquitto is not installed"]
+        for _ in range(6):  # all is loaded: every format's library, every kind of client
+            with contextlib.suppress(*_GONE):
+                await asyncio.gather(it.wyoming(), it.openai())
+        before = await it.sample()
+        it.heard.clear()
+        it.began = time.monotonic()
+        it.end = it.began + seconds
         kinds = (it.wyoming, it.leaver, it.openai, it.live_text, it.publisher, it.stranger)
+        faults = (it.kill_children, it.kill_broker, it.kill_engines, it.fail_engine_thread, it.fill_disk, it.jump_clock)
         async with asyncio.TaskGroup() as tasks:
             for kind in kinds:
                 tasks.create_task(it.forever(kind.__name__, kind))
-            for task in (it.kill_children(), it.kill_broker(), it.look()):
-                tasks.create_task(task)
-        ended = process.returncode
-        if ended is not None:
+            for fault in (*faults, it.look):
+                tasks.create_task(fault())
+        if (ended := process.returncode) is not None:
             return it, [f"the server ended with {ended}"]
-        wrong = [*await _settled(it, before), *_verdict(it)]
-        if "Traceback" in (said := log.read_text()):
-            wrong.append(f"a traceback in the log: {said[said.index('Traceback') :][:2000]}")
+        wrong = [*await _settled(it, before), *_verdict(it), *_model_verdict(it, model_log.read_text())]
+        wrong += [f"{it.done['lexicon: 200']} pronunciations were kept"] * (not it.done["lexicon: 200"])
+        if trace := _trace(log.read_text()):
+            wrong.append(f"a traceback in the log: {trace}")
     return it, wrong
+
+
+def model_server(folder: Path, port: int, log: Path) -> Program:
+    """A real server with a tiny model: Qwen3-TTS in all but size."""
+    from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
+
+    model = write_tiny_checkpoint(folder / "tiny")
+    flags = ["--engine.kind", "qwen3", "--engine.model", str(model), "--models.offline", "on", "--engine.device", "cpu"]
+    flags += ["--http.uri", f"tcp://127.0.0.1:{port}", "--wyoming.uri", "tcp://127.0.0.1:0", "--zeroconf", "off"]
+    flags += ["--data-dir", str(folder / "model-home")]
+    return Program("tests.soak.model_server", "serve", *flags, log=log)
 
 
 async def _settled(it: Soak, before: Sample) -> list[str]:
@@ -219,23 +321,26 @@ async def _settled(it: Soak, before: Sample) -> list[str]:
     wrong: list[str] = []
     until = time.monotonic() + _SETTLE_S
     while time.monotonic() < until:
-        now = it.sample(time.monotonic())
-        gauges = (await it.web.get("/metrics")).text
+        now = await it.sample()
         wrong = []
         if now.children:
             wrong.append(f"{now.children} child processes are left")
         if now.descriptors > before.descriptors + 4:
-            wrong.append(f"{now.descriptors} descriptors are open, {before.descriptors} were before")
+            wrong.append(f"{now.descriptors} descriptors are open, {before.descriptors} were before: {it.open_files()}")
         if now.threads > before.threads + 8:  # pools that grew to their size
             wrong.append(f"{now.threads} threads run, {before.threads} did before")
-        if not gauges:
-            wrong.append("no metrics")
+        for gauge in ("qwen3tts_streams", "qwen3tts_queue"):
+            if left := await it.gauge(gauge):
+                wrong.append(f"{left:.0f} replies are left in {gauge}")
         if not wrong:
             break
         await asyncio.sleep(0.5)
-    async with connect(it.address) as client:
-        if not (await client.speak("Es spricht noch, auf Deutsch.")).audio_s:
-            wrong.append("it does not speak German any more")
+    if freed := await it.gauge("qwen3tts_watchdog_freed_total"):
+        wrong.append(f"the watchdog had to free {freed:.0f}")
+    for voice in ("builtin-de", None):
+        async with connect(it.address) as client:
+            if not (await client.speak("Es spricht noch, auf Deutsch.", voice=voice)).audio_s:
+                wrong.append("it does not speak German any more")
     return wrong
 
 
@@ -244,60 +349,44 @@ def _verdict(it: Soak) -> list[str]:
     peak = max(sample.memory_mb for sample in it.samples)
     if peak > _MEMORY_MB:
         wrong.append(f"{peak} MB of memory; {_MEMORY_MB} are stated")
-    if len(it.samples) > 300:  # flat from minute 3 on
-        early, late = it.samples[180:240], it.samples[-60:]
-        if _median(late) > 1.15 * _median(early):
-            wrong.append(f"memory grows: {_median(early)} MB in minute 4, {_median(late)} MB in the last")
+    if grows := growth(it.samples):
+        wrong.append(grows)
+    if it.described and (slowest := max(took.seconds for took in it.described)) > 1:
+        wrong.append(f"describe took {slowest:.1f} s")
     kinds = ("wyoming", "leaver", "openai", "live_text", "stranger")
     return wrong + [f"nothing of {kind} came to its end" for kind in kinds if not it.done[kind]]
 
 
-def _median(samples: list[Sample]) -> int:
-    return sorted(sample.memory_mb for sample in samples)[len(samples) // 2]
+def _model_verdict(it: Soak, log: str) -> list[str]:
+    """The other server may only have ended as it was killed, or because its engine failed too often."""
+    odd = set(it.model.codes) - {-signal.SIGKILL, _BROKEN_ENGINE}
+    wrong = [f"the model's server ended with {code}" for code in sorted(odd)]
+    told = re.sub(r"Traceback(?:(?!Traceback).)*?\nZeroDivisionError: its words are withheld", "", log, flags=re.DOTALL)
+    return wrong + [f"a traceback in the log of the model's server: {trace}" for trace in [_trace(told)] if trace]
+
+
+def _trace(log: str) -> str:
+    return log[log.index("Traceback") :][:2000] if "Traceback" in log else ""
 
 
 def report(it: Soak) -> str:
     """For people."""
-    lines = ["minute   MB  descriptors  threads  children"]
-    for minute in range(0, len(it.samples), 60):
-        part = it.samples[minute : minute + 60]
-        most = [
-            max(values)
-            for values in zip(*((s.memory_mb, s.descriptors, s.threads, s.children) for s in part), strict=True)
-        ]
-        lines.append(f"{minute // 60 + 1:6} {most[0]:4} {most[1]:12} {most[2]:8} {most[3]:9}")
-    for name, values in (("first audio", it.first_audio_s), ("describe", it.describe_s)):
-        if len(values) > 1:
-            cuts = quantiles(values, n=100)
-            lines.append(f"{name}: median {cuts[49] * 1000:.0f} ms, p99 {cuts[98] * 1000:.0f} ms, {len(values)} times")
+    lines = [table(it.samples, it.heard)]
+    for name, took in (("first audio", it.heard), ("describe", it.described)):
+        if values := sorted(one.seconds for one in took):
+            middle = values[len(values) // 2]
+            lines.append(f"{name}: median {middle * 1000:.0f} ms, p99 {p99(values) * 1000:.0f} ms, {len(values)} times")
     lines += [f"{count:8} {name}" for name, count in sorted(it.done.items())]
-    return "\n".join(lines)
+    lines += [f"{count:8} the model's server ended with {code}" for code, count in Counter(it.model.codes).items()]
+    return "\n".join([*lines, *(f"skipped: {what}" for what in it.skipped)])
 
 
-def plot(it: Soak, path: Path) -> None:
-    """Four curves over time, as SVG."""
-    width, height = 900, 150
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {4 * height}" font-family="sans-serif">']
-    for row, name in enumerate(("memory_mb", "descriptors", "threads", "children")):
-        values = [float(getattr(sample, name)) for sample in it.samples]
-        top, span = max([*values, 1.0]), max(it.samples[-1].at_s, 1.0)
-        points = " ".join(
-            f"{40 + (width - 60) * sample.at_s / span:.1f},{(row + 1) * height - 20 - (height - 50) * value / top:.1f}"
-            for sample, value in zip(it.samples, values, strict=True)
-        )
-        parts.append(f'<text x="40" y="{row * height + 20}" font-size="14">{name}, at most {top:g}</text>')
-        parts.append(f'<polyline fill="none" stroke="#2563eb" stroke-width="1.5" points="{points}"/>')
-    path.write_text("\n".join([*parts, "</svg>"]) + "\n")
-
-
-def main(arguments: list[str]) -> int:
-    minutes, picture = (
-        float(arguments[0]) if arguments else 1.0,
-        Path(arguments[1] if len(arguments) > 1 else "soak.svg"),
-    )
+def main(arguments: Sequence[str]) -> int:
+    minutes = float(arguments[0]) if arguments else 1.0
+    picture = Path(arguments[1] if len(arguments) > 1 else "soak.svg")
     with tempfile.TemporaryDirectory() as folder:
         it, wrong = asyncio.run(soak(Path(folder), 60 * minutes))
-    plot(it, picture)
+    plot(picture, it.samples, it.heard, it.marks)
     print(report(it), f"plot: {picture}", *(f"WRONG: {what}" for what in wrong), sep="\n")  # noqa: T201
     return int(bool(wrong))
 

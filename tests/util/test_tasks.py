@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from wyoming_qwen3tts.util.tasks import cancel_and_wait, in_daemon_thread
+from wyoming_qwen3tts.util.tasks import cancel_and_wait, in_daemon_thread, to_the_end
 
 
 async def test_all_have_ended_whatever_they_did_at_their_end() -> None:
@@ -86,3 +86,26 @@ def test_a_thread_that_outlives_the_loop_ends_quietly(recwarn: pytest.WarningsRe
 
     assert not thread.is_alive()
     assert not recwarn
+
+
+async def test_what_is_to_be_done_to_the_end_is_although_the_caller_is_cancelled() -> None:
+    done = []
+
+    async def work(error: Exception | None = None) -> str:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        done.append(error)
+        if error is not None:
+            raise error
+        return "done"
+
+    assert await to_the_end(work()) == "done"
+    with pytest.raises(ValueError, match="no"):
+        await to_the_end(work(ValueError("no")))
+    for error in (None, ValueError("nobody is told")):
+        task = asyncio.create_task(to_the_end(work(error)))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert done[-1] is error

@@ -237,6 +237,7 @@ class Reply:
             feed=self.options.feed,
             length=self._length if self._is_played else None,
             via=self.options.via,
+            host=self.options.host,
         )
         return await look_up(self.text, request, segments, options, self._context.engine, self._context.phrases)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 R = TypeVar("R")
@@ -18,6 +18,17 @@ async def cancel_and_wait(*tasks: asyncio.Future[Any] | None) -> None:
     for task in begun:
         task.cancel()
     await asyncio.gather(*begun, return_exceptions=True)
+
+
+async def to_the_end(work: Coroutine[Any, Any, R]) -> R:
+    """What ``work`` returns or raises. It is not cancelled when the caller is: that is raised here when it has
+    ended."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise
 
 
 async def in_daemon_thread(work: Callable[[], R], name: str) -> R:

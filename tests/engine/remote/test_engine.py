@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.engine.remote.speech_server import TONE, Answer, SpeechServer, hangs, refuses, says, speech_server
@@ -18,6 +19,7 @@ from tests.harness import free_port, until
 from wyoming_qwen3tts.app.build import build_engine
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.remote.engine import RemoteEngine, Timing
+from wyoming_qwen3tts.engine.remote.server import http_client
 from wyoming_qwen3tts.errors import Busy, EngineDown, EngineError, SettingsError
 from wyoming_qwen3tts.settings.sources import load
 from wyoming_qwen3tts.speech.audio_format import FORMAT
@@ -449,3 +451,32 @@ def test_remote_without_urls_stops_the_start() -> None:
         build_engine(load({"engine.kind": "remote"}, {}))
     engine = build_engine(load({"engine.kind": "remote", "engine.urls": "http://a:1, http://b:2/"}, {})).engine
     assert isinstance(engine, FailoverEngine)
+
+
+async def test_who_leaves_while_an_answer_is_closed_leaves_it_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """httpcore would keep its connection, and the descriptor, for good."""
+    closing, closed = asyncio.Event(), asyncio.Event()
+
+    class Stream(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"speech"
+
+        async def aclose(self) -> None:
+            closing.set()
+            await asyncio.sleep(0.01)
+            closed.set()
+
+    async def answer(_: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=Stream(), request=request)
+
+    async def ask() -> None:
+        async with http_client("", 1.0) as client, client.stream("POST", "http://127.0.0.1/") as response:
+            await response.aread()
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", answer)
+    asking = asyncio.create_task(ask())
+    await closing.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert closed.is_set()

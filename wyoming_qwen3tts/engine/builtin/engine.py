@@ -120,14 +120,14 @@ class BuiltinEngine(Engine):
         if self._failed:
             raise EngineDown(f"There is no voice: {self._failed}")
         if self._hibari.is_loaded and (language == "en" or self._must_do(segment)):
-            speech = await self._english(segment.text, request.seed)
+            speech = await self._english(segment.text, request.seed, request.host)
             if len(speech):
                 # The limiter looks 10 ms around a peak: the first frame is the same whether it sees 0.3 s or all of it.
                 yield to_pcm(limit(speech[:_GLIMPSE], FORMAT.rate))[: FORMAT.frame_bytes]
                 if rest := await asyncio.to_thread(lambda: to_pcm(limit(speech, FORMAT.rate))[FORMAT.frame_bytes :]):
                     yield rest
                 return
-        pcm = await self._other(segment.text, language)
+        pcm = await self._other(segment.text, language, request.host)
         if not pcm:
             what = f"a text of {len(segment.text)} characters"  # never the text: errors reach the log and /v1/live
             raise NoSound(f"The built-in voice has no sound for {what} in {segment.language!r}.")
@@ -137,9 +137,9 @@ class BuiltinEngine(Engine):
         """Whether hibari speaks another language, with an accent, but heard."""
         return not self._espeak.is_installed and script_language(segment.text) is None
 
-    async def _english(self, text: str, seed: int | None) -> Samples:
+    async def _english(self, text: str, seed: int | None, host: str) -> Samples:
         try:
-            return await self._hibari.speak(text, seed, self._loud)
+            return await self._hibari.speak(text, seed, self._loud, host)
         except Exception:  # a foreign package and a stranger's text; espeak-ng speaks what breaks it
             if not self._espeak.is_installed:
                 raise
@@ -156,10 +156,10 @@ class BuiltinEngine(Engine):
         self._english_gain_db = TARGET_LUFS - integrated_lufs(speech, FORMAT.rate)
         self._english_gain_db += max(0.0, TARGET_LUFS - integrated_lufs(loud, FORMAT.rate))  # what the limiter takes
 
-    async def _other(self, text: str, language: str) -> bytes:
-        samples = trim(await self._espeak.speak(text, language, FORMAT.rate), FORMAT.rate)
+    async def _other(self, text: str, language: str, host: str) -> bytes:
+        samples = trim(await self._espeak.speak(text, language, FORMAT.rate, host), FORMAT.rate)
         if not len(samples) and language != "en":  # such as signs that only its English rules name
-            samples = trim(await self._espeak.speak(text, "en", FORMAT.rate), FORMAT.rate)
+            samples = trim(await self._espeak.speak(text, "en", FORMAT.rate, host), FORMAT.rate)
         return await asyncio.to_thread(self._levelled, samples, language) if len(samples) else b""
 
     def _levelled(self, samples: Samples, language: str) -> bytes:

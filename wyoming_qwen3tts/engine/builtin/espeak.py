@@ -15,6 +15,7 @@ from typing import Final
 from ...audio.pcm import Samples, from_pcm
 from ...audio.resample import resample
 from ...errors import EngineError, without_text
+from ...util.fair_line import FairLine
 from ...util.processes import ProcessError, run
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def is_known(language: str) -> bool:
 
 
 class Espeak:
-    """Speaks one text at a time per call; ``processes`` calls at once, the others wait in line.
+    """Speaks one text at a time per call; ``processes`` calls at once, the others wait in a fair line.
 
     A sentence takes 10 to 60 ms. After ``timeout_s`` in line, or at work, a call is given up.
     """
@@ -46,7 +47,7 @@ class Espeak:
         self._program = shutil.which("espeak-ng")
         # kakasi (GPL, a process too) reads kanji aloud as kana; espeak-ng alone says "Chinese letter" for each.
         self._kakasi = shutil.which("kakasi")
-        self._places = asyncio.Semaphore(processes)
+        self._line = FairLine(processes)
         self._timeout_s = timeout_s
 
     @property
@@ -58,8 +59,8 @@ class Espeak:
     def is_installed(self) -> bool:
         return self._program is not None
 
-    async def speak(self, text: str, language: str, rate: int) -> Samples:
-        """``text`` at ``rate`` Hz; empty if espeak-ng has no sound for it.
+    async def speak(self, text: str, language: str, rate: int, host: str = "") -> Samples:
+        """``text`` at ``rate`` Hz, for a listener of ``host``; empty if espeak-ng has no sound for it.
 
         Raises:
             EngineError: if espeak-ng is missing, fails or hangs, or has too much to do.
@@ -69,19 +70,19 @@ class Espeak:
                 "espeak-ng is not installed, and no other voice can read this text. Install it: apt install espeak-ng"
             )
         if language == "ja" and self._kakasi:
-            kana = await self._run([self._kakasi, "-i", "utf8", "-o", "utf8", "-JH", "-KH"], f"{text}\n".encode())
+            kana = await self._run([self._kakasi, "-i", "utf8", "-o", "utf8", "-JH", "-KH"], f"{text}\n".encode(), host)
             text = kana.decode(errors="replace").strip() or text
         # On stdin, so that a text is never an option; "[[" would start espeak's phoneme notation.
         words = text.replace("[[", "[ [").encode()
         voice = _VOICES.get(language, language)
         wav = await self._run(
-            [self._program, "--stdin", "--stdout", "-b", "1", "-s", _WORDS_A_MINUTE, "-v", voice], words
+            [self._program, "--stdin", "--stdout", "-b", "1", "-s", _WORDS_A_MINUTE, "-v", voice], words, host
         )
         pcm, own_rate = _parse_wav(wav)
         return await asyncio.to_thread(resample, from_pcm(pcm), own_rate, rate)
 
-    async def _run(self, command: list[str], given: bytes) -> bytes:
-        async with self._place():
+    async def _run(self, command: list[str], given: bytes, host: str) -> bytes:
+        async with self._place(host, len(given)):
             try:
                 output = await run(
                     command,
@@ -99,17 +100,17 @@ class Espeak:
         return output.stdout
 
     @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
+    async def _place(self, host: str, cost: int) -> AsyncIterator[None]:
         """A place among those that run at once."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                await self._places.acquire()
+                await self._line.acquire(host, cost)
         except TimeoutError:
             raise EngineError(f"espeak-ng has been busy with other texts for {self._timeout_s:g} s.") from None
         try:
             yield
         finally:
-            self._places.release()
+            self._line.release()
 
 
 def _parse_wav(wav: bytes) -> tuple[bytes, int]:

@@ -9,11 +9,13 @@ import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
 
 from ...audio.pcm import Samples
+from ...util.fair_line import FairLine
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ class HibariVoice:
 
     def __init__(self, threads: int) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hibari")
+        self._line = FairLine(threads)  # the pool's own knows no hosts
         self._model: Any = None  # hibari carries no types
         self.version = "-"  # known once it is loaded
 
@@ -43,11 +46,24 @@ class HibariVoice:
         """
         self._model, self.version = await asyncio.get_running_loop().run_in_executor(self._threads, _load)
 
-    async def speak(self, text: str, seed: int | None, finish: Callable[[Samples], T]) -> T:
-        """``text`` in English at 24 kHz, as ``finish`` makes it in the same thread; its samples are **empty, without an
-        error, for what hibari cannot read** (Chinese, emoji).
+    async def speak(self, text: str, seed: int | None, finish: Callable[[Samples], T], host: str = "") -> T:
+        """``text`` in English at 24 kHz, for a listener of ``host``, as ``finish`` makes it in the same thread; its
+        samples are **empty, without an error, for what hibari cannot read** (Chinese, emoji).
         """
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._speak, text, seed, finish)
+        loop = asyncio.get_running_loop()
+        await self._line.acquire(host, len(text))
+        try:
+            work = self._threads.submit(self._speak, text, seed, finish)
+        except BaseException:
+            self._line.release()
+            raise
+
+        def ended(_: object) -> None:  # in its thread, which works on when the listener leaves: only now there is room
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(self._line.release)
+
+        work.add_done_callback(ended)
+        return await asyncio.wrap_future(work)
 
     def _speak(self, text: str, seed: int | None, finish: Callable[[Samples], T]) -> T:
         return finish(np.asarray(self._model(text, seed=_SEED if seed is None else seed), np.float32))

@@ -32,11 +32,14 @@ def http_client(key: str, stall_s: float) -> httpx.AsyncClient:
     """A client for all servers."""
     import httpx
 
+    from .transport import ClosingTransport
+
     # How much is asked at once is admission's to say: who waited here for a connection would look like a stall.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     timeout = httpx.Timeout(stall_s, connect=_CONNECT_S)
-    return httpx.AsyncClient(headers=headers, timeout=timeout, limits=limits, trust_env=False)
+    transport = ClosingTransport(limits=limits, trust_env=False)
+    return httpx.AsyncClient(headers=headers, timeout=timeout, transport=transport, trust_env=False)
 
 
 @dataclass(frozen=True, slots=True)

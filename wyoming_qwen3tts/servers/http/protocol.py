@@ -10,8 +10,10 @@ import sys
 from typing import Any
 
 import h11
+from uvicorn._types import ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.frames import CloseCode, Frame
@@ -133,6 +135,14 @@ class WebSocketConnection(WriteStallMixin, WebSocketsSansIOProtocol):
         self._reading_on = None
         if not self.read_paused:
             self.transport.resume_reading()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """A session that goes on speaking after we hung up on its client learns that it is gone; uvicorn would log a
+        fault of the session's, with its trace."""
+        await self.writable.wait()
+        if self.close_sent and self.initial_response is None:
+            raise ClientDisconnected
+        await super().send(message)
 
     def send_receive_event_to_app(self) -> None:
         """uvicorn logs a text that is not UTF-8 as a fault of the server's, with its trace."""

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
+from starlette.websockets import WebSocketState
 
 from ....audio.encode import Format, encoder
 from ....errors import BadRequest, SpeechError, UnknownVoice
@@ -32,7 +33,7 @@ from ..foreign_fields import ALIASES
 from ..request import ResponseFormat, StyleBody
 
 _ERRORS_MAX = 16  # of one socket; a client that is wrong each time is broken
-_NORMAL, _GOING_AWAY, _POLICY = 1000, 1001, 1008  # RFC 6455
+_NORMAL, _GOING_AWAY, _ABNORMAL, _POLICY = 1000, 1001, 1006, 1008  # RFC 6455
 
 
 class Config(StyleBody):
@@ -144,7 +145,7 @@ class _Session:
                 await self._end_text()
             case "input.cancel":
                 if not self._cancel():
-                    await self._socket.send_text(json.dumps({"type": "session.done", "cancelled": True}))
+                    await self._give(json.dumps({"type": "session.done", "cancelled": True}))
             case "session.close":
                 self._finish()
             case other:
@@ -249,17 +250,23 @@ class _Session:
 
     async def _send(self, encoded: bytes) -> int:
         if encoded:
-            await self._socket.send_bytes(encoded)
+            await self._give(encoded)
         return len(encoded)
 
+    async def _give(self, what: str | bytes) -> None:
+        """All that is sent. Raises WebSocketDisconnect if the client is gone, however often that was said before."""
+        if self._socket.application_state is not WebSocketState.CONNECTED:
+            raise WebSocketDisconnect(_ABNORMAL)
+        await (self._socket.send_text(what) if isinstance(what, str) else self._socket.send_bytes(what))
+
     async def _tell(self, kind: str, index: int, **what: Any) -> None:
-        await self._socket.send_text(json.dumps({"type": kind, "utterance_index": index, **what}))
+        await self._give(json.dumps({"type": kind, "utterance_index": index, **what}))
 
     async def _say(self, error: SpeechError, utterance: _Utterance | None = None) -> None:
         error = invalid_voice(error) if isinstance(error, UnknownVoice) else error
         index = {} if utterance is None else {"utterance_index": utterance.index}
         message = {"type": "error", "message": str(error), **index, **error_body(error)}
-        await self._socket.send_text(json.dumps(message))
+        await self._give(json.dumps(message))
         self._errors += 1
         if self._errors >= _ERRORS_MAX:
             self._cancel()

@@ -1,0 +1,79 @@
+"""A line for something that only so many use at a time, in which nobody has to wait behind another one's crowd."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+_MEMORY_S = 10.0  # after which little counts of what somebody had
+_FORGOTTEN = 0.5
+
+
+class FairLine:
+    """``places`` are used at once; of those who wait, the owner who had least lately is next, and of one owner's who
+    came first. So one who asks now and then waits for a place that is free next, whatever the others have in line.
+    Event loop only.
+    """
+
+    def __init__(self, places: int, clock: Callable[[], float] | None = None) -> None:
+        self._free, self._clock = places, clock
+        self._waiting: list[_Waiting] = []
+        self._had: dict[str, tuple[float, float]] = {}  # how much, as it counted when
+
+    @asynccontextmanager
+    async def turn(self, owner: str, cost: float) -> AsyncIterator[None]:
+        """A place for this long. ``cost`` is of any unit, the same for all."""
+        await self.acquire(owner, cost)
+        try:
+            yield
+        finally:
+            self.release()
+
+    async def acquire(self, owner: str, cost: float) -> None:
+        """A place, until `release`."""
+        if self._free and not self._waiting:
+            self._take(owner, cost)
+            return
+        waiting = _Waiting(owner, cost, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        try:
+            await waiting.has_place
+        except asyncio.CancelledError:
+            if waiting.has_place.done() and not waiting.has_place.cancelled():
+                self.release()
+            raise
+        finally:
+            self._waiting = [other for other in self._waiting if other is not waiting]
+
+    def release(self) -> None:
+        """Give a place back."""
+        self._free += 1
+        open_ = [waiting for waiting in self._waiting if not waiting.has_place.done()]
+        if open_:
+            chosen = min(open_, key=lambda waiting: self._lately(waiting.owner))  # of equals the first
+            self._take(chosen.owner, chosen.cost)
+            chosen.has_place.set_result(None)
+
+    def _take(self, owner: str, cost: float) -> None:
+        self._free -= 1
+        had, now = self._lately(owner) + cost, self._now()
+        for other in [other for other in self._had if self._lately(other) < _FORGOTTEN]:
+            del self._had[other]
+        self._had[owner] = had, now
+
+    def _lately(self, owner: str) -> float:
+        had, then = self._had.get(owner, (0.0, 0.0))
+        return had * math.exp((then - self._now()) / _MEMORY_S)
+
+    def _now(self) -> float:
+        return self._clock() if self._clock else asyncio.get_running_loop().time()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    owner: str
+    cost: float
+    has_place: asyncio.Future[None]
