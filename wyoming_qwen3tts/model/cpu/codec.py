@@ -1,6 +1,6 @@
 """`CodecDecoder` on a CPU: products through the compiled library, in the format that the processor is fastest in.
 
-Signals stay float32 between layers, so that only what goes into a product is rounded: to bfloat16, to 13 bits with a
+Signals stay float32 between layers, so that only what goes into a product is rounded: to bfloat16, to 12 bits and a half with a
 scale for each row and each output (int16), or not at all (float32).
 """
 
@@ -16,8 +16,8 @@ from ..codec import CodecDecoder, SnakeBeta
 from ..streaming import CausalConv1d, CausalUpsample1d, Residual, State, Streaming, StreamingSequential
 from .native.library import Conv, Format, Held, Native
 
-COLUMNS = {Format.BFLOAT16: 32, Format.FLOAT32: 16, Format.INT16: 16}  # of a panel, see ``native/codec_tiles.h``
-MOST = 4095  # of an int16, see ``native/codec_rows.h``
+COLUMNS = {Format.BFLOAT16: 32, Format.FLOAT32: 16, Format.INT16: 32}  # of a panel, see ``native/codec_tiles.h``
+MOST = 2895  # of an int16, see ``native/codec_rows.h``
 
 
 class Library(NamedTuple):

@@ -2,7 +2,7 @@
 // question whether the processor has them answered with yes. Only for tests; included ahead of a source (-include).
 //
 // It shows that the sources say what they should, not what a compiler makes of them for a real processor, nor how fast
-// that is. Processors may round a sum of bfloat16 products in another order than SIMDe.
+// that is.
 #pragma once
 
 // What the sources include comes first, so that the names below change in none of it.
@@ -24,8 +24,8 @@
 
 #include <simde/x86/avx512/and.h>
 #include <simde/x86/avx512/cast.h>
-#include <simde/x86/avx512/dpbf16.h>
 #include <simde/x86/avx512/dpbusd.h>
+#include <simde/x86/avx512/dpwssd.h>
 #include <simde/x86/avx512/fmadd.h>
 #include <simde/x86/avx512/loadu.h>
 #include <simde/x86/avx512/mul.h>
@@ -58,13 +58,12 @@ static inline simde__m512 emulated_cvtepi32_ps(simde__m512i integers) {
 
 #define __m512 simde__m512
 #define __m512i simde__m512i
-#define __m512bh simde__m512bh
 #define _mm512_and_si512 simde_mm512_and_si512
 #define _mm512_castsi512_ps simde_mm512_castsi512_ps
 #define _mm512_cvtepi32_ps emulated_cvtepi32_ps
 #define _mm512_cvtepu16_epi32 emulated_cvtepu16_epi32
-#define _mm512_dpbf16_ps simde_mm512_dpbf16_ps
 #define _mm512_dpbusd_epi32 simde_mm512_dpbusd_epi32
+#define _mm512_dpwssd_epi32 simde_mm512_dpwssd_epi32
 #define _mm512_fmadd_ps simde_mm512_fmadd_ps
 #define _mm512_loadu_ps simde_mm512_loadu_ps
 #define _mm512_loadu_si512 simde_mm512_loadu_si512
@@ -73,9 +72,11 @@ static inline simde__m512 emulated_cvtepi32_ps(simde__m512i integers) {
 #define _mm512_set1_epi8 simde_mm512_set1_epi8
 #define _mm512_set1_ps simde_mm512_set1_ps
 #define _mm512_setzero_ps simde_mm512_setzero_ps
+#define _mm512_setzero_si512 simde_mm512_setzero_si512
 #define _mm512_slli_epi32 simde_mm512_slli_epi32
 #define _mm512_srli_epi16 simde_mm512_srli_epi16
 #define _mm512_storeu_ps simde_mm512_storeu_ps
 
+#define IS_EMULATED
 #define target(...)                  // no function may use instructions that are not here
 #define __builtin_cpu_supports(feature) 1

@@ -64,7 +64,7 @@ static void language(const char *name, Kernel which, int bits, bool is_extreme) 
 
 template <Format F, int COUNT> static bool are_tiles_right(const char *name, bool is_fine, bool is_extreme) {
     using Number = typename Row<F>::Number;
-    constexpr int COLUMNS = Shape<F>::COLUMNS, INPUTS = 128, TAPS = F == BFLOAT16 ? 3 : 1;
+    constexpr int COLUMNS = Shape<F>::COLUMNS, INPUTS = F == INT16 ? Shape<F>::INPUTS : 128, TAPS = F == BFLOAT16 ? 3 : 1;
     const size_t row = Row<F>::width(INPUTS), plane = is_fine ? row * (COUNT + TAPS) : 0;
     std::vector<Number> x, w;
     if constexpr (F == BFLOAT16) {
@@ -112,7 +112,8 @@ int main() {
             for (bool is_extreme : {false, true}) language(names[level], static_cast<Kernel>(level), bits, is_extreme);
         kernel = static_cast<Kernel>(level);
         for (bool is_extreme : {false, true})
-            codec<INT16, 1, 2, 3, 4, 5>(is_extreme ? "int16 at its largest" : "int16", names[level], false, is_extreme);
+            codec<INT16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12>(is_extreme ? "int16 at its largest" : "int16",
+                                                                names[level], false, is_extreme);
     }
     codec<FLOAT32, 1, 2, 3, 4, 5, 6>("float32", "vectors", false, false);
     for (bool is_fine : {false, true})

@@ -3,7 +3,7 @@
 
 #include "codec_tiles.h"
 
-constexpr int CHUNK = 120;  // rows of one task, a multiple of every format's: they stay in the second cache while a panel passes
+constexpr int CHUNK = 48;  // rows of one task: they stay in the first cache while a tap's weights pass
 
 template <Format F> using Number = typename Row<F>::Number;
 
@@ -43,14 +43,20 @@ static void products(Context &context, const Conv &c, const Number<F> *x, size_t
         const int start = task % chunks * CHUNK, some = std::min(CHUNK, rows - start);
         alignas(64) float y[CHUNK * COLUMNS];
         multiply_chunk<F>(c, x + start * row_width, tap_stride, plane, panel, some, y);
-        for (int r = 0; r < some; r++) {
-            float *sums = y + r * COLUMNS;
-            if (c.scales)
-                for (int o = 0; o < count; o++) sums[o] *= c.scales[first + o];
-            if (c.bias)
-                for (int o = 0; o < count; o++) sums[o] += c.bias[first + o];
-            take(start + r, first, count, sums);
-        }
+        auto finish = [&](int count) __attribute__((always_inline)) {
+            for (int r = 0; r < some; r++) {
+                float *sums = y + r * COLUMNS;
+                if (c.scales && c.bias)
+                    for (int o = 0; o < count; o++) sums[o] = sums[o] * c.scales[first + o] + c.bias[first + o];
+                else if (c.scales)
+                    for (int o = 0; o < count; o++) sums[o] *= c.scales[first + o];
+                else if (c.bias)
+                    for (int o = 0; o < count; o++) sums[o] += c.bias[first + o];
+                take(start + r, first, count, sums);
+            }
+        };
+        if (count == COLUMNS) finish(COLUMNS);  // nearly always: a number that the compiler knows
+        else finish(count);
     });
 }
 
@@ -146,11 +152,11 @@ extern "C" {
 
 // Which format is fastest with the instructions in use.
 int qwen3tts_codec_format() {
-    if (has_bfloat16() && kernel == best_kernel() && !is_limited) return BFLOAT16;
 #if defined(__x86_64__)
-    if (kernel >= AVX2) return INT16;
+    return kernel >= AVX2 ? INT16 : FLOAT32;
+#else
+    return has_bfloat16() && kernel == best_kernel() && !is_limited ? BFLOAT16 : FLOAT32;
 #endif
-    return FLOAT32;
 }
 
 // x [length, batch, inputs] to y [length, batch, outputs]; past [batch, history, row] in the matrix's format.

@@ -5,7 +5,7 @@
 
 enum Format { BFLOAT16 = 0, FLOAT32 = 1, INT16 = 2 };
 
-constexpr int MOST = 4095;  // of an int16: 128 products of two such numbers fit into 31 bits
+constexpr int MOST = 2895;  // of an int16: 256 products of two such numbers fit into 31 bits
 
 struct Conv {
     const void *weights;

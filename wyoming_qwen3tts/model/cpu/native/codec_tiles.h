@@ -1,7 +1,7 @@
 // The codec's products: a few rows times one panel of a matrix, added to sums in float32.
 //
 // A convolution needs no windows laid out: its taps are the same product, some rows further on. Panels by format:
-// bfloat16 [tap][input / 2][32 outputs][2], float32 [tap][input][16 outputs], int16 [tap][input / 2][16 outputs][2].
+// bfloat16 and int16 [tap][input / 2][32 outputs][2], float32 [tap][input][16 outputs].
 #pragma once
 
 #include "codec_rows.h"
@@ -22,7 +22,8 @@ template <class Number> struct Block {
 template <Format F> struct Shape;
 template <> struct Shape<BFLOAT16> { static constexpr int COLUMNS = 32, ROWS = 12, INPUTS = 0; };
 template <> struct Shape<FLOAT32> { static constexpr int COLUMNS = 16, ROWS = 6, INPUTS = 256; };
-template <> struct Shape<INT16> { static constexpr int COLUMNS = 16, ROWS = 5, INPUTS = 128; };  // which fit, see MOST
+constexpr int ROWS_OF_VNNI = 12;  // of int16, with registers twice as many and twice as wide
+template <> struct Shape<INT16> { static constexpr int COLUMNS = 32, ROWS = 5, INPUTS = 256; };  // which fit, see MOST
 
 #if defined(__x86_64__)
 typedef float Floats __attribute__((vector_size(32)));
@@ -97,11 +98,13 @@ static inline __m256i add_pairs(__m256i sum, __m256i w, __m256i x) {
     return sum;
 }
 
-template <int COUNT> static void tile_avx2(const Block<int16_t> &b) {
+// Half of a panel: 16 outputs.
+template <int COUNT> static void tile_avx2(const Block<int16_t> &b, int half) {
+    constexpr int COLUMNS = Shape<INT16>::COLUMNS;
     __m256i sums[COUNT][2];
     for (int r = 0; r < COUNT; r++) sums[r][0] = sums[r][1] = _mm256_setzero_si256();
-    const int16_t *weights = b.weights;
-    for (int i = 0; i < b.inputs; i += 2, weights += 2 * Shape<INT16>::COLUMNS) {
+    const int16_t *weights = b.weights + half * COLUMNS;
+    for (int i = 0; i < b.inputs; i += 2, weights += 2 * COLUMNS) {
         const __m256i left = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(weights));
         const __m256i right = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(weights + 16));
 #pragma GCC unroll 6
@@ -115,53 +118,59 @@ template <int COUNT> static void tile_avx2(const Block<int16_t> &b) {
     }
     for (int r = 0; r < COUNT; r++) {
         const __m256 scale = _mm256_set1_ps(row_scale(b, r));
+        for (int part = 0; part < 2; part++) {
+            float *y = b.y + r * COLUMNS + half * 16 + part * 8;
+            _mm256_storeu_ps(y, _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[r][part]), scale, _mm256_loadu_ps(y)));
+        }
+    }
+}
+
+#define VNNI_TILE __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
+
+// As `add_pairs`, and for the same reason.
+VNNI_TILE static inline __m512i add_pairs(__m512i sum, __m512i w, __m512i x) {
+#if defined(IS_EMULATED)  // by the tests, which cannot emulate a program
+    return _mm512_dpwssd_epi32(sum, w, x);
+#else
+    asm("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(w), "v"(x));
+    return sum;
+#endif
+}
+
+template <int COUNT> VNNI_TILE static void tile_vnni(const Block<int16_t> &b) {
+    constexpr int COLUMNS = Shape<INT16>::COLUMNS;
+    __m512i sums[COUNT][2];
+    for (int r = 0; r < COUNT; r++) sums[r][0] = sums[r][1] = _mm512_setzero_si512();
+    const int16_t *weights = b.weights;
+    for (int i = 0; i < b.inputs; i += 2, weights += 2 * COLUMNS) {
+        const __m512i left = _mm512_loadu_si512(weights), right = _mm512_loadu_si512(weights + COLUMNS);
+#pragma GCC unroll 12
+        for (int r = 0; r < COUNT; r++) {
+            int32_t pair;
+            std::memcpy(&pair, b.x + r * b.row + i, 4);
+            const __m512i both = _mm512_set1_epi32(pair);
+            sums[r][0] = add_pairs(sums[r][0], left, both);
+            sums[r][1] = add_pairs(sums[r][1], right, both);
+        }
+    }
+    for (int r = 0; r < COUNT; r++) {
+        const __m512 scale = _mm512_set1_ps(row_scale(b, r));
         for (int half = 0; half < 2; half++) {
-            float *y = b.y + r * Shape<INT16>::COLUMNS + half * 8;
-            _mm256_storeu_ps(y, _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[r][half]), scale, _mm256_loadu_ps(y)));
+            float *y = b.y + r * COLUMNS + half * 16;
+            _mm512_storeu_ps(y, _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[r][half]), scale, _mm512_loadu_ps(y)));
         }
     }
 }
 
 template <int COUNT> static void tile(const Block<int16_t> &b) {
-    if (kernel == PORTABLE) tile_portable(b, COUNT);
-    else tile_avx2<COUNT>(b);
+    if (kernel == PORTABLE) return tile_portable(b, COUNT);
+    if (kernel == VNNI) return tile_vnni<COUNT>(b);
+    if constexpr (COUNT <= Shape<INT16>::ROWS)
+        for (int half = 0; half < 2; half++) tile_avx2<COUNT>(b, half);
+    else tile_portable(b, COUNT);  // more than `most_rows`
 }
 
-#define BF16_CODE __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
-
-template <int COUNT> BF16_CODE static void tile_avx512(const Block<uint16_t> &b) {
-    constexpr int COLUMNS = Shape<BFLOAT16>::COLUMNS;
-    __m512 sums[COUNT][2];
-    for (int r = 0; r < COUNT; r++) sums[r][0] = sums[r][1] = _mm512_setzero_ps();
-    const uint16_t *x = b.x, *weights = b.weights;
-    for (int tap = 0; tap < b.taps; tap++, x += b.tap) {
-        for (int i = 0; i < b.inputs; i += 2, weights += 2 * COLUMNS) {
-            const __m512bh left = (__m512bh)_mm512_loadu_si512(weights);
-            const __m512bh right = (__m512bh)_mm512_loadu_si512(weights + COLUMNS);
-            for (int r = 0; r < COUNT; r++) {
-                int32_t pair;
-                std::memcpy(&pair, x + r * b.row + i, 4);
-                const __m512bh both = (__m512bh)_mm512_set1_epi32(pair);
-                sums[r][0] = _mm512_dpbf16_ps(sums[r][0], left, both);
-                sums[r][1] = _mm512_dpbf16_ps(sums[r][1], right, both);
-            }
-            for (int r = 0; b.plane && r < COUNT; r++) {
-                int32_t pair;
-                std::memcpy(&pair, x + b.plane + r * b.row + i, 4);
-                const __m512bh both = (__m512bh)_mm512_set1_epi32(pair);
-                sums[r][0] = _mm512_dpbf16_ps(sums[r][0], left, both);
-                sums[r][1] = _mm512_dpbf16_ps(sums[r][1], right, both);
-            }
-        }
-    }
-    for (int r = 0; r < COUNT; r++)
-        for (int half = 0; half < 2; half++) _mm512_storeu_ps(b.y + r * COLUMNS + half * 16, sums[r][half]);
-}
-
-template <int COUNT> static void tile(const Block<uint16_t> &b) {
-    if (has_bfloat16()) tile_avx512<COUNT>(b);
-    else tile_portable(b, COUNT);
-}
+template <int COUNT> static void tile(const Block<uint16_t> &b) { tile_portable(b, COUNT); }
 
 #else
 
@@ -211,6 +220,21 @@ template <int COUNT> static void tile(const Block<uint16_t> &b) { tile_portable(
 #endif
 #endif
 
+// So many rows, which is at least one.
+template <int MANY, class Number> static void tile_of(const Block<Number> &b, int rows) {
+    if constexpr (MANY > 1)
+        if (rows < MANY) return tile_of<MANY - 1>(b, rows);
+    tile<MANY>(b);
+}
+
+// Rows whose sums fill the registers of the kernel in use.
+template <Format F> static int most_rows() {
+#if defined(__x86_64__)
+    if (F == INT16 && kernel == VNNI) return ROWS_OF_VNNI;
+#endif
+    return Shape<F>::ROWS;
+}
+
 // The first of `left` rows, as many as suit the registers; how many.
 template <Format F, class Number> static int some_rows(const Block<Number> &b, int left) {
     if constexpr (F == BFLOAT16) {
@@ -220,14 +244,9 @@ template <Format F, class Number> static int some_rows(const Block<Number> &b, i
         if (left >= 2) return tile<2>(b), 2;
         return tile<1>(b), 1;
     } else {
-        const int tiles = (left + Shape<F>::ROWS - 1) / Shape<F>::ROWS;
+        const int most = most_rows<F>(), tiles = (left + most - 1) / most;
         const int rows = (left + tiles - 1) / tiles;  // tiles of about the same size: few rows leave registers idle
-        if (rows == 1) tile<1>(b);
-        else if (rows == 2) tile<2>(b);
-        else if (rows == 3) tile<3>(b);
-        else if (rows == 4) tile<4>(b);
-        else if (rows == 5) tile<5>(b);
-        else tile<6>(b);
+        tile_of<F == INT16 ? ROWS_OF_VNNI : Shape<F>::ROWS>(b, rows);
         return rows;
     }
 }
