@@ -215,6 +215,12 @@ def _bench(commands: argparse._SubParsersAction[_Parser]) -> None:
     bench.add_argument(
         "--server", action="store_true", help="with --random-weights: the whole server over Wyoming beside the networks"
     )
+    bench.add_argument(
+        "--playback",
+        action="store_true",
+        help="play replies in real time on a machine slower than that, simulated or, with engine.model, this one: "
+        "no stutter, and what the wait before them costs",
+    )
     bench.add_argument("--streams", default="1,4", metavar="N,N", help="how many at once (default 1,4)")
     bench.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each is measured (default 5)")
     bench.add_argument("--frames", type=_frames, default=24, metavar="N", help="frames of 80 ms a reply (default 24)")
