@@ -186,6 +186,12 @@ def _doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
     doctor = _command(commands, "doctor", "look at everything that speech needs; each line is ok or says what to do")
     doctor.add_argument("--json", action="store_true", help="as JSON")
     doctor.add_argument(
+        "--speed",
+        action="store_true",
+        help="only measure, in 20 s and without a download, how fast this processor would speak with Qwen3-TTS, and "
+        "name the one setting to change",
+    )
+    doctor.add_argument(
         "--gpu",
         nargs="?",
         const="gpu-report.json",

@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from httpx import AsyncClient, HTTPError
 
+from ...engine.qwen3.hardware.memory import allowed_mb
 from ...engine.qwen3.hardware.plan import DevicePlan
 from ...errors import SpeechError
 from ...model.checkpoint.published import Size
@@ -31,7 +32,7 @@ from ...settings import Address
 from ...speech.engine import Phase
 from ...util.memory import resident_bytes
 from ...util.processes import Child
-from .memory import allowed_mb, weights_mb
+from .memory import weights_mb
 from .model import BareLoop, load, machine
 
 #: Twenty tokens of the made-up vocabulary, as many as the bare loop's prompt holds.
