@@ -132,6 +132,7 @@ async def started(folder: Path, plan: DevicePlan, data_dir: Path, slots: int) ->
         "engine.quantize": plan.quantize,
         "engine.slots": str(slots),
         "engine.patience-s": "60",
+        "engine.head-start-s": "0",  # or its speed would be measured at its start, on a reply without an end
         "wyoming.uri": f"tcp://127.0.0.1:{address.port}",
         "http.uri": http.replace("http", "tcp"),
         "zeroconf": "off",
