@@ -35,7 +35,7 @@ STREAMS = (1, 2)
 _TALKER_BYTES = 120_000_000  # of layers in a row: more than a processor keeps between two rounds
 _POSITION = 40  # of a short sentence's frames
 _PACKET = 4  # frames that the codec gets at once, as in the server while it is ahead
-_ROUNDS_S, _LEAST_ROUNDS = 0.3, 3
+_ROUNDS_S = 0.3  # of one measurement, which is one round where that takes longer
 _RANDOM = 1 << 20  # numbers, used again and again: 100 million of their own would take longer than all measurements
 
 
@@ -225,7 +225,7 @@ def _seconds(work: Callable[[], object]) -> float:
     """The median time of ``work``, after one that does not count."""
     work()
     times, began = list[float](), time.perf_counter()
-    while len(times) < _LEAST_ROUNDS or time.perf_counter() - began < _ROUNDS_S:
+    while not times or time.perf_counter() - began < _ROUNDS_S:
         start = time.perf_counter()
         work()
         times.append(time.perf_counter() - start)
