@@ -83,6 +83,24 @@ def test_a_size_that_there_was_no_time_for_is_said() -> None:
     assert "not measured" in said(taking(3.0, 2.0))["1.7B"].detail
 
 
+@pytest.mark.parametrize(("load", "is_said"), [(0.4, False), (9.1, True)])
+def test_a_busy_machine_is_said(load: float, is_said: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed.os, "getloadavg", lambda: (load, load, load))
+    monkeypatch.setattr(speed, "host_cores", lambda: 2)
+
+    found = said(taking(0.9, 0.7, 1.4, 1.1))
+
+    assert ("quiet" in found) is is_said
+    assert not is_said or "a load of 9.1 on 2 cores" in found["quiet"].detail
+
+
+def test_a_containers_share_of_the_processor_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "cpu_quota", lambda: 0.5)
+    monkeypatch.setattr(speed, "usable_cores", lambda _: 0)
+
+    assert "this container may use 0.5 cores" in said(taking(3.0, 2.0))["processor"].detail
+
+
 def test_where_a_card_speaks_nothing_is_to_be_changed() -> None:
     assert "nothing to change" in said(taking(0.9, 0.7, 1.4, 1.1), replace(ABLE, ram_mb=8_000))["setting"].detail
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..engine.qwen3.hardware.cores import cpu_quota, usable_cores
+from ..engine.qwen3.hardware.cores import cpu_quota, host_cores, usable_cores
 from ..engine.qwen3.hardware.memory import cpu_need_mb
 from ..engine.qwen3.hardware.plan import LARGE, SMALL, cpu_plan, published
 from .checks import Check, CheckContext, fine, wrong
@@ -49,9 +49,16 @@ def checks(place: CheckContext, take: Take | None = None) -> Iterator[Check]:
         fix = "Install it, with the rest of the model: script/run --engine.kind qwen3, or in containers the cpu image"
         yield wrong("speed", f"Qwen3-TTS cannot be measured: {why}", fix)
         return
+    load, cores = os.getloadavg()[0], host_cores()  # before we are one who uses them
     dtype = cpu_plan(place.config, has_bfloat16=place.hardware.cpu_bfloat16).dtype
     sample = (take or _taken(place))(dtype)
     yield fine("processor", _processor(sample))
+    if load > cores:
+        yield wrong(
+            "quiet",
+            f"other programs used the machine meanwhile: a load of {load:.1f} on {cores} cores",
+            "Measure again in a quiet moment, or take the figures for what is left when it is as busy as this",
+        )
     choices = list(_choices(sample, dtype))
     yield from (fine(choice.name, _words(choice, place)) for choice in choices)
     for size in ("0.6B", "1.7B"):
@@ -77,7 +84,7 @@ def _processor(sample: Sample) -> str:
     from ..engine.qwen3.hardware.threads import processor
 
     quota = cpu_quota()
-    words = f"{processor() or 'of unknown name'}: {sample.runs_on}; load {os.getloadavg()[0]:.1f}"
+    words = f"{processor() or 'of unknown name'}: {sample.runs_on}"
     if quota is not None and usable_cores(os.sched_getaffinity(0)) < len(os.sched_getaffinity(0)):
         words += f"; this container may use {quota:g} cores"
     if sample.why_slow:
