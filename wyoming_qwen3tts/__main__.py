@@ -99,7 +99,7 @@ def _look(chosen: Namespace, settings: Settings) -> int:
         case "doctor":
             from .cli.doctor import doctor
 
-            return doctor(settings, as_json=chosen.json, gpu=chosen.gpu)
+            return doctor(settings, as_json=chosen.json, gpu=chosen.gpu, is_speed=chosen.speed)
         case "healthcheck":
             from .cli.healthcheck import healthcheck
 

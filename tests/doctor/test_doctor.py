@@ -153,18 +153,6 @@ def test_the_built_in_voice_needs_no_card() -> None:
 # Memory, disk, models
 
 
-def test_memory_is_that_of_the_container(tmp_path: Path) -> None:
-    meminfo = tmp_path / "meminfo"
-    meminfo.write_text("MemTotal: 8000000 kB\nMemAvailable:    4096000 kB\n")
-
-    assert memory.available_mb(meminfo, tmp_path) == 4_000
-    (tmp_path / "memory.max").write_text("max\n")
-    assert memory.available_mb(meminfo, tmp_path) == 4_000
-    (tmp_path / "memory.max").write_text(f"{1 << 30}\n")
-    (tmp_path / "memory.current").write_text(f"{1 << 29}\n")
-    assert memory.available_mb(meminfo, tmp_path) == 512
-
-
 def test_a_model_on_the_cpu_needs_more_memory_than_one_on_a_card() -> None:
     on_cpu = memory.needed(place(Hardware(torch="2.13.0+cpu", cpu_bfloat16=True), engine__kind="qwen3"))
 
@@ -173,7 +161,7 @@ def test_a_model_on_the_cpu_needs_more_memory_than_one_on_a_card() -> None:
 
 
 def test_too_little_memory_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "available_mb", lambda: 900)
+    monkeypatch.setattr(memory, "available_bytes", lambda: 900 << 20)
 
     assert memory.check(place())[0].ok
     [found] = memory.check(place(Hardware(torch="2.13.0+cpu"), engine__kind="qwen3"))
@@ -544,7 +532,7 @@ def test_the_log_of_a_start_says_the_same_in_five_lines(
 ) -> None:
     caplog.set_level("INFO")
     monkeypatch.setattr(doctor, "probe_driver", Hardware)
-    monkeypatch.setattr(memory, "available_mb", lambda: 20)
+    monkeypatch.setattr(memory, "available_bytes", lambda: 20 << 20)
 
     doctor.say_at_start(load({"engine.kind": "builtin"}, {}), {})
 

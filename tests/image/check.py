@@ -15,10 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.addon import natural_voice
 from tests.conftest import ROOT
+from tests.downloads.hub import LoopbackHub, loopback_hub
 from tests.harness import free_port
 from tests.homeassistant.fake_supervisor import FakeSupervisor, fake_supervisor
 from tests.image.build import CUDA_BASE, PYTHON_BASE, base_image, build, buildah, config, mounted, size_mb
+from wyoming_qwen3tts.engine.qwen3.hardware.plan import SMALL
+from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.servers.wyoming.client import connect
 from wyoming_qwen3tts.servers.wyoming.info import PROGRAM
 from wyoming_qwen3tts.settings import Address
@@ -92,8 +96,16 @@ async def speaking(address: Address) -> dict[str, float]:
     return heard
 
 
-def check(name: str, image: str, *, user: int, supervisor: FakeSupervisor | None = None) -> dict[str, Any]:
-    """Start, describe, speak, be healthy, stop; what was measured."""
+def check(
+    name: str,
+    image: str,
+    *,
+    user: int,
+    supervisor: FakeSupervisor | None = None,
+    hub: LoopbackHub | None = None,
+) -> dict[str, Any]:
+    """Start, describe, speak, be healthy, stop; what was measured. With a ``hub`` the natural voice is on, comes from
+    there, and is heard."""
     settings = config(image)
     assert settings["Healthcheck"]["Test"] == ["CMD", "wyoming-qwen3tts", "healthcheck"], settings
     assert settings["User"] == str(user), settings["User"]
@@ -104,7 +116,10 @@ def check(name: str, image: str, *, user: int, supervisor: FakeSupervisor | None
         "QWEN3TTS_ZEROCONF": "off",
         "QWEN3TTS_HTTP__URI": "off",
     }
+    http = free_port()
     environ |= supervisor.environ if supervisor else {}
+    if hub:
+        environ |= natural_voice.PATIENT | {"HF_ENDPOINT": hub.url, "QWEN3TTS_HTTP__URI": f"tcp://127.0.0.1:{http}"}
     result: dict[str, Any] = {"image": name, "size_mb": size_mb(tree)}
     with tempfile.TemporaryDirectory() as folder:
         data, log = Path(folder, "data"), Path(folder, "log")
@@ -112,14 +127,18 @@ def check(name: str, image: str, *, user: int, supervisor: FakeSupervisor | None
         if not supervisor:
             os.chown(data, UID, UID)  # as a new volume: made from the image's own /data
         else:
-            data.joinpath("options.json").write_text('{"voices": {"language": "de"}, "of_a_later_version": 1}')
+            options = {"voices": {"language": "de"}, "of_a_later_version": 1} | (natural_voice.OPTIONS if hub else {})
+            data.joinpath("options.json").write_text(json.dumps(options))
         try:
             with started(tree, settings, data, log, user=user, environ=environ) as process:
                 address = Address("127.0.0.1", port)
                 result["describe_after_s"] = round(asyncio.run(answering(address, 20)), 2)
                 result["runs_as"] = Path(f"/proc/{process.pid}/status").read_text().split("Uid:\t")[1].split("\t")[0]
                 assert result["runs_as"] == str(UID)
-                result["speech_s"] = asyncio.run(speaking(address))
+                if hub:
+                    result["natural_voice"] = asyncio.run(natural_voice.hear(address, http, hub))
+                else:
+                    result["speech_s"] = asyncio.run(speaking(address))
                 if supervisor:
                     result["announced"] = announced(supervisor)
                 result["root_is_read_only"] = is_read_only(process.pid)
@@ -129,6 +148,8 @@ def check(name: str, image: str, *, user: int, supervisor: FakeSupervisor | None
             said = log.read_text()
             assert "Traceback" not in said, said
             assert ("of_a_later_version" in said) is bool(supervisor)
+            if hub:
+                natural_voice.check_log(said)
         except BaseException:
             sys.stderr.write(log.read_text())
             raise
@@ -170,6 +191,13 @@ def main(wanted: list[str]) -> int:
         image = build("localhost/qwen3tts:addon", dockerfile=docker, context=ROOT, BASE_IMAGE=python, RUN_AS="0")
         with fake_supervisor() as supervisor:
             told(check("addon", image, user=0, supervisor=supervisor))
+    if "natural" in wanted:
+        image = build("localhost/qwen3tts:addon", dockerfile=docker, context=ROOT, BASE_IMAGE=python, RUN_AS="0")
+        with tempfile.TemporaryDirectory() as folder, fake_supervisor() as supervisor:
+            checkpoint = write_tiny_checkpoint(Path(folder, "published"))
+            with loopback_hub({SMALL: checkpoint}) as hub:
+                natural_voice.slow_down(hub, checkpoint)
+                told(check("addon with the natural voice", image, user=0, supervisor=supervisor, hub=hub))
     if "cuda-base" in wanted:
         cuda = base_image(CUDA_BASE)
         image = build("localhost/qwen3tts:cuda-base", dockerfile=docker, context=ROOT, BASE_IMAGE=cuda)

@@ -9,18 +9,19 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from ..doctor import Check, CheckContext, examine
+from ..doctor import Check, CheckContext, examine, speed
 from ..settings import Settings
 
 
-def doctor(settings: Settings, *, as_json: bool, gpu: str | None = None) -> int:
+def doctor(settings: Settings, *, as_json: bool, gpu: str | None = None, is_speed: bool = False) -> int:
     """Print one line a check, or one JSON list; 0 if all are fine, else 1. ``gpu`` names a file for the report of
-    the graphics card, which is made then."""
+    the graphics card, which is made then; ``is_speed``: the processor's speed alone."""
     if gpu is not None:
         from .gpu_report import make_report
 
         return make_report(settings, Path(gpu))
-    return report(examine(CheckContext(settings, os.environ)), as_json=as_json)
+    place = CheckContext(settings, os.environ)
+    return report(speed.checks(place) if is_speed else examine(place), as_json=as_json)
 
 
 def report(checks: Iterable[Check], *, as_json: bool) -> int:

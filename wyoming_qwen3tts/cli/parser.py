@@ -186,6 +186,12 @@ def _doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
     doctor = _command(commands, "doctor", "look at everything that speech needs; each line is ok or says what to do")
     doctor.add_argument("--json", action="store_true", help="as JSON")
     doctor.add_argument(
+        "--speed",
+        action="store_true",
+        help="only measure, in 20 s and without a download, how fast this processor would speak with Qwen3-TTS, and "
+        "name the one setting to change",
+    )
+    doctor.add_argument(
         "--gpu",
         nargs="?",
         const="gpu-report.json",
@@ -214,6 +220,12 @@ def _bench(commands: argparse._SubParsersAction[_Parser]) -> None:
     bench.add_argument("--plot", metavar="FILE.svg", help="with --building: first audio by servers")
     bench.add_argument(
         "--server", action="store_true", help="with --random-weights: the whole server over Wyoming beside the networks"
+    )
+    bench.add_argument(
+        "--playback",
+        action="store_true",
+        help="play replies in real time on a machine slower than that, simulated or, with engine.model, this one: "
+        "no stutter, and what the wait before them costs",
     )
     bench.add_argument("--streams", default="1,4", metavar="N,N", help="how many at once (default 1,4)")
     bench.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each is measured (default 5)")

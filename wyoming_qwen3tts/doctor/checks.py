@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..engine.qwen3.config import EngineConfig
@@ -57,8 +57,9 @@ class CheckContext:
 
     @cached_property
     def plan(self) -> DevicePlan:
-        """What the engine will choose on this machine."""
-        return plan(self.config, lambda: self.hardware)
+        """What the engine will choose on this machine. Main memory is a check of its own: a server that runs has taken
+        its part."""
+        return plan(self.config, lambda: replace(self.hardware, ram_mb=None))
 
     @property
     def wants_model(self) -> bool:

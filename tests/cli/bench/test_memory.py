@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from wyoming_qwen3tts.cli.bench.memory import allowed_mb, weights_mb
+from wyoming_qwen3tts.cli.bench.memory import weights_mb
+from wyoming_qwen3tts.engine.qwen3.hardware.memory import allowed_mb
 
 
 class Held(NamedTuple):

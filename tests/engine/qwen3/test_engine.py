@@ -16,11 +16,12 @@ import torch
 
 from tests.engine.configs import engine_config
 from tests.harness import until
+from wyoming_qwen3tts.downloads.progress import Progress
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.idle import IdleEngine
 from wyoming_qwen3tts.engine.qwen3 import engine as engine_module
 from wyoming_qwen3tts.engine.qwen3 import loading
-from wyoming_qwen3tts.engine.qwen3.engine import Progress, Qwen3Engine
+from wyoming_qwen3tts.engine.qwen3.engine import Qwen3Engine
 from wyoming_qwen3tts.engine.qwen3.hardware.probe import Card, Hardware, may_have_card
 from wyoming_qwen3tts.errors import EngineDown, NotNow, StoreError, Unsuitable
 from wyoming_qwen3tts.model.checkpoint.config import ModelType
@@ -55,14 +56,10 @@ class Shelf:
         if self.away is not None:
             raise self.away
         if report is not None and not self.is_here:
-            report(Part())
+            report(Progress(model, 434, 1000))
         self.arrived.wait(5)
         self.is_here = True
         return self.folder
-
-
-class Part:
-    fraction = 0.434
 
 
 def qwen3(shelf: Shelf, clones: Path, *models: str, hardware: Hardware = CPU) -> Qwen3Engine:

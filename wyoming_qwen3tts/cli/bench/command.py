@@ -7,6 +7,7 @@ import json
 import sys
 import tempfile
 from argparse import Namespace
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 from ...errors import BadRequest, SpeechError
 from ...settings import Settings
 from . import instructions, wyoming
+
+_Measured = tuple[dict[str, Any], Callable[[dict[str, Any]], str]]  # the result, and what makes a table of it
 
 
 def bench(settings: Settings, chosen: Namespace) -> int:
@@ -29,43 +32,51 @@ def bench(settings: Settings, chosen: Namespace) -> int:
     if chosen.rounds < 1 or min(streams) < 1:
         raise BadRequest("--rounds and --streams start at 1.")
     limited = _limited(settings, chosen)
-    if chosen.wyoming:
-        result, table = _servers(chosen.wyoming, streams, chosen.rounds), wyoming.table
-    elif chosen.building:
-        from . import building
-
-        counts = building.counts_of(chosen.building)
-        result, table = building.bench_building(counts, Path(chosen.plot) if chosen.plot else None), building.table
-    elif chosen.peers:
-        from .peers import compare
-
-        result = _peers(settings, chosen)
-        table = compare.table
-    elif chosen.server:
-        from . import server
-
-        result = _whole_server(settings, streams, chosen)
-        table = server.table
-    elif chosen.simulate or ((chosen.random_weights or settings.engine.model) and _on_card(settings)):
-        from . import card
-
-        result, table = _card(settings, streams, chosen), card.table
-    elif chosen.random_weights or settings.engine.model:
-        from . import model
-
-        result = _model(settings, chosen.random_weights, streams, chosen)
-        table = model.table
-    else:
-        raise BadRequest("Say what to measure: --wyoming tcp://127.0.0.1:10200, or --random-weights 0.6B")
+    result, table = _measured(settings, streams, chosen)
     if limited:
         result["machine"] += f", {limited}"
     sys.stdout.write((json.dumps(result, indent=2) if chosen.json else table(result)) + "\n")
     return 0
 
 
+def _measured(settings: Settings, streams: list[int], chosen: Namespace) -> _Measured:
+    if chosen.wyoming:
+        return _servers(chosen.wyoming, streams, chosen.rounds), wyoming.table
+    if chosen.building:
+        from . import building
+
+        counts = building.counts_of(chosen.building)
+        return building.bench_building(counts, Path(chosen.plot) if chosen.plot else None), building.table
+    if chosen.playback:
+        from . import playback
+
+        return playback.bench_playback(settings), playback.table
+    if chosen.peers:
+        from .peers import compare
+
+        return _peers(settings, chosen), compare.table
+    return _networks(settings, streams, chosen)
+
+
+def _networks(settings: Settings, streams: list[int], chosen: Namespace) -> _Measured:
+    if chosen.server:
+        from . import server
+
+        return _whole_server(settings, streams, chosen), server.table
+    if chosen.simulate or ((chosen.random_weights or settings.engine.model) and _on_card(settings)):
+        from . import card
+
+        return _card(settings, streams, chosen), card.table
+    if chosen.random_weights or settings.engine.model:
+        from . import model
+
+        return _model(settings, chosen.random_weights, streams, chosen), model.table
+    raise BadRequest("Say what to measure: --wyoming tcp://127.0.0.1:10200, or --random-weights 0.6B")
+
+
 def _limited(settings: Settings, chosen: Namespace) -> str:
     """In words, to what instructions ``--cpu`` has limited this process; empty: to none."""
-    elsewhere = chosen.wyoming or chosen.peers or chosen.simulate
+    elsewhere = chosen.wyoming or chosen.peers or chosen.simulate or chosen.playback
     if chosen.cpu != instructions.AUTO and (elsewhere or settings.engine.device not in ("auto", "cpu")):
         raise BadRequest("--cpu is for the model on this machine's processor: --random-weights 0.6B, or engine.model.")
     limited = instructions.limit(chosen.cpu)

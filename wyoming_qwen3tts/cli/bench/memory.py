@@ -7,13 +7,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-SHARE, BESIDE_MB = 1.3, 350  # of the weights, and what everything else may take
-
-
-def allowed_mb(weights_mb: float) -> int:
-    """What a process that speaks with so many MB of weights may take, anonymous and shared pages."""
-    return round(SHARE * weights_mb + BESIDE_MB)
-
 
 def weights_mb(*networks: nn.Module) -> float:
     """What the networks' weights take in memory as they are computed with, the compiled library's packed ones too. What

@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from httpx import AsyncClient, HTTPError
 
+from ...engine.qwen3.hardware.memory import allowed_mb
 from ...engine.qwen3.hardware.plan import DevicePlan
 from ...errors import SpeechError
 from ...model.checkpoint.published import Size
@@ -31,7 +32,7 @@ from ...settings import Address
 from ...speech.engine import Phase
 from ...util.memory import resident_bytes
 from ...util.processes import Child
-from .memory import allowed_mb, weights_mb
+from .memory import weights_mb
 from .model import BareLoop, load, machine
 
 #: Twenty tokens of the made-up vocabulary, as many as the bare loop's prompt holds.
@@ -131,6 +132,7 @@ async def started(folder: Path, plan: DevicePlan, data_dir: Path, slots: int) ->
         "engine.quantize": plan.quantize,
         "engine.slots": str(slots),
         "engine.patience-s": "60",
+        "engine.head-start-s": "0",  # or its speed would be measured at its start, on a reply without an end
         "wyoming.uri": f"tcp://127.0.0.1:{address.port}",
         "http.uri": http.replace("http", "tcp"),
         "zeroconf": "off",

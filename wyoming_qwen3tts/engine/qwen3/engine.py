@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from ...downloads.progress import Lines, Progress
 from ...errors import EngineDown, NotNow, StoreError, Unsuitable
 from ...model.checkpoint.config import ModelConfig
 from ...model.checkpoint.files import ModelFileError
@@ -34,13 +35,6 @@ from .runtime import Runtime, speakers
 from .voice_lookup import CLONE, ClonedVoices
 
 log = logging.getLogger(__name__)
-
-
-class Progress(Protocol):
-    """How far a download is."""
-
-    @property
-    def fraction(self) -> float: ...
 
 
 class Fetch(Protocol):
@@ -75,6 +69,7 @@ class Qwen3Engine(Engine):
         self._only: str | None = None  # of the configured models, the one that is to be loaded; None: all of them
         self._fatal_errors = FatalErrorRecorder()
         self._stop_fetching = threading.Event()
+        self._progress_lines = Lines(log.info)
         self._local: Runtime | None = None
         self._status = EngineStatus(Phase.LOADING)  # while there is no `Runtime`
         self._sound: str | None = None  # changes with everything that decides how voices sound
@@ -267,6 +262,7 @@ class Qwen3Engine(Engine):
 
         def report(progress: Progress) -> None:
             self._status = EngineStatus(Phase.DOWNLOADING, progress=progress.fraction)
+            self._progress_lines(progress)
 
         work = partial(self._fetch, model, report=report, stop=self._stop_fetching)
         return await in_daemon_thread(work, f"fetch {model}")

@@ -22,7 +22,7 @@ from ..text_table import TextTable
 from ..tokenizer import Tokenizer
 from .language import fast_language_model
 from .native.library import Native
-from .quantize import Int8, is_rounded, to_int8
+from .quantize import GROUP, Int8, is_rounded, to_int8
 
 FORMAT = "int8, groups of 32, 1"  # of the kept file; another number for another way to round
 SCALES = ".scales"
@@ -103,8 +103,9 @@ def _read(path: Path, config: ModelConfig) -> Rounded:
     """Packing copies the matrices; the others are copied here, so that the mapped file can go."""
     names = [name for name, _ in language_model_entries(config)]
     with open_tensors(path) as file:
-        if set(file.keys()) != {*names, *(name + SCALES for name in names if is_rounded(name))}:
-            raise ModelFileError(f"{path} holds other tensors than it should")
+        shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  not a mapping
+    if shapes != _shapes(config):  # the compiled library would read beside them
+        raise ModelFileError(f"{path} holds other tensors than it should")
 
     def tensors() -> Rounded:
         with open_tensors(path) as file:
@@ -113,6 +114,17 @@ def _read(path: Path, config: ModelConfig) -> Rounded:
                 yield name, Int8(tensor, file.get_tensor(name + SCALES)) if is_rounded(name) else tensor.clone()
 
     return tensors()
+
+
+def _shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Of the tensors of a kept file, by name."""
+    shapes = dict[str, tuple[int, ...]]()
+    for name, sources in language_model_entries(config):
+        rows, rest = sum(shape[0] for _, shape in sources), sources[0][1][1:]
+        shapes[name] = (rows, *rest)
+        if is_rounded(name):
+            shapes[name + SCALES] = (rows, -(-rest[0] // GROUP))
+    return shapes
 
 
 def _write(path: Path, tensors: Rounded) -> None:

@@ -16,6 +16,8 @@ from wyoming_qwen3tts.engine.qwen3.runner.prefill import GraphedPrompts
 from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import GraphRecorder, _Made
 from wyoming_qwen3tts.model.checkpoint.published import published_config
 from wyoming_qwen3tts.model.codec import ALL_ROWS, CodecDecoder
+from wyoming_qwen3tts.model.cpu.quantize import is_rounded
+from wyoming_qwen3tts.model.language_model import LanguageModel
 from wyoming_qwen3tts.model.streaming import state_bytes
 
 MIB = 1 << 20
@@ -121,3 +123,19 @@ def test_the_table_has_a_row_for_each_size_and_precision() -> None:
         *(("0.6B", "bfloat16"), ("0.6B", "float32"), ("1.7B", "bfloat16"), ("1.7B", "float32"))
     ]
     assert all(int(row["beside_mb"]) > int(row["weights_mb"]) for row in rows)
+
+
+@pytest.mark.parametrize("size", ["0.6B", "1.7B"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_what_is_counted_on_a_processor_is_what_its_tensors_take(size: Size, dtype: str) -> None:
+    with torch.device("meta"):
+        tensors = LanguageModel(published_config(size)).state_dict()
+    rounded = sum(tensor.numel() for name, tensor in tensors.items() if is_rounded(name))
+    others = sum(tensor.numel() for name, tensor in tensors.items() if not is_rounded(name))
+    takes = rounded * (1 + 2 / 32) + others * (4 if dtype == "float32" else 2) + memory._CODEC_DECODER_BYTES / 2
+
+    parameters = memory._LANGUAGE_MODEL[size]
+    assert memory._cpu_weights_mb(parameters, dtype) == pytest.approx(takes / MIB, rel=0.05)
+    needed_mb = memory.cpu_need_mb(f"Qwen/Qwen3-TTS-12Hz-{size}-CustomVoice", dtype=dtype)
+    assert needed_mb is not None
+    assert needed_mb > takes / MIB + 350

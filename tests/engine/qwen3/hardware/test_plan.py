@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import re
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -454,3 +455,46 @@ def test_bench_says_why_there_is_no_card(monkeypatch: pytest.MonkeyPatch) -> Non
 
     with pytest.raises(SpeechError, match="no NVIDIA driver"):
         bench_command._as_the_engine(Settings(), "0.6B")
+
+
+# Little main memory
+
+
+def small_box(ram_mb: int | None) -> Hardware:
+    return Hardware(torch="2.13.0+cpu", cpu_bfloat16=True, ram_mb=ram_mb)
+
+
+def test_a_machine_of_2_gb_keeps_the_builtin_voice_and_says_why() -> None:
+    chosen = plan(engine_config(kind="qwen3"), lambda: small_box(1_100))
+
+    assert chosen.device is None
+    assert not chosen.has_room, "it is tried again when there may be more"
+    (said,) = [reason for reason in chosen.reasons if "does not fit" in reason]
+    assert re.fullmatch(
+        rf"{SMALL} does not fit, it is not loaded: it needs about 1,\d\d\d MiB of memory, and 1,100 can be had\. "
+        r"Free some, or give it more\.",
+        said,
+    )
+
+
+def test_the_smaller_model_is_taken_where_only_that_fits() -> None:
+    chosen = plan(engine_config(kind="qwen3", models=(LARGE,)), lambda: small_box(2_200))
+
+    assert (chosen.device, chosen.models) == ("cpu", (SMALL,))
+    assert sum("does not fit" in reason for reason in chosen.reasons) == 1
+
+
+@pytest.mark.parametrize("ram_mb", [4_000, None])
+def test_enough_memory_or_a_kernel_that_does_not_say_changes_nothing(ram_mb: int | None) -> None:
+    chosen = plan(engine_config(kind="qwen3"), lambda: small_box(ram_mb))
+
+    assert (chosen.device, chosen.models) == ("cpu", (SMALL,))
+    assert not any("does not fit" in reason for reason in chosen.reasons)
+
+
+def test_models_share_the_memory() -> None:
+    base = SMALL.replace("CustomVoice", "Base")
+    chosen = plan(engine_config(kind="qwen3", models=(SMALL, base)), lambda: small_box(2_500))
+
+    assert chosen.models == (SMALL,)
+    assert any(reason.startswith(f"{base} does not fit, it is not loaded") for reason in chosen.reasons)

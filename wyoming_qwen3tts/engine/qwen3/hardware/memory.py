@@ -1,4 +1,4 @@
-"""How much memory a model takes on a card, computed before anything is loaded."""
+"""How much memory a model takes, on a card or a processor, computed before anything is loaded."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ _POOL_MB, _POOL_SLOT_MB = 12, 17
 # for each of their 26,000 kernels, a guess. The ladder goes on without graphs where only they do not fit.
 CONTEXT_MB = 450
 _NODES_MB = 125
+
+
+# On a processor, rounded: the share of the parameters that is not (tables, norms), and what a rounded one takes with
+# its part of a scale; the codec is packed to two bytes. Then what a process takes with so many MB of weights: measured,
+# and a limit of ``bench --server``.
+_KEPT_SHARE, _ROUNDED_BYTES = 0.07, 1 + 2 / 32
+SHARE, BESIDE_MB = 1.3, 350
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,28 @@ def need(model: str, *, dtype: str, slots: int, positions: int) -> Need | None:
     weights_mb = round((parameters * value_bytes + _CODEC_DECODER_BYTES) / MIB)
     slots_mb = round(slots * (positions * kv_mb + _CODEC_STATE_MB))
     return Need(weights_mb, slots_mb, round(kept), _NODES_MB + _POOL_MB + slots * _POOL_SLOT_MB)
+
+
+def cpu_need_mb(model: str, *, dtype: str) -> int | None:
+    """MiB that a process takes which speaks with ``model`` on a processor, its matrices rounded and all else in
+    ``dtype``, and while it loads: the codec is there in float32 before it is packed. None if its size cannot be told.
+    Without the text table, 600 MB of a mapped file, which the system drops when it needs room."""
+    size = _size(model)
+    if size is None:
+        return None
+    weights_mb = _cpu_weights_mb(size[0], dtype)
+    return max(allowed_mb(weights_mb), round(weights_mb + _CODEC_DECODER_BYTES / MIB + BESIDE_MB))
+
+
+def _cpu_weights_mb(parameters: int, dtype: str) -> float:
+    kept_bytes = 4 if dtype == "float32" else 2
+    bytes_each = _KEPT_SHARE * kept_bytes + (1 - _KEPT_SHARE) * _ROUNDED_BYTES
+    return (parameters * bytes_each + _CODEC_DECODER_BYTES / 2) / MIB
+
+
+def allowed_mb(weights_mb: float) -> int:
+    """What a process that speaks with so many MB of weights may take, anonymous and shared pages."""
+    return round(SHARE * weights_mb + BESIDE_MB)
 
 
 def table(slots: int, positions: int) -> list[dict[str, str | int]]:

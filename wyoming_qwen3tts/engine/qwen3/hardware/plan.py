@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, replace
 
 from ..config import EngineConfig
-from .memory import Need, need, smaller
+from .memory import Need, cpu_need_mb, need, smaller
 from .probe import Card, Hardware, Probe, covers, cpu_has_bfloat16, probe
 
 SMALL, LARGE = "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice", "Qwen/Qwen3-TTS-12Hz-1.7B-CustomVoice"
@@ -77,7 +77,7 @@ def _choose(config: EngineConfig, hardware: Hardware) -> DevicePlan:
         why = f"torch cannot be loaded ({hardware.torch_error})" if hardware.torch_error else "torch is not installed"
         return _builtin(config, f"Qwen3-TTS is off: {why}. Set it up: {_INSTALL}")
     if config.device == "cpu":
-        return cpu_plan(config, has_bfloat16=hardware.cpu_bfloat16)
+        return _on_cpu(config, hardware)
     card = _best_card(hardware)
     if card is None:
         reason = _why_no_cuda(hardware)
@@ -85,7 +85,7 @@ def _choose(config: EngineConfig, hardware: Hardware) -> DevicePlan:
             return _builtin(config, f"No CUDA, though device is cuda: {reason}")
         if config.kind == "qwen3":
             slower = f"The CPU speaks, slower than a graphics card: {reason}"
-            return cpu_plan(config, slower, has_bfloat16=hardware.cpu_bfloat16)
+            return _on_cpu(config, hardware, slower)
         return _builtin(config, f"No CUDA: {reason}")
     return _cuda(config, card)
 
@@ -133,6 +133,32 @@ def _builtin(config: EngineConfig, *reasons: str) -> DevicePlan:
     return DevicePlan(
         None, "float32", "none", graphs=False, models=config.models or (default_model(None),), reasons=reasons
     )
+
+
+def _on_cpu(config: EngineConfig, hardware: Hardware, *reasons: str) -> DevicePlan:
+    """`cpu_plan` with the models that there is memory for: an operating system ends who takes more than there is, and
+    with the model the built-in voice would be gone."""
+    chosen = cpu_plan(config, *reasons, has_bfloat16=hardware.cpu_bfloat16)
+    if hardware.ram_mb is None or chosen.quantize == "none":
+        return chosen
+    room_mb, why, fitting = hardware.ram_mb, list(reasons), list[str]()
+    for model in chosen.models:
+        needed_mb = cpu_need_mb(model, dtype=chosen.dtype) or 0
+        other = smaller(model)
+        other_mb = (cpu_need_mb(other, dtype=chosen.dtype) or 0) if other else 0
+        said = f"it needs about {needed_mb:,} MiB of memory, and {room_mb:,} can be had. Free some, or give it more."
+        if needed_mb <= room_mb:
+            fitting.append(model)
+            room_mb -= needed_mb
+        elif other is not None and other_mb <= room_mb:
+            why.append(f"{model} does not fit, {other} instead: {said}")
+            fitting.append(other)
+            room_mb -= other_mb
+        else:
+            why.append(f"{model} does not fit, it is not loaded: {said}")
+    if not fitting:
+        return replace(_builtin(config, *why), has_room=False)
+    return replace(chosen, models=tuple(dict.fromkeys(fitting)), reasons=tuple(why))
 
 
 def cpu_plan(config: EngineConfig, *reasons: str, has_bfloat16: bool) -> DevicePlan:
@@ -193,7 +219,7 @@ def suitable_models(config: EngineConfig, probe: Probe = probe) -> tuple[str, ..
     """What `plan` chooses on this machine while nothing else uses its cards: the models to fetch ahead of time."""
     hardware = probe()
     idle = tuple(replace(card, free_mb=card.total_mb) for card in hardware.cards)
-    return _choose(config, replace(hardware, cards=idle)).models
+    return _choose(config, replace(hardware, cards=idle, ram_mb=None)).models
 
 
 def _fitted(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import first_line
+from ....util.memory import available_bytes
 
 Version = tuple[int, int]
 
@@ -47,6 +48,7 @@ class Hardware:
     cards: tuple[Card, ...] = ()
     cuda_error: str = ""  # why there are no cards, in torch's words
     cpu_bfloat16: bool = False  # the processor computes with it
+    ram_mb: int | None = None  # main memory that can still be had, here and in this container; None: not known
 
 
 Probe = Callable[[], Hardware]
@@ -99,6 +101,7 @@ def probe() -> Hardware:
         cards=cards,
         cuda_error=error_text,
         cpu_bfloat16=cpu_has_bfloat16(),
+        ram_mb=None if (free := available_bytes()) is None else free >> 20,
     )
 
 
