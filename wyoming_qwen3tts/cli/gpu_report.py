@@ -162,13 +162,16 @@ def _kernels(device: str, most: int = 12) -> list[dict[str, Any]]:
 
     from torch.profiler import profile, supported_activities
 
+    from ..engine.qwen3.card.self_check import SHAPE
     from ..engine.qwen3.loading import bench_utterance, load_models
     from ..engine.qwen3.runner.runner import ModelRunner
     from ..model.checkpoint.tiny import write_tiny_checkpoint
 
     with tempfile.TemporaryDirectory() as root:
         plan = DevicePlan(device, "float32", "none", graphs=False, models=())
-        (checkpoint,), (codec,) = load_models([write_tiny_checkpoint(Path(root) / "tiny")], plan, None, lambda _: None)
+        (checkpoint,), (codec,) = load_models(
+            [write_tiny_checkpoint(Path(root) / "tiny", shape=SHAPE)], plan, None, lambda _: None
+        )
     runner = ModelRunner(checkpoint, codec, slots=1, positions=64)
     utterance, voice = bench_utterance(runner, 0)
     runner.prefill(utterance, voice)

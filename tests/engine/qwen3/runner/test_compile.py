@@ -20,7 +20,7 @@ Step = Callable[..., None]
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
-    shape = TinyShape(layers=1, predictor_layers=1, codec_layers=1)
+    shape = TinyShape(layers=1, predictor_layers=1, codec_layers=1, code_groups=3)
     return lean(load_checkpoint(write_tiny_checkpoint(tmp_path_factory.mktemp("compile") / "m", shape=shape)).model)
 
 
