@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ...settings import Settings
 from ...speech.languages import LANGUAGES
@@ -25,6 +26,7 @@ class EngineConfig:
     dtype: str  # auto, float32, bfloat16
     quantize: str  # auto, none, int8, int4
     graphs: bool  # where the device has them
+    frames: Literal["auto", "steps", "graphs", "compiled", "fused"]  # by which road they are made there
     vram_limit_mb: int  # 0: what is free
     slots: int
     patience_s: float  # to the first sound; then another engine speaks
@@ -37,6 +39,7 @@ class EngineConfig:
     turn_s: float | None  # a turn that takes longer hangs; None: 20 s, on a CPU 120 s
     language: str  # of the home, in which its own voices are made ready
     rounded_dir: Path | None  # keeps rounded weights for the next start; None: nowhere
+    roads_dir: Path | None  # keeps which road was the best on a card; None: nowhere
     voice_cache_dir: Path | None  # keeps what was computed for the home's own voices; None: nowhere
     voice_cache_bytes: int
 
@@ -49,7 +52,8 @@ class EngineConfig:
             device=engine.device,
             dtype=engine.dtype,
             quantize=engine.quantize,
-            graphs=engine.graphs,
+            graphs=engine.graphs and engine.frames != "steps",
+            frames=engine.frames if engine.graphs else "steps",
             vram_limit_mb=engine.vram_limit_mb,
             slots=engine.slots,
             patience_s=engine.patience_s,
@@ -64,6 +68,7 @@ class EngineConfig:
             if settings.voices.language in LANGUAGES
             else "en",  # what it is warmed up in
             rounded_dir=settings.data_dir / "cache" / "models",
+            roads_dir=settings.data_dir / "cache" / "roads",
             voice_cache_dir=settings.data_dir / "cache" / "voices",
             voice_cache_bytes=limits.voice_cache_mb << 20,
         )

@@ -28,7 +28,9 @@ from .scheduler import Scheduler
 from .thread import EngineThread, Progress
 
 if TYPE_CHECKING:
+    from .card.roads import Road
     from .loading import Models, Resolve
+    from .runner.graphs import Graphs
     from .runner.runner import ModelRunner
 
 log = logging.getLogger(__name__)
@@ -69,6 +71,7 @@ class Runtime(Engine):
         self._watch: asyncio.Task[None] | None = None
         self._open: set[AudioQueue] = set()
         self._hung: EngineStatus | None = None
+        self._built_on: Road | None = None  # engine thread only
         self._runs_on = ""  # written by the engine thread before it is ready
 
     @property
@@ -166,7 +169,10 @@ class Runtime(Engine):
             runners = self._build_runners(models)
         else:
             graphs = partial(loading.graphs_for, self._plan.torch_device, wanted=self._plan.graphs)
-            runners = loading.build_runners(models, slots=config.slots, positions=config.positions, graphs=graphs)
+            road = self._road(models, graphs)
+            runners = loading.build_runners(
+                models, slots=config.slots, positions=config.positions, graphs=graphs, road=road
+            )
         if config.voice_cache_dir is not None and config.voice_cache_bytes:
             loading.keep_voices(runners, self._folders, config.voice_cache_dir, config.voice_cache_bytes)
         self._runs_on = self._came_about(runners).runs_on
@@ -191,10 +197,37 @@ class Runtime(Engine):
             tuner=loading.thread_tuner(self._plan, config.rounded_dir),
         )
 
+    def _road(self, models: Models, graphs: Callable[[], Graphs | None]) -> Road:
+        """By which road frames are made. What failed in the middle of its work is not taken again."""
+        from .card import trial
+        from .card.roads import RoadMemory
+
+        config, plan = self._config, self._plan
+        if not plan.torch_device.startswith("cuda") or not plan.graphs:
+            return "steps"
+        before, self._built_on = self._built_on, "graphs"
+        if before is not None:
+            if before != "graphs":
+                log.warning("Frames are made by graphs from now on: the road %s failed", before)
+            return "graphs"
+        key = trial.key_of(
+            plan.torch_device,
+            driver=plan.driver,
+            model=" ".join(plan.models),
+            dtype=plan.dtype,
+            slots=config.slots,
+            asked=config.frames,
+        )
+        memory = RoadMemory(config.roads_dir) if config.roads_dir is not None else None
+        self._built_on = trial.road_for(config.frames, models.checkpoints[0].model, key, memory, graphs).road
+        return self._built_on
+
     def _came_about(self, runners: Sequence[ModelRunner]) -> DevicePlan:
         """The plan, as far as it could be kept."""
         why = next((runner.why_no_graphs for runner in runners if runner.why_no_graphs), None)
-        return self._plan if why is None else self._plan.without_graphs(why)
+        if why is not None:
+            return self._plan.without_graphs(why)
+        return replace(self._plan, kernels=next((runner.kernels_name for runner in runners), ""))
 
     def _tell_loop(self) -> None:
         self._call(self._settled.set)

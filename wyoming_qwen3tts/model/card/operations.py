@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 import triton
 from torch import Tensor
 
-from ..code_predictor import CodePredictor, DrawFrame
-from ..fused import FusedTransformer
-from ..layers import AttentionMetadata, KvCache, RMSNorm
+from ..code_predictor import DrawFrame
+from ..layers import AttentionMetadata, RMSNorm
 from ..sampling import SamplingParams
 from . import triton_kernels as kernels
+from .draw import DrawnByParts
 
 ROWS_MOST = 8  # above that a matrix product reads weights as well, and computes faster
 BLOCK_N, BLOCK_K = 16, 128
@@ -121,44 +119,20 @@ def _(scores: Tensor, noise: Tensor, table: Tensor, temperature: float, top_k: i
     return scores.new_empty(batch, dtype=torch.int64), table.new_empty(batch, table.shape[1])
 
 
-class DrawnByTriton:
-    """`code_predictor.DrawFrame`: norm and head are one kernel, and so are draw and embedding."""
+def _scores(last: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+    return normed_product(last, norm.weight, weight, norm.eps)
 
-    def takes(self, how: SamplingParams, rows: int) -> bool:
-        """See `DrawFrame`. Top-p wants its scores sorted."""
-        return not how.greedy and how.top_p == 1.0 and rows <= ROWS_MOST
 
-    def __call__(
-        self,
-        predictor: CodePredictor,
-        x: Tensor,
-        noise: Tensor,
-        how: SamplingParams,
-        cache: KvCache,
-        places: tuple[AttentionMetadata, ...],
-    ) -> tuple[Tensor, Tensor]:
-        """See `DrawFrame`."""
-        stack = cast("FusedTransformer", predictor.stack)
-        codes, embeddings = [], [x[:, 1]]
-        parts = zip(places, predictor.heads, predictor.embeddings, strict=True)
-        for j, (metadata, head, embedding) in enumerate(parts):
-            flat = stack.unnormed(predictor.projection(x), metadata, cache)
-            last = flat.view(x.shape[0], x.shape[1], -1)[:, -1].contiguous()
-            scores = normed_product(last, stack.norm.weight, head.weight, stack.norm.eps)
-            code, row = draw(scores, noise[:, j], embedding.weight, how.temperature, how.top_k)
-            codes.append(code)
-            embeddings.append(row)
-            x = row[:, None]
-        # One reduction, as `CodePredictor.frame` has it.
-        return torch.stack(codes, dim=1), torch.stack(embeddings, dim=1).sum(1)
+def _pick(scores: Tensor, noise: Tensor, table: Tensor, how: SamplingParams) -> tuple[Tensor, Tensor]:
+    return draw(scores, noise, table, how.temperature, how.top_k)
 
 
 class TritonKernels:
     """`model.fused.Kernels` in Triton, for up to `ROWS_MOST` rows."""
 
-    name = "triton"
+    name = "fused"
     rows_most = ROWS_MOST
-    draw_frame: DrawFrame | None = DrawnByTriton()
+    draw_frame: DrawFrame | None = DrawnByParts(_scores, _pick, ROWS_MOST)
 
     def normed_product(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
         """See `Kernels`."""

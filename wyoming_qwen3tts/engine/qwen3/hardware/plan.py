@@ -31,6 +31,8 @@ class DevicePlan:
     reasons: tuple[str, ...] = ()  # one sentence for each step down, and what to do about it
     lines: tuple[str, ...] = ()  # five, for the log of the start
     why_no_graphs: str = ""  # in brackets, where they were planned and could not be had
+    kernels: str = ""  # of a road that computes by its own: compiled, fused
+    driver: str = ""  # the version of NVIDIA's
     has_room: bool = True  # False: it would be loaded if there were more memory, which there may be later
 
     @property
@@ -57,7 +59,9 @@ class DevicePlan:
         if self.device == "cpu":
             rounded = "" if self.quantize == "none" else f", {self.quantize}"
             return f"cpu, {self.dtype}{rounded}"
-        return f"{self.device}, {self.dtype}, {'with' if self.graphs else 'without'} CUDA graphs{self.why_no_graphs}"
+        own = f", {self.kernels} kernels" if self.kernels else ""
+        graphs = f"{'with' if self.graphs else 'without'} CUDA graphs{self.why_no_graphs}"
+        return f"{self.device}, {self.dtype}, {graphs}{own}"
 
     def without_graphs(self, why: str) -> DevicePlan:
         """The next step down, for a runner whose graphs could not be captured."""
@@ -69,7 +73,7 @@ def plan(config: EngineConfig, probe: Probe = probe) -> DevicePlan:
     """Choose for this machine."""
     hardware = probe()
     chosen = _choose(config, hardware)
-    return replace(chosen, lines=_lines(chosen, config, hardware))
+    return replace(chosen, lines=_lines(chosen, config, hardware), driver=hardware.driver or "")
 
 
 def _choose(config: EngineConfig, hardware: Hardware) -> DevicePlan:
