@@ -199,6 +199,7 @@ def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCuda]:
         "set_device": lambda _: None,
         "get_device_name": lambda _=None: card.name,
         "get_device_capability": lambda _=None: card.capability,
+        "get_device_properties": lambda _=None: SimpleNamespace(name=card.name, uuid="fake"),
         "get_arch_list": lambda: ["sm_80", "sm_86", "sm_90"],
         "empty_cache": lambda: card.called("empty_cache"),
         "memory_allocated": lambda _=None: 0,

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from ..doctor import graphs as graph_checks
 from ..doctor.checks import CheckContext
 from ..engine.qwen3.card.roads import ROADS, choose
 from ..engine.qwen3.hardware import memory
+from ..engine.qwen3.hardware.nvml import read_cards
 from ..engine.qwen3.hardware.plan import DevicePlan
 from ..errors import SpeechError, first_line
 from ..settings import Settings
@@ -111,6 +112,7 @@ def _machine(place: CheckContext, device: str) -> dict[str, Any]:
         "capability": list(torch.cuda.get_device_capability(device)),
         "free_mb": free >> 20,
         "total_mb": total >> 20,
+        "now": [asdict(replace(reading, uuid="")) for reading in read_cards()],
         "driver": hardware.driver,
         "driver_cuda": hardware.driver_cuda,
         "torch": hardware.torch,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..engine.qwen3.hardware.nvml import read_cards
 from ..engine.qwen3.hardware.probe import Hardware, covers
 from .checks import Check, CheckContext, fine, wrong
 
@@ -54,7 +55,8 @@ def _card(hardware: Hardware) -> Check:
             f"{card.free_mb:,} of {card.total_mb:,} MiB free"
             for card in hardware.cards
         )
-        return fine("card", shown)
+        now = "; ".join(str(reading) for reading in read_cards() if str(reading))
+        return fine("card", f"{shown}; now {now}" if now else shown)
     if hardware.torch is None or hardware.wheel_cuda is None:
         return fine("card", "not asked: torch for CUDA is not installed")
     why = f" ({hardware.cuda_error})" if hardware.cuda_error else ""

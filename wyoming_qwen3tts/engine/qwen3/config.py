@@ -37,6 +37,7 @@ class EngineConfig:
     feed: FeedRules
     guard: GuardLimits
     turn_s: float | None  # a turn that takes longer hangs; None: 20 s, on a CPU 120 s
+    load_s: float | None  # loading that makes no step forward for longer hangs; None: 600 s, on a CPU 1,800 s
     language: str  # of the home, in which its own voices are made ready
     rounded_dir: Path | None  # keeps rounded weights for the next start; None: nowhere
     roads_dir: Path | None  # keeps which road was the best on a card; None: nowhere
@@ -64,6 +65,7 @@ class EngineConfig:
             feed=FeedRules(engine.feed, settings.voices.sentence_pause_s),
             guard=GuardLimits(),
             turn_s=None,
+            load_s=None,
             language=settings.voices.language
             if settings.voices.language in LANGUAGES
             else "en",  # what it is warmed up in

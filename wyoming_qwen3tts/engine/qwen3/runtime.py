@@ -138,19 +138,31 @@ class Runtime(Engine):
             log.warning("The engine thread is still at work and is left behind")
 
     async def _watch_turns(self) -> None:
-        """A call that hangs in the driver cannot be ended: tell everybody, and have the process replaced (F25)."""
-        limit_s = self._config.turn_s or (120.0 if self._plan.device == "cpu" else 20.0)
+        """A call that hangs in the driver cannot be ended: tell everybody, and have the process replaced (F25). One
+        that hangs before the engine was ever ready only fails: a new process would fare no better."""
+        is_cpu = self._plan.device == "cpu"
+        turn_s = self._config.turn_s or (120.0 if is_cpu else 20.0)
+        load_s = self._config.load_s or (1_800.0 if is_cpu else 600.0)
         while True:
-            await asyncio.sleep(min(1.0, limit_s / 4))
-            if self._worker.turn_s > limit_s:
-                self._hung = EngineStatus(Phase.FAILED, f"no frame for {limit_s:g} s, the device hangs")
-                log.error("The engine has %s", self._hung)
-                error = EngineDown("The engine hangs and is being replaced.")
-                for audio_queue in self._open:
-                    audio_queue.fail(error)
-                self._settled.set()
-                self._on_fatal(error)
+            await asyncio.sleep(min(1.0, turn_s / 4, load_s / 4))
+            why = ""
+            if self._worker.turn_s > turn_s:
+                why = f"no frame for {turn_s:g} s, the device hangs"
+            elif self._worker.loading_s > load_s:
+                why = f"no step forward in loading for {load_s:g} s, the device hangs; restart the machine if it stays"
+            if why:
+                self._hang(why)
                 return
+
+    def _hang(self, why: str) -> None:
+        self._hung = EngineStatus(Phase.FAILED, why)
+        log.error("The engine has %s", self._hung)
+        error = EngineDown("The engine hangs and is being replaced.")
+        for audio_queue in self._open:
+            audio_queue.fail(error)
+        self._settled.set()
+        if self._worker.was_ready:
+            self._on_fatal(error)
 
     # -- engine thread
 

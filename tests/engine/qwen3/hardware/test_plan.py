@@ -18,6 +18,7 @@ from wyoming_qwen3tts.engine.qwen3.config import EngineConfig
 from wyoming_qwen3tts.engine.qwen3.hardware import plan as planning
 from wyoming_qwen3tts.engine.qwen3.hardware import probe as probing
 from wyoming_qwen3tts.engine.qwen3.hardware.memory import need, smaller
+from wyoming_qwen3tts.engine.qwen3.hardware.nvml import Reading
 from wyoming_qwen3tts.engine.qwen3.hardware.plan import LARGE, SMALL, DevicePlan, default_model, plan, suitable_models
 from wyoming_qwen3tts.engine.qwen3.hardware.probe import Card, Hardware, Version, covers, probe
 from wyoming_qwen3tts.errors import SpeechError
@@ -328,6 +329,7 @@ def fake_torch(*, cards: int, error: Exception | None = None) -> Any:
         mem_get_info=lambda index: (7 << 30, 8 << 30),
         get_device_capability=lambda index: (8, 6),
         get_device_name=lambda index: f"Card {index}",
+        get_device_properties=lambda index: SimpleNamespace(uuid=f"uuid-{index}"),
         get_arch_list=lambda: list(CU128),
     )
     return SimpleNamespace(__version__="2.11.0+cu128", version=SimpleNamespace(cuda="12.8"), cuda=cuda)
@@ -340,6 +342,18 @@ def test_the_probe_reads_torch_and_the_driver(monkeypatch: pytest.MonkeyPatch) -
 
     assert found.cards == (Card(0, "Card 0", (8, 6), 8_192, 7_168), Card(1, "Card 1", (8, 6), 8_192, 7_168))
     assert (found.torch, found.wheel_cuda, found.arch_list) == ("2.11.0+cu128", (12, 8), CU128)
+
+
+def test_what_nvml_knows_torch_is_not_asked_for_as_that_takes_a_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch, asked = fake_torch(cards=2), []
+    torch.cuda.mem_get_info = lambda index: (asked.append(index), (7 << 30, 8 << 30))[1]
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setattr(probing, "_driver", lambda: ("575.57.08", (12, 9)))
+    readings = (Reading("uuid-0", "Card 0", 24_564, 20_000), Reading("uuid-1", "Card 1"))
+    monkeypatch.setattr(probing, "read_cards", lambda: readings)
+
+    assert [(card.total_mb, card.free_mb) for card in probe().cards] == [(24_564, 20_000), (8_192, 7_168)]
+    assert asked == [1]
 
 
 def test_the_probe_keeps_what_torch_complains_of(monkeypatch: pytest.MonkeyPatch) -> None:

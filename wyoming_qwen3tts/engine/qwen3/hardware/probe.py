@@ -8,12 +8,13 @@ import importlib
 import importlib.util
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ....errors import first_line
+from .nvml import Reading, read_cards
 
 Version = tuple[int, int]
 
@@ -76,7 +77,7 @@ def covers(arch_list: tuple[str, ...], capability: Version) -> bool:
 
 
 def probe() -> Hardware:
-    """This machine. Takes as long as the import of torch; on a machine with a card it also makes a CUDA context."""
+    """This machine. Takes as long as the import of torch; a card whose memory NVML does not tell gets a context."""
     driver, driver_cuda = _driver()
     try:
         torch: Any = importlib.import_module("torch")
@@ -117,6 +118,7 @@ def _cards(torch: Any) -> tuple[tuple[Card, ...], str]:
     """What torch sees, without the cards that it cannot open, and its complaint. Its warnings about old drivers and new
     cards are ours to word."""
     found, complaint = [], ""
+    readings = {reading.uuid: reading for reading in read_cards() if reading.uuid}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -126,16 +128,27 @@ def _cards(torch: Any) -> tuple[tuple[Card, ...], str]:
             return (), first_line(error)
         for index in range(count):
             try:
-                found.append(_card(torch, index))
+                found.append(_card(torch, index, readings))
             except Exception as error:  # noqa: BLE001  a broken or exclusively used card does not hide the others
                 complaint = first_line(error)
     return tuple(found), complaint
 
 
-def _card(torch: Any, index: int) -> Card:
+def _card(torch: Any, index: int, readings: Mapping[str, Reading]) -> Card:
+    """Its memory by NVML, where that knows it: torch makes a context of 250 to 500 MB on each card that it asks. A part
+    of a card (MIG) has a name of its own, and is asked."""
+    capability, name = torch.cuda.get_device_capability(index), torch.cuda.get_device_name(index)
+    known = readings.get(_uuid(torch, index))
+    if known is not None and known.total_mb is not None and known.free_mb is not None:
+        return Card(index, name, capability, known.total_mb, known.free_mb)
     free, total = torch.cuda.mem_get_info(index)
-    capability = torch.cuda.get_device_capability(index)
-    return Card(index, torch.cuda.get_device_name(index), capability, total >> 20, free >> 20)
+    return Card(index, name, capability, total >> 20, free >> 20)
+
+
+def _uuid(torch: Any, index: int) -> str:
+    """As NVML has it; empty where this torch does not tell."""
+    properties = torch.cuda.get_device_properties(index)
+    return str(getattr(properties, "uuid", "")).removeprefix("GPU-")
 
 
 def _driver() -> tuple[str | None, Version | None]:
