@@ -27,6 +27,7 @@ class EngineConfig:
     quantize: str  # auto, none, int8, int4
     graphs: bool  # where the device has them
     frames: Literal["auto", "steps", "graphs", "compiled", "fused"]  # by which road they are made there
+    codec_tf32: bool
     vram_limit_mb: int  # 0: what is free
     slots: int
     patience_s: float  # to the first sound; then another engine speaks
@@ -55,6 +56,7 @@ class EngineConfig:
             quantize=engine.quantize,
             graphs=engine.graphs and engine.frames != "steps",
             frames=engine.frames if engine.graphs else "steps",
+            codec_tf32=engine.codec_tf32,
             vram_limit_mb=engine.vram_limit_mb,
             slots=engine.slots,
             patience_s=engine.patience_s,

@@ -314,6 +314,15 @@ def test_a_folder_is_as_large_as_its_weights(tmp_path: Path) -> None:
     assert smaller(str(tmp_path)) is None
 
 
+@pytest.mark.parametrize(("on", "used", "says"), [(RTX_3060, True, ""), (RTX_2060, False, "TF32 begins with")])
+def test_tf32_is_for_cards_that_have_it(on: Card, used: bool, says: str) -> None:
+    chosen = plan(engine_config(codec_tf32=True), lambda: box(on))
+
+    assert chosen.codec_tf32 == used
+    assert says in " ".join(chosen.reasons)
+    assert not plan(engine_config(), lambda: box(on)).codec_tf32
+
+
 # -- the probe itself, on scripted foreign parts
 # -------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ class DevicePlan:
     reasons: tuple[str, ...] = ()  # one sentence for each step down, and what to do about it
     lines: tuple[str, ...] = ()  # five, for the log of the start
     why_no_graphs: str = ""  # in brackets, where they were planned and could not be had
+    codec_tf32: bool = False
     kernels: str = ""  # of a road that computes by its own: compiled, fused
     driver: str = ""  # the version of NVIDIA's
     has_room: bool = True  # False: it would be loaded if there were more memory, which there may be later
@@ -180,7 +181,11 @@ def _cuda(config: EngineConfig, card: Card) -> DevicePlan:
         fitting += [fits] if fits else []
     if not fitting:
         return replace(_builtin(config, *reasons), has_room=False)
-    return DevicePlan(f"cuda:{card.index}", dtype, "none", graphs, tuple(dict.fromkeys(fitting)), tuple(reasons))
+    tf32 = config.codec_tf32 and card.capability >= (8, 0)
+    if config.codec_tf32 and not tf32:
+        reasons.append(f"engine.codec_tf32 does nothing on {card.name}: TF32 begins with the RTX 30 series.")
+    models = tuple(dict.fromkeys(fitting))
+    return DevicePlan(f"cuda:{card.index}", dtype, "none", graphs, models, tuple(reasons), codec_tf32=tf32)
 
 
 def default_model(mib: int | None) -> str:
