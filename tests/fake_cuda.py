@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from tests.harness import quick_collections
 from wyoming_qwen3tts.engine.qwen3.runner import cuda_graphs
 from wyoming_qwen3tts.engine.qwen3.runner.graphs import GraphsFailed
 from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import GraphRecorder, Recording
@@ -218,13 +219,9 @@ def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCuda]:
 
     monkeypatch.setattr(EngineThread, "_run", on_card)
     cuda_graphs.stream_of.cache_clear()
-    gc.freeze()  # each load collects, and need not look at all that pytest and torch have made before
-    try:
-        with card.mode:
-            yield card
-    finally:
-        gc.unfreeze()
-        cuda_graphs.stream_of.cache_clear()
+    with quick_collections(), card.mode:
+        yield card
+    cuda_graphs.stream_of.cache_clear()
 
 
 def alive_bytes() -> int:
