@@ -22,6 +22,7 @@ from triton.compiler import ASTSource  # noqa: E402
 from wyoming_qwen3tts.model.card import triton_kernels as kernels  # noqa: E402
 from wyoming_qwen3tts.model.card.operations import BLOCK_K, blocks  # noqa: E402
 
+pytestmark = pytest.mark.timeout(900)  # none of this is run with the other tests
 TARGETS = (75, 80, 86, 87, 89, 90, 100, 120, 121)
 _TOOLS = Path(triton.__file__).parent / "backends/nvidia/bin"
 _LAYER = {"k": 2048, "block_k": BLOCK_K, "eps": 1e-6}

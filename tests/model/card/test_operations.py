@@ -25,6 +25,7 @@ pytest.importorskip("triton")
 
 from wyoming_qwen3tts.model.card import operations
 
+pytestmark = pytest.mark.timeout(900)  # the interpreter is slow; none of this is run with the other tests
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 # The interpreter cuts bfloat16 off where a card rounds it, which errs up to twice as much each time.
 BOUNDS = {torch.float32: 1e-6, torch.bfloat16: 1e-2}

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -75,21 +75,26 @@ def kernels_of(road: Road) -> Kernels:
 
 def key_of(device: str, *, driver: str, model: str, dtype: str, slots: int, asked: Asked) -> Key:
     """What a choice on this machine depends on."""
-    triton = ""
-    if importlib.util.find_spec("triton") is not None:
-        triton = importlib.metadata.version("triton")
     return Key(
         torch.cuda.get_device_name(device),
         torch.cuda.get_device_capability(device),
         driver,
         str(torch.__version__),
-        triton,
+        _triton_version(),
         __version__,
         model,
         dtype,
         slots,
         asked,
     )
+
+
+def _triton_version() -> str:
+    """Empty where there is none. A build for ROCm calls its package otherwise."""
+    for package in ("triton", "pytorch-triton-rocm"):
+        with suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(package)
+    return ""
 
 
 def road_for(
