@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from tests.harness import quick_collections
 from wyoming_qwen3tts.engine.qwen3.runner import cuda_graphs
 from wyoming_qwen3tts.engine.qwen3.runner.graphs import GraphsFailed
 from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import GraphRecorder, Recording
@@ -199,6 +200,7 @@ def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCuda]:
         "set_device": lambda _: None,
         "get_device_name": lambda _=None: card.name,
         "get_device_capability": lambda _=None: card.capability,
+        "get_device_properties": lambda _=None: SimpleNamespace(name=card.name, uuid="fake"),
         "get_arch_list": lambda: ["sm_80", "sm_86", "sm_90"],
         "empty_cache": lambda: card.called("empty_cache"),
         "memory_allocated": lambda _=None: 0,
@@ -217,13 +219,13 @@ def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCuda]:
 
     monkeypatch.setattr(EngineThread, "_run", on_card)
     cuda_graphs.stream_of.cache_clear()
-    with card.mode:
+    with quick_collections(), card.mode:
         yield card
     cuda_graphs.stream_of.cache_clear()
 
 
 def alive_bytes() -> int:
-    """Of all tensors that anybody holds."""
+    """Of all tensors that anybody holds and that were made since the card was entered."""
     gc.collect()
     storages = {
         thing.untyped_storage().data_ptr(): thing.untyped_storage().nbytes()

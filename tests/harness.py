@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import itertools
 import json
 import math
@@ -12,7 +13,7 @@ import random
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
 
 from wyoming.event import Event
@@ -262,3 +263,13 @@ async def serving(engine: FakeEngine | None = None, *, slots: int = 4, **limits:
         await server.close_wires()
         await until(lambda: not door.connections)
     await service.close()
+
+
+@contextmanager
+def quick_collections() -> Iterator[None]:
+    """Whoever collects garbage inside it need not look at all that pytest and torch have made before."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

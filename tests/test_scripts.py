@@ -84,6 +84,15 @@ def test_whoever_gets_the_cpu_build_is_told_why(answer: str, why: str) -> None:
     assert why in torch_wheel(answer)[2]
 
 
+@pytest.mark.parametrize("capability", ["8.7", "[N/A]"])
+def test_a_jetson_is_sent_to_nvidias_own_builds_and_not_after_another_driver(capability: str) -> None:
+    build, _, why = torch_wheel(f"{capability}, 540.4.0, Orin (nvgpu)\n", "aarch64")
+
+    assert build == "cpu"
+    assert "NVIDIA's own PyTorch" in why
+    assert "needs driver" not in why
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of the scripts with stand-ins for what they call, which write down how."""

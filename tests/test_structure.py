@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import wyoming_qwen3tts
-from tests.conftest import ROOT
+from tests.conftest import ROOT, in_tree_order
 
 
 def test_the_changelog_begins_with_this_version() -> None:
@@ -16,6 +16,12 @@ def test_the_changelog_begins_with_this_version() -> None:
 
     assert first
     assert first[1] == wyoming_qwen3tts.__version__
+
+
+def test_files_on_the_command_line_are_taken_folder_by_folder() -> None:
+    given = ["tests/model/cpu/test_b.py::test_z", "tests/test_top.py", "tests/model/cpu/test_b.py::test_a", "tests/cli"]
+
+    assert in_tree_order(given) == [given[3], given[0], given[2], given[1]]
 
 
 def test_the_readme_shows_flags_that_exist() -> None:

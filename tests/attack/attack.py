@@ -201,7 +201,9 @@ class Outcome:
         for language, idle in self.idle.items():
             meanwhile = sorted(self.attacked[language])
             ratio = median(meanwhile) / median(idle) if meanwhile else float("inf")
-            words = f"first audio in {language}: {_ms(median(idle))} idle; attacked {_spread(meanwhile)}: {ratio:.1f} times"
+            words = (
+                f"first audio in {language}: {_ms(median(idle))} idle; attacked {_spread(meanwhile)}: {ratio:.1f} times"
+            )
             lines.append(words)
         lines += [f"describe of a quiet host: {_spread(sorted(self.describe_s))}", f"memory: at most {self.peak_mb} MB"]
         return "\n".join([*lines, f"before: {self.before}", f"after:  {self.after}", *self.wrong])
@@ -319,7 +321,9 @@ def _verdict(outcome: Outcome, log: str) -> list[str]:
     for odd in ("Traceback", "never retrieved", "was never awaited"):
         if odd in log:
             around = log[max(0, log.index(odd) - 300) :]
-            wrong.append(f"{log.count(odd)} times in the log: {around[:400]} ... {_END_OF_TRACE.split(around)[0][-1200:]}")
+            wrong.append(
+                f"{log.count(odd)} times in the log: {around[:400]} ... {_END_OF_TRACE.split(around)[0][-1200:]}"
+            )
     return wrong
 
 

@@ -48,7 +48,9 @@ def hostile_text(rng: random.Random) -> str:
         lambda: "**_`~~" * 1000,
         lambda: "<speak>" * 1000,
         lambda: "漢字" * 3000,
-        lambda: "".join(chr(rng.choice((rng.randrange(32, 0xD800), rng.randrange(0xE000, 0x30000)))) for _ in range(900)),
+        lambda: "".join(
+            chr(rng.choice((rng.randrange(32, 0xD800), rng.randrange(0xE000, 0x30000)))) for _ in range(900)
+        ),
         lambda: ". " * 4000,
         lambda: "ꜰ" * 100,
         lambda: "M. Dr. z.B. " * 500,

@@ -12,20 +12,24 @@ import torch
 from tests.fake_cuda import FakeCuda, fake_cuda
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.cli import gpu_report
+from wyoming_qwen3tts.cli.bench import card as bench_card
 from wyoming_qwen3tts.cli.gpu_report import LIMIT_S, make_report
 from wyoming_qwen3tts.doctor import graphs
+from wyoming_qwen3tts.engine.qwen3 import graph_check
+from wyoming_qwen3tts.engine.qwen3.card import self_check, trial
 from wyoming_qwen3tts.engine.qwen3.hardware import probe
+from wyoming_qwen3tts.engine.qwen3.runner import codec, graphed_frames, prefill
 from wyoming_qwen3tts.errors import SpeechError
 from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpoint
 from wyoming_qwen3tts.settings import Settings
 
-PARTS = ["machine", "checks", "arithmetic", "memory predicted", "speed tiny", "roads", "kernels"]
+LEAST = TinyShape(layers=1, predictor_layers=1, codec_layers=1, code_groups=3)
+PARTS = ["machine", "checks", "arithmetic", "memory predicted", "speed tiny", "roads tiny", "kernels"]
 
 
 @pytest.fixture(scope="module")
 def tiny_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    shape = TinyShape(layers=1, predictor_layers=1, codec_layers=1)
-    return write_tiny_checkpoint(tmp_path_factory.mktemp("report") / "tiny", shape=shape)
+    return write_tiny_checkpoint(tmp_path_factory.mktemp("report") / "tiny", shape=LEAST)
 
 
 @pytest.fixture
@@ -33,6 +37,14 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCuda]:
     monkeypatch.setattr(probe, "_driver", lambda: ("575.57.08", (12, 9)))
     monkeypatch.setattr(torch.version, "cuda", "12.8")
     monkeypatch.setattr(gpu_report, "_FRAMES", 2)
+    monkeypatch.setattr(graph_check, "SHAPE", LEAST)
+    monkeypatch.setattr(self_check, "SHAPE", LEAST)
+    for name, value in {"FRAMES": 2, "REPLAYS": 2, "BOUND": 16, "SHAPE": LEAST, "_DRAWN": 2}.items():
+        monkeypatch.setattr(trial, name, value)
+    monkeypatch.setattr(bench_card, "copy_bytes_s", lambda _: 1e9)  # of the CPU it would take half a second
+    monkeypatch.setattr(prefill, "LENGTHS", (16,))  # one recording of each sort
+    monkeypatch.setattr(codec, "PACKETS", (1,))
+    monkeypatch.setattr(graphed_frames, "CONTEXT_LENS", ())
     monkeypatch.setattr(gpu_report, "_ROUNDS", 1)
     with fake_cuda(monkeypatch) as card:
         yield card
@@ -53,7 +65,8 @@ def test_it_runs_to_its_end_and_has_every_part(
     assert {check["check"] for check in found["checks"]} >= {"driver", "card", "arithmetic of the card", "CUDA graphs"}
     assert max(found["arithmetic"]["errors"].values()) < 1e-5
     assert [run["graphs"] for run in found["speed tiny"]["runs"]] == ["cuda", "none"]
-    assert found["roads"][str(tiny_source)]["road"] in ("graphs", "steps")
+    assert found["roads tiny"]["road"] in ("graphs", "steps")
+    assert set(found["roads tiny"]["roads"]) == {"steps", "graphs", "compiled", "fused"}
     assert {"name", "times", "us"} == set(found["kernels"][0])
     assert "first audio" in shown
     assert str(to) in shown

@@ -12,7 +12,9 @@ from wyoming_qwen3tts.settings import Settings
 
 def engine_config(**changes: Any) -> EngineConfig:
     """What settings that nobody touched come to. Nothing is kept on disk unless ``changes`` name a folder."""
-    return replace(EngineConfig.of(Settings()), **{"rounded_dir": None, "voice_cache_dir": None, **changes})
+    return replace(
+        EngineConfig.of(Settings()), **{"rounded_dir": None, "roads_dir": None, "voice_cache_dir": None, **changes}
+    )
 
 
 def device_plan(device: str = "cpu", dtype: str = "float32", quantize: str = "none") -> DevicePlan:

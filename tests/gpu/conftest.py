@@ -37,7 +37,7 @@ def _real() -> Graphs:
 
 @pytest.fixture(scope="session")
 def shallow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    shape = TinyShape(layers=1, predictor_layers=1, codec_layers=1)
+    shape = TinyShape(layers=1, predictor_layers=1, codec_layers=1, code_groups=3)
     return write_tiny_checkpoint(tmp_path_factory.mktemp("shallow"), shape=shape)
 
 

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from .. import __version__
 from ..doctor import card as card_checks
 from ..doctor import graphs as graph_checks
 from ..doctor.checks import CheckContext
-from ..engine.qwen3.card.roads import Tried, choose
+from ..engine.qwen3.card.roads import ROADS, choose
 from ..engine.qwen3.hardware import memory
+from ..engine.qwen3.hardware.nvml import read_cards
 from ..engine.qwen3.hardware.plan import DevicePlan
 from ..errors import SpeechError, first_line
 from ..settings import Settings
@@ -56,10 +57,12 @@ def make_report(
     device, dtype = chosen.torch_device, chosen.dtype
     began = now()
     report: dict[str, Any] = {"format": FORMAT, "version": __version__, "parts": {}}
-    measured: dict[str, Any] = {}
 
     def bench(source: str | Path) -> Part:
-        return lambda: measured.setdefault(str(source), _bench(source, streams, device, dtype))
+        return lambda: _bench(source, streams, device, dtype)
+
+    def road(source: str | Path) -> Part:
+        return lambda: _roads(source, device, dtype)
 
     parts: list[tuple[str, Part]] = [
         ("machine", lambda: _machine(place, device)),
@@ -67,7 +70,7 @@ def make_report(
         ("arithmetic", lambda: _arithmetic(device)),
         ("memory predicted", lambda: memory.table(max(streams), place.config.positions)),
         *((f"speed {_name(source)}", bench(source)) for source in sources),
-        ("roads", lambda: {name: _roads(result) for name, result in measured.items()}),
+        *((f"roads {_name(source)}", road(source)) for source in sources),
         ("kernels", lambda: _kernels(device)),
     ]
     for name, part in parts:
@@ -109,6 +112,7 @@ def _machine(place: CheckContext, device: str) -> dict[str, Any]:
         "capability": list(torch.cuda.get_device_capability(device)),
         "free_mb": free >> 20,
         "total_mb": total >> 20,
+        "now": [asdict(replace(reading, uuid="")) for reading in read_cards()],
         "driver": hardware.driver,
         "driver_cuda": hardware.driver_cuda,
         "torch": hardware.torch,
@@ -147,13 +151,18 @@ def _bench(source: str | Path, streams: Sequence[int], device: str, dtype: str) 
     )
 
 
-def _roads(result: dict[str, Any]) -> dict[str, Any]:
-    """What the engine would take, by the time of one stream. That the codes are equal was seen by the checks."""
-    alone = {run["graphs"]: run["ms_per_frame"] for run in result["runs"] if run["streams"] == 1}
-    tried = [Tried("steps" if name == "none" else "graphs", ms) for name, ms in alone.items()]
-    if why := result.get("no_graphs_because"):
-        tried.append(Tried("graphs", error=why))
-    return asdict(choose(tried))
+def _roads(source: str | Path, device: str, dtype: str) -> dict[str, Any]:
+    """Each road tried, as the engine does it, and which one it would take if it knew this card."""
+    from ..engine.qwen3.card.trial import try_road
+    from ..engine.qwen3.loading import empty_caches, graphs_for
+    from ..engine.qwen3.precision import torch_dtype
+    from .bench.card import load_source
+
+    empty_caches()
+    (model, _), _ = load_source(source, device, torch_dtype(dtype))
+    tried = [try_road(road, model, lambda: graphs_for(device, wanted=True)) for road in ROADS]
+    shown = {each.road: each.error or f"{each.frame_ms:.2f} ms a frame" for each in tried}
+    return {"roads": shown, **asdict(choose(tried))}
 
 
 def _kernels(device: str, most: int = 12) -> list[dict[str, Any]]:
@@ -162,13 +171,16 @@ def _kernels(device: str, most: int = 12) -> list[dict[str, Any]]:
 
     from torch.profiler import profile, supported_activities
 
+    from ..engine.qwen3.card.self_check import SHAPE
     from ..engine.qwen3.loading import bench_utterance, load_models
     from ..engine.qwen3.runner.runner import ModelRunner
     from ..model.checkpoint.tiny import write_tiny_checkpoint
 
     with tempfile.TemporaryDirectory() as root:
         plan = DevicePlan(device, "float32", "none", graphs=False, models=())
-        (checkpoint,), (codec,) = load_models([write_tiny_checkpoint(Path(root) / "tiny")], plan, None, lambda _: None)
+        (checkpoint,), (codec,) = load_models(
+            [write_tiny_checkpoint(Path(root) / "tiny", shape=SHAPE)], plan, None, lambda _: None
+        )
     runner = ModelRunner(checkpoint, codec, slots=1, positions=64)
     utterance, voice = bench_utterance(runner, 0)
     runner.prefill(utterance, voice)

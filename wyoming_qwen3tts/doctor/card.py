@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..engine.qwen3.hardware.probe import Hardware, covers
+from ..engine.qwen3.hardware.nvml import read_cards
+from ..engine.qwen3.hardware.probe import Hardware, runs
 from .checks import Check, CheckContext, fine, wrong
 
 _CONTAINER = (
@@ -25,6 +26,8 @@ def check(place: CheckContext) -> list[Check]:
 
 
 def _driver(place: CheckContext, hardware: Hardware) -> Check:
+    if hardware.driver is not None and hardware.wheel_hip is not None:
+        return fine("driver", f"AMD {hardware.driver}")
     if hardware.driver is not None:
         cuda = f", runs CUDA {_dotted(hardware.driver_cuda)} and older" if hardware.driver_cuda else ""
         return fine("driver", f"NVIDIA {hardware.driver}{cuda}")
@@ -54,8 +57,9 @@ def _card(hardware: Hardware) -> Check:
             f"{card.free_mb:,} of {card.total_mb:,} MiB free"
             for card in hardware.cards
         )
-        return fine("card", shown)
-    if hardware.torch is None or hardware.wheel_cuda is None:
+        now = "; ".join(str(reading) for reading in read_cards() if str(reading))
+        return fine("card", f"{shown}; now {now}" if now else shown)
+    if hardware.torch is None or (hardware.wheel_cuda or hardware.wheel_hip) is None:
         return fine("card", "not asked: torch for CUDA is not installed")
     why = f" ({hardware.cuda_error})" if hardware.cuda_error else ""
     return wrong("card", f"the driver shows no card{why}", "Look at nvidia-smi; CUDA_VISIBLE_DEVICES may hide it")
@@ -66,12 +70,16 @@ def _code(place: CheckContext, hardware: Hardware) -> Check:
     if hardware.torch is None:
         why = hardware.torch_error or "torch is not installed"
         return wrong(name, why, "Take the cu126, cu128 or cu130 image, or without containers: script/run")
+    if hardware.wheel_hip is not None:
+        built = f"torch {hardware.torch}, code for {', '.join(hardware.arch_list) or '?'}"
+        has_code = any(runs(hardware, card) for card in hardware.cards)
+        return fine(name, built) if has_code else wrong(name, built, " ".join(place.plan.reasons))
     if hardware.wheel_cuda is None:
         return wrong(name, f"torch {hardware.torch} is a build for CPUs", "Take the cu126, cu128 or cu130 image")
     built = (
         f"torch {hardware.torch}, CUDA {_dotted(hardware.wheel_cuda)}, code for {', '.join(hardware.arch_list) or '?'}"
     )
-    if any(covers(hardware.arch_list, card.capability) for card in hardware.cards):
+    if any(runs(hardware, card) for card in hardware.cards):
         return fine(name, built)
     return wrong(name, built, " ".join(place.plan.reasons) or "Take another image: cu126, cu128 or cu130")
 

@@ -12,7 +12,9 @@ multiplied into the matrices before them, exponentials taken.
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +26,7 @@ from .streaming import (
     CausalConv1d,
     CausalDepthwiseConv1d,
     CausalUpsample1d,
+    FlatState,
     Residual,
     State,
     Streaming,
@@ -41,8 +44,26 @@ ROWS_AT_ONCE = 4
 ALL_ROWS = 1 << 30  # on a card: a pass reads all weights, and launches a kernel for each operation
 
 
+Products = Literal["highest", "high"]  # of float32 matrices on a card: float32, or TF32 with 10 bits of fraction
+
+
+@contextmanager
+def float32_products(how: Products) -> Iterator[None]:
+    """How float32 matrices are multiplied inside it: torch has one setting for the process. A recording keeps what held
+    when it was made."""
+    before = torch.get_float32_matmul_precision()
+    if before == how:
+        yield
+        return
+    torch.set_float32_matmul_precision(how)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 class CodecDecoder(nn.Module):
-    """Frames of codes to sound, whole (`forward`) or piece by piece (`step`).
+    """Frames of codes to sound, whole (`forward`) or piece by piece (`step`, whose ``products`` may be coarser).
 
     ``samples_per_frame`` comes from the config (1,920 in the published codec). float32 or bfloat16, as the parameters.
     """
@@ -51,6 +72,8 @@ class CodecDecoder(nn.Module):
         super().__init__()
         self.samples_per_frame = config.frame_samples
         self.rows_at_once = ROWS_AT_ONCE
+        self.flat_state = False
+        self.products: Products = "highest"
         self.quantizer = SummedTables(config.num_quantizers, config.codebook_size, config.codebook_dim)
         upsampled = (layer for ratio in config.upsampling_ratios for layer in _upsample(config.latent_dim, ratio))
         widths = [config.decoder_dim // 2**i for i in range(len(config.upsample_rates) + 1)]
@@ -76,7 +99,12 @@ class CodecDecoder(nn.Module):
 
     def init_state(self, streams: int) -> State:
         """The state of ``streams`` decoders before their first frame, about 5.2 MB each in float32."""
-        return self.layers.init_state(streams)
+        state = self.layers.init_state(streams)
+        return FlatState.of(state) if self.flat_state else state
+
+    def suit_a_card(self) -> None:
+        """Have steps launch few kernels: all rows in one pass, and states in one piece."""
+        self.rows_at_once, self.flat_state = ALL_ROWS, True
 
     def step(self, codes: Tensor, state: State, slots: Tensor | None = None) -> Tensor:
         """The next frames of some streams: codes ``[n, t, 16] -> [n, t * samples_per_frame]``, for any ``t >= 1``.
@@ -85,17 +113,32 @@ class CodecDecoder(nn.Module):
         graph captured for n streams serves fewer by pointing the idle ones at a spare row. Without it: all, in order.
         A slice of a state is a state too, moved on without being copied: ``tuple(t[2:3] for t in state)``.
         """
-        rows = state if slots is None else tuple(tensor.index_select(0, slots) for tensor in state)
+        rows = state if slots is None else _picked(state, slots)
         pieces = codes.split(max(1, self.rows_at_once // codes.shape[0]), dim=1)
-        samples = torch.cat([self._samples(self.layers.step(self.quantizer(piece), rows)) for piece in pieces], dim=1)
+        with float32_products(self.products):
+            parts = [self._samples(self.layers.step(self.quantizer(piece), rows)) for piece in pieces]
+        samples = torch.cat(parts, dim=1)
         if slots is not None:
-            for tensor, row in zip(state, rows, strict=True):
-                tensor.index_copy_(0, slots, row)
+            _put(state, slots, rows)
         return samples
 
     @staticmethod
     def _samples(x: Tensor) -> Tensor:
         return x.squeeze(-1).transpose(0, 1).clamp(-1, 1)
+
+
+def _picked(state: State, slots: Tensor) -> State:
+    if isinstance(state, FlatState):
+        return state.rows(slots)
+    return tuple(tensor.index_select(0, slots) for tensor in state)
+
+
+def _put(state: State, slots: Tensor, rows: State) -> None:
+    if isinstance(state, FlatState) and isinstance(rows, FlatState):
+        state.put(slots, rows)
+        return
+    for tensor, row in zip(state, rows, strict=True):
+        tensor.index_copy_(0, slots, row)
 
 
 def _upsample(width: int, ratio: int) -> tuple[nn.Module, nn.Module]:

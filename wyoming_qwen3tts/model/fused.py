@@ -14,12 +14,13 @@ No number in bfloat16 is rounded more often than in the official order of operat
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Protocol, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .code_predictor import DrawFrame
 from .language_model import LanguageModel
 from .layers import AttentionMetadata, KvCache, Layer, RMSNorm, Transformer
 
@@ -30,6 +31,77 @@ def lean(model: LanguageModel) -> LanguageModel:
         if not isinstance(part.stack, FusedTransformer):
             part.stack = FusedTransformer(part.stack)
     return model
+
+
+class Kernels(Protocol):
+    """What a layer is made of beside attention. ``flat`` ``[N, hidden]`` is the residual, N rows of the batch."""
+
+    name: str
+    rows_most: int  # with more rows, plain torch is the faster one
+    draw_frame: DrawFrame | None  # how the code predictor's frames are drawn; None: step by step
+
+    def normed_product(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+        """``norm(flat) @ weight.T``."""
+
+    def place(self, qkv: Tensor, metadata: AttentionMetadata, both: Tensor, eps: float) -> Tensor:
+        """Norm and turn queries and keys of ``qkv`` ``[B, T, groups + 2, kv_heads, head_dim]``; keys and values go into
+        ``both`` ``[B, 2 * kv_heads, positions, head_dim]``. Returns the queries,
+        ``[B, kv_heads, groups * T, head_dim]``."""
+
+    def add_product(self, flat: Tensor, y: Tensor, weight: Tensor) -> None:
+        """``flat += y @ weight.T``."""
+
+    def gated(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+        """SwiGLU of ``norm(flat) @ weight.T``, whose first half is the gate."""
+
+
+class PlainKernels:
+    """Plain torch."""
+
+    name = "plain"
+    rows_most = 1 << 30
+    draw_frame: DrawFrame | None = None
+
+    def normed_product(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+        """See `Kernels`."""
+        return F.linear(_normed(flat, norm), weight)
+
+    def place(self, qkv: Tensor, metadata: AttentionMetadata, both: Tensor, eps: float) -> Tensor:
+        """See `Kernels`."""
+        batch, length, parts, kv_heads, head_dim = qkv.shape
+        groups = parts - 2
+        even = torch.rms_norm(qkv, (head_dim,), None, eps)  # values too: one kernel, no copy
+        across = even.roll(head_dim // 2, -1)
+        turned = slice(groups + 1)
+        product = even[:, :, turned] * metadata.cos
+        if torch.compiler.is_compiling():  # it takes no view for `out`, and makes one kernel of all this anyway
+            qkv = torch.cat((product.addcmul(across[:, :, turned], metadata.sin), qkv[:, :, groups + 1 :]), dim=2)
+        else:
+            torch.addcmul(product, across[:, :, turned], metadata.sin, out=qkv[:, :, turned])
+        both[metadata.write] = qkv[:, :, groups:].flatten(2, 3).transpose(1, 2)
+        q = qkv[:, :, :groups].reshape(batch, length, kv_heads, groups, head_dim)
+        return q.permute(0, 2, 3, 1, 4).reshape(batch, kv_heads, groups * length, head_dim)
+
+    def add_product(self, flat: Tensor, y: Tensor, weight: Tensor) -> None:
+        """See `Kernels`."""
+        flat.addmm_(y, weight.t())
+
+    def gated(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+        """See `Kernels`."""
+        gate, up = F.linear(_normed(flat, norm), weight).chunk(2, dim=-1)
+        return F.silu(gate) * up
+
+
+PLAIN = PlainKernels()
+
+
+def use_kernels(model: LanguageModel, kernels: Kernels) -> None:
+    """Have both stacks of a lean ``model`` computed by ``kernels``, from the next call on."""
+    for part in (model.talker, model.predictor):
+        if not isinstance(part.stack, FusedTransformer):
+            raise TypeError("only a lean model's kernels can be chosen")
+        part.stack.kernels = kernels
+    model.predictor.draw_frame = kernels.draw_frame
 
 
 class FusedTransformer(Transformer):
@@ -44,6 +116,7 @@ class FusedTransformer(Transformer):
 
     def __init__(self, stack: Transformer) -> None:
         nn.Module.__init__(self)
+        self.kernels: Kernels = PLAIN
         self.config, self.layers, self.norm = stack.config, stack.layers, stack.norm
         self.register_buffer("inv_freq", stack.inv_freq, persistent=False)
         self.groups = self.config.heads // self.config.kv_heads
@@ -69,39 +142,34 @@ class FusedTransformer(Transformer):
 
     def forward(self, x: Tensor, metadata: AttentionMetadata, cache: KvCache) -> Tensor:
         """See `Transformer.forward`."""
+        return _normed(self.unnormed(x, metadata, cache), self.norm).view(x.shape)
+
+    def unnormed(self, x: Tensor, metadata: AttentionMetadata, cache: KvCache) -> Tensor:
+        """`forward` without the last norm, ``[B * T, hidden]``."""
         batch, length, width = x.shape
         flat = x.reshape(batch * length, width).clone()  # the residual, added to in place
         if cache.joined is None:
             raise ValueError("this cache was made by another stack")
+        kernels = self.kernels if batch * length <= self.kernels.rows_most else PLAIN
         layers = cast("list[Layer]", list(self.layers))
         parts = zip(layers, metadata.cos.unbind(), metadata.sin.unbind(), cache.joined.unbind(), strict=True)
         for layer, cos, sin, both in parts:
-            attended = self._attended(layer, flat.view(batch, length, width), metadata._replace(cos=cos, sin=sin), both)
-            flat.addmm_(attended, layer.attention.out.weight.t())
-            gate, up = layer.mlp.gate_up(_normed(flat, layer.mlp_norm)).chunk(2, dim=-1)
-            flat.addmm_(F.silu(gate) * up, layer.mlp.down.weight.t())
-        return _normed(flat, self.norm).view(batch, length, width)
+            attention, mlp = layer.attention, layer.mlp
+            qkv = kernels.normed_product(flat, layer.attention_norm, attention.qkv.weight)
+            qkv = qkv.view(batch, length, self.groups + 2, self.config.kv_heads, self.config.head_dim)
+            q = kernels.place(qkv, metadata._replace(cos=cos, sin=sin), both, self.config.rms_norm_eps)
+            kernels.add_product(flat, self._attended(q, metadata, both), attention.out.weight)
+            inner = kernels.gated(flat, layer.mlp_norm, mlp.gate_up.weight)
+            kernels.add_product(flat, inner, mlp.down.weight)
+        return flat
 
-    def _attended(self, layer: Layer, x: Tensor, metadata: AttentionMetadata, both: Tensor) -> Tensor:
-        """``[B * T, heads * head_dim]``; updates ``both`` ``[B, 2 * kv_heads, positions, head_dim]``."""
-        batch, length, _ = x.shape
-        attention = layer.attention
-        kv_heads, head_dim, groups = self.config.kv_heads, self.config.head_dim, self.groups
-        parts = attention.qkv(_normed(x, layer.attention_norm)).view(batch, length, groups + 2, kv_heads, head_dim)
-        even = torch.rms_norm(parts, (head_dim,), None, self.config.rms_norm_eps)  # values too: one kernel, no copy
-        across = even.roll(head_dim // 2, -1)
-        turned = slice(groups + 1)
-        product = even[:, :, turned] * metadata.cos
-        if torch.compiler.is_compiling():  # it takes no view for `out`, and makes one kernel of all this anyway
-            parts = torch.cat((product.addcmul(across[:, :, turned], metadata.sin), parts[:, :, groups + 1 :]), dim=2)
-        else:
-            torch.addcmul(product, across[:, :, turned], metadata.sin, out=parts[:, :, turned])
-        both[metadata.write] = parts[:, :, groups:].flatten(2, 3).transpose(1, 2)
-        q = parts[:, :, :groups].view(batch, length, kv_heads, groups, head_dim)
-        q = q.permute(0, 2, 3, 1, 4).reshape(batch, kv_heads, groups * length, head_dim)
+    def _attended(self, q: Tensor, metadata: AttentionMetadata, both: Tensor) -> Tensor:
+        """``[B, kv_heads, groups * T, head_dim]`` to ``[B * T, heads * head_dim]``."""
+        batch, kv_heads, queries, head_dim = q.shape
+        length = queries // self.groups
         seen = both[:, :, : metadata.context_len]
         y = F.scaled_dot_product_attention(q, seen[:, :kv_heads], seen[:, kv_heads:], attn_mask=metadata.mask)
-        y = y.view(batch, kv_heads, groups, length, head_dim) if length > 1 else y.unsqueeze(3)
+        y = y.view(batch, kv_heads, self.groups, length, head_dim) if length > 1 else y.unsqueeze(3)
         return y.permute(0, 3, 1, 2, 4).reshape(batch * length, -1)
 
     def attention_metadata(

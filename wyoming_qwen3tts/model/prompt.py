@@ -6,7 +6,7 @@ language and instruction only (its keys and values can be kept per voice), and t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .checkpoint.config import TalkerConfig
 from .language_model import LanguageModel
-from .text_table import TextTable
+from .text_table import TextTable, onto
 from .tokenizer import Tokenizer
 
 Layout = Literal["sentence", "live"]  # the whole text before the first frame | one text id per frame
@@ -86,10 +86,14 @@ class PromptBuilder:
         self._model, self._text, self.tokenizer = model, text, tokenizer
         config = model.config
         self._config = config
+        self._looked_up: dict[tuple[int, ...], Tensor] = {}
         self._bos, self._eos, self.pad = text.embed([config.tts_bos_id, config.tts_eos_id, config.tts_pad_id]).unbind()
 
-    def _codec(self, ids: Sequence[int]) -> Tensor:
-        return self._model.talker.codec_embedding(torch.tensor(ids, device=self._model.device))  # type: ignore[no-any-return]
+    def _codec(self, *ids: int) -> Tensor:
+        """Embeddings of ids that a checkpoint has a few of: its tags and speakers. Looked up once."""
+        if ids not in self._looked_up:
+            self._looked_up[ids] = self._model.talker.codec_embedding(onto(self._model.device, torch.tensor(ids)))
+        return self._looked_up[ids]
 
     def sentence(
         self, text: str, voice: PromptVoice, language: str | None = None, instruct: str | None = None
@@ -101,7 +105,7 @@ class PromptBuilder:
         """
         prefix = self.prefix(voice, language, instruct, "sentence")
         words = torch.cat((self._text.embed(self.tokenizer.speech(text)), self._eos[None]))
-        words = words + self._codec([self._config.talker.ids.pad])
+        words = words + self._codec(self._config.talker.ids.pad)
         return Prompt(prefix, torch.cat((words, self._sounds(voice) + self.pad)), iter(()), self.pad)
 
     def live(
@@ -146,12 +150,12 @@ class PromptBuilder:
             tags = [ids.nothink, ids.think_bos, ids.think_eos]
         else:
             tags = [ids.think, ids.think_bos, language_tag, ids.think_eos]
-        track = [self._codec(tags)]
+        track = [self._codec(*tags)]
         if voice.speaker is not None:
-            track.append(self._codec([talker.speakers[voice.speaker.lower()]]))
+            track.append(self._codec(talker.speakers[voice.speaker.lower()]))
         if voice.vector is not None:
-            track.append(voice.vector.to(self._model.device, self._model.dtype)[None])
-        track.append(self._codec([ids.pad]))
+            track.append(onto(self._model.device, voice.vector).to(self._model.dtype)[None])
+        track.append(self._codec(ids.pad))
         codec = torch.cat(track)
         over = torch.cat((self.pad.expand(len(codec) - 1, -1), self._bos[None]))
         parts = [self._text.embed(self.tokenizer.role), over + codec, *self._reference(voice, layout)]
@@ -188,10 +192,10 @@ class PromptBuilder:
 
     def _sounds(self, voice: PromptVoice) -> Tensor:
         """``[1 + T, H]``: the codec's bos and, for an in-context clone, the T frames of its reference."""
-        bos = self._codec([self._config.talker.ids.bos])
+        bos = self._codec(self._config.talker.ids.bos)
         if voice.ref_codes is None:
             return bos
-        return torch.cat((bos, self._model.embed_frames(voice.ref_codes.to(self._model.device))))
+        return torch.cat((bos, self._model.embed_frames(onto(self._model.device, voice.ref_codes))))
 
     def _shared(self, voice: PromptVoice) -> int:
         """How many positions of a live in-context prompt do not depend on the text: transcript laid over reference.
@@ -207,6 +211,6 @@ class PromptBuilder:
         if not transcript:
             return []
         if layout == "sentence":
-            return [self._text.embed(transcript) + self._codec([self._config.talker.ids.pad])]
+            return [self._text.embed(transcript) + self._codec(self._config.talker.ids.pad)]
         shared = self._shared(voice)
         return [self._text.embed(transcript[:shared]) + self._sounds(voice)[:shared]]

@@ -270,6 +270,43 @@ def state_bytes(state: State) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in state)
 
 
+class FlatState(tuple[Tensor, ...]):
+    """A state whose numbers are views of one tensor ``[streams, width]``, so that rows are picked and put back by one
+    kernel each. Whole numbers stay by themselves."""
+
+    flat: Tensor
+    shapes: tuple[torch.Size | None, ...]  # of a row of each tensor; None: of whole numbers
+
+    @classmethod
+    def of(cls, state: State) -> FlatState:
+        """``state`` with its values, in new memory."""
+        numbers = [tensor.flatten(1) for tensor in state if tensor.is_floating_point()]
+        shapes = tuple(tensor.shape[1:] if tensor.is_floating_point() else None for tensor in state)
+        return cls._over(torch.cat(numbers, dim=1), [t for t in state if not t.is_floating_point()], shapes)
+
+    @classmethod
+    def _over(cls, flat: Tensor, whole: list[Tensor], shapes: tuple[torch.Size | None, ...]) -> FlatState:
+        widths = [shape.numel() for shape in shapes if shape is not None]
+        views, others = iter(flat.split(widths, dim=1)), iter(whole)
+        made = cls(next(others) if shape is None else next(views).unflatten(1, shape) for shape in shapes)
+        made.flat, made.shapes = flat, shapes
+        return made
+
+    def _whole(self) -> list[Tensor]:
+        return [tensor for tensor, shape in zip(self, self.shapes, strict=True) if shape is None]
+
+    def rows(self, slots: Tensor) -> FlatState:
+        """A copy of some rows."""
+        whole = [tensor.index_select(0, slots) for tensor in self._whole()]
+        return self._over(self.flat.index_select(0, slots), whole, self.shapes)
+
+    def put(self, slots: Tensor, rows: FlatState) -> None:
+        """``rows`` in the place of these."""
+        self.flat.index_copy_(0, slots, rows.flat)
+        for tensor, row in zip(self._whole(), rows._whole(), strict=True):
+            tensor.index_copy_(0, slots, row)
+
+
 def restart_stream(state: State, stream: int) -> None:
     """Make row ``stream`` of every state tensor as new, so that its slot can speak something else."""
     torch._foreach_zero_([tensor[stream] for tensor in state if tensor.is_floating_point()])  # one kernel on a card

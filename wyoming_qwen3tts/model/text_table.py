@@ -13,6 +13,14 @@ from .talker import TextProjection
 CACHED_ROWS = 4096  # a house's working vocabulary; 8 MB in bfloat16 at 1,024 wide
 
 
+def onto(device: torch.device, tensor: Tensor) -> Tensor:
+    """``tensor`` there. A copy to a card waits for nothing: from memory that is not pinned it would wait for the frame
+    that is being made."""
+    if device.type != "cuda" or tensor.is_cuda:
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 class TextTable:
     """Text ids to talker-wide embeddings.
 
@@ -34,7 +42,7 @@ class TextTable:
     def embed(self, ids: Sequence[int]) -> Tensor:
         """``[len(ids), hidden]`` in the projection's device and dtype."""
         if self._projected is not None:
-            return self._projected[torch.tensor(ids, dtype=torch.int64, device=self._projected.device)]
+            return self._projected[onto(self._projected.device, torch.tensor(ids, dtype=torch.int64))]
         if not ids:
             weight = self._projection.down.weight
             return weight.new_empty(0, weight.shape[0])
@@ -49,6 +57,4 @@ class TextTable:
 
     def _project(self, rows: Tensor) -> Tensor:
         weight = self._projection.up.weight
-        if weight.is_cuda and not rows.is_cuda:
-            rows = rows.pin_memory()  # so that the copy waits for nothing
-        return self._projection(rows.to(weight.device, weight.dtype, non_blocking=True))  # type: ignore[no-any-return]
+        return self._projection(onto(weight.device, rows).to(weight.dtype))  # type: ignore[no-any-return]

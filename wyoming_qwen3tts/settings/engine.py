@@ -40,6 +40,14 @@ class EngineSettings(Section):
     graphs: bool = True
     """Record each frame once as a CUDA graph and replay it, on a graphics card. Off: slower; for when a driver or card
     misbehaves with them."""
+    frames: Annotated[Literal["auto", "steps", "graphs", "compiled", "fused"], BeforeValidator(lower)] = "auto"
+    """How frames are made on a graphics card: in single `steps`; as recorded `graphs`; by graphs of fewer kernels,
+    `compiled` by PyTorch or `fused` by hand, which nobody has measured yet (`doctor --gpu` does). What does not say the
+    same as single steps is not taken. `auto`: the fastest of those that were seen to work on such a card, else
+    `graphs`."""
+    codec_tf32: bool = False
+    """Turn codes into sound with TF32 instead of float32, on cards from the RTX 30 series on: less work, at an error of
+    some thousandths. Not used where it is less than 45 dB from float32."""
     feed: Annotated[Literal["hybrid", "live", "sentence"], BeforeValidator(lower)] = "hybrid"
     """How text reaches Qwen3-TTS: `sentence` by sentence, `live` word by word, or `hybrid`: the first sentence of a
     streamed reply live, the later ones as sentences. `remote` can be live in English and Chinese."""

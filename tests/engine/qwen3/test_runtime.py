@@ -31,7 +31,16 @@ from wyoming_qwen3tts.engine.qwen3.runner.runner import Frame, ModelRunner
 from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import SimulatedGraphs
 from wyoming_qwen3tts.engine.qwen3.runtime import Runtime
 from wyoming_qwen3tts.engine.qwen3.scheduler import Utterance
-from wyoming_qwen3tts.errors import Busy, DeviceLost, EngineDown, EngineError, OutOfMemory, SpeechError, TextStalled
+from wyoming_qwen3tts.errors import (
+    Busy,
+    DeviceLost,
+    EngineDown,
+    EngineError,
+    NotNow,
+    OutOfMemory,
+    SpeechError,
+    TextStalled,
+)
 from wyoming_qwen3tts.model.checkpoint.config import ModelType
 from wyoming_qwen3tts.model.generate import generate_codes
 from wyoming_qwen3tts.model.prompt import PromptVoice as PromptVoice
@@ -736,6 +745,27 @@ async def test_a_device_that_hangs_is_noticed(folder: Path) -> None:
         assert len(fatal) == 1
         assert "hangs" in room.engine.status.reason
         released.set()
+
+
+@pytest.mark.parametrize("hangs_in", ["load_models", "build_runners"])
+async def test_a_device_that_hangs_while_it_is_loaded_is_noticed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, hangs_in: str
+) -> None:
+    """No new process: it would fare no better. The built-in voice goes on."""
+    fatal: list[BaseException] = []
+    released, real = threading.Event(), getattr(loading, hangs_in)
+    monkeypatch.setattr(loading, hangs_in, lambda *a, **k: (released.wait(5), real(*a, **k))[1])
+    config = engine_config(slots=1, positions=64, load_s=0.2)
+    engine = Runtime([folder], config, device_plan(), on_fatal=fatal.append)
+
+    with pytest.raises(EngineDown, match="no step forward in loading") as failed:
+        await engine.start()
+    assert not isinstance(failed.value, NotNow)
+    assert engine.status.phase is Phase.FAILED
+    released.set()
+    await engine.close()
+    assert engine.status.phase is Phase.FAILED
+    assert not fatal
 
 
 async def test_a_folder_that_is_no_model_fails_the_start_with_one_line(folder: Path, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def bench_card(
     Raises:
         GraphsFailed: if the card cannot record; `doctor` says more.
     """
-    checkpoint, codec = _loaded(source, device, dtype)
+    checkpoint, codec = load_source(source, device, dtype)
     graphs = SimulatedGraphs if simulate else partial(CudaGraphs, torch.device(device))
     kinds: list[Callable[[], Graphs]] = [graphs, NoGraphs]
     bytes_s = None if simulate else copy_bytes_s(device)
@@ -170,7 +170,8 @@ def copy_bytes_s(device: str, size: int = 1 << 26) -> float:
     return 4 * 2 * 4 * size / (time.perf_counter() - began)
 
 
-def _loaded(source: str | Path, device: str, dtype: torch.dtype) -> tuple[Checkpoint, Any]:
+def load_source(source: str | Path, device: str, dtype: torch.dtype) -> tuple[Checkpoint, Any]:
+    """A checkpoint's folder, or random weights of a published size, and its codec; lean."""
     plan = DevicePlan(device, str(dtype).removeprefix("torch."), "none", graphs=True, models=())
     if isinstance(source, Path):
         models = load_models([source], plan, None, lambda _: None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ...settings import Settings
 from ...speech.languages import LANGUAGES
@@ -25,6 +26,8 @@ class EngineConfig:
     dtype: str  # auto, float32, bfloat16
     quantize: str  # auto, none, int8, int4
     graphs: bool  # where the device has them
+    frames: Literal["auto", "steps", "graphs", "compiled", "fused"]  # by which road they are made there
+    codec_tf32: bool
     vram_limit_mb: int  # 0: what is free
     slots: int
     patience_s: float  # to the first sound; then another engine speaks
@@ -36,8 +39,10 @@ class EngineConfig:
     feed: FeedRules
     guard: GuardLimits
     turn_s: float | None  # a turn that takes longer hangs; None: 20 s, on a CPU 120 s
+    load_s: float | None  # loading that makes no step forward for longer hangs; None: 600 s, on a CPU 1,800 s
     language: str  # of the home, in which its own voices are made ready
     rounded_dir: Path | None  # keeps rounded weights for the next start; None: nowhere
+    roads_dir: Path | None  # keeps which road was the best on a card; None: nowhere
     voice_cache_dir: Path | None  # keeps what was computed for the home's own voices; None: nowhere
     voice_cache_bytes: int
 
@@ -50,7 +55,9 @@ class EngineConfig:
             device=engine.device,
             dtype=engine.dtype,
             quantize=engine.quantize,
-            graphs=engine.graphs,
+            graphs=engine.graphs and engine.frames != "steps",
+            frames=engine.frames if engine.graphs else "steps",
+            codec_tf32=engine.codec_tf32,
             vram_limit_mb=engine.vram_limit_mb,
             slots=engine.slots,
             patience_s=engine.patience_s,
@@ -62,10 +69,12 @@ class EngineConfig:
             feed=FeedRules(engine.feed, settings.voices.sentence_pause_s),
             guard=GuardLimits(),
             turn_s=None,
+            load_s=None,
             language=settings.voices.language
             if settings.voices.language in LANGUAGES
             else "en",  # what it is warmed up in
             rounded_dir=settings.data_dir / "cache" / "models",
+            roads_dir=settings.data_dir / "cache" / "roads",
             voice_cache_dir=settings.data_dir / "cache" / "voices",
             voice_cache_bytes=limits.voice_cache_mb << 20,
         )

@@ -288,7 +288,7 @@ def _sound_of(folders: Sequence[Path], chosen: DevicePlan, config: EngineConfig)
         "positions": config.positions,
         "feed": config.feed.feed,
         "sentence_pause_s": config.feed.sentence_pause_s,
-    }
+    } | ({"codec_tf32": True} if chosen.codec_tf32 else {})
     return " ".join([str(stamps), *(f"{name}={value}" for name, value in values.items())])
 
 

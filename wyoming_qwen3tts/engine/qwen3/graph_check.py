@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 
 from ...errors import SpeechError, first_line
-from ...model.checkpoint.tiny import write_tiny_checkpoint
+from ...model.checkpoint.tiny import TinyShape, write_tiny_checkpoint
 from .device_errors import Kind, kind_of
 from .hardware.plan import DevicePlan
 from .loading import bench_utterance, load_models
@@ -19,6 +19,7 @@ from .runner.graphs import Graphs, GraphsFailed
 from .runner.runner import ModelRunner
 
 FRAMES = 8
+SHAPE = TinyShape()
 FIX = "Speech goes on without graphs, and starts later. Update driver and torch; if it stays, report it with this line"
 
 FIXES = {
@@ -40,7 +41,7 @@ def check_graphs(device: str, graphs: Callable[[], Graphs]) -> Found:
     try:
         with tempfile.TemporaryDirectory() as root:
             plan = DevicePlan(device, "float32", "none", graphs=True, models=())
-            models = load_models([write_tiny_checkpoint(Path(root) / "tiny")], plan, None, lambda _: None)
+            models = load_models([write_tiny_checkpoint(Path(root) / "tiny", shape=SHAPE)], plan, None, lambda _: None)
             recorded = graphs()
             spoken = []
             for kind in (recorded, None):

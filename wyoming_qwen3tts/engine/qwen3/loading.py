@@ -16,9 +16,12 @@ from ...errors import DeviceLost, EngineError, NotNow, first_line
 from ...model.checkpoint.files import ModelFileError
 from ...model.checkpoint.weights import WEIGHTS, Checkpoint
 from ...model.codec import CodecDecoder
-from ...model.fused import lean
+from ...model.fused import FusedTransformer, lean, use_kernels
+from ...model.language_model import LanguageModel
 from ...model.prompt import PromptVoice as PromptVoice
 from ...speech.voice import Voice, VoiceName
+from .card.roads import Road
+from .card.trial import kernels_of
 from .device_errors import Kind, kind_of, let_go, root_cause
 from .hardware.memory import CONTEXT_MB
 from .hardware.plan import DevicePlan
@@ -51,6 +54,7 @@ def prepare_device(device: str) -> None:
     """
     if device.startswith("cuda"):
         torch.backends.cuda.enable_cudnn_sdp(False)
+        torch.cuda.set_device(torch.device(device))  # of this thread: what names no card means this one
 
 
 def load_models(folders: Sequence[Path], plan: DevicePlan, rounded_dir: Path | None, progress: Progress) -> Models:
@@ -81,26 +85,63 @@ def load_models(folders: Sequence[Path], plan: DevicePlan, rounded_dir: Path | N
 
 
 def build_runners(
-    models: Models, *, slots: int, positions: int, graphs: Callable[[], Graphs | None]
+    models: Models,
+    *,
+    slots: int,
+    positions: int,
+    graphs: Callable[[], Graphs | None],
+    road: Road = "graphs",
 ) -> list[ModelRunner]:
-    """Runners with fresh state for every checkpoint, over what ``graphs`` makes for each; None: none."""
+    """Runners with fresh state for every checkpoint, over what ``graphs`` makes for each (None: none), by ``road`` or
+    the next safer one that can be had."""
     runners = []
     for checkpoint, codec in zip(models.checkpoints, models.codecs, strict=True):
         build = partial(ModelRunner, checkpoint, codec, slots=slots, positions=positions)
-        try:
-            runners.append(build(graphs=graphs()))
-            continue
-        except (GraphsFailed, RuntimeError, MemoryError) as error:
-            why, kind = first_line(error), kind_of(error)
-            if kind is Kind.LOST:
-                raise DeviceLost(f"The GPU failed: {first_line(root_cause(error))}") from error
-            if kind is Kind.BUG and not isinstance(error, GraphsFailed):
-                raise
-            let_go(error)  # or half a runner would stay in memory
-        log.warning("No CUDA graphs: %s. Speech goes on without them, and starts later.", why)
-        runners.append(build())
-        runners[-1].why_no_graphs = why
+        left: list[Road] = [each for each in ("compiled", "fused") if each == road]
+        left += [] if road == "steps" else ["graphs"]
+        why = None
+        for each in left:
+            try:
+                on_road(checkpoint.model, each)
+                runners.append(build(graphs=graphs()))
+                break
+            except _errors(each) as error:
+                why = _why_not(error, each)
+            if each != "graphs":
+                log.warning("Frames are not made on the road %s: %s. The next safer one is taken.", each, why)
+        else:
+            if why is not None:
+                log.warning("No CUDA graphs: %s. Speech goes on without them, and starts later.", why)
+            on_road(checkpoint.model, "steps")
+            runners.append(build())
+        runners[-1].why_no_graphs = why if runners[-1].graphs_name == "none" else None
     return runners
+
+
+def _errors(road: Road) -> tuple[type[Exception], ...]:
+    """After which there is a safer road. A compiler of kernels has errors of its own."""
+    return (GraphsFailed, RuntimeError, MemoryError) if road == "graphs" else (Exception,)
+
+
+def on_road(model: LanguageModel, road: Road) -> None:
+    """Have a lean ``model`` computed by the kernels of ``road``; another one has its own."""
+    if isinstance(model.talker.stack, FusedTransformer):
+        use_kernels(model, kernels_of(road))
+
+
+def _why_not(error: Exception, road: Road) -> str:
+    """Why a runner could not be built on ``road``, in a line. What it held is let go.
+
+    Raises:
+        DeviceLost: if the card does not answer any more. A bug is raised as it is, unless it may be the road's own.
+    """
+    why, kind = first_line(error), kind_of(error)
+    if kind is Kind.LOST:
+        raise DeviceLost(f"The GPU failed: {first_line(root_cause(error))}") from error
+    if kind is Kind.BUG and road == "graphs" and not isinstance(error, GraphsFailed):
+        raise error
+    let_go(error)  # or half a runner would stay in memory
+    return why
 
 
 def graphs_for(device: str, *, wanted: bool) -> Graphs | None:

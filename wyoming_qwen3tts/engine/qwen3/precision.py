@@ -17,7 +17,7 @@ from ...model.checkpoint.codec_weights import open_decoder, random_decoder
 from ...model.checkpoint.config import CodecConfig, ModelConfig
 from ...model.checkpoint.published import random_language_model, random_parameters
 from ...model.checkpoint.weights import Checkpoint, load_checkpoint
-from ...model.codec import ALL_ROWS, CodecDecoder
+from ...model.codec import CodecDecoder
 from ...model.cpu.codec import use_library
 from ...model.cpu.int8_linear import use_int8
 from ...model.cpu.language import fast_language_model, rounded
@@ -29,6 +29,9 @@ from .hardware.plan import DevicePlan
 from .hardware.threads import STAGES, ThreadTuner, in_words, tuner
 
 log = logging.getLogger(__name__)
+
+TF32_SNR_DB = 45.0  # below what 8 bits of sound would add, and far below what anybody hears behind speech
+_SOUNDED = 8  # frames
 
 
 def load_language_model(folder: Path, plan: DevicePlan, rounded_dir: Path | None) -> Checkpoint:
@@ -70,7 +73,9 @@ def load_codec(folder: Path, config: CodecConfig, plan: DevicePlan, rounded_dir:
     """
     decoder = open_decoder(folder, config, device=plan.torch_device)
     if plan.device != "cpu":
-        decoder.rows_at_once = ALL_ROWS
+        decoder.suit_a_card()
+        if plan.codec_tf32:
+            use_tf32(decoder)
     if plan.device != "cpu" or plan.quantize == "none":
         return decoder
     try:
@@ -80,6 +85,22 @@ def load_codec(folder: Path, config: CodecConfig, plan: DevicePlan, rounded_dir:
     return use_library(decoder, library)
 
 
+def use_tf32(decoder: CodecDecoder) -> None:
+    """Have a codec on a card multiply in TF32, if what it says is not to be told from float32 (`TF32_SNR_DB`)."""
+    codes = torch.arange(_SOUNDED * decoder.quantizer.tables.shape[0], device=decoder.quantizer.tables.device) % 31
+    codes = codes.view(1, _SOUNDED, -1)
+    with torch.inference_mode():
+        exact = decoder.step(codes, decoder.init_state(1))
+        decoder.products = "high"
+        error = decoder.step(codes, decoder.init_state(1)) - exact
+        snr_db = 10 * float(torch.log10(exact.square().sum() / error.square().sum().clamp(min=1e-30)))
+    if snr_db >= TF32_SNR_DB:
+        log.info("The codec multiplies in TF32: %.0f dB from float32", snr_db)
+        return
+    decoder.products = "highest"
+    log.warning("engine.codec_tf32 is not used: it is %.0f dB from float32, and %g are asked for", snr_db, TF32_SNR_DB)
+
+
 def random_models(
     config: ModelConfig, plan: DevicePlan, rounded_dir: Path | None
 ) -> tuple[LanguageModel, CodecDecoder]:
@@ -87,7 +108,7 @@ def random_models(
     dtype = torch_dtype(plan.dtype)
     decoder = random_decoder(config.codec, device=plan.torch_device)
     if plan.device != "cpu":
-        decoder.rows_at_once = ALL_ROWS
+        decoder.suit_a_card()
     if plan.device != "cpu" or plan.quantize == "none":
         return random_language_model(config, device=plan.torch_device, dtype=dtype), decoder
     try:

@@ -28,7 +28,9 @@ from .scheduler import Scheduler
 from .thread import EngineThread, Progress
 
 if TYPE_CHECKING:
+    from .card.roads import Road
     from .loading import Models, Resolve
+    from .runner.graphs import Graphs
     from .runner.runner import ModelRunner
 
 log = logging.getLogger(__name__)
@@ -69,6 +71,7 @@ class Runtime(Engine):
         self._watch: asyncio.Task[None] | None = None
         self._open: set[AudioQueue] = set()
         self._hung: EngineStatus | None = None
+        self._built_on: Road | None = None  # engine thread only
         self._runs_on = ""  # written by the engine thread before it is ready
 
     @property
@@ -135,19 +138,31 @@ class Runtime(Engine):
             log.warning("The engine thread is still at work and is left behind")
 
     async def _watch_turns(self) -> None:
-        """A call that hangs in the driver cannot be ended: tell everybody, and have the process replaced (F25)."""
-        limit_s = self._config.turn_s or (120.0 if self._plan.device == "cpu" else 20.0)
+        """A call that hangs in the driver cannot be ended: tell everybody, and have the process replaced (F25). One
+        that hangs before the engine was ever ready only fails: a new process would fare no better."""
+        is_cpu = self._plan.device == "cpu"
+        turn_s = self._config.turn_s or (120.0 if is_cpu else 20.0)
+        load_s = self._config.load_s or (1_800.0 if is_cpu else 600.0)
         while True:
-            await asyncio.sleep(min(1.0, limit_s / 4))
-            if self._worker.turn_s > limit_s:
-                self._hung = EngineStatus(Phase.FAILED, f"no frame for {limit_s:g} s, the device hangs")
-                log.error("The engine has %s", self._hung)
-                error = EngineDown("The engine hangs and is being replaced.")
-                for audio_queue in self._open:
-                    audio_queue.fail(error)
-                self._settled.set()
-                self._on_fatal(error)
+            await asyncio.sleep(min(1.0, turn_s / 4, load_s / 4))
+            why = ""
+            if self._worker.turn_s > turn_s:
+                why = f"no frame for {turn_s:g} s, the device hangs"
+            elif self._worker.loading_s > load_s:
+                why = f"no step forward in loading for {load_s:g} s, the device hangs; restart the machine if it stays"
+            if why:
+                self._hang(why)
                 return
+
+    def _hang(self, why: str) -> None:
+        self._hung = EngineStatus(Phase.FAILED, why)
+        log.error("The engine has %s", self._hung)
+        error = EngineDown("The engine hangs and is being replaced.")
+        for audio_queue in self._open:
+            audio_queue.fail(error)
+        self._settled.set()
+        if self._worker.was_ready:
+            self._on_fatal(error)
 
     # -- engine thread
 
@@ -166,7 +181,10 @@ class Runtime(Engine):
             runners = self._build_runners(models)
         else:
             graphs = partial(loading.graphs_for, self._plan.torch_device, wanted=self._plan.graphs)
-            runners = loading.build_runners(models, slots=config.slots, positions=config.positions, graphs=graphs)
+            road = self._road(models, graphs)
+            runners = loading.build_runners(
+                models, slots=config.slots, positions=config.positions, graphs=graphs, road=road
+            )
         if config.voice_cache_dir is not None and config.voice_cache_bytes:
             loading.keep_voices(runners, self._folders, config.voice_cache_dir, config.voice_cache_bytes)
         self._runs_on = self._came_about(runners).runs_on
@@ -191,10 +209,37 @@ class Runtime(Engine):
             tuner=loading.thread_tuner(self._plan, config.rounded_dir),
         )
 
+    def _road(self, models: Models, graphs: Callable[[], Graphs | None]) -> Road:
+        """By which road frames are made. What failed in the middle of its work is not taken again."""
+        from .card import trial
+        from .card.roads import RoadMemory
+
+        config, plan = self._config, self._plan
+        if not plan.torch_device.startswith("cuda") or not plan.graphs:
+            return "steps"
+        before, self._built_on = self._built_on, "graphs"
+        if before is not None:
+            if before != "graphs":
+                log.warning("Frames are made by graphs from now on: the road %s failed", before)
+            return "graphs"
+        key = trial.key_of(
+            plan.torch_device,
+            driver=plan.driver,
+            model=" ".join(plan.models),
+            dtype=plan.dtype,
+            slots=config.slots,
+            asked=config.frames,
+        )
+        memory = RoadMemory(config.roads_dir) if config.roads_dir is not None else None
+        self._built_on = trial.road_for(config.frames, models.checkpoints[0].model, key, memory, graphs).road
+        return self._built_on
+
     def _came_about(self, runners: Sequence[ModelRunner]) -> DevicePlan:
         """The plan, as far as it could be kept."""
         why = next((runner.why_no_graphs for runner in runners if runner.why_no_graphs), None)
-        return self._plan if why is None else self._plan.without_graphs(why)
+        if why is not None:
+            return self._plan.without_graphs(why)
+        return replace(self._plan, kernels=next((runner.kernels_name for runner in runners), ""))
 
     def _tell_loop(self) -> None:
         self._call(self._settled.set)

@@ -27,9 +27,9 @@ _Signal = Literal["wake", "stop"]
 class EngineThread:
     """Owns the thread. ``load`` reads the models there, once; ``build`` makes a core with fresh state from them.
 
-    The engine thread writes ``status``, ``counters`` and ``turn_began_at``; everybody reads them. On that thread
-    ``changed`` is called when it is ready or failed, and ``fatal`` when an engine that has been ready is broken
-    for good. One that never was (no memory, a damaged file) only fails: a new process would fare no better.
+    The engine thread writes ``status``, ``counters``, ``turn_began_at`` and ``step_began_at``; everybody reads them.
+    On that thread ``changed`` is called when it is ready or failed, and ``fatal`` when an engine that has been ready is
+    broken for good. One that never was (no memory, a damaged file) only fails: a new process would fare no better.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class EngineThread:
         self.status = EngineStatus(Phase.LOADING, progress=0.0)
         self.counters = Counters()
         self.turn_began_at: float | None = None  # of the turn in work
+        self.step_began_at: float | None = None  # of the step of loading or building in work
 
     # -- event loop
 
@@ -88,12 +89,24 @@ class EngineThread:
         began = self.turn_began_at
         return 0.0 if began is None else self._now() - began
 
+    @property
+    def was_ready(self) -> bool:
+        """It has spoken, or could have."""
+        return self._was_ready
+
+    @property
+    def loading_s(self) -> float:
+        """How long ago loading last made a step forward; 0 when it is over."""
+        began = self.step_began_at
+        return 0.0 if began is None else self._now() - began
+
     # -- engine thread
 
     def _run(self) -> None:
         """Load, serve, start anew after an error: a thread's `except` that may catch everything."""
         error: BaseException | None = None
         models: Any = None
+        self.step_began_at = self._now()
         try:
             models = self._load(self._progress)
             while (error := self._kept(self._serve(models))) is not None and self._may_restart(error):
@@ -102,7 +115,7 @@ class EngineThread:
             log.exception("The engine cannot be started")
             error = self._kept(why)
         self._core = models = None  # a traceback in somebody's hands leads to this frame, too
-        self.turn_began_at = None
+        self.turn_began_at = self.step_began_at = None
         self.status = EngineStatus(Phase.FAILED, first_line(error)) if error else EngineStatus(Phase.CLOSED)
         self._has_ended = True
         self._refuse_commands()
@@ -112,12 +125,15 @@ class EngineThread:
 
     def _progress(self, share: float) -> None:
         self.status = EngineStatus(Phase.LOADING, progress=share)
+        self.step_began_at = self._now()
 
     def _serve(self, models: Any) -> BaseException | None:
         """Serve with fresh state until told to stop; the error that ended it otherwise, after everybody was told."""
         core: EngineCore | None = None
+        self.step_began_at = self._now()
         try:
             core = self._core = self._build(models, self.counters)
+            self.step_began_at = None
             self.status, self._was_ready = EngineStatus(Phase.READY), True
             self._changed()
             self._loop(core)

@@ -60,6 +60,7 @@ class TinyShape:
     codec_head_dim: int = 16
     codec_code: int = 32
     codec_latent: int = 48
+    code_groups: int = 16
     is_endless: bool = False
 
 
@@ -192,7 +193,7 @@ def _talker_config(kind: ModelType, vocab_size: int, shape: TinyShape) -> dict[s
     return {
         **_stack_config(shape.hidden, shape.layers, shape.heads, shape.kv_heads, shape.head_dim, shape.inner),
         "vocab_size": first + CONTROL_IDS,
-        "num_code_groups": 16,
+        "num_code_groups": shape.code_groups,
         "text_hidden_size": shape.text_hidden,
         "text_vocab_size": -(-vocab_size // 64) * 64,
         "max_position_embeddings": 32768,
@@ -216,7 +217,7 @@ def _talker_config(kind: ModelType, vocab_size: int, shape: TinyShape) -> dict[s
                 shape.inner,
             ),
             "vocab_size": first,
-            "num_code_groups": 16,
+            "num_code_groups": shape.code_groups,
             "max_position_embeddings": 65536,
             "rope_scaling": None,
         },
@@ -265,7 +266,7 @@ def _codec_config(shape: TinyShape) -> dict[str, Any]:
         "codebook_dim": shape.codec_code,
         "latent_dim": shape.codec_latent,
         "sliding_window": shape.codec_window,
-        "num_quantizers": 16,
+        "num_quantizers": shape.code_groups,
         "decoder_dim": shape.codec_dim,
         "upsample_rates": list(shape.upsample_rates),
         "upsampling_ratios": [2, 2],
@@ -277,7 +278,7 @@ def _codec_config(shape: TinyShape) -> dict[str, Any]:
         "transformers_version": "4.57.3",
         "decoder_config": decoder,
         "encoder_config": _encoder_config(shape),
-        "encoder_valid_num_quantizers": 16,
+        "encoder_valid_num_quantizers": shape.code_groups,
         "input_sample_rate": 24000,
         "output_sample_rate": frame_samples * 25 // 2,
         "decode_upsample_rate": frame_samples,

@@ -19,6 +19,7 @@ from wyoming_qwen3tts.engine.qwen3.config import EngineConfig
 from wyoming_qwen3tts.engine.qwen3.hardware import plan as planning
 from wyoming_qwen3tts.engine.qwen3.hardware import probe as probing
 from wyoming_qwen3tts.engine.qwen3.hardware.memory import need, smaller
+from wyoming_qwen3tts.engine.qwen3.hardware.nvml import Reading
 from wyoming_qwen3tts.engine.qwen3.hardware.plan import LARGE, SMALL, DevicePlan, default_model, plan, suitable_models
 from wyoming_qwen3tts.engine.qwen3.hardware.probe import Card, Hardware, Version, covers, probe
 from wyoming_qwen3tts.errors import SpeechError
@@ -314,6 +315,56 @@ def test_a_folder_is_as_large_as_its_weights(tmp_path: Path) -> None:
     assert smaller(str(tmp_path)) is None
 
 
+@pytest.mark.parametrize(("on", "used", "says"), [(RTX_3060, True, ""), (RTX_2060, False, "TF32 begins with NVIDIA")])
+def test_tf32_is_for_cards_that_have_it(on: Card, used: bool, says: str) -> None:
+    chosen = plan(engine_config(codec_tf32=True), lambda: box(on))
+
+    assert chosen.codec_tf32 == used
+    assert says in " ".join(chosen.reasons)
+    assert not plan(engine_config(), lambda: box(on)).codec_tf32
+
+
+ROCM = Hardware(torch="2.9.1+rocm6.4", wheel_hip=(6, 4), arch_list=("gfx1030", "gfx1100"))
+RX_7900 = Card(0, "AMD Radeon RX 7900 XTX", (11, 0), 24_560, 24_000, "gfx1100")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, "there is no /dev/kfd"),
+        ({"driver": "6.14.14"}, "its driver shows no card. Look at `rocminfo`"),
+        ({"driver": "6.14.14", "cuda_error": "HIP error"}, "shows no card (HIP error)"),
+        (
+            {"driver": "6.14.14", "cards": (replace(RX_7900, arch="gfx1201"),)},
+            "no code for AMD Radeon RX 7900 XTX (gfx",
+        ),
+    ],
+)
+def test_where_an_amd_card_cannot_be_used_the_first_cause_is_told(changes: dict[str, Any], says: str) -> None:
+    chosen = plan(engine_config(device="cuda"), lambda: replace(ROCM, **changes))
+
+    assert chosen.device is None
+    assert says in " ".join(chosen.reasons)
+
+
+def test_a_rocm_build_of_torch_is_planned_for_as_any_other_card() -> None:
+    chosen = plan(engine_config(codec_tf32=True), lambda: replace(ROCM, driver="6.14.14", cards=(RX_7900,)))
+
+    assert (chosen.device, chosen.dtype, chosen.graphs, chosen.codec_tf32) == ("cuda:0", "bfloat16", True, False)
+    assert "ROCm 6.4, code for gfx1030, gfx1100" in "\n".join(chosen.lines)
+
+
+@pytest.mark.parametrize(("there", "driver"), [(True, "of this Linux"), (False, None)])
+def test_amds_driver_is_known_by_its_device(tmp_path: Path, there: bool, driver: str | None) -> None:
+    kfd = tmp_path / "kfd"
+    if there:
+        kfd.touch()
+
+    assert probing._amd_driver(kfd, tmp_path / "version") == driver
+    (tmp_path / "version").write_text("6.14.14\n")
+    assert probing._amd_driver(kfd, tmp_path / "version") == ("6.14.14" if there else None)
+
+
 # -- the probe itself, on scripted foreign parts
 # -------------------------------------------------------------------------
 
@@ -329,6 +380,7 @@ def fake_torch(*, cards: int, error: Exception | None = None) -> Any:
         mem_get_info=lambda index: (7 << 30, 8 << 30),
         get_device_capability=lambda index: (8, 6),
         get_device_name=lambda index: f"Card {index}",
+        get_device_properties=lambda index: SimpleNamespace(uuid=f"uuid-{index}"),
         get_arch_list=lambda: list(CU128),
     )
     return SimpleNamespace(__version__="2.11.0+cu128", version=SimpleNamespace(cuda="12.8"), cuda=cuda)
@@ -341,6 +393,31 @@ def test_the_probe_reads_torch_and_the_driver(monkeypatch: pytest.MonkeyPatch) -
 
     assert found.cards == (Card(0, "Card 0", (8, 6), 8_192, 7_168), Card(1, "Card 1", (8, 6), 8_192, 7_168))
     assert (found.torch, found.wheel_cuda, found.arch_list) == ("2.11.0+cu128", (12, 8), CU128)
+
+
+def test_the_probe_reads_a_rocm_build_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = fake_torch(cards=1)
+    torch.version = SimpleNamespace(cuda=None, hip="6.4.43482-0f2d60242")
+    torch.cuda.get_device_properties = lambda _: SimpleNamespace(gcnArchName="gfx90a:sramecc+:xnack-")
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setattr(probing, "_driver", lambda: (None, None))
+    monkeypatch.setattr(probing, "_amd_driver", lambda: "6.14.14")
+    found = probe()
+
+    assert (found.wheel_cuda, found.wheel_hip, found.driver) == (None, (6, 4), "6.14.14")
+    assert found.cards == (Card(0, "Card 0", (8, 6), 8_192, 7_168, "gfx90a"),)
+
+
+def test_what_nvml_knows_torch_is_not_asked_for_as_that_takes_a_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch, asked = fake_torch(cards=2), []
+    torch.cuda.mem_get_info = lambda index: (asked.append(index), (7 << 30, 8 << 30))[1]
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setattr(probing, "_driver", lambda: ("575.57.08", (12, 9)))
+    readings = (Reading("uuid-0", "Card 0", 24_564, 20_000), Reading("uuid-1", "Card 1"))
+    monkeypatch.setattr(probing, "read_cards", lambda: readings)
+
+    assert [(card.total_mb, card.free_mb) for card in probe().cards] == [(24_564, 20_000), (8_192, 7_168)]
+    assert asked == [1]
 
 
 def test_the_probe_keeps_what_torch_complains_of(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from wyoming_qwen3tts.engine.qwen3.runner.frames import SlotTensors, frame_step
+from wyoming_qwen3tts.model.card.compiled import CompiledKernels
 from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpoint
 from wyoming_qwen3tts.model.checkpoint.weights import load_checkpoint
-from wyoming_qwen3tts.model.fused import lean
+from wyoming_qwen3tts.model.fused import PLAIN, lean, use_kernels
 from wyoming_qwen3tts.model.language_model import LanguageModel
 from wyoming_qwen3tts.model.sampling import FrameSampling
 
@@ -20,7 +21,7 @@ Step = Callable[..., None]
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
-    shape = TinyShape(layers=1, predictor_layers=1, codec_layers=1)
+    shape = TinyShape(layers=1, predictor_layers=1, codec_layers=1, code_groups=3)
     return lean(load_checkpoint(write_tiny_checkpoint(tmp_path_factory.mktemp("compile") / "m", shape=shape)).model)
 
 
@@ -44,6 +45,19 @@ def spoken(model: LanguageModel, step: Step, frames: int = 2) -> tuple[list[Tens
         found.append(rows.found.clone())
     assert tensors.state.cache.joined is not None
     return found, tensors.state.cache.joined
+
+
+def test_the_compiled_road_says_the_same(model: LanguageModel) -> None:
+    """Its own functions, by a backend that makes no kernels: what it hands to the compiler is whole and right."""
+    expected, cache = spoken(model, frame_step)
+    use_kernels(model, CompiledKernels(backend="aot_eager"))
+    try:
+        found, compiled_cache = spoken(model, frame_step)
+    finally:
+        use_kernels(model, PLAIN)
+
+    assert torch.equal(torch.stack(found), torch.stack(expected))
+    torch.testing.assert_close(compiled_cache, cache, atol=1e-6, rtol=1e-6)
 
 
 def test_a_frame_is_one_graph_and_says_the_same(model: LanguageModel) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -67,6 +68,24 @@ def choose(tried: Sequence[Tried]) -> Choice:
     return Choice(best.road, reasons)
 
 
+def judge(asked: Road, tried: Sequence[Tried]) -> Choice:
+    """The road that somebody asked for by name, however fast it is, if it says what single steps say; else the next
+    safer one."""
+    by_road = {each.road: each for each in tried}
+    reference, reasons = by_road.get(REFERENCE), dict[str, str]()
+    for road in reversed(ROADS[: ROADS.index(asked) + 1]):
+        if (found := by_road.get(road)) is None:
+            continue
+        why = found.error
+        if not why and road != REFERENCE:
+            ours = reference is not None and not reference.error
+            why = difference(found, reference) if ours and reference else "there is nothing to hold it against"
+        if not why:
+            return Choice(road, reasons)
+        reasons[road] = why
+    return Choice(REFERENCE, reasons)
+
+
 def difference(found: Tried, reference: Tried) -> str:
     """Where ``found`` says something else, in words; empty if nowhere, or first at a tie: what follows one is of
     another speech."""
@@ -96,6 +115,7 @@ class Key:
     model: str
     dtype: str
     slots: int
+    asked: str = "auto"
 
     @property
     def name(self) -> str:
@@ -103,18 +123,17 @@ class Key:
 
 
 class RoadMemory:
-    """The choices of a data folder, a file each. A file that cannot be read, or tells of no road, counts as none."""
+    """The choices of a data folder, a file each. A file that cannot be read, or tells of no road, counts as none.
+
+    A road that is being tried has a file too: where it is still there at the next start, that road hung, or took the
+    process with it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def get(self, key: Key) -> Road | None:
-        try:
-            found = json.loads(read_regular(self._path(key), _BYTES_MAX))
-        except (OSError, ValueError):
-            return None
-        road = found.get("road") if isinstance(found, Mapping) else None
-        return road if road in ROADS else None
+        return self._road(self._path(key))
 
     def put(self, key: Key, choice: Choice) -> None:
         """
@@ -124,5 +143,32 @@ class RoadMemory:
         content = {"road": choice.road, "reasons": choice.reasons, "key": asdict(key)}
         write_atomic(self._path(key), json.dumps(content, indent=2).encode())
 
-    def _path(self, key: Key) -> Path:
-        return self._folder / f"{key.name}.json"
+    def fatal(self, key: Key) -> tuple[Road, Path] | None:
+        """The road whose trial did not come to an end, and the file that says so; None: there is none."""
+        path = self._path(key, ".trying")
+        road = self._road(path)
+        return None if road is None else (road, path)
+
+    @contextmanager
+    def trying(self, key: Key, road: Road) -> Iterator[None]:
+        """
+        Raises:
+            OSError: if the folder cannot be written.
+        """
+        path = self._path(key, ".trying")
+        write_atomic(path, json.dumps({"road": road}).encode())
+        try:
+            yield
+        finally:  # an error is an end as well
+            path.unlink(missing_ok=True)
+
+    def _road(self, path: Path) -> Road | None:
+        try:
+            found = json.loads(read_regular(path, _BYTES_MAX))
+        except (OSError, ValueError):
+            return None
+        road = found.get("road") if isinstance(found, Mapping) else None
+        return road if road in ROADS else None
+
+    def _path(self, key: Key, suffix: str = ".json") -> Path:
+        return self._folder / f"{key.name}{suffix}"

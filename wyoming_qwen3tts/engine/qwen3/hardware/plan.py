@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from ..config import EngineConfig
 from .memory import Need, cpu_need_mb, need, smaller
-from .probe import Card, Hardware, Probe, covers, cpu_has_bfloat16, probe
+from .probe import Card, Hardware, Probe, cpu_has_bfloat16, probe, runs
 
 SMALL, LARGE = "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice", "Qwen/Qwen3-TTS-12Hz-1.7B-CustomVoice"
 _LARGE_FROM_MB = 7_600  # cards sold with 8 GB show 7,600 to 8,190 MiB
@@ -31,6 +31,9 @@ class DevicePlan:
     reasons: tuple[str, ...] = ()  # one sentence for each step down, and what to do about it
     lines: tuple[str, ...] = ()  # five, for the log of the start
     why_no_graphs: str = ""  # in brackets, where they were planned and could not be had
+    codec_tf32: bool = False
+    kernels: str = ""  # of a road that computes by its own: compiled, fused
+    driver: str = ""  # the version of NVIDIA's
     has_room: bool = True  # False: it would be loaded if there were more memory, which there may be later
 
     @property
@@ -57,7 +60,9 @@ class DevicePlan:
         if self.device == "cpu":
             rounded = "" if self.quantize == "none" else f", {self.quantize}"
             return f"cpu, {self.dtype}{rounded}"
-        return f"{self.device}, {self.dtype}, {'with' if self.graphs else 'without'} CUDA graphs{self.why_no_graphs}"
+        own = f", {self.kernels} kernels" if self.kernels else ""
+        graphs = f"{'with' if self.graphs else 'without'} CUDA graphs{self.why_no_graphs}"
+        return f"{self.device}, {self.dtype}, {graphs}{own}"
 
     def without_graphs(self, why: str) -> DevicePlan:
         """The next step down, for a runner whose graphs could not be captured."""
@@ -69,7 +74,7 @@ def plan(config: EngineConfig, probe: Probe = probe) -> DevicePlan:
     """Choose for this machine."""
     hardware = probe()
     chosen = _choose(config, hardware)
-    return replace(chosen, lines=_lines(chosen, config, hardware))
+    return replace(chosen, lines=_lines(chosen, config, hardware), driver=hardware.driver or "")
 
 
 def _choose(config: EngineConfig, hardware: Hardware) -> DevicePlan:
@@ -91,12 +96,14 @@ def _choose(config: EngineConfig, hardware: Hardware) -> DevicePlan:
 
 
 def _best_card(hardware: Hardware) -> Card | None:
-    able = [card for card in hardware.cards if covers(hardware.arch_list, card.capability)]
+    able = [card for card in hardware.cards if runs(hardware, card)]
     return max(able, key=lambda card: card.free_mb, default=None)
 
 
 def _why_no_cuda(hardware: Hardware) -> str:
     """One cause, the first that would have to be removed."""
+    if hardware.wheel_hip is not None:
+        return _why_no_rocm(hardware)
     if hardware.driver is None:
         return (
             "there is no NVIDIA driver here. With a card: install the driver, and in a container add `--gpus all` and "
@@ -119,6 +126,26 @@ def _why_no_cuda(hardware: Hardware) -> str:
     cards = ", ".join(f"{card.name} ({_dotted(card.capability)})" for card in hardware.cards)
     return f"torch {hardware.torch} has no code for {cards}, only {', '.join(hardware.arch_list)}. " + _other_wheel(
         hardware
+    )
+
+
+def _why_no_rocm(hardware: Hardware) -> str:
+    torch = f"torch {hardware.torch} is a build for AMD's cards (ROCm {_dotted(hardware.wheel_hip or (0, 0))})"
+    if hardware.driver is None:
+        return (
+            f"{torch}, and there is no /dev/kfd. Install AMD's driver, and give a container the devices /dev/kfd and "
+            f"/dev/dri; for a card of NVIDIA's, take another torch: {_INSTALL}"
+        )
+    if not hardware.cards:
+        complaint = f" ({hardware.cuda_error})" if hardware.cuda_error else ""
+        return (
+            f"{torch}, and its driver shows no card{complaint}. Look at `rocminfo`; the user has to be in the groups "
+            "video and render, and HIP_VISIBLE_DEVICES may hide a card."
+        )
+    cards = ", ".join(f"{card.name} ({card.arch or '?'})" for card in hardware.cards)
+    return (
+        f"torch {hardware.torch} has no code for {cards}, only {', '.join(hardware.arch_list)}. A chip of the same "
+        "family may run with HSA_OVERRIDE_GFX_VERSION; see ROCm's documentation."
     )
 
 
@@ -202,7 +229,11 @@ def _cuda(config: EngineConfig, card: Card) -> DevicePlan:
         fitting += [fits] if fits else []
     if not fitting:
         return replace(_builtin(config, *reasons), has_room=False)
-    return DevicePlan(f"cuda:{card.index}", dtype, "none", graphs, tuple(dict.fromkeys(fitting)), tuple(reasons))
+    tf32 = config.codec_tf32 and card.capability >= (8, 0) and not card.arch
+    if config.codec_tf32 and not tf32:
+        reasons.append(f"engine.codec_tf32 does nothing on {card.name}: TF32 begins with NVIDIA's RTX 30 series.")
+    models = tuple(dict.fromkeys(fitting))
+    return DevicePlan(f"cuda:{card.index}", dtype, "none", graphs, models, tuple(reasons), codec_tf32=tf32)
 
 
 def default_model(mib: int | None) -> str:
@@ -259,12 +290,14 @@ def _lines(chosen: DevicePlan, config: EngineConfig, hardware: Hardware) -> tupl
         f"{card.name}, compute capability {_dotted(card.capability)}, {card.free_mb:,} of {card.total_mb:,} MiB free"
         for card in hardware.cards
     )
-    driver = "no NVIDIA driver"
+    driver = "no AMD driver" if hardware.wheel_hip else "no NVIDIA driver"
     if hardware.driver is not None:
         driver = f"driver {hardware.driver}" + (
             f", CUDA {_dotted(hardware.driver_cuda)}" if hardware.driver_cuda else ""
         )
     torch = "not installed" if hardware.torch is None else hardware.torch
+    if hardware.wheel_hip:
+        torch += f", ROCm {_dotted(hardware.wheel_hip)}, code for {', '.join(hardware.arch_list) or '?'}"
     if hardware.wheel_cuda:
         torch += f", CUDA {_dotted(hardware.wheel_cuda)}, code for {', '.join(hardware.arch_list) or '?'}"
     where = "the built-in voice speaks" if chosen.device is None else f"Qwen3-TTS on {chosen.device}"

@@ -8,13 +8,14 @@ import importlib
 import importlib.util
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ....errors import first_line
 from ....util.memory import available_bytes
+from .nvml import Reading, read_cards
 
 Version = tuple[int, int]
 
@@ -28,6 +29,7 @@ class Card:
     capability: Version
     total_mb: int
     free_mb: int  # when we looked
+    arch: str = ""  # of an AMD card: gfx1100
 
     @property
     def has_bfloat16(self) -> bool:
@@ -43,7 +45,8 @@ class Hardware:
     torch_error: str = ""  # why it cannot be imported, though it is installed
     wheel_cuda: Version | None = None  # the CUDA that the wheel was built with; None: a wheel for CPUs
     arch_list: tuple[str, ...] = ()  # what the wheel has code for: sm_86, compute_90, ...
-    driver: str | None = None  # the version of NVIDIA's driver; None: there is none
+    wheel_hip: Version | None = None  # the ROCm that the wheel was built with, for AMD's cards; it answers to "cuda"
+    driver: str | None = None  # the version of NVIDIA's driver, or of AMD's for such a wheel; None: there is none
     driver_cuda: Version | None = None  # the newest CUDA that it runs
     cards: tuple[Card, ...] = ()
     cuda_error: str = ""  # why there are no cards, in torch's words
@@ -52,6 +55,11 @@ class Hardware:
 
 
 Probe = Callable[[], Hardware]
+
+
+def runs(hardware: Hardware, card: Card) -> bool:
+    """Whether the wheel has code for ``card``. AMD's is for a chip by its name."""
+    return card.arch in hardware.arch_list if card.arch else covers(hardware.arch_list, card.capability)
 
 
 def covers(arch_list: tuple[str, ...], capability: Version) -> bool:
@@ -78,7 +86,7 @@ def covers(arch_list: tuple[str, ...], capability: Version) -> bool:
 
 
 def probe() -> Hardware:
-    """This machine. Takes as long as the import of torch; on a machine with a card it also makes a CUDA context."""
+    """This machine. Takes as long as the import of torch; a card whose memory NVML does not tell gets a context."""
     driver, driver_cuda = _driver()
     try:
         torch: Any = importlib.import_module("torch")
@@ -87,14 +95,17 @@ def probe() -> Hardware:
         return Hardware(torch_error=missing, driver=driver, driver_cuda=driver_cuda)
     except Exception as error:  # noqa: BLE001  a half-installed torch fails in many ways, mostly OSError
         return Hardware(torch_error=f"{type(error).__name__}: {error}", driver=driver, driver_cuda=driver_cuda)
-    wheel_cuda = _version(torch.version.cuda)
+    wheel_cuda, wheel_hip = _version(torch.version.cuda), _version(getattr(torch.version, "hip", None))
     cards: tuple[Card, ...] = ()
     error_text = ""
-    if wheel_cuda is not None and driver is not None:
+    if wheel_hip is not None:
+        driver, driver_cuda = _amd_driver(), None
+    if (wheel_cuda or wheel_hip) is not None and driver is not None:
         cards, error_text = _cards(torch)
     return Hardware(
         torch=str(torch.__version__),
         wheel_cuda=wheel_cuda,
+        wheel_hip=wheel_hip,
         arch_list=tuple(torch.cuda.get_arch_list()) if cards else (),
         driver=driver,
         driver_cuda=driver_cuda,
@@ -120,6 +131,7 @@ def _cards(torch: Any) -> tuple[tuple[Card, ...], str]:
     """What torch sees, without the cards that it cannot open, and its complaint. Its warnings about old drivers and new
     cards are ours to word."""
     found, complaint = [], ""
+    readings = {reading.uuid: reading for reading in read_cards() if reading.uuid}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -129,16 +141,28 @@ def _cards(torch: Any) -> tuple[tuple[Card, ...], str]:
             return (), first_line(error)
         for index in range(count):
             try:
-                found.append(_card(torch, index))
+                found.append(_card(torch, index, readings))
             except Exception as error:  # noqa: BLE001  a broken or exclusively used card does not hide the others
                 complaint = first_line(error)
     return tuple(found), complaint
 
 
-def _card(torch: Any, index: int) -> Card:
+def _card(torch: Any, index: int, readings: Mapping[str, Reading]) -> Card:
+    """Its memory by NVML, where that knows it: torch makes a context of 250 to 500 MB on each card that it asks. A part
+    of a card (MIG) has a name of its own, and is asked."""
+    capability, name = torch.cuda.get_device_capability(index), torch.cuda.get_device_name(index)
+    known = readings.get(_uuid(torch, index))
+    if known is not None and known.total_mb is not None and known.free_mb is not None:
+        return Card(index, name, capability, known.total_mb, known.free_mb)
     free, total = torch.cuda.mem_get_info(index)
-    capability = torch.cuda.get_device_capability(index)
-    return Card(index, torch.cuda.get_device_name(index), capability, total >> 20, free >> 20)
+    arch = str(getattr(torch.cuda.get_device_properties(index), "gcnArchName", "")).partition(":")[0]
+    return Card(index, name, capability, total >> 20, free >> 20, arch)
+
+
+def _uuid(torch: Any, index: int) -> str:
+    """As NVML has it; empty where this torch does not tell."""
+    properties = torch.cuda.get_device_properties(index)
+    return str(getattr(properties, "uuid", "")).removeprefix("GPU-")
 
 
 def _driver() -> tuple[str | None, Version | None]:
@@ -157,6 +181,16 @@ def _driver() -> tuple[str | None, Version | None]:
     return (found[1] if found else "unknown"), cuda
 
 
+def _amd_driver(kfd: Path = Path("/dev/kfd"), version: Path = Path("/sys/module/amdgpu/version")) -> str | None:
+    """AMD's kernel driver: its compute device has to be in reach. The one that comes with Linux has no number."""
+    if not kfd.exists():
+        return None
+    try:
+        return version.read_text().strip()
+    except OSError:
+        return "of this Linux"
+
+
 def cpu_has_bfloat16() -> bool:
     """Whether this processor computes with it."""
     try:
@@ -167,6 +201,7 @@ def cpu_has_bfloat16() -> bool:
 
 
 def may_have_card() -> bool:
-    """Whether it is worth to import torch and look: it is installed, and there is a driver's device (on WSL: dxg)."""
-    devices = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/dxg")
+    """Whether it is worth to import torch and look: it is installed, and there is a driver's device (on WSL: dxg;
+    of AMD: kfd)."""
+    devices = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/dxg", "/dev/kfd")
     return importlib.util.find_spec("torch") is not None and any(Path(device).exists() for device in devices)

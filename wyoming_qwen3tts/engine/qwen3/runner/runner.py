@@ -18,6 +18,7 @@ from ....audio.pcm import Samples
 from ....errors import EngineError, OutOfMemory
 from ....model.checkpoint.weights import Checkpoint
 from ....model.codec import CodecDecoder
+from ....model.fused import PLAIN, FusedTransformer
 from ....model.layers import KvCache
 from ....model.prompt import Prompt, PromptVoice
 from ....model.sampling import FrameSampling
@@ -108,6 +109,17 @@ class ModelRunner:
         self._spoiled: set[int] = set()
         self._prefixes = LruCache[KvCache](PREFIXES_KEPT, _bytes_of, PREFIXES_MB << 20)
         self.prefills = self.frames = self.codec_steps = 0
+
+    @property
+    def graphs_name(self) -> str:
+        """Of what records its work: ``none`` where nothing does."""
+        return self._graphs.name
+
+    @property
+    def kernels_name(self) -> str:
+        """Of what computes its layers in plain torch's place; empty: nothing does."""
+        stack = self.model.talker.stack
+        return stack.kernels.name if isinstance(stack, FusedTransformer) and stack.kernels is not PLAIN else ""
 
     def speaks(self, voice: PromptVoice) -> bool:
         """Whether this checkpoint is the one for such a voice."""
