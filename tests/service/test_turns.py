@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,39 +13,15 @@ from wyoming.event import Event
 from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop
 
 from tests.harness import TONE, FakeEngine
+from tests.service.cast import ANNOUNCEMENT, Cast, silences
 from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
 from wyoming_qwen3tts.service.options import SpeechOptions
 from wyoming_qwen3tts.service.phrase_cache import PhraseCache
 from wyoming_qwen3tts.service.postprocess import PostProcessor
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Audio, Limits
-from wyoming_qwen3tts.speech.audio_format import FORMAT
-from wyoming_qwen3tts.speech.request import SpeechRequest
-from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 from wyoming_qwen3tts.voices.mapping import parse
-
-ANNOUNCEMENT = "[ryan] Dinner is on the table. [pause:1s] [vivian] I am coming down at once!"
-
-
-class Cast(FakeEngine):
-    """Two speakers of a model that follows instructions, or not."""
-
-    def __init__(self, *, takes_instruct: bool = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.asked: list[SpeechRequest] = []
-        self._takes_instruct = takes_instruct
-
-    def voices(self) -> tuple[Voice, ...]:
-        builtin = super().voices()
-        who = [replace(v, name=VoiceName(f"{s}-{v.language}"), speaker=s, takes_instruct=self._takes_instruct)
-               for s in ("ryan", "vivian") for v in builtin]  # fmt: skip
-        return (*who, *builtin)
-
-    async def _frames(self, request: SpeechRequest) -> Any:
-        self.asked.append(request)
-        async for pcm in super()._frames(request):
-            yield pcm
 
 
 class House:
@@ -72,18 +47,6 @@ class House:
     @property
     def heard(self) -> list[tuple[str, list[str]]]:
         return self.engine.requests
-
-
-def silences(pcm: bytes) -> list[float]:
-    """Lengths of the runs of silence, in seconds."""
-    runs: list[int] = []
-    run = 0
-    for at in range(0, len(pcm), 480):
-        if any(pcm[at : at + 480]):
-            runs, run = [*runs, run] if run else runs, 0
-        else:
-            run += len(pcm[at : at + 480])
-    return [FORMAT.seconds(length) for length in (*runs, run) if length]
 
 
 async def test_each_turn_is_spoken_by_its_voice_with_the_pause_between() -> None:

@@ -87,6 +87,7 @@ class Reply:
         self._silence_s = _EMPTY_REPLY_S  # of a text in which there is nothing to speak
         text.before_read = permit.regain
         self._made_in = FORMAT  # what the engine makes, from its first sound on
+        self._turns_begun = 0
         self._turn_silence_s = 0.0  # due before the next sound
         self._remarks: list[str] = []  # on marks in the text
         if options.rate is not None:
@@ -293,7 +294,8 @@ class Reply:
             first, before = await segments.peek(), first
             if first is None or first is before:  # an engine that leaves text is not asked again
                 break
-            request, options = maker.of(first, segments)
+            request, options = maker.of(first, segments, is_continued=voice is not None)
+            self._turns_begun += 1
             pause_s = first.turn.pause_s
             self._turn_silence_s = pause_s or (self._context.postprocessor.turn_pause_s if voice is not None else 0.0)
             if voice is not None:
@@ -393,7 +395,8 @@ class Reply:
         return self._audio is not None and self._audio.is_held_back
 
     def _length(self) -> TextLength:
-        return TextLength(self.text.chars, self.text.closed)
+        is_one = self._turns_begun == 1 and self._lookup is not None and self._lookup.segments.is_over
+        return TextLength(self.text.chars, self.text.closed, is_all_spoken=is_one)
 
     async def _sound(self, lookup: Lookup) -> AsyncGenerator[bytes, None]:
         """The engine's own sound, or its recording; an empty piece where it has spoken all that it was given. ``stats``

@@ -44,8 +44,10 @@ class TurnMaker:
         self._catalog, self._request, self._options = catalog, request, options
         self.notes: list[str] = []
 
-    def of(self, first: Segment | OpenSegment, segments: SegmentReader) -> tuple[SpeechRequest, ResolvedOptions]:
-        """The request for the turn that ``first`` begins, and how it sounds."""
+    def of(
+        self, first: Segment | OpenSegment, segments: SegmentReader, *, is_continued: bool = False
+    ) -> tuple[SpeechRequest, ResolvedOptions]:
+        """The request for the turn that ``first`` begins, and how it sounds. ``is_continued``: a turn was before it."""
         turn, request, options = first.turn, self._request, self._options
         voice = self._voice(turn.voice, first.language) if turn.voice else request.voice
         if turn.voice and voice is not request.voice:
@@ -58,7 +60,10 @@ class TurnMaker:
             instruct, speed, volume = self._in_mood(turn.mood, style, voice, (instruct, speed, volume))
         speed = min(max(speed * turn.speed, SLOWEST), FASTEST)
         sound = ResolvedOptions(instruct, speed, min(volume, 1.0), options.chime)
-        return replace(request, segments=TurnSegments(segments, turn), voice=voice, instruct=instruct), sound
+        of_turn = replace(request, segments=TurnSegments(segments, turn), voice=voice, instruct=instruct)
+        if is_continued:  # the first turn was held back for all of the reply where the machine is slow
+            of_turn = replace(of_turn, is_continued=True, length=None)
+        return of_turn, sound
 
     def _voice(self, name: str, language: str) -> Voice:
         try:

@@ -64,7 +64,7 @@ class Feeder:
             with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(self._ahead.release)
 
-        self._reply = EngineRequest(audio_queue, spoken, request.notes)
+        self._reply = EngineRequest(audio_queue, spoken, request.notes, has_begun=request.is_continued)
 
     @property
     def has_queued(self) -> bool:
