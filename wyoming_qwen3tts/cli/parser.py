@@ -101,6 +101,7 @@ def _say(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     say.add_argument("--volume", type=_number, metavar="N", help="0 to 1")
     say.add_argument("--chime", action="store_true", default=None, help="two tones before the speech")
+    say.add_argument("--sentence-pause", type=_number, metavar="S", help="seconds of silence between two sentences")
     model = say.add_argument_group("with a Qwen3-TTS model")
     model.add_argument("--instruct", help="how to speak, or for a VoiceDesign model who: 'a calm old man'")
     model.add_argument("--feed", choices=("sentence", "live"), help="the text at once, or word by word")

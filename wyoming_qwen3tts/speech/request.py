@@ -27,7 +27,8 @@ class SpeechRequest:
     ``length`` tells how long the text is as far as it is known; None: it need not keep up with its listener, as nobody
     plays it while it is made, or what was before it was held back for it. ``waited_s`` is how long the listener has
     waited for a first sound already, where another engine was asked before. ``is_continued``: a later turn of a reply
-    that is being heard, which goes before what has not begun. ``via`` names the servers that the request came through.
+    that is being heard, which goes before what has not begun. ``sentence_pause_s``: the silence between two
+    sentences; None: as the engine is set. ``via`` names the servers that the request came through.
     ``notes`` is the engine's: one for each sentence that did not end and was cut off, for the request's log line.
     """
 
@@ -39,6 +40,7 @@ class SpeechRequest:
     feed: Feed | None = None  # asked for by name; otherwise the engine's settings decide
     waited_s: float = 0.0
     is_continued: bool = False
+    sentence_pause_s: float | None = None
     via: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
     length: Callable[[], TextLength] | None = None

@@ -28,6 +28,9 @@ class VoiceName(str):
         return cls(name)
 
 
+LONGEST_SENTENCE_PAUSE_S = 5.0
+
+
 @dataclass(frozen=True, slots=True)
 class Style:
     """How a voice speaks, whatever it says."""
@@ -36,6 +39,7 @@ class Style:
     speed: float = 1.0  # 0.5 to 2, pitch kept; 1.0 means the configured default. Likewise volume 1.0, no chime
     volume: float = 1.0  # 0 to 1
     chime: bool = False  # two tones before the speech
+    sentence_pause_s: float | None = None  # silence between two sentences; None: as the engine is set
 
 
 PLAIN = Style()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 from ..speech.languages import LANGUAGES, normalize_tag
@@ -65,6 +66,7 @@ class FrontEnd:
         self._before = ""  # a word with its full stop that a pause let go: "local" right behind it makes an address
         self._fragment = ""  # that a pause let go; it tells the language of the next piece, as it would have in one
         self.silence_s = 0.0  # pauses that were asked for where nothing is spoken
+        self._is_new_paragraph = False  # what was left out stood behind a blank line
         self._short: Piece | None = None  # a piece that is too short when spoken; the next one joins it
 
     def add(self, text: str) -> list[Segment]:
@@ -85,6 +87,11 @@ class FrontEnd:
     def turn(self) -> Turn:
         """How the next segment is to be spoken."""
         return self._manner.turn
+
+    @property
+    def starts_paragraph(self) -> bool:
+        """Whether a blank line stands before the open segment."""
+        return self._is_new_paragraph or (self._short or self._splitter.open_piece).starts_paragraph
 
     @property
     def notes(self) -> list[str]:
@@ -150,7 +157,7 @@ class FrontEnd:
         """`pending`, and the language that the next segment will have; both empty while nothing is certain."""
         piece = self._splitter.open_piece
         if self._short:
-            piece = Piece(self._short.raw + piece.raw, self._short.starts_line)
+            piece = replace(self._short, raw=self._short.raw + piece.raw)
         raw = _settled(piece.raw, self._lexicon)
         if not raw.strip() or self._ssml or self._before:
             return "", ""
@@ -186,7 +193,7 @@ class FrontEnd:
     def _segments(self, piece: Piece, *, is_last: bool = False) -> list[Segment]:
         """The segments of a piece, mostly one. What turns out too short when spoken waits for the next piece."""
         if self._short:
-            piece = Piece(self._short.raw + piece.raw, self._short.starts_line)
+            piece = replace(self._short, raw=self._short.raw + piece.raw)
             self._short = None
         spoken, tracked = self._going_on(piece) or self._written_out(piece, None)
         pause_s = markup.pause_s(piece.raw) if self._ssml else 0.0
@@ -202,6 +209,8 @@ class FrontEnd:
             return []
         if self._ssml:
             self._inner.pass_over(piece.raw)
+        starts_paragraph = self._is_new_paragraph or piece.starts_paragraph
+        self._is_new_paragraph = starts_paragraph and not spoken
         if not spoken:
             if self._scanner is not None and pause_s:
                 self._take_mark(Mark("", "pause", pause_s=pause_s))
@@ -220,7 +229,7 @@ class FrontEnd:
         self._has_spoken = self._manner.turn is turn
         last_pauses = [0.0] * (len(parts := _parts(spoken)) - 1) + [pause_s]
         return [
-            Segment(part, language, pause, changes if at == 0 else (), turn)
+            Segment(part, language, pause, changes if at == 0 else (), turn, starts_paragraph and at == 0)
             for at, (part, pause) in enumerate(zip(parts, last_pauses, strict=True))
         ]
 

@@ -137,7 +137,7 @@ class WyomingEngine(Engine):
 
     @asynccontextmanager
     async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
-        spoken = spoken_ahead(request.segments, lambda part: self._from_somebody(request, part), self._pause_s)
+        spoken = spoken_ahead(request.segments, lambda part: self._from_somebody(request, part), request, self._pause_s)
         async with aclosing(spoken) as audio:
             yield AudioStream(self.name, audio)
 
