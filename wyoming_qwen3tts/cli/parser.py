@@ -153,7 +153,7 @@ def _design(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _voices(commands: argparse._SubParsersAction[_Parser]) -> None:
-    voices = _command(commands, "voices", "list the voices; export, import or remove one of your own")
+    voices = _command(commands, "voices", "list the voices; export, import, mix or remove your own")
     voices.add_argument("--json", action="store_true", help="as JSON")
     voices.set_defaults(action=None)
     actions = voices.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
@@ -163,6 +163,9 @@ def _voices(commands: argparse._SubParsersAction[_Parser]) -> None:
     take = _command(actions, "import", "take in a voice from such a file")
     take.add_argument("file", help="the file")
     take.add_argument("--name", help="what to call it here; left out: as there")
+    blend = _command(actions, "blend", "make a voice of several: speakers of a model, or voices of your own")
+    blend.add_argument("name", help="what to call it")
+    blend.add_argument("of", help="'ryan(2)+aiden(1)': two parts of one and one of the other")
     remove = _command(actions, "remove", "forget a voice of your own")
     remove.add_argument("name", help="which")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from ..errors import UnknownVoice
 
@@ -46,7 +46,8 @@ PLAIN = Style()
 
 
 #: ``wyoming``: of another Wyoming server, by its own name there.
-VoiceKind = Literal["builtin", "speaker", "clone", "design", "wyoming"]
+VoiceKind = Literal["builtin", "speaker", "clone", "design", "blend", "wyoming"]
+OWN_KINDS: Final[frozenset[VoiceKind]] = frozenset({"clone", "design", "blend"})  # made in this home
 
 
 @dataclass(frozen=True, slots=True)
