@@ -177,11 +177,12 @@ async def test_each_turn_is_a_phrase_and_a_pause_before_it_is_none_of_it(tmp_pat
 
 
 async def test_a_turn_is_kept_as_it_was_spoken_and_taken_for_no_other(tmp_path: Path) -> None:
-    async with caching(tmp_path, StagedCast()) as it:
+    engine = StagedCast()
+    async with caching(tmp_path, engine) as it:
         text = "It is your day today."
         for voice, mood in (("ryan", ""), ("ryan", "[happy]"), ("vivian", "[happy]")) * 2:
             await it.say(f"[{voice}] {mood} {text}", voice=None)
-        asked = [(request.voice.name, request.instruct) for request in it.engine.asked]
+        asked = [(request.voice.name, request.instruct) for request in engine.asked]
 
         happy = INSTRUCT["happy"]
         assert asked == [("ryan-en", None), ("ryan-en", happy), ("vivian-en", happy)]
