@@ -146,6 +146,7 @@ def test_the_next_turn_of_a_reply_goes_on_before_others_begin_and_is_never_refus
         assert plans.admit(one)
         plans.plan()
     assert not plans.admit(utterance())
+    assert next_turn.reply.has_queued, "that it is late says nothing about the engine"
     plans.finish(spoken)
 
     assert plans.plan().prefill is next_turn

@@ -138,6 +138,8 @@ class Scheduler:
             if len(newcomers) >= self._queue + len(self._free):
                 return False
             reply.has_queued = reply.has_queued or len(newcomers) >= len(self._free)
+        elif reply.first_at is None and reply.speaking is None and not reply.waiting:  # a later turn of one
+            reply.has_queued = not self._free
         reply.waiting += 1
         self.waiting.append(utterance)
         return True
