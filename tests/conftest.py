@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
+import itertools
 import os
 import sys
 import threading
@@ -20,19 +22,51 @@ ROOT = Path(__file__).parents[1]
 """The checkout. Everything in tests/ begins its paths here, so that a test may be moved."""
 
 
+_numbers = itertools.count()
+
+
 @pytest.fixture(autouse=True)
-def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A developer's own environment must not change a test."""
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A developer's own environment must not change a test. The data folder is made by whoever needs it."""
     for key in [key for key in os.environ if key.startswith("QWEN3TTS_")]:
         monkeypatch.delenv(key)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / f"data-{next(_numbers)}"))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 async def nothing_unhandled_and_nothing_left() -> AsyncIterator[None]:
     """Fails a test whose leftovers would be a leak, or a traceback in the log, in a server that runs for a year."""
     async with nothing_left():
         yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test is checked for what it leaves: one with an event loop in that too, for others a loop would only cost
+    time."""
+    for item in items:
+        if isinstance(item, pytest.Function):
+            check = nothing_unhandled_and_nothing_left if _has_loop(item) else no_file_left_open
+            made = item._fixtureinfo.name2fixturedefs
+            wider = [name for name in item.fixturenames if name in made and made[name][-1].scope != "function"]
+            item.fixturenames.insert(len(wider), check.__name__)  # what is made for several tests may stay
+
+
+def _has_loop(item: pytest.Function) -> bool:
+    definitions = [made[-1].func for made in item._fixtureinfo.name2fixturedefs.values()]
+    return any(map(_is_async, (item.obj, *definitions)))
+
+
+def _is_async(function: object) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+
+@pytest.fixture
+def no_file_left_open() -> Iterator[None]:
+    """For tests without an event loop; with one, it is given time to close them."""
+    before = _open_files()
+    yield
+    left = _open_files() - before
+    assert not left, f"file descriptors left open: {left}"
 
 
 @asynccontextmanager

@@ -25,21 +25,33 @@ def check(place: CheckContext) -> list[Check]:
         return asyncio.run(_asked(addresses, is_auto=is_auto))
     if place.settings.engine.stand_in == ("builtin",):
         return []
-    found = asyncio.run(neighbours(_SEARCH_S))
-    if not found:
+    able = asyncio.run(_found())
+    if not able:
         return []
-    named = ", ".join(f"{name} at {address}" for name, address in found)
-    return [fine(_NAME, f"none; on the network there is {named}: engine.stand_in {found[0][1]} lets it stand in")]
+    named = ", ".join(f"{server.info.program} at {server.name}" for server in able if server.info)
+    return [fine(_NAME, f"none; on the network there is {named}: engine.stand_in {able[0].name} lets it stand in")]
 
 
 async def _asked(addresses: Sequence[Address], *, is_auto: bool) -> list[Check]:
+    return [_told(server, is_auto=is_auto) for server in await _servers(addresses)]
+
+
+async def _found() -> list[WyomingServer]:
+    """Those of the network that speak, without those of our kind: one of them is likely this very server."""
+    heard_of = await neighbours(_SEARCH_S)
+    servers = await _servers([address for _, address in heard_of])
+    return [server for server in servers if not server.trouble and server.info and not server.info.instance]
+
+
+async def _servers(addresses: Sequence[Address]) -> list[WyomingServer]:
+    """Each of them, asked once."""
     servers = [WyomingServer(*address, instance=INSTANCE, stall_s=_ANSWER_S) for address in addresses]
     try:
         await asyncio.gather(*(server.ask() for server in servers))
-        return [_told(server, is_auto=is_auto) for server in servers]
     finally:
         for server in servers:
             server.close()
+    return servers
 
 
 def _told(server: WyomingServer, *, is_auto: bool) -> Check:

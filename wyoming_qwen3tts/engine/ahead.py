@@ -69,6 +69,11 @@ class _Take:
     def __init__(self, part: Part) -> None:
         self.part = part
         self.queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(_AHEAD_PACKETS)
+        self.has_begun = asyncio.Event()  # to sound, or to be over
+
+    async def put(self, item: bytes | Exception | None) -> None:
+        await self.queue.put(item)
+        self.has_begun.set()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while (item := await self.queue.get()) is not None:
@@ -80,12 +85,14 @@ class _Take:
 async def _begin_all(
     parts: AsyncIterator[Part], fetch: Fetch, takes: asyncio.Queue[Any], tasks: list[asyncio.Task[None]]
 ) -> None:
-    """Begin each part as soon as the one before it begins to play."""
+    """Begin each part as soon as the one before it begins to sound: not earlier, so that whoever speaks has the first
+    one to himself, and so that it is known who speaks."""
     try:
         async for part in parts:
             take = _Take(part)
             tasks.append(asyncio.create_task(_fetch(fetch, take)))
             await takes.put(take)
+            await take.has_begun.wait()
     except Exception as error:  # noqa: BLE001  handed to the listener
         await takes.put(error)
     else:
@@ -96,8 +103,8 @@ async def _fetch(fetch: Fetch, take: _Take) -> None:
     try:
         async with aclosing(fetch(take.part)) as audio:
             async for pcm in audio:
-                await take.queue.put(pcm)
+                await take.put(pcm)
     except Exception as error:  # noqa: BLE001  handed to the listener
-        await take.queue.put(error)
+        await take.put(error)
     else:
-        await take.queue.put(None)
+        await take.put(None)

@@ -216,7 +216,7 @@ class FailoverEngine(DelegatingEngine):
                         if reply.stream is None:
                             limit.reschedule(None)
                             self._works_again()
-                            reply.stream = stream
+                            reply.stream, reply.voice = stream, stream.voice
                         for piece in ready:
                             yield reply.heard(piece, self.primary.name)
                 if reply.stream is None:

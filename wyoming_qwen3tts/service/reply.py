@@ -437,7 +437,8 @@ class Reply:
                     self.engine_since = None
                 yield pcm
                 self.engine_since = waiting_since = clock()
-        await recorder.keep(self.stats.engine, self._made_in.rate)
+        if audio.voice is None or audio.voice.name == lookup.request.voice.name:
+            await recorder.keep(self.stats.engine, self._made_in.rate)
 
     def _end(self, error: BaseException | None) -> None:
         self.stats.chars = self.text.chars

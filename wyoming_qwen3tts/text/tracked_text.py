@@ -29,6 +29,8 @@ class TrackedText:
 
     def rewrite(self, rule: str, pattern: re.Pattern[str], spoken: Spoken) -> None:
         """Replace every match by its finished spoken form, or leave it where ``spoken`` says None."""
+        if pattern.search(self.text) is None:  # nearly always, and cheaper to see than to replace nothing
+            return
 
         def finished(match: re.Match[str]) -> str | None:
             after = spoken if isinstance(spoken, str) else spoken(match)

@@ -43,6 +43,7 @@ from wyoming_qwen3tts.util.backoff import Backoff
 from wyoming_qwen3tts.util.instance import INSTANCE
 
 TEXT = "The washing machine is done."
+ERROR = b'{"type": "error", "data": {"text": "no such voice: The washing machine is done.", "code": "x"}}\n'
 
 
 @asynccontextmanager
@@ -100,6 +101,23 @@ async def test_a_segment_of_another_language_is_spoken_by_a_voice_of_that() -> N
         await speech(engine, request)
 
     assert server.asked[0].data["voice"] == {"name": "de_DE-thorsten-medium", "language": "de"}
+
+
+async def test_where_the_server_lacks_a_voice_that_it_tells_of_the_next_one_speaks_the_whole_reply_and_is_named() -> (
+    None
+):
+    info = voices(("en_US-amy-medium", ["en_US"]), ("en_US-joe-medium", ["en_US"]))
+    async with voice_server(says(ERROR), SPEAKS, info=info) as server, speaking_through(server) as engine:
+        async with engine.speak(asking(engine, "One thing.", "Another.", "A third.")) as audio:
+            assert [pcm async for pcm in audio]
+            spoken_by = audio.voice
+        first, after = engine.voices()[0], engine.origin(engine.voices()[0])
+
+    assert [event.data["voice"]["name"] for event in server.asked] == ["en_US-amy-medium", *["en_US-joe-medium"] * 3]
+    assert spoken_by is not None
+    assert (spoken_by.name, first.name) == ("en_US-joe-medium-en", "en_US-amy-medium-en")
+    assert after is not None
+    assert "joe" in after.identity
 
 
 async def test_new_voices_show_up_and_a_server_that_is_away_takes_none_with_it() -> None:
@@ -233,8 +251,6 @@ async def test_a_text_that_is_still_being_written_is_sent_as_it_comes() -> None:
 
 
 # -- what goes wrong
-
-ERROR = b'{"type": "error", "data": {"text": "no such voice: The washing machine is done.", "code": "x"}}\n'
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """No rule looks so far ahead that what was promised of a sentence would have to be taken back."""
 
+import re
+
 import pytest
 
 from wyoming_qwen3tts.speech.languages import LANGUAGES
@@ -40,8 +42,9 @@ def test_golden_lines_inside_a_long_sentence_never_take_a_promise_back(language:
         if line.language != language:
             continue
         front_end, promised = FrontEnd(language=language), ""
-        for char in LEAD[language] + line.written.rstrip(".。!?") + TAIL[language]:
-            for segment in front_end.add(char):
+        # What stands around the line is plain words: letter by letter they would only cost time.
+        for piece in (LEAD[language], *line.written.rstrip(".。!?"), *re.findall(".{1,4}", TAIL[language])):
+            for segment in front_end.add(piece):
                 if not segment.text.startswith(promised):
                     taken_back[line.written] = promised, segment.text
                 promised = ""

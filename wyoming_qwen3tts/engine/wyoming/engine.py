@@ -83,11 +83,8 @@ class WyomingEngine(Engine):
                 if self._is_stand_in and language in spoken:
                     continue
                 spoken.add(language)
-                name = voice.name_in(language)
-                found.setdefault(
-                    name.casefold(),
-                    Voice(name, f"{voice.name} ({language})", (language,), self.name, voice.name, "wyoming"),
-                )
+                here = _as_voice(voice, language)
+                found.setdefault(here.name.casefold(), here)
         return tuple(found.values())
 
     def _choice(self, server: WyomingServer) -> list[tuple[str, ServerVoice]]:
@@ -111,12 +108,13 @@ class WyomingEngine(Engine):
         return mute
 
     def origin(self, voice: Voice) -> Origin | None:
-        """By program, version and voice."""
+        """By program, version and the voice that would be asked first."""
         for server in self._servers:
             info = server.info
-            known = info.named(voice.speaker, voice.language) if info is not None and not server.trouble else None
-            if info is not None and known is not None:
-                identity = f"{info.program} {info.version} {known.name} {known.version} {self._pause_s:g}"
+            if info is None or info.named(voice.speaker, voice.language) is None:
+                continue
+            for first in server.candidates(voice.language, (voice.speaker, *self._preferred))[:1]:
+                identity = f"{info.program} {info.version} {first.name} {first.version} {self._pause_s:g}"
                 return Origin(self.name, identity)
         return None
 
@@ -137,13 +135,19 @@ class WyomingEngine(Engine):
 
     @asynccontextmanager
     async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
-        spoken = spoken_ahead(request.segments, lambda part: self._from_somebody(request, part), request, self._pause_s)
+        speakers = _Speakers(request)
+        spoken = spoken_ahead(
+            request.segments, lambda part: self._from_somebody(request, part, speakers), request, self._pause_s
+        )
         async with aclosing(spoken) as audio:
-            yield AudioStream(self.name, audio)
+            speakers.stream = AudioStream(self.name, audio)
+            yield speakers.stream
 
-    async def _from_somebody(self, request: SpeechRequest, part: Part) -> AsyncGenerator[bytes, None]:
+    async def _from_somebody(
+        self, request: SpeechRequest, part: Part, speakers: _Speakers
+    ) -> AsyncGenerator[bytes, None]:
         """One sentence, from the first server that speaks its language; another one is asked only before the first
-        sound."""
+        sound that this reply has in that language."""
         if self._instance in request.via:
             raise EngineDown("The request came through this server already: two servers stand in for each other.")
         mark: dict[str, Any] = {MARK: [*request.via, self._instance]}
@@ -152,12 +156,15 @@ class WyomingEngine(Engine):
             if server.info is not None and server.info.instance in request.via:
                 why = f"{server.name} asks for this very reply itself"
                 continue
-            for voice in server.candidates(part.language, (request.voice.speaker, *self._preferred))[:_TRIES]:
+            voices = server.candidates(part.language, (request.voice.speaker, *self._preferred))[:_TRIES]
+            for voice in speakers.only(server, part.language, voices):
                 is_heard = False
                 try:
                     async with aclosing(server.speak(part, voice, part.language, mark)) as sound:
                         async for pcm in sound:
-                            is_heard = True
+                            if not is_heard:
+                                is_heard = True
+                                speakers.heard(server, part.language, voice)
                             yield pcm
                     return
                 except EngineError as error:
@@ -172,3 +179,32 @@ class WyomingEngine(Engine):
         while True:
             await asyncio.sleep(server.backoff.next_s() if server.trouble else self._refresh_s)
             await server.ask()
+
+
+class _Speakers:
+    """Who speaks in one reply: once somebody was heard in a language, nobody else is."""
+
+    def __init__(self, request: SpeechRequest) -> None:
+        self._request = request
+        self._heard: dict[str, tuple[WyomingServer, ServerVoice]] = {}  # by language
+        self.stream: AudioStream | None = None
+
+    def only(self, server: WyomingServer, language: str, voices: Sequence[ServerVoice]) -> Sequence[ServerVoice]:
+        """Those of ``voices``, of ``server``, who may be heard in this reply."""
+        if language not in self._heard:
+            return voices
+        speaker, voice = self._heard[language]
+        return [voice] if speaker is server else []
+
+    def heard(self, server: WyomingServer, language: str, voice: ServerVoice) -> None:
+        """``voice`` speaks, maybe in the place of one that was refused."""
+        if language in self._heard:
+            return
+        self._heard[language] = (server, voice)
+        if voice.name != self._request.voice.speaker and self.stream is not None:
+            self.stream.voice = self.stream.voice or _as_voice(voice, language)
+
+
+def _as_voice(voice: ServerVoice, language: str) -> Voice:
+    name = voice.name_in(language)
+    return Voice(name, f"{voice.name} ({language})", (language,), WyomingEngine.name, voice.name, "wyoming")

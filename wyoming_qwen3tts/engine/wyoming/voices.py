@@ -16,6 +16,7 @@ from ...speech.voice import VoiceName
 _VOICES_MAX, _LANGUAGES_MAX, _WORDS_MAX = 2_000, 200, 200
 # Piper's grades: "medium" suits a small machine and sounds well, "high" is several times slower.
 _GRADES = {"medium": 0, "high": 1, "low": 2, "x_low": 3}
+_PIPERS_OWN = "en_US-lessac-medium"  # which its app has unless told otherwise; the others it has to download
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,9 @@ class ServerInfo:
     instance: str = ""  # of a server of our kind: which process it is
 
     def for_language(self, language: str, preferred: Sequence[str] = ()) -> list[ServerVoice]:
-        """The voices that speak ``language``, best first: those of ``preferred``, then those of the region where most
-        speak it, then by Piper's grades, then in the server's order."""
-        wanted = {name.casefold(): rank for rank, name in enumerate(preferred)}
+        """The voices that speak ``language``, best first: those of ``preferred``, then Piper's own default, then those
+        of the region where most speak it, then by Piper's grades, then in the server's order."""
+        wanted = {name.casefold(): rank for rank, name in enumerate((*preferred, _PIPERS_OWN))}
         region = _region(language)
 
         def order(voice: ServerVoice) -> tuple[int, bool, int]:

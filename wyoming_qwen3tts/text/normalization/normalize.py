@@ -59,8 +59,11 @@ def normalize(tracked: TrackedText, language: str, *, strict: bool = False) -> N
     tracked.unwrap("number", _BARE_POINT, "0.")
     tracked.unwrap("number", _BARE_TIMES, " × ")
     has_digit = bool(_DIGIT.search(tracked.text))
+    text, signs = "", frozenset[str]()
     for rule in _rules(language):
-        if not rule.needs or (has_digit if rule.needs == "0" else any(sign in tracked.text for sign in rule.needs)):
+        if tracked.text is not text:  # a rule has rewritten it
+            text, signs = tracked.text, frozenset(tracked.text)
+        if not rule.needs or (has_digit if rule.needs == "0" else not signs.isdisjoint(rule.needs)):
             tracked.rewrite(rule.name, rule.pattern, rule.spoken)
     tracked.text = _BLANK_BEFORE.sub("", _BLANKS.sub(" ", tracked.text))
     if language in ("ja", "zh"):

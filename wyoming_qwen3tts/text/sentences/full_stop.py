@@ -131,7 +131,6 @@ _NO_CAPITALS = re.compile(r"[\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u9ff
 _FIGURES = re.compile(r"[(]?\d{1,4}|\d{1,2}\.\d{1,2}|[IVX]{1,5}")
 _LIST_NUMBER = re.compile(r"[\s>*_#(-]*\d{1,3}")
 _LAST_STOP = re.compile(r"([.!?…‽。！？｡]{1,16})(?:[ \u00a0\u202f]?»|[\"'”“’)\]*_`~）」』}]){0,8}\s*\Z")
-_LAST_RUN = re.compile(r"\S{0,300}\Z")
 _ADDRESS = re.compile(r"://|www\.|[@/\\]", re.IGNORECASE)
 _NO_WORD = re.compile(r"[\d._:=+&%]")  # of a run: a number, an address or a file name may be going on
 _OPEN_MARKUP = re.compile(r"<[A-Za-z/!][^<>]*\Z|\[[^\[\]]*\Z|\](?:\([^()]*)?\s*\Z|<(?:sub|say-as)\b[^<>]*>[^<>]*\Z")
@@ -203,8 +202,7 @@ def is_sure_end(text: str, language: str | None, added: tuple[str, ...] = ()) ->
     if found is None or _is_inside(text) or not _SPEAKABLE.search(text):
         return False
     marks, before = found[1], _TAGS.sub("", text[: len(text) - len(found[0])])
-    run = _LAST_RUN.search(before)
-    last = run[0] if run else ""
+    last = "" if not before or before[-1].isspace() else before[-300:].split()[-1]
     if _ADDRESS.search(last):
         return False
     if marks[0] in ".…" and (not last or last[-1].isdigit()):
