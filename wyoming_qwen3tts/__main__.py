@@ -128,6 +128,7 @@ def _wish(chosen: Namespace) -> SpeechOptions:
         speed=chosen.speed,
         volume=chosen.volume,
         chime=chosen.chime,
+        sentence_pause_s=chosen.sentence_pause,
         server="say",
     )
 

@@ -23,7 +23,7 @@ import aiomqtt
 from wyoming.event import Event
 
 from tests.faults.flooder import WEBSOCKET, WYOMING, frame, upgrade
-from tests.faults.test_memory import FORMATS, SENTENCES
+from tests.faults.test_memory import FORMATS
 from wyoming_qwen3tts.servers.mqtt.client import PatchedClient
 from wyoming_qwen3tts.speech.wyoming_framing import encode_event
 
@@ -254,7 +254,7 @@ class Attacker:
             b'{"type": "synthesize", "data_length": 1e999}\n',
             b'{"type": "synthesize", "data": []}\n',
             b'{"type": 7}\n{"type": "synthesize", "data": {"text": {}}}\n',
-            f"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n".encode(),
+            b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
             b"GET /v1/audio/voices HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\n\r\n",
             b"PUT /v1/lexicon/..%2f..%2fx HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n{}",
             b"POST /v1/audio/speech HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: xchunked\r\n\r\n",

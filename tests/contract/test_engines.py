@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,26 @@ async def test_replies_are_spoken_at_the_same_time_and_do_not_mix(engine: Engine
     together = await asyncio.gather(*(speech(engine, asking(engine, text)) for text in texts))
 
     assert [len(pcm) for pcm in together] == alone
+
+
+@pytest.mark.parametrize("engine", ["builtin", "runtime", "remote", "wyoming"], indirect=True)
+async def test_the_pauses_of_a_text_are_those_that_were_asked_for(engine: Engine) -> None:
+    async def seconds(pause_s: float) -> float:
+        async def segments() -> AsyncIterator[Segment]:
+            yield Segment("The first one of them,", "en")
+            yield Segment("and then the second one.", "en")
+            yield Segment("Then there was a third…", "en")
+            yield Segment("And at last the fourth.", "en", pause_s=0.7)
+            yield Segment("It asks for what it likes.", "en", starts_paragraph=True)
+            yield Segment("A new paragraph begins.", "en", starts_paragraph=True)
+
+        asked = replace(asking(engine, segments=segments()), sentence_pause_s=pause_s)
+        return FORMAT.seconds(len(await speech(engine, asked)))
+
+    clause, sentence, ellipsis, paragraph = 0.5, 1.0, 2.0, 2.0
+    assert await seconds(0.4) - await seconds(0.0) == pytest.approx(
+        0.4 * (clause + sentence + ellipsis + paragraph), abs=0.02
+    )
 
 
 async def test_no_text_is_no_sound_and_no_error(engine: Engine) -> None:

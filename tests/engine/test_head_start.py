@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +25,25 @@ from wyoming_qwen3tts.settings import Limits, Settings
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.engine import AudioStream, EngineStatus
 from wyoming_qwen3tts.speech.request import SpeechRequest, TextLength
+from wyoming_qwen3tts.speech.voice import VoiceName
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 
 TONE = b"\x10\x20" * (FORMAT.frame_bytes // 2)
 FIRST_S = 0.2
 CHAR_S = 0.08
+DIALOGUE = (
+    "[ryan] Hello? [aiden] Yes. [ryan] Dinner is on the table, and it is getting cold. [aiden] In a minute or two, I "
+    "have to save this. [ryan] Now. [aiden] I am coming down at once, keep some for me!"
+)
+AIDEN = replace(RYAN, name=VoiceName("aiden-en"), speaker="aiden")
 
 
 class Slow(Scripted):
     """Takes ``rtf`` seconds a second of sound, `FIRST_S` to the first; a frame a character."""
 
     def __init__(self, rtf: float, status: EngineStatus = READY) -> None:
-        super().__init__(status=status)
-        self.rtf, self.frames = rtf, 0
+        super().__init__(voices=(RYAN, AIDEN), status=status)
+        self.rtf, self.frames, self.first_s = rtf, 0, FIRST_S
 
     @asynccontextmanager
     async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
@@ -48,7 +55,7 @@ class Slow(Scripted):
             await frames.aclose()
 
     async def _frames(self, request: SpeechRequest) -> Any:
-        await asyncio.sleep(FIRST_S)
+        await asyncio.sleep(self.first_s)
         async for segment in request.whole_segments():
             for _ in segment.text:
                 await asyncio.sleep(0.08 * self.rtf)
@@ -67,6 +74,7 @@ class Listener:
         self.pieces: list[bytes] = []
         self.longest_wait_s = 0.0
         self.last_at = asyncio.get_running_loop().time()
+        self.silence_s = self._silent_s = 0.0  # the longest between two sounds
 
     def hear(self, pcm: bytes) -> None:
         now = asyncio.get_running_loop().time()
@@ -75,8 +83,12 @@ class Listener:
         else:
             self.longest_wait_s = now - self.last_at
         self.first_at = now if self.first_at is None else self.first_at
-        if any(pcm) and self.sound_at is None:
-            self.sound_at = now
+        if any(pcm):
+            self.silence_s = max(self.silence_s, self._silent_s)
+            self._silent_s = 0.0
+            self.sound_at = now if self.sound_at is None else self.sound_at
+        elif self.sound_at is not None:
+            self._silent_s += FORMAT.seconds(len(pcm))
         self.dry_at = max(self.dry_at, now) + FORMAT.seconds(len(pcm))
         self.pieces.append(pcm)
 
@@ -226,6 +238,39 @@ def test_a_text_that_is_still_being_written_is_held_back_for_what_such_texts_com
         await writing
         assert listener.dry_s == 0
         assert "held back" in house.told[0].line()
+
+    run(case)
+
+
+def test_a_dialogue_of_six_turns_has_no_gap_beyond_its_pauses_at_half_of_real_time() -> None:
+    async def case() -> None:
+        house = House(0.5)
+        listener = await house.hear(DIALOGUE)
+        assert house.slow.requests == 6
+        assert listener.dry_s + listener.silence_s <= 0.35  # a turn begins `FIRST_S` after the engine is asked
+
+    run(case)
+
+
+def test_a_dialogue_on_a_slow_machine_is_held_back_once_for_all_its_turns() -> None:
+    async def case() -> None:
+        house = House(1.3, known=1.3)
+        house.slow.first_s = 0.0  # what a turn takes to its first sound is known to nobody before
+        listener = await house.hear(DIALOGUE)
+        assert house.told[0].engine == "qwen3"
+        assert house.slow.requests == 6
+        assert listener.dry_s + listener.silence_s <= 0.35
+
+    run(case)
+
+
+def test_what_a_dialogue_takes_says_nothing_about_the_length_of_a_text() -> None:
+    async def case() -> None:
+        house = House(1.1)
+        await house.hear(DIALOGUE)
+        assert house.head_start.book.char_s == {"ryan-en": CHAR_S}
+        await house.hear(f"[happy] {text_of(8)}")
+        assert house.head_start.book.char_s["ryan-en"] < CHAR_S
 
     run(case)
 

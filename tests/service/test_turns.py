@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,39 +14,23 @@ from wyoming.event import Event
 from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop
 
 from tests.harness import TONE, FakeEngine
+from tests.service.cast import ANNOUNCEMENT, Cast, silences
+from tests.service.phrases import Traced, caching
+from wyoming_qwen3tts.errors import BadRequest
 from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
+from wyoming_qwen3tts.service import prerender
 from wyoming_qwen3tts.service.options import SpeechOptions
-from wyoming_qwen3tts.service.phrase_cache import PhraseCache
 from wyoming_qwen3tts.service.postprocess import PostProcessor
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Audio, Limits
 from wyoming_qwen3tts.speech.audio_format import FORMAT
-from wyoming_qwen3tts.speech.request import SpeechRequest
-from wyoming_qwen3tts.speech.voice import Voice, VoiceName
+from wyoming_qwen3tts.text.moods import INSTRUCT
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 from wyoming_qwen3tts.voices.mapping import parse
 
-ANNOUNCEMENT = "[ryan] Dinner is on the table. [pause:1s] [vivian] I am coming down at once!"
 
-
-class Cast(FakeEngine):
-    """Two speakers of a model that follows instructions, or not."""
-
-    def __init__(self, *, takes_instruct: bool = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.asked: list[SpeechRequest] = []
-        self._takes_instruct = takes_instruct
-
-    def voices(self) -> tuple[Voice, ...]:
-        builtin = super().voices()
-        who = [replace(v, name=VoiceName(f"{s}-{v.language}"), speaker=s, takes_instruct=self._takes_instruct)
-               for s in ("ryan", "vivian") for v in builtin]  # fmt: skip
-        return (*who, *builtin)
-
-    async def _frames(self, request: SpeechRequest) -> Any:
-        self.asked.append(request)
-        async for pcm in super()._frames(request):
-            yield pcm
+class StagedCast(Traced, Cast):
+    """Whose speech may be kept."""
 
 
 class House:
@@ -72,18 +56,6 @@ class House:
     @property
     def heard(self) -> list[tuple[str, list[str]]]:
         return self.engine.requests
-
-
-def silences(pcm: bytes) -> list[float]:
-    """Lengths of the runs of silence, in seconds."""
-    runs: list[int] = []
-    run = 0
-    for at in range(0, len(pcm), 480):
-        if any(pcm[at : at + 480]):
-            runs, run = [*runs, run] if run else runs, 0
-        else:
-            run += len(pcm[at : at + 480])
-    return [FORMAT.seconds(length) for length in (*runs, run) if length]
 
 
 async def test_each_turn_is_spoken_by_its_voice_with_the_pause_between() -> None:
@@ -191,16 +163,79 @@ async def test_a_speaker_whose_model_is_away_is_spoken_by_the_built_in_voice_and
     assert [said for _, said in engine.requests] == [["Dinner is on the table."], ["I am coming down at once!"]]
 
 
-async def test_a_reply_of_several_turns_is_not_kept_and_never_mistaken_for_a_plain_one(tmp_path: Any) -> None:
-    from tests.service.phrases import caching
-
+async def test_each_turn_is_a_phrase_and_a_pause_before_it_is_none_of_it(tmp_path: Path) -> None:
     async with caching(tmp_path) as it:
-        assert isinstance(it.service.phrases, PhraseCache)
+        plain = await it.say("The washing machine is done.", voice=None)
+        paused = await it.say("[pause:1s] The washing machine is done.", voice=None)
+        one = "The washing machine is done. [pause:1s] Hang up the clothes, please."
+        first, again = await it.say(one, voice=None), await it.say(one, voice=None)
+
+        assert it.engine.spoken == ["The washing machine is done.", "Hang up the clothes, please."]
+        assert it.was_cached == [False, True, False, True]
+        assert paused == FORMAT.silence(1.0) + plain
+        assert again == first
+
+
+async def test_a_turn_is_kept_as_it_was_spoken_and_taken_for_no_other(tmp_path: Path) -> None:
+    engine = StagedCast()
+    async with caching(tmp_path, engine) as it:
+        text = "It is your day today."
+        for voice, mood in (("ryan", ""), ("ryan", "[happy]"), ("vivian", "[happy]")) * 2:
+            await it.say(f"[{voice}] {mood} {text}", voice=None)
+        asked = [(request.voice.name, request.instruct) for request in engine.asked]
+
+        happy = INSTRUCT["happy"]
+        assert asked == [("ryan-en", None), ("ryan-en", happy), ("vivian-en", happy)]
+
+
+async def test_a_reply_whose_first_turn_is_recorded_does_not_wait_for_the_others(tmp_path: Path) -> None:
+    async with caching(tmp_path) as it:
         await it.say("The washing machine is done.", voice=None)
-        await it.say("[pause:1s] The washing machine is done.", voice=None)
-        await it.say("[pause:1s] The washing machine is done.", voice=None)
-        await it.say("The washing machine is done.", voice=None)
-        assert it.engine.spoken == ["The washing machine is done."] * 3
+        it.engine.release.clear()
+        text = it.service.whole_text("The washing machine is done. [pause:1s] Hang up the clothes, please.")
+        async with it.service.speak(text, SpeechOptions()) as reply:
+            assert await anext(reply)
+            assert not reply.stats.is_cached
+            it.engine.release.set()
+            async for _ in reply:
+                pass
+        assert it.engine.spoken == ["The washing machine is done.", "Hang up the clothes, please."]
+
+
+async def test_a_dialogue_is_spoken_ahead_of_time_turn_by_turn(tmp_path: Path) -> None:
+    async with caching(tmp_path) as it:
+        text = "The washing machine is done. [pause:1s] Hang up the clothes, please."
+        for _ in range(2):
+            assert await it.service.record(it.service.whole_text(text), SpeechOptions(server="prerender"))
+            await it.cache.close()
+        await it.say(text, voice=None)
+        assert it.engine.spoken == ["The washing machine is done.", "Hang up the clothes, please."]
+        assert it.was_cached == [True]
+
+
+def test_a_mood_in_a_file_of_phrases_is_no_language() -> None:
+    lines, wrong = prerender.parse("ryan-en|[sad] It rains.\n[de] Es regnet.")
+    assert wrong == []
+    assert [(line.text, line.language) for line in lines] == [("[sad] It rains.", None), ("Es regnet.", "de")]
+
+
+async def test_the_pause_between_sentences_is_the_requests_else_the_styles_else_the_engines() -> None:
+    house = House(mapping="styles: {slow: {sentence_pause_s: 0.8}, happy: {sentence_pause_s: 0.1}}")
+    text = "It is quiet in here now. And it will be so tomorrow."
+    for voice, asked in (("ryan-en", None), ("ryan-slow-en", None), ("ryan-slow-en", 1.5), ("ryan-en", 0.0)):
+        await house.say(text, voice=voice, sentence_pause_s=asked)
+    await house.say(f"[happy] {text} [ryan-slow] {text}")
+
+    assert [request.sentence_pause_s for request in house.engine.asked] == [None, 0.8, 1.5, 0.0, 0.1, 0.8]
+    with pytest.raises(BadRequest, match="sentence_pause_s must be a number from 0 to 5"):
+        await house.say(text, sentence_pause_s=9.0)
+
+
+async def test_the_pause_between_two_voices_is_the_one_between_sentences() -> None:
+    house = House()
+    text = "[ryan] Dinner is on the table. [vivian] I am coming down at once!"
+    assert silences(await house.say(text, sentence_pause_s=1.5)) == [1.5]
+    assert silences(await house.say(text)) == [0.25]
 
 
 async def test_three_hundred_turns_are_one_reply() -> None:

@@ -136,6 +136,7 @@ class Studio:
     clips: list[bytes] = field(default_factory=list)
     texts: list[str | None] = field(default_factory=list)
     variant_s: float = 0.0
+    recipes: list[str] = field(default_factory=list)  # of blends
     problems: list[Problem] = field(default_factory=list)  # that every clip has
 
     def voices(self) -> tuple[Voice, ...]:
@@ -153,6 +154,10 @@ class Studio:
         self.clips.append(clip)
         self.texts.append(text)
         return voice
+
+    async def blend(self, name: str, recipe: str) -> Voice:
+        self.recipes.append(recipe)
+        return self._add(name, "blend")
 
     async def design(
         self, description: str, *, language: str = "en", text: str | None = None, variants: int = 3

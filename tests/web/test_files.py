@@ -21,6 +21,8 @@ from wyoming_qwen3tts.servers.http.routers import page
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Settings
 from wyoming_qwen3tts.speech.languages import LANGUAGES
+from wyoming_qwen3tts.text.moods import MOOD_OF, MOODS
+from wyoming_qwen3tts.text.spoken import explain
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 
 WEB = Path(wyoming_qwen3tts.__file__).parent / "web"
@@ -69,6 +71,19 @@ def test_every_text_that_is_asked_for_exists_and_none_is_left_over() -> None:
 
     assert not missing
     assert not unused
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_the_names_of_moods_are_marks_and_the_dialogue_is_spoken_without_its_own(code: str) -> None:
+    names = {key.removeprefix("mood."): name for key, name in WORDS[code].items() if key.startswith("mood.")}
+    assert {mood: MOOD_OF[name.casefold()] for mood, name in names.items()} == {mood: mood for mood in MOODS}
+
+    said = explain(WORDS[code]["marks.dialogue"], code, is_voice={"ryan", "vivian"}.__contains__)
+    assert [(turn["voice"], turn["mood"], turn["pause_s"]) for turn in said["turns"]] == [
+        ("ryan", None, 0.0),
+        ("vivian", "happy", 1.0),
+    ]
+    assert not set("[]:") & set(said["spoken"])
 
 
 def test_no_script_or_style_is_inline_and_no_other_host_is_named() -> None:

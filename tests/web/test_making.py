@@ -139,6 +139,31 @@ async def test_a_voice_is_taken_along_brought_back_and_deleted(chromium: Browser
         await expect(page.get_by_role("button", name="Export Grandma")).to_be_visible()
 
 
+async def test_a_voice_is_mixed_heard_and_mixed_anew(chromium: Browser) -> None:
+    studio = Studio()
+    async with home(studio=studio) as house, visiting(chromium, house.url, key=KEY) as page:
+        await go(page, "new")
+        await page.get_by_role("tab", name="Mix").click()
+        await page.get_by_label("First voice").select_option("ryan")
+        await page.get_by_label("Second voice").select_option("vivian")
+        make = page.get_by_role("button", name="Mix the voices")
+        await make.click()
+        await expect(page.get_by_text("The voice needs a name.")).to_be_visible()
+        await page.get_by_label("Name", exact=True).fill("Both")
+        await make.click()
+        await page.get_by_role("button", name="Listen to Both").click()
+        await some_sound(page, 1)
+        await page.get_by_role("button", name="Make another").click()
+        await page.get_by_label("Parts: 2").fill("5")
+        await expect(page.get_by_text("Parts: 5")).to_be_visible()
+        await make.click()
+
+        await expect(page.get_by_role("heading", name="Both is ready")).to_be_visible()
+        assert studio.recipes == ["ryan(2)+vivian(1)", "ryan(5)+vivian(1)"]
+        await go(page, "voices")
+        await expect(page.get_by_role("listitem").filter(has_text="Both")).to_contain_text("mixed")
+
+
 async def test_a_server_that_cannot_clone_says_what_is_missing(chromium: Browser) -> None:
     async with home() as house, visiting(chromium, house.url) as page:
         await go(page, "new")

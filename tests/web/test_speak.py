@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import Browser, expect
 
@@ -58,6 +60,37 @@ async def test_stop_silences_the_page_and_spares_the_engine(chromium: Browser) -
         await until(lambda: not engine.speaking)
         assert engine.frames_made < 150
         await expect(page.get_by_role("button", name="Speak", exact=True)).to_be_visible()
+
+
+async def test_moods_pauses_and_voices_are_written_where_the_cursor_is(chromium: Browser) -> None:
+    async with home(Actor()) as house, visiting(chromium, house.url) as page:
+        text = page.get_by_label("Text", exact=True)
+        await text.fill("Dinner is on the table. Come down at once!")
+        await text.evaluate("text => text.setSelectionRange(23, 23)")
+        await page.get_by_text("Moods, pauses and voices").click()
+        await page.get_by_role("button", name="Pause", exact=True).click()
+        await page.get_by_role("button", name="Another voice").click()
+        await page.get_by_role("dialog").get_by_role("button", name="Vivian speaker").click()
+        await page.get_by_role("button", name="happy", exact=True).click()
+        await expect(text).to_have_value("Dinner is on the table. [pause:1s] [vivian] [happy] Come down at once!")
+
+
+async def test_the_example_of_a_dialogue_is_spoken_by_two_and_takes_no_text_away(chromium: Browser) -> None:
+    engine = Actor()
+    async with home(engine) as house, visiting(chromium, house.url) as page:
+        await page.get_by_text("Moods, pauses and voices").click()
+        await page.get_by_role("button", name="A dialogue").click()
+        await page.get_by_role("button", name="Speak", exact=True).click()
+        await expect(page.get_by_role("button", name="Save as WAV")).to_be_visible()
+        assert engine.requests == [
+            ("ryan-en", ["Dinner is on the table."]),
+            ("vivian-en", ["I am coming down at once!"]),
+        ]
+
+        text = page.get_by_label("Text", exact=True)
+        await text.fill("My own words.")
+        await page.get_by_role("button", name="A dialogue").click()
+        await expect(text).to_have_value(re.compile("^My own words. \\[ryan] Dinner"))
 
 
 async def test_a_voice_is_picked_by_listening(chromium: Browser) -> None:

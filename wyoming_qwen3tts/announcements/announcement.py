@@ -22,6 +22,7 @@ class Announcement:
     instruct: str | None = None
     seed: int | None = None
     speed: float | None = None
+    sentence_pause_s: float | None = None
     ssml: bool = False
     targets: tuple[str, ...] = ()  # entities of Home Assistant, or `hermes/<site>`; none: the sound is only offered
     volume: float | None = None  # 0 to 1

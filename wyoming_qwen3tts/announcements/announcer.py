@@ -353,6 +353,7 @@ class Announcer:
             speed=announcement.speed,
             volume=None if sets_volume else announcement.volume,
             chime=announcement.chime,
+            sentence_pause_s=announcement.sentence_pause_s,
             server=announcement.server,
             host=f"announcements, {announcement.server}",
             priority=announcement.priority,

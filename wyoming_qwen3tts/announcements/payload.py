@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictStr, ValidationError
 
 from ..errors import BadRequest, SpeechError, TextTooLong
+from ..speech.voice import LONGEST_SENTENCE_PAUSE_S
 from ..util.surrogates import join_halves
 from .announcement import Announcement
 
@@ -57,6 +58,7 @@ class SayPayload(BaseModel):
     format: Literal["wav", "mp3", "flac"] | None = None
     chime: StrictBool | None = None
     speed: Annotated[float, BeforeValidator(_number), Field(ge=0.5, le=2)] | None = None
+    sentence_pause_s: Annotated[float, BeforeValidator(_number), Field(ge=0, le=LONGEST_SENTENCE_PAUSE_S)] | None = None
     seed: Annotated[int, BeforeValidator(_number), Field(ge=0, lt=1 << 63)] | None = None
     ssml: StrictBool | None = None
     expires: Annotated[float, BeforeValidator(_number), Field(gt=0, le=86_400)] | None = None
@@ -164,6 +166,7 @@ def _announcement(data: dict[str, Any], *, audio: bool, server: str) -> Announce
         instruct=said.instruct or None,
         seed=said.seed,
         speed=said.speed,
+        sentence_pause_s=said.sentence_pause_s,
         ssml=bool(said.ssml),
         targets=tuple(said.target or ()),
         volume=said.volume,

@@ -101,6 +101,7 @@ def _say(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     say.add_argument("--volume", type=_number, metavar="N", help="0 to 1")
     say.add_argument("--chime", action="store_true", default=None, help="two tones before the speech")
+    say.add_argument("--sentence-pause", type=_number, metavar="S", help="seconds of silence between two sentences")
     model = say.add_argument_group("with a Qwen3-TTS model")
     model.add_argument("--instruct", help="how to speak, or for a VoiceDesign model who: 'a calm old man'")
     model.add_argument("--feed", choices=("sentence", "live"), help="the text at once, or word by word")
@@ -152,7 +153,7 @@ def _design(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _voices(commands: argparse._SubParsersAction[_Parser]) -> None:
-    voices = _command(commands, "voices", "list the voices; export, import or remove one of your own")
+    voices = _command(commands, "voices", "list the voices; export, import, mix or remove your own")
     voices.add_argument("--json", action="store_true", help="as JSON")
     voices.set_defaults(action=None)
     actions = voices.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
@@ -162,6 +163,9 @@ def _voices(commands: argparse._SubParsersAction[_Parser]) -> None:
     take = _command(actions, "import", "take in a voice from such a file")
     take.add_argument("file", help="the file")
     take.add_argument("--name", help="what to call it here; left out: as there")
+    blend = _command(actions, "blend", "make a voice of several: speakers of a model, or voices of your own")
+    blend.add_argument("name", help="what to call it")
+    blend.add_argument("of", help="'ryan(2)+aiden(1)': two parts of one and one of the other")
     remove = _command(actions, "remove", "forget a voice of your own")
     remove.add_argument("name", help="which")
 

@@ -1,4 +1,4 @@
-"""``voices``: who can be asked for; voices of one's own handed on, taken in, removed."""
+"""``voices``: who can be asked for; voices of one's own handed on, taken in, mixed, removed."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ async def voices(settings: Settings, wanted: Namespace) -> int:
                 told = f"{wanted.name} is in {wanted.file}. Whoever has the file can speak as this voice."
             case "import":
                 voice = await studio.restore(_read(Path(wanted.file)), wanted.name)
+                told = f"{voice.name} is one of the voices now"
+            case "blend":
+                voice = await studio.blend(wanted.name, wanted.of)
                 told = f"{voice.name} is one of the voices now"
             case _:
                 await studio.remove(wanted.name)

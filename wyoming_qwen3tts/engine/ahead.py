@@ -8,6 +8,8 @@ from contextlib import aclosing
 from typing import Any
 
 from ..speech.audio_format import FORMAT
+from ..speech.pauses import pause_between
+from ..speech.request import SpeechRequest
 from ..speech.segment import OpenSegment, Segment
 from ..util.tasks import cancel_and_wait
 
@@ -19,23 +21,27 @@ Part = Segment | OpenSegment
 Fetch = Callable[[Part], AsyncGenerator[bytes, None]]
 
 
-async def spoken_ahead(parts: AsyncIterator[Part], fetch: Fetch, pause_s: float) -> AsyncGenerator[bytes, None]:
-    """The speech of ``parts`` in order, as an engine's reply: packets of one frame, then of four; an empty one where
-    all the text so far is spoken.
+async def spoken_ahead(
+    parts: AsyncIterator[Part], fetch: Fetch, request: SpeechRequest, pause_s: float
+) -> AsyncGenerator[bytes, None]:
+    """The speech of ``parts``, those of ``request``, in order, as an engine's reply: packets of one frame, then of
+    four; an empty one where all the text so far is spoken.
 
     ``fetch`` gives the sound of one part, in ``FORMAT``; it is begun as soon as the part before it begins to play, and
-    closed when the reply is left. ``pause_s`` stands between two, unless the text asks for another pause.
+    closed when the reply is left. ``pause_s`` is the usual pause between two.
     """
     takes: asyncio.Queue[_Take | Exception | None] = asyncio.Queue(maxsize=1)
     tasks: list[asyncio.Task[None]] = []
     tasks.append(asyncio.create_task(_begin_all(parts, fetch, takes, tasks)))
-    frame, pause = FORMAT.frame_bytes, b""
+    frame = FORMAT.frame_bytes
+    before: Segment | None = None
     size = frame  # of the next packet: one frame first, then up to four
     try:
         while (take := await takes.get()) is not None:
             if isinstance(take, Exception):
                 raise take
-            buffer = bytearray(pause)
+            pause = 0.0 if before is None else pause_between(before, take.part, request, pause_s)
+            buffer = bytearray(FORMAT.silence(pause))
             async for pcm in take:
                 buffer += pcm
                 while len(buffer) >= size:
@@ -44,7 +50,7 @@ async def spoken_ahead(parts: AsyncIterator[Part], fetch: Fetch, pause_s: float)
                     size = 4 * frame
             if buffer:
                 yield bytes(buffer)
-            pause = FORMAT.silence((await whole(take.part)).pause_s or pause_s)
+            before = await whole(take.part)
             if takes.empty():
                 yield b""
         yield FORMAT.silence(_TAIL_S)

@@ -195,7 +195,7 @@ class Hold:
         meter.flush()
         if meter.sound_s >= _OWN_S:
             self._book.learn_speed(self._voice, self._together, meter.rtf)
-        if text.is_complete and text.chars and self._made_s:
+        if text.is_complete and text.is_all_spoken and text.chars and self._made_s:
             self._book.learn_length(self._voice, text, self._made_s, is_stream=self._is_stream)
         return self._release()
 

@@ -26,8 +26,9 @@ Layout = Literal["sentence", "live"]  # the whole text before the first frame | 
 class PromptVoice:
     """Who speaks: a speaker of the checkpoint, or a cloned one (``vector``), or nobody (a described voice).
 
-    ``vector`` is ``[hidden]`` from the speaker encoder. ``ref_codes`` ``[T, 16]`` int64 and ``ref_text`` come together
-    and make the clone an in-context one. ``key`` stands for all of that where things are kept for it on disk.
+    ``vector`` is ``[hidden]`` from the speaker encoder; or, where it ``is_of_speakers``, a mix of speakers' embeddings.
+    ``ref_codes`` ``[T, 16]`` int64 and ``ref_text`` come together and make the clone an in-context one. ``key`` stands
+    for all of that where things are kept for it on disk.
     """
 
     speaker: str | None = None
@@ -35,6 +36,7 @@ class PromptVoice:
     ref_codes: Tensor | None = None
     ref_text: str | None = None
     key: str | None = None
+    is_of_speakers: bool = False
 
     def __post_init__(self) -> None:
         if (self.ref_codes is None) != (self.ref_text is None):
@@ -165,7 +167,9 @@ class PromptBuilder:
 
     def _check(self, voice: PromptVoice) -> None:
         kind = self._config.type
-        if (voice.speaker is not None) != (kind == "custom_voice") or (voice.vector is not None) != (kind == "base"):
+        is_named = voice.speaker is not None or voice.is_of_speakers
+        is_cloned = voice.vector is not None and not voice.is_of_speakers
+        if is_named != (kind == "custom_voice") or is_cloned != (kind == "base"):
             wanted = {
                 "custom_voice": "a speaker's name",
                 "base": "a cloned voice",

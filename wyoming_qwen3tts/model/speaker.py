@@ -21,6 +21,7 @@ from .checkpoint.shapes import model_shapes, speaker_encoder_shapes
 from .checkpoint.weights import WEIGHTS, check_file, open_tensors
 
 PREFIX = "speaker_encoder."
+SPEAKERS = "talker.model.codec_embedding.weight"  # its rows at the ids of `TalkerConfig.speakers`
 FFT = 1024  # samples; also the window's length
 HOP = 256  # samples, 10.7 ms
 PAD = (FFT - HOP) // 2
@@ -42,6 +43,20 @@ def open_speaker_encoder(folder: Path, config: ModelConfig, *, dtype: torch.dtyp
         names = speaker_encoder_shapes(config.speaker_encoder)
         tensors = {name: file.get_tensor(name).to(dtype, copy=True) for name in names}
     return load_speaker_encoder(tensors, config.speaker_encoder)
+
+
+def speaker_vector(folder: Path, config: ModelConfig, speaker: str) -> Tensor:
+    """``[hidden]``, float32: what stands for a speaker of a CustomVoice checkpoint, at the place of a clone's vector.
+
+    Raises:
+        ModelFileError: if the checkpoint's file is not what its config promises.
+        KeyError: if it has no such speaker.
+    """
+    row = config.talker.speakers[speaker.lower()]
+    path = folder / WEIGHTS
+    check_file(path, model_shapes(config))
+    with open_tensors(path) as file:
+        return file.get_slice(SPEAKERS)[row : row + 1][0].to(torch.float32, copy=True)  # type: ignore[no-any-return]
 
 
 def load_speaker_encoder(tensors: Mapping[str, Tensor], config: SpeakerEncoderConfig) -> SpeakerEncoder:

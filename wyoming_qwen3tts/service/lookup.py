@@ -1,11 +1,16 @@
-"""A resolved request and its phrase-cache look-up, before synthesis."""
+"""A resolved request and its phrase-cache look-up, before synthesis.
+
+A reply of several turns is several recordings, each with a loudness of its own: each is looked up when its turn has
+come.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..speech.engine import Engine, Origin
 from ..speech.request import SpeechRequest
+from ..speech.segment import PLAIN_TURN, Segment, Turn
 from ..speech.text_stream import TextStream
 from ..text.reader import SegmentReader
 from .options import ResolvedOptions
@@ -24,6 +29,12 @@ class Lookup:
     origin: Origin | None = None  # where the sound would come from; None: it is not recorded
     key: str | None = None  # of the recording; None: the text was not all there in time, or is not recorded
     recording: Phrase | None = None
+    turn: Turn | None = None  # whose segments are the request's; None: all
+
+    async def phrase(self) -> list[Segment]:
+        """The segments of the request, whether they were taken or not. Reads the text to its end."""
+        segments = await self.segments.all()
+        return segments if self.turn is None else [segment for segment in segments if segment.turn is self.turn]
 
 
 async def look_up(
@@ -44,7 +55,19 @@ async def look_up(
         is_likely = phrases.may_begin(segments.opening)
         if not is_likely or not await text.ends_within(_END_OF_PHRASE_S):
             return Lookup(request, segments, options, origin)
-    key = key_of(request, await segments.all(), origin)
-    if key is None:
+    all_segments = await segments.all()
+    if any(segment.turn is not PLAIN_TURN for segment in all_segments):
         return Lookup(request, segments, options)
+    key = key_of(request, all_segments, origin)
     return Lookup(request, segments, options, origin, key, await phrases.find(key))
+
+
+async def look_up_turn(lookup: Lookup, text: TextStream, engine: Engine, phrases: PhraseCache | None) -> Lookup:
+    """The same turn with its recording, if there is one and ``text`` is all there."""
+    if phrases is None or not phrases.is_on or lookup.key is not None:  # a plain reply was looked up before
+        return lookup
+    lookup = replace(lookup, origin=engine.origin(lookup.request.voice))
+    if lookup.origin is None or not text.closed or text.chars > TEXT_CHARS:
+        return lookup
+    key = key_of(lookup.request, await lookup.phrase(), lookup.origin)
+    return replace(lookup, key=key, recording=await phrases.find(key))

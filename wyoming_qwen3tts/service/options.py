@@ -9,7 +9,7 @@ from ..errors import BadRequest
 from ..settings import Audio
 from ..speech.audio_format import FORMAT
 from ..speech.request import Feed
-from ..speech.voice import Style
+from ..speech.voice import LONGEST_SENTENCE_PAUSE_S, Style
 
 SLOWEST, FASTEST = 0.5, 2.0
 _ASKED_SLOWEST, _ASKED_FASTEST = 0.25, 4.0  # what OpenAI's clients may send; it is spoken as near as we can
@@ -28,6 +28,7 @@ class SpeechOptions:
     speed: float | None = None  # 1 is the voice's own pace, which is not changed then
     volume: float | None = None  # 0 to 1 of the voice's own
     chime: bool | None = None  # two tones before the speech
+    sentence_pause_s: float | None = None  # silence between two sentences
     normalize: bool = True  # numbers, units and so on as words; else only what cannot be spoken is taken out
     rate: int | None = FORMAT.rate  # Hz, of what comes out; None: as the engine makes it
     fills_pauses: bool = False  # silence goes out while a text that comes in pieces pauses
@@ -46,6 +47,7 @@ class ResolvedOptions:
     speed: float = 1.0
     volume: float = 1.0
     chime: bool = False
+    sentence_pause_s: float | None = None  # None: as the engine is set
 
 
 def check(options: SpeechOptions) -> None:
@@ -56,6 +58,7 @@ def check(options: SpeechOptions) -> None:
     """
     _within("speed", options.speed, _ASKED_SLOWEST, _ASKED_FASTEST)
     _within("volume", options.volume, 0.0, 1.0)
+    _within("sentence_pause_s", options.sentence_pause_s, 0.0, LONGEST_SENTENCE_PAUSE_S)
     if not isinstance(options.chime, bool | None):
         raise BadRequest("chime must be true or false.", field="chime")
 
@@ -69,6 +72,7 @@ def resolve(options: SpeechOptions, style: Style, audio: Audio) -> ResolvedOptio
         speed=min(max(float(speed), SLOWEST), FASTEST),
         volume=min(max(float(volume), 0.0), 1.0),
         chime=options.chime if options.chime is not None else style.chime or audio.chime,
+        sentence_pause_s=style.sentence_pause_s if options.sentence_pause_s is None else options.sentence_pause_s,
     )
 
 

@@ -21,7 +21,7 @@ from .. import __version__
 from ..speech.audio_format import FORMAT
 from ..speech.engine import Origin
 from ..speech.request import SpeechRequest
-from ..speech.segment import PLAIN_TURN, Segment
+from ..speech.segment import Segment
 from ..util.disk_cache import DiskCache
 
 TEXT_CHARS = 500  # what is longer is no phrase that comes again
@@ -42,15 +42,12 @@ class Phrase:
     rate: int = FORMAT.rate
 
 
-def key_of(request: SpeechRequest, segments: Sequence[Segment], origin: Origin) -> str | None:
-    """The name under which the recording of a request is kept; None for one whose voice or manner changes on the way:
-    it is several recordings, each with a loudness of its own."""
-    if any(segment.turn is not PLAIN_TURN for segment in segments):
-        return None
+def key_of(request: SpeechRequest, segments: Sequence[Segment], origin: Origin) -> str:
+    """The name under which the recording of a request, one turn of a reply, is kept."""
     voice = request.voice
     parts = [
         [__version__, origin.engine, origin.identity, voice.name, voice.speaker],
-        [request.instruct, request.seed, request.feed],
+        [request.instruct, request.seed, request.feed, request.sentence_pause_s],
         [[segment.text, segment.language, segment.pause_s] for segment in segments],
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -14,6 +14,7 @@ from ..errors import SpeechError
 from ..settings import Cache
 from ..speech.engine import Origin, Phase
 from ..speech.voice import Voice
+from ..text.moods import MOOD_OF
 from ..util.files import read_regular
 from ..util.tasks import cancel_and_wait
 from .options import SpeechOptions
@@ -49,6 +50,7 @@ def parse(content: str) -> tuple[list[Line], list[str]]:
         before, bar, after = line.partition("|")
         voice, text = (before, after.strip()) if bar else ("", line)
         tag = _LANGUAGE.match(text)
+        tag = None if tag and tag[1].casefold() in MOOD_OF else tag  # "[sad]" is a mark
         text = text[tag.end() :] if tag else text
         if not text or (bar and not voice.strip()):
             wrong.append(f"line {number}: needs a text, such as 'ryan-en|Dinner is ready.'")

@@ -8,7 +8,7 @@ from .phrase_cache import AUDIO_BYTES, TEXT_CHARS, Phrase, PhraseCache, key_of
 
 
 class PhraseRecorder:
-    """One reply's sound, kept if it is a phrase that may come again. Event loop only.
+    """The sound of one reply, or of one turn, kept if it is a phrase that may come again. Event loop only.
 
     A phrase is a short text that was all there at the first sound: what is still being written then does not come
     again.
@@ -33,7 +33,6 @@ class PhraseRecorder:
         if self._phrases is None or origin is None or not self._is_phrase:
             return
         if engine == origin.engine and not self._lookup.request.notes:
-            segments = await self._lookup.segments.all()
+            segments = await self._lookup.phrase()
             key = key_of(self._lookup.request, segments, origin)
-            if key is not None:
-                self._phrases.keep(key, Phrase(engine, bytes(self._pcm), segments[0].text, rate))
+            self._phrases.keep(key, Phrase(engine, bytes(self._pcm), segments[0].text, rate))

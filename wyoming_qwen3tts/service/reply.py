@@ -23,7 +23,7 @@ from ..speech.voice import Voice
 from ..text.reader import SegmentReader
 from ..voices.catalog import VoiceCatalog
 from .admission import Permit
-from .lookup import Lookup, look_up
+from .lookup import Lookup, look_up, look_up_turn
 from .options import SpeechOptions, check, resolve
 from .pace import ListenerPace
 from .pauses import SILENCE_S, with_pauses
@@ -87,6 +87,7 @@ class Reply:
         self._silence_s = _EMPTY_REPLY_S  # of a text in which there is nothing to speak
         text.before_read = permit.regain
         self._made_in = FORMAT  # what the engine makes, from its first sound on
+        self._turns_begun = 0
         self._turn_silence_s = 0.0  # due before the next sound
         self._remarks: list[str] = []  # on marks in the text
         if options.rate is not None:
@@ -187,12 +188,15 @@ class Reply:
         """
         self._voice, self._is_played = self._named_voice(), False
         lookup = await self._look_up()
-        if lookup is None or lookup.key is None:
+        if lookup is None:
             return None
-        if lookup.recording is None:
-            async with aclosing(self._sound(lookup)) as sound:  # one turn: others have no key
-                async for _ in sound:
-                    pass
+        async with aclosing(self._each_turn(lookup)) as turns:
+            async for turn in turns:
+                if turn.key is None:
+                    return None
+                async with aclosing(self._sound(turn)) as sound:
+                    async for _ in sound:
+                        pass
         return lookup.request.voice
 
     # -- before the first sound
@@ -238,6 +242,7 @@ class Reply:
             length=self._length if self._is_played else None,
             via=self.options.via,
             host=self.options.host,
+            sentence_pause_s=options.sentence_pause_s,
         )
         return await look_up(self.text, request, segments, options, self._context.engine, self._context.phrases)
 
@@ -281,33 +286,39 @@ class Reply:
 
     async def _turns(self, lookup: Lookup) -> AsyncGenerator[bytes, None]:
         """One turn after the other, each with its voice, its manner and its loudness; most replies are one."""
-        segments, maker = lookup.segments, TurnMaker(self._context.catalog, lookup.request, lookup.options)
-        if lookup.recording is not None:
-            async with aclosing(self._postprocessed(lookup)) as sound:
-                async for pcm in sound:
-                    yield pcm
-            return
+        turn_pause_s = self._context.postprocessor.turn_pause_s
+        async with aclosing(self._each_turn(lookup)) as turns:
+            async for turn in turns:
+                is_first = self._turns_begun == 1
+                usual_s = turn.options.sentence_pause_s
+                usual_s = turn_pause_s if usual_s is None else usual_s
+                pause_s = turn.turn.pause_s if turn.turn is not None else 0.0
+                self._turn_silence_s = pause_s or (0.0 if is_first else usual_s)
+                if not is_first:
+                    for piece in self._turn_silence():
+                        yield piece
+                async with aclosing(self._postprocessed(turn, is_first=is_first)) as sound:
+                    async for pcm in sound:
+                        yield pcm
+        self.stats.is_cached = self.sound_bytes == 0
+        self._turn_silence_s = lookup.segments.trailing_s
+        for piece in self._turn_silence():
+            yield piece
+
+    async def _each_turn(self, lookup: Lookup) -> AsyncGenerator[Lookup, None]:
+        """What is asked of the engine, or of the phrase cache; each turn when the one before it was spoken."""
+        segments, context = lookup.segments, self._context
+        maker = TurnMaker(context.catalog, lookup.request, lookup.options)
         self._remarks = maker.notes
-        voice: Voice | None = None  # who spoke last
         first: Segment | OpenSegment | None = None
         while True:  # an engine ends a turn only when the next one is known: nothing is waited for here
             first, before = await segments.peek(), first
             if first is None or first is before:  # an engine that leaves text is not asked again
-                break
-            request, options = maker.of(first, segments)
-            pause_s = first.turn.pause_s
-            self._turn_silence_s = pause_s or (self._context.postprocessor.turn_pause_s if voice is not None else 0.0)
-            if voice is not None:
-                for piece in self._turn_silence():
-                    yield piece
-            turn = replace(lookup, request=request, options=options)
-            async with aclosing(self._postprocessed(turn, is_first=voice is None)) as sound:
-                async for pcm in sound:
-                    yield pcm
-            voice = request.voice
-        self._turn_silence_s = segments.trailing_s
-        for piece in self._turn_silence():
-            yield piece
+                return
+            request, options = maker.of(first, segments, is_continued=self._turns_begun > 0)
+            self._turns_begun += 1
+            turn = replace(lookup, request=request, options=options, turn=first.turn)
+            yield await look_up_turn(turn, self.text, context.engine, context.phrases)
 
     def _turn_silence(self) -> Iterator[bytes]:
         """The silence that is due, a piece at a time."""
@@ -339,7 +350,7 @@ class Reply:
                 self._learn(lookup, pipeline)
         if pipeline is None:
             raise NoSound("The engine had no sound for this text.")
-        for piece in pipeline.close(is_last=lookup.recording is not None or lookup.segments.is_over):
+        for piece in pipeline.close(is_last=lookup.segments.is_over):
             yield self._counted(piece)
 
     def _begin_pipeline(self, lookup: Lookup, *, is_first: bool) -> ReplyPipeline:
@@ -394,14 +405,17 @@ class Reply:
         return self._audio is not None and self._audio.is_held_back
 
     def _length(self) -> TextLength:
-        return TextLength(self.text.chars, self.text.closed)
+        is_one = self._turns_begun == 1 and self._lookup is not None and self._lookup.segments.is_over
+        return TextLength(self.text.chars, self.text.closed, is_all_spoken=is_one)
 
     async def _sound(self, lookup: Lookup) -> AsyncGenerator[bytes, None]:
         """The engine's own sound, or its recording; an empty piece where it has spoken all that it was given. ``stats``
         names the engine from the first piece on."""
         if lookup.recording is not None:
-            self.stats.engine, self.stats.is_cached = lookup.recording.engine, True
-            self.engine_since = None
+            self.stats.engine, self.engine_since = lookup.recording.engine, None
+            async for _ in lookup.request.segments:  # what follows them is the next turn
+                pass
+            self.stats.is_cached = self._turns_begun == 1 and lookup.segments.is_over
             self._made_in = AudioFormat(lookup.recording.rate)
             for packet in packets(lookup.recording.pcm, self._made_in.frame_bytes):
                 yield packet

@@ -44,21 +44,35 @@ class TurnMaker:
         self._catalog, self._request, self._options = catalog, request, options
         self.notes: list[str] = []
 
-    def of(self, first: Segment | OpenSegment, segments: SegmentReader) -> tuple[SpeechRequest, ResolvedOptions]:
-        """The request for the turn that ``first`` begins, and how it sounds."""
+    def of(
+        self, first: Segment | OpenSegment, segments: SegmentReader, *, is_continued: bool = False
+    ) -> tuple[SpeechRequest, ResolvedOptions]:
+        """The request for the turn that ``first`` begins, and how it sounds. ``is_continued``: a turn was before it."""
         turn, request, options = first.turn, self._request, self._options
+        sentence_pause_s = options.sentence_pause_s
         voice = self._voice(turn.voice, first.language) if turn.voice else request.voice
         if turn.voice and voice is not request.voice:
             instruct, speed, volume = voice.style.instruct, options.speed * voice.style.speed, options.volume
             volume *= voice.style.volume
+            sentence_pause_s = _first(voice.style.sentence_pause_s, sentence_pause_s)
         else:
             instruct, speed, volume = request.instruct, options.speed, options.volume
         if turn.mood is not None:
             style = self._catalog.style(turn.mood)
             instruct, speed, volume = self._in_mood(turn.mood, style, voice, (instruct, speed, volume))
+            sentence_pause_s = _first(style.sentence_pause_s if style is not None else None, sentence_pause_s)
         speed = min(max(speed * turn.speed, SLOWEST), FASTEST)
-        sound = ResolvedOptions(instruct, speed, min(volume, 1.0), options.chime)
-        return replace(request, segments=TurnSegments(segments, turn), voice=voice, instruct=instruct), sound
+        sound = ResolvedOptions(instruct, speed, min(volume, 1.0), options.chime, sentence_pause_s)
+        of_turn = replace(
+            request,
+            segments=TurnSegments(segments, turn),
+            voice=voice,
+            instruct=instruct,
+            sentence_pause_s=sentence_pause_s,
+        )
+        if is_continued:  # the first turn was held back for all of the reply where the machine is slow
+            of_turn = replace(of_turn, is_continued=True, length=None)
+        return of_turn, sound
 
     def _voice(self, name: str, language: str) -> Voice:
         try:
@@ -84,3 +98,7 @@ class TurnMaker:
     def _note(self, note: str) -> None:
         if note not in self.notes:
             self.notes.append(note)
+
+
+def _first(own: float | None, otherwise: float | None) -> float | None:
+    return otherwise if own is None else own

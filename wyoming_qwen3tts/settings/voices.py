@@ -24,7 +24,8 @@ class Voices(Section):
     """The file that says who speaks which language, and how; `config/voices.yaml` shows what can be in it. It is read
     again when it changes. None: `voices.yaml` in the data folder, if there is one."""
     sentence_pause_s: Annotated[float, Field(ge=0, le=5)] = 0.25
-    """Silence between two sentences of the built-in voice."""
+    """Silence between two sentences, of every voice; half of it behind a clause, twice as much behind an ellipsis and
+    before a paragraph. A style in voices.yaml and a request (`sentence_pause_s`) may ask for another one."""
     marks: bool = True
     """Whether a text may say how it is spoken: `[pause:500ms]`, moods such as `[happy]` or `[whisper]`, and voices, as
     `[ryan]`, from there on. `docs/marks.md` lists them. Off: brackets are text."""

@@ -17,17 +17,20 @@ class TextLength(NamedTuple):
 
     chars: int  # so far
     is_complete: bool
+    is_all_spoken: bool = True  # by the one request; a reply of several turns is several, each of a part of the text
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechRequest:
     """What an engine is asked to say, once voice and language are known.
 
-    ``length`` tells how long the text is as far as it is known; None: nobody plays the reply while it is made, so it
-    may be made as slowly as it likes. ``waited_s`` is how long the listener has waited for a first sound already, where
-    another engine was asked before. ``via`` names the servers that the request came through, ``host`` whose share of the
-    work it is. ``notes`` is the engine's: one for each sentence that did not end and was cut off, for the request's log
-    line.
+    ``length`` tells how long the text is as far as it is known; None: it need not keep up with its listener, as nobody
+    plays it while it is made, or what was before it was held back for it. ``waited_s`` is how long the listener has
+    waited for a first sound already, where another engine was asked before. ``is_continued``: a later turn of a reply
+    that is being heard, which goes before what has not begun. ``sentence_pause_s``: the silence between two
+    sentences; None: as the engine is set. ``via`` names the servers that the request came through, ``host`` whose share
+    of the work it is. ``notes`` is the engine's: one for each sentence that did not end and was cut off, for the
+    request's log line.
     """
 
     segments: AsyncIterator[Segment | OpenSegment]
@@ -37,6 +40,8 @@ class SpeechRequest:
     is_stream: bool = False  # the text comes in pieces, so its first words may be spoken before its first sentence ends
     feed: Feed | None = None  # asked for by name; otherwise the engine's settings decide
     waited_s: float = 0.0
+    is_continued: bool = False
+    sentence_pause_s: float | None = None
     via: tuple[str, ...] = ()
     host: str = ""
     notes: list[str] = field(default_factory=list)

@@ -43,6 +43,7 @@ class Segment:
     pause_s: float = 0.0  # silence asked for after it
     changes: tuple[Change, ...] = ()
     turn: Turn = PLAIN_TURN
+    starts_paragraph: bool = False  # of a text: a blank line stands before it
 
 
 class OpenSegment(Protocol):
@@ -57,6 +58,9 @@ class OpenSegment(Protocol):
 
     @property
     def turn(self) -> Turn: ...
+
+    @property
+    def starts_paragraph(self) -> bool: ...
 
     def __aiter__(self) -> AsyncIterator[str]:
         """The text as it becomes certain, from the beginning on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from ..errors import UnknownVoice
 
@@ -28,6 +28,9 @@ class VoiceName(str):
         return cls(name)
 
 
+LONGEST_SENTENCE_PAUSE_S = 5.0
+
+
 @dataclass(frozen=True, slots=True)
 class Style:
     """How a voice speaks, whatever it says."""
@@ -36,13 +39,15 @@ class Style:
     speed: float = 1.0  # 0.5 to 2, pitch kept; 1.0 means the configured default. Likewise volume 1.0, no chime
     volume: float = 1.0  # 0 to 1
     chime: bool = False  # two tones before the speech
+    sentence_pause_s: float | None = None  # silence between two sentences; None: as the engine is set
 
 
 PLAIN = Style()
 
 
 #: ``wyoming``: of another Wyoming server, by its own name there.
-VoiceKind = Literal["builtin", "speaker", "clone", "design", "wyoming"]
+VoiceKind = Literal["builtin", "speaker", "clone", "design", "blend", "wyoming"]
+OWN_KINDS: Final[frozenset[VoiceKind]] = frozenset({"clone", "design", "blend"})  # made in this home
 
 
 @dataclass(frozen=True, slots=True)

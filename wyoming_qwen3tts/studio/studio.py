@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +32,8 @@ from ..speech.voice import Voice, VoiceName
 from ..text.front_end import FrontEnd
 from ..util.lru import LruCache
 from ..voices import file_format
+from ..voices.blend import blended
+from ..voices.blend import parse as parse_blend
 from ..voices.file_format import FILE_BYTES_MAX, NOTE_CHARS_MAX, ClonedVoice
 from ..voices.folder import VoiceFolder, new_name
 from .sample_texts import DESIGN_TEXTS
@@ -205,6 +207,42 @@ class VoiceStudio:
         self._variants.pop(variant_id)
         return self._voice(fresh)
 
+    async def blend(self, name: str, recipe: str) -> Voice:
+        """A voice mixed from several, as ``ryan(2)+aiden(1)`` says: speakers of one CustomVoice checkpoint, or cloned
+        and designed voices of one Base checkpoint.
+
+        Raises:
+            BadRequest: for a name that cannot be had, or voices or weights that do not go together.
+            UnknownVoice: for a voice that is not here.
+            Busy: if several wait already.
+        """
+        fresh, parts = self._new_name(name), parse_blend(recipe)
+
+        def make() -> None:
+            sources = [self._source(part.name, [other.name for other in parts]) for part in parts]
+            self._folder.add(blended(fresh, sources, parts))
+
+        await self._in_thread(make)
+        return self._voice(fresh)
+
+    def _source(self, name: str, beside: Sequence[str]) -> ClonedVoice:
+        """A voice as a vector: one of the home's own, or a speaker of the checkpoint that has most of ``beside``."""
+        if (own := self._folder.find(name)) is not None:
+            return self._folder.read(own)
+        wanted = name.strip().casefold()
+        named = [(folder, config) for folder, config in self._checkpoints.all() if wanted in config.talker.speakers]
+        if not named:
+            why = self._checkpoints.missing("custom_voice", "A blend of speakers needs")
+            known = ", ".join(sorted({who for _, config in self._checkpoints.all() for who in config.talker.speakers}))
+            hint = f"Speakers: {known}." if known else why
+            raise UnknownVoice(f"There is no speaker and no voice of your own called {name[:64]!r}. {hint}", field="of")
+        from ..model.speaker import speaker_vector  # torch
+
+        names = {other.strip().casefold() for other in beside}
+        folder, config = max(named, key=lambda known: len(names & set(known[1].talker.speakers)))
+        vector = speaker_vector(folder, config, wanted).numpy()
+        return ClonedVoice(VoiceName(wanted), vector, None, None, f"{config.size} {config.type}")
+
     async def remove(self, name: str) -> None:
         """Forget a voice of the home's own. Whoever speaks with it just now goes on.
 
@@ -272,7 +310,8 @@ class VoiceStudio:
 
     def _check_fits(self, voice: ClonedVoice) -> None:
         """Raises BadRequest if no configured model can speak it."""
-        bases = [config for _, config in self._checkpoints.all() if config.type == "base"]
+        kind = "custom_voice" if voice.is_of_speakers else "base"
+        bases = [config for _, config in self._checkpoints.all() if config.type == kind]
         fitting = [config for config in bases if config.talker.stack.hidden_size == len(voice.vector)]
         if not fitting:
             need = file_format.card_of(voice).published

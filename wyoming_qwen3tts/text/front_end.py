@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from ..speech.languages import LANGUAGES, normalize_tag
@@ -66,6 +67,7 @@ class FrontEnd:
         self._before = ""  # a word with its full stop that a pause let go: "local" right behind it makes an address
         self._fragment = ""  # that a pause let go; it tells the language of the next piece, as it would have in one
         self.silence_s = 0.0  # pauses that were asked for where nothing is spoken
+        self._is_new_paragraph = False  # what was left out stood behind a blank line
         self._short: Piece | None = None  # a piece that is too short when spoken; the next one joins it
         self._known_language: tuple[object, str | None] = None, None  # of an opening, and of what
         self._known_opening: tuple[object, str] = None, ""
@@ -94,6 +96,11 @@ class FrontEnd:
     def turn(self) -> Turn:
         """How the next segment is to be spoken."""
         return self._manner.turn
+
+    @property
+    def starts_paragraph(self) -> bool:
+        """Whether a blank line stands before the open segment."""
+        return self._is_new_paragraph or (self._short or self._splitter.open_piece).starts_paragraph
 
     @property
     def notes(self) -> list[str]:
@@ -171,7 +178,7 @@ class FrontEnd:
         """`pending`, and the language that the next segment will have; both empty while nothing is certain."""
         piece = self._splitter.open_piece
         if self._short:
-            piece = Piece(self._short.raw + piece.raw, self._short.starts_line)
+            piece = replace(self._short, raw=self._short.raw + piece.raw)
         if self._ssml or self._before or len(piece.raw) > _OPENING_CHARS:
             return "", ""
         raw = _settled(piece.raw, self._lexicon)
@@ -207,7 +214,7 @@ class FrontEnd:
     def _segments(self, piece: Piece, *, is_last: bool = False) -> list[Segment]:
         """The segments of a piece, mostly one. What turns out too short when spoken waits for the next piece."""
         if self._short:
-            piece = Piece(self._short.raw + piece.raw, self._short.starts_line)
+            piece = replace(self._short, raw=self._short.raw + piece.raw)
             self._short = None
         spoken, tracked = self._going_on(piece) or self._written_out(piece, None)
         pause_s = markup.pause_s(piece.raw) if self._ssml else 0.0
@@ -223,6 +230,8 @@ class FrontEnd:
             return []
         if self._ssml:
             self._inner.pass_over(piece.raw)
+        starts_paragraph = self._is_new_paragraph or piece.starts_paragraph
+        self._is_new_paragraph = starts_paragraph and not spoken
         if not spoken:
             if self._scanner is not None and pause_s:
                 self._take_mark(Mark("", "pause", pause_s=pause_s))
@@ -241,7 +250,7 @@ class FrontEnd:
         self._has_spoken = self._manner.turn is turn
         last_pauses = [0.0] * (len(parts := _parts(spoken)) - 1) + [pause_s]
         return [
-            Segment(part, language, pause, changes if at == 0 else (), turn)
+            Segment(part, language, pause, changes if at == 0 else (), turn, starts_paragraph and at == 0)
             for at, (part, pause) in enumerate(zip(parts, last_pauses, strict=True))
         ]
 

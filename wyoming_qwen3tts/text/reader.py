@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Self
 
 from ..monitoring.logs import quoted
-from ..speech.segment import OpenSegment, Segment, Turn
+from ..speech.segment import OpenSegment, Segment
 from ..speech.text_stream import TextStream
 from .front_end import FrontEnd
 
@@ -173,7 +173,7 @@ class SegmentReader:
         if not text:
             return
         if self._open is None:
-            self._open = _Opening(self, language, self._front_end.turn)
+            self._open = _Opening(self, language, self._front_end)
             self._ready.append(self._open)
         self._open.grow(text)
 
@@ -181,8 +181,9 @@ class SegmentReader:
 class _Opening:
     """An `OpenSegment`: its text so far, until the segment is there."""
 
-    def __init__(self, reader: SegmentReader, language: str, turn: Turn) -> None:
-        self._reader, self.language, self.turn = reader, language, turn
+    def __init__(self, reader: SegmentReader, language: str, front_end: FrontEnd) -> None:
+        self._reader, self.language = reader, language
+        self.turn, self.starts_paragraph = front_end.turn, front_end.starts_paragraph
         self.so_far = ""
         self._segment: Segment | None = None
 

@@ -321,9 +321,12 @@ def _is_same(voice: Voice, mapped: Voice | None) -> bool:
 def _is_audible(preset: Preset, voice: Voice) -> bool:
     """Whether anybody would hear the style in this voice: not every model follows an instruction."""
     style = preset.style
-    return bool(style.chime or style.speed != 1 or style.volume != 1 or (style.instruct and voice.takes_instruct))
+    sounds = style.chime or style.speed != 1 or style.volume != 1 or style.sentence_pause_s is not None
+    return bool(sounds or (style.instruct and voice.takes_instruct))
 
 
 def _joined(mine: Style, preset: Style) -> Style:
     """A preset on top of what a voice does anyway."""
-    return Style(preset.instruct or mine.instruct, preset.speed * mine.speed, preset.volume * mine.volume, preset.chime)
+    pause_s = mine.sentence_pause_s if preset.sentence_pause_s is None else preset.sentence_pause_s
+    speed, volume = preset.speed * mine.speed, preset.volume * mine.volume
+    return Style(preset.instruct or mine.instruct, speed, volume, preset.chime, pause_s)

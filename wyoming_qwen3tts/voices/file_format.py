@@ -24,7 +24,8 @@ HEADER_BYTES_MAX = 64 << 10
 TEXT_CHARS_MAX, NOTE_CHARS_MAX = 2_000, 500
 _VECTOR_MAX, _FRAMES_MAX, _GROUPS, _CODES_END = 8_192, 800, 16, 1 << 16
 
-VoiceKind = Literal["clone", "design"]
+VoiceKind = Literal["clone", "design", "blend"]
+_OF_SPEAKERS = " custom_voice"  # at the end of `model`: its vector takes a speaker's place in that checkpoint
 Clip = npt.NDArray[np.int16]
 
 
@@ -38,9 +39,14 @@ class ClonedVoice:
     text: str | None
     model: str
     kind: VoiceKind = "clone"
-    description: str | None = None  # of a designed voice
+    description: str | None = None  # of a designed voice; of a blend, what it is made of
     consent: str | None = None  # of whom, and to what: as it was told to us
     clip: Clip | None = None  # 24 kHz; kept only where that was asked for
+
+    @property
+    def is_of_speakers(self) -> bool:
+        """A CustomVoice checkpoint speaks it, not a Base one."""
+        return self.model.endswith(_OF_SPEAKERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +60,16 @@ class VoiceCard:
     description: str | None
 
     @property
+    def is_of_speakers(self) -> bool:
+        """A CustomVoice checkpoint speaks it, not a Base one."""
+        return self.model.endswith(_OF_SPEAKERS)
+
+    @property
     def published(self) -> str:
         """The model that speaks it, as its publisher calls it."""
         size = self.model.split(" ")[0].replace("b", ".") + "B"  # 0b6 is 0.6B
-        return f"Qwen/Qwen3-TTS-12Hz-{size}-Base" if size in ("0.6B", "1.7B") else f"the Base model {self.model!r}"
+        kind = "CustomVoice" if self.is_of_speakers else "Base"
+        return f"Qwen/Qwen3-TTS-12Hz-{size}-{kind}" if size in ("0.6B", "1.7B") else f"the {kind} model {self.model!r}"
 
 
 def encode(voice: ClonedVoice) -> bytes:
@@ -158,7 +170,8 @@ def _told(about: dict[str, Any], key: str) -> str | None:
 
 
 def _kind(about: dict[str, Any]) -> VoiceKind:
-    return "design" if about.get("kind") == "design" else "clone"
+    kind = about.get("kind")
+    return kind if kind in ("design", "blend") else "clone"
 
 
 def _is_vector(vector: npt.NDArray[np.generic]) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ..speech.voice import Voice
+from ..speech.voice import OWN_KINDS, Voice
 from .speakers import BUILTIN, QWEN_SPEAKERS, name_of
+
+_NAMED = OWN_KINDS | {"wyoming"}  # their names are whole, and nobody's but theirs
 
 
 def labelled(voices: list[Voice], mapped: dict[str, Voice], languages: Iterable[str]) -> list[Voice]:
@@ -31,7 +33,7 @@ def labelled(voices: list[Voice], mapped: dict[str, Voice], languages: Iterable[
 def _parts(voice: Voice) -> tuple[str, str]:
     """The speaker, and the style."""
     name = voice.name[: -len(voice.language) - 1]
-    if voice.kind in ("clone", "design", "wyoming"):
+    if voice.kind in _NAMED:
         return name, ""
     who, _, style = name.partition("-")
     return who, style
@@ -39,7 +41,7 @@ def _parts(voice: Voice) -> tuple[str, str]:
 
 def _who(voice: Voice) -> str:
     who, style = _parts(voice)
-    if voice.kind not in ("clone", "design", "wyoming"):
+    if voice.kind not in _NAMED:
         who = "Built-in" if voice.speaker == BUILTIN else who.replace("_", " ").title()
     return f"{who}, {style}" if style else who
 

@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from ..speech.languages import LANGUAGES, normalize_tag
-from ..speech.voice import Style
+from ..speech.voice import LONGEST_SENTENCE_PAUSE_S, Style
 from ..util.files import read_regular
 
 log = logging.getLogger(__name__)
@@ -206,10 +206,11 @@ class _Preset(_Strict):
     speed: _Speed = 1.0
     volume: Annotated[float, Field(gt=0, le=1)] = 1.0
     chime: bool = False
+    sentence_pause_s: Annotated[float, Field(ge=0, le=LONGEST_SENTENCE_PAUSE_S)] | None = None
     voices: Annotated[Literal["mapped", "all", "none"] | tuple[str, ...], BeforeValidator(_named)] = "mapped"
 
     def preset(self) -> Preset:
-        return Preset(Style(self.instruct, self.speed, self.volume, self.chime), self.voices)
+        return Preset(Style(self.instruct, self.speed, self.volume, self.chime, self.sentence_pause_s), self.voices)
 
 
 class _File(_Strict):

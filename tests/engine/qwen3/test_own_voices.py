@@ -136,5 +136,7 @@ async def test_a_fine_tuned_checkpoint_brings_its_own_speakers(tmp_path: Path) -
 
         plain = {name for name in described if name.startswith(("opa", "kids")) and name.count("-") == 1}
         assert plain == {f"{who}-{code}" for who in ("opa karl", "kids_tv") for code in LANGUAGES if code != "ja"}
+        assert "Opa Karl" in described["opa karl-de"]["description"]
+        assert house.server.service.catalog.knows("opa karl")  # so a text may name it: [Opa Karl]
         assert (await house.who_speaks(GERMAN, voice={"name": "Opa Karl"}))[:2] == ("opa karl-de", "qwen3")
         assert (await house.who_speaks("今天天气很好。", voice={"name": "kids_tv-zh"}))[:2] == ("kids_tv-zh", "qwen3")

@@ -203,6 +203,19 @@ def test_a_reply_that_has_begun_goes_on_before_others_begin() -> None:
     assert plans.plan().prefill is second
 
 
+def test_the_next_turn_of_a_reply_goes_on_before_others_begin_and_is_never_refused() -> None:
+    plans, spoken = scheduler(slots=1, queue=1), utterance()
+    newcomer, next_turn = utterance(), utterance(EngineRequest(Ear(), has_begun=True))
+    for one in (spoken, newcomer, next_turn):
+        assert plans.admit(one)
+        plans.plan()
+    assert not plans.admit(utterance())
+    assert next_turn.reply.has_queued, "that it is late says nothing about the engine"
+    plans.finish(spoken)
+
+    assert plans.plan().prefill is next_turn
+
+
 def test_one_reply_never_has_two_slots() -> None:
     plans, one = scheduler(slots=3), reply()
     plans.admit(utterance(one))

@@ -28,6 +28,7 @@ class Written:
 
     def __init__(self, *pieces: str, language: str = "en", fails: Exception | None = None) -> None:
         self.language, self.turn, self.fails = language, PLAIN_TURN, fails
+        self.starts_paragraph = False
         self._pieces, self._given, self._more = pieces, 0, asyncio.Event()
 
     def write(self, pieces: int = 100) -> None:

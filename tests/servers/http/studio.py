@@ -33,6 +33,7 @@ class FakeStudio:
     why_not: str = ""
     made: dict[str, Voice] = field(default_factory=dict)
     clips: list[dict[str, Any]] = field(default_factory=list)
+    recipes: list[str] = field(default_factory=list)
     proposals_ended: int = 0
 
     def voices(self) -> tuple[Voice, ...]:
@@ -69,6 +70,12 @@ class FakeStudio:
         if not variant_id.startswith("variant-"):
             raise BadRequest("This variant is not kept any more; design the voice again.", field="variant")
         return self._voice(name, "design")
+
+    async def blend(self, name: str, recipe: str) -> Voice:
+        if "+" not in recipe:
+            raise BadRequest("A blend is made of at least two voices.", field="of")
+        self.recipes.append(recipe)
+        return self._voice(name, "blend")
 
     async def remove(self, name: str) -> None:
         if name not in self.made:

@@ -114,6 +114,22 @@ async def test_a_design_that_breaks_says_so_with_a_status_or_as_an_event(tmp_pat
     assert json.loads(during.text.split("\n\n")[1].removeprefix("data: "))["error"]["message"] == "It broke."
 
 
+async def test_voices_are_mixed_and_what_cannot_be_is_told_with_its_field(tmp_path: Path) -> None:
+    studio = FakeStudio()
+    async with web(settings=allowed(tmp_path), studio=studio) as it:
+        made = await it.client.post("/v1/audio/voices/blend", json={"name": "Both", "of": "ryan(2)+aiden(1)"})
+        wrong = await it.client.post("/v1/audio/voices/blend", json={"name": "One", "of": "ryan"})
+        gone = await it.client.delete("/v1/audio/voices/Both")
+    async with web(studio=studio) as it:
+        off = await it.client.post("/v1/audio/voices/blend", json={"name": "Both", "of": "ryan+aiden"})
+
+    assert (made.json()["name"], made.json()["kind"]) == ("Both", "blend")
+    assert studio.recipes == ["ryan(2)+aiden(1)"]
+    assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "of")
+    assert gone.json()["deleted"] is True
+    assert off.status_code == 403
+
+
 async def test_a_clip_is_checked_before_it_is_used(tmp_path: Path) -> None:
     async with web(settings=allowed(tmp_path), studio=FakeStudio()) as it:
         report = await it.client.post("/v1/audio/voices/check", files=CLIP)

@@ -16,6 +16,7 @@ from ...errors import EngineDown, NoSound
 from ...speech.audio_format import FORMAT
 from ...speech.engine import AudioStream, Engine, EngineStatus, Origin, Phase
 from ...speech.languages import LANGUAGES
+from ...speech.pauses import pause_between
 from ...speech.request import SpeechRequest
 from ...speech.segment import Segment
 from ...speech.voice import Voice, VoiceName
@@ -97,15 +98,17 @@ class BuiltinEngine(Engine):
             yield AudioStream(self.name, audio)
 
     async def _speak(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
-        pause = b""
+        before: Segment | None = None
         async for segment in request.whole_segments():
+            pause = b""
+            if before is not None:
+                pause = FORMAT.silence(pause_between(before, segment, request, self._pause_s))
+            before = segment
             async with aclosing(self._render(segment, request)) as parts:
                 async for pcm in parts:
                     for packet in packets(pause + pcm if pause else pcm, FORMAT.frame_bytes):
                         yield packet
                     pause = b""
-            pause_s = self._pause_s if segment.text[-1:] not in ",;:、，；：" else self._pause_s / 2
-            pause = FORMAT.silence(segment.pause_s or pause_s)
             yield b""
         yield FORMAT.silence(_TAIL_S)
 

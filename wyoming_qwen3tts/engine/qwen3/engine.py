@@ -37,6 +37,9 @@ from .voice_lookup import CLONE, ClonedVoices
 log = logging.getLogger(__name__)
 
 
+_Able = frozenset[tuple[bool, int, bool]]  # of speakers or of clones, the vector's size, follows instructions
+
+
 class Fetch(Protocol):
     """The folder of a model, downloaded if need be. Blocks; setting ``stop`` ends it soon."""
 
@@ -117,13 +120,14 @@ class Qwen3Engine(Engine):
         return tuple(found.values())
 
     def clones(self) -> tuple[Voice, ...]:
-        """Who was cloned or designed here, if a Base checkpoint of its size is there to speak as them."""
-        sizes = self._sizes()
-        cards = self._folder.cards() if sizes else ()
-        seen = (sizes, cards)
+        """Who was cloned, designed or mixed here, if a checkpoint is there to speak as them: a Base one of its size; a
+        CustomVoice one for a mix of speakers."""
+        able = self._able()
+        cards = self._folder.cards() if able else ()
+        seen = (able, cards)
         if seen != self._clones[0]:
             before = set(self._clones[1])
-            self._clones = (seen, tuple(_own_voice(card) for card in cards if card.size in sizes))
+            self._clones = (seen, tuple(_own_voice(card, able) for card in cards if _speaks(able, card)))
             if self._local is not None:
                 self._local.prepare(self._at_home(voice for voice in self._clones[1] if voice not in before))
         return self._clones[1]
@@ -136,7 +140,7 @@ class Qwen3Engine(Engine):
         card = next((card for card in self._folder.cards() if card.name == own), None)
         if card is None:
             return f"The file of the voice {own!r} is damaged, or no voice; clone it again, or remove it."
-        if card.size in self._sizes():
+        if _speaks(self._able(), card):
             return None
         return (
             f"The voice {own!r} was made with another model, and only that one speaks it: add {card.published} to "
@@ -236,10 +240,10 @@ class Qwen3Engine(Engine):
         """In the language that is most likely to be spoken."""
         return (replace(voice, languages=(self._config.language,)) for voice in voices)
 
-    def _sizes(self) -> frozenset[int]:
-        """Of the vectors that the Base checkpoints here understand."""
-        bases = (config for _, config in self.checkpoints.all() if config.type == "base")
-        return frozenset(config.talker.stack.hidden_size for config in bases)
+    def _able(self) -> _Able:
+        """The checkpoints here that speak by a vector."""
+        configs = [config for _, config in self.checkpoints.all() if config.type != "voice_design"]
+        return frozenset((c.type == "custom_voice", c.talker.stack.hidden_size, c.takes_instruct) for c in configs)
 
     async def _fetched(self, models: Sequence[str]) -> list[Path]:
         """All folders. A network that is away is waited for: the built-in voice speaks meanwhile."""
@@ -268,10 +272,14 @@ class Qwen3Engine(Engine):
         return await in_daemon_thread(work, f"fetch {model}")
 
 
-def _own_voice(card: VoiceCard) -> Voice:
+def _speaks(able: _Able, card: VoiceCard) -> bool:
+    return any((is_of_speakers, size) == (card.is_of_speakers, card.size) for is_of_speakers, size, _ in able)
+
+
+def _own_voice(card: VoiceCard, able: _Able) -> Voice:
     return Voice(
         card.name, f"{card.name} ({', '.join(NAMES)})", tuple(LANGUAGES), Qwen3Engine.name, f"{CLONE}{card.name}",
-        kind=card.kind,
+        kind=card.kind, takes_instruct=(card.is_of_speakers, card.size, True) in able,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from ...errors import EngineError, SpeechError
+from ...speech.pauses import pause_between
 from ...speech.request import Feed, SpeechRequest
 from ...speech.segment import OpenSegment, Segment
 from .audio_queue import AudioQueue
@@ -38,12 +39,6 @@ class FeedRules:
             return request.feed
         return "sentence" if self.feed == "hybrid" and not request.is_stream else self.feed
 
-    def pause_after(self, segment: Segment) -> float:
-        """Silence behind a segment that another one follows."""
-        if segment.pause_s:
-            return segment.pause_s
-        return self.sentence_pause_s / 2 if segment.text[-1:] in ",;:、，；：" else self.sentence_pause_s
-
 
 def voice_seed(request: SpeechRequest) -> int:
     """The same for every sentence of a voice, today and tomorrow: its timbre must not change from one to the next."""
@@ -64,7 +59,7 @@ class Feeder:
             with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(self._ahead.release)
 
-        self._reply = EngineRequest(audio_queue, spoken, request.notes)
+        self._reply = EngineRequest(audio_queue, spoken, request.notes, has_begun=request.is_continued)
 
     @property
     def has_queued(self) -> bool:
@@ -82,11 +77,12 @@ class Feeder:
             self._audio_queue.fail(EngineError("The text could not be read to its end."))
 
     async def _run(self) -> None:
-        feed, pause_s, is_first = self._rules.feed_of(self._request), 0.0, True
-        async for segment in self._request.segments:
-            is_live = feed == "live" or (feed == "hybrid" and is_first)
-            whole = await (self._live(segment, pause_s) if is_live else self._sentence(segment, pause_s))
-            pause_s, is_first = self._rules.pause_after(whole), False
+        feed, request, usual_s = self._rules.feed_of(self._request), self._request, self._rules.sentence_pause_s
+        before: Segment | None = None
+        async for segment in request.segments:
+            is_live = feed == "live" or (feed == "hybrid" and before is None)
+            pause_s = 0.0 if before is None else pause_between(before, segment, request, usual_s)
+            before = await (self._live(segment, pause_s) if is_live else self._sentence(segment, pause_s))
         self._post(End(self._reply))
 
     async def _sentence(self, segment: Segment | OpenSegment, pause_s: float) -> Segment:

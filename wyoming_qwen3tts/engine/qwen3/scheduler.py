@@ -40,7 +40,7 @@ class EngineRequest:
     first_at: float | None = None  # when its first audio was
     speaking: Utterance | None = None  # the one that has a slot
     waiting: int = 0  # utterances admitted and not begun
-    has_begun: bool = False  # an utterance of it has had a slot
+    has_begun: bool = False  # an utterance of it, or of the turn before it, has had a slot
     has_queued: bool = False  # when it came, every slot was taken
     is_complete: bool = False  # no further utterance will come
     is_over: bool = False  # ended, failed or abandoned
@@ -153,6 +153,8 @@ class Scheduler:
             if len(newcomers) >= self._queue + len(self._free):
                 return False
             reply.has_queued = reply.has_queued or len(newcomers) >= len(self._free)
+        elif reply.first_at is None and reply.speaking is None and not reply.waiting:  # a later turn of one
+            reply.has_queued = not self._free
         reply.waiting += 1
         self.waiting.append(utterance)
         return True

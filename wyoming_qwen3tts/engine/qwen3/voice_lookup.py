@@ -53,7 +53,7 @@ def model_voice(cloned: ClonedVoice) -> PromptVoice:
 
     codes = None if cloned.codes is None else torch.from_numpy(cloned.codes.copy())
     vector = torch.from_numpy(cloned.vector.copy())  # a file's bytes may not be written to
-    return PromptVoice(None, vector, codes, cloned.text, _content_key(cloned))
+    return PromptVoice(None, vector, codes, cloned.text, _content_key(cloned), cloned.is_of_speakers)
 
 
 def _content_key(cloned: ClonedVoice) -> str:

@@ -62,4 +62,5 @@ class CarriedVoices:
         return known[1]
 
     def _cards(self) -> tuple[VoiceCard, ...]:
-        return self._folder.cards() if self._folder else ()
+        """Those that Base checkpoints speak: a blend of speakers is of the checkpoint that it was made with."""
+        return tuple(card for card in self._folder.cards() if not card.is_of_speakers) if self._folder else ()

@@ -130,7 +130,7 @@ class RemoteEngine(Engine):
     @asynccontextmanager
     async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
         async with aclosing(self._parts(request)) as parts:
-            spoken = spoken_ahead(parts, lambda part: self._dispatcher.speak(request, part), self._pause_s)
+            spoken = spoken_ahead(parts, lambda part: self._dispatcher.speak(request, part), request, self._pause_s)
             async with aclosing(spoken) as audio:
                 yield AudioStream(self.name, audio)
 

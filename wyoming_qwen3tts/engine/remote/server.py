@@ -13,7 +13,7 @@ from ...errors import EngineDown, EngineError, UnknownVoice
 from ...speech.languages import LANGUAGES
 from ...speech.request import SpeechRequest
 from ...speech.segment import Segment
-from ...speech.voice import VoiceName
+from ...speech.voice import OWN_KINDS, VoiceName
 from ...voices.speakers import QWEN_SPEAKERS
 from ..ahead import Part, whole
 from . import live
@@ -184,7 +184,7 @@ def _own_voices(answer: Any) -> list[str] | None:
     listed = answer.get("data") if isinstance(answer, dict) and "uploaded_voices" not in answer else None
     if not isinstance(listed, list) or not all(isinstance(voice, dict) and "stands_for" in voice for voice in listed):
         return None
-    return [str(voice.get("name")) for voice in listed if voice.get("kind") in ("clone", "design")]
+    return [str(voice.get("name")) for voice in listed if voice.get("kind") in OWN_KINDS]
 
 
 def _says_draining(health: httpx.Response) -> bool:

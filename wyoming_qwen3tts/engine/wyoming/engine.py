@@ -137,7 +137,7 @@ class WyomingEngine(Engine):
     async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
         speakers = _Speakers(request)
         spoken = spoken_ahead(
-            request.segments, lambda part: self._from_somebody(request, part, speakers), self._pause_s
+            request.segments, lambda part: self._from_somebody(request, part, speakers), request, self._pause_s
         )
         async with aclosing(spoken) as audio:
             speakers.stream = AudioStream(self.name, audio)

@@ -19,6 +19,7 @@ from ...audio.encode import Format
 from ...errors import BadRequest
 from ...service.options import SpeechOptions
 from ...speech.request import Feed
+from ...speech.voice import LONGEST_SENTENCE_PAUSE_S
 from ...util.surrogates import join_halves
 from ...voices.catalog import VoiceCatalog
 from ..connections import host_of
@@ -85,6 +86,8 @@ class StyleBody(BaseModel):
     """0 to 1 of the voice's own."""
     chime: bool | None = None
     """A sound before the speech."""
+    sentence_pause_s: Annotated[float | None, Field(ge=0, le=LONGEST_SENTENCE_PAUSE_S, allow_inf_nan=False)] = None
+    """Seconds of silence between two sentences; None: as the server is set."""
 
     _ignored: tuple[str, ...] = PrivateAttr(default=())
 
@@ -126,6 +129,7 @@ class StyleBody(BaseModel):
             speed=None if self.speed == 1.0 else self.speed,
             volume=self.volume,
             chime=self.chime,
+            sentence_pause_s=self.sentence_pause_s,
             normalize=self.normalize,
             fills_pauses=server == "websocket",
             server=server,

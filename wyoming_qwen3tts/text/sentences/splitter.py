@@ -64,10 +64,12 @@ class _Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Raw text of one segment; ``starts_line`` says whether line markup may stand at its beginning."""
+    """Raw text of one segment; ``starts_line`` says whether line markup may stand at its beginning,
+    ``starts_paragraph`` whether a blank line stands before it."""
 
     raw: str
     starts_line: bool
+    starts_paragraph: bool = False
 
 
 class Splitter:
@@ -82,6 +84,7 @@ class Splitter:
         self._held = ""  # a fragment too short to stand alone; the open piece continues it
         self._quotes = 0  # how deep in 「」 we are
         self._starts_line = True  # the held fragment, or else the open piece, does
+        self._breaks = 0  # lines that ended since the last piece
         self._is_first = True
         self._line_chars = 0  # of the open piece's first line, in front of the piece
         self._has_capitals = False  # the reply has had some: else its sentences may begin with small letters
@@ -107,7 +110,11 @@ class Splitter:
     def open_piece(self) -> Piece:
         """The beginning of the next piece, as far as it is certain."""
         end = min(self._at, self._start + self._unspoken + max(0, SETTLED_CHARS - len(self._held)))
-        return Piece(self._held + self._text[self._start : end], self._starts_line)
+        raw = self._held + self._text[self._start : end]
+        return Piece(raw, self._starts_line, self._starts_paragraph(raw))
+
+    def _starts_paragraph(self, raw: str) -> bool:
+        return self._breaks + raw[: len(raw) - len(raw.lstrip())].count("\n") > 1
 
     def _take(self) -> list[Piece]:
         pieces, self._done = self._done, []
@@ -308,10 +315,13 @@ class Splitter:
         self._unspoken = self._quotes = 0
         if forced or weight >= SHORTEST_CHARS or len(raw) > LONGEST_CHARS:
             if _SPEAKABLE.search(raw) or (self._ssml and "<" in raw):
-                self._done.append(Piece(raw, self._starts_line))
-                self._is_first = False
+                self._done.append(Piece(raw, self._starts_line, self._starts_paragraph(raw)))
+                self._is_first, self._breaks = False, raw[len(raw.rstrip()) :].count("\n")
+            else:
+                self._breaks += raw.count("\n")
             self._held = ""
         else:
+            self._breaks += 0 if _SPEAKABLE.search(raw) else raw.count("\n")
             self._held = raw if _SPEAKABLE.search(raw) else "".join(_MARKER.findall(raw))
         if not _SPEAKABLE.search(self._held):
             self._starts_line = raw.endswith("\n")

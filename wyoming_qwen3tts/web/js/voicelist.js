@@ -27,9 +27,9 @@ export function spokenLanguages() {
 
 export const idOf = (voice) => voice.id ?? voice.name;
 export const speaks = (voice, code) => !code || voice.languages.includes(code);
-/** "clone", "design", "speaker" or "builtin". */
+/** "clone", "design", "blend", "speaker" or "builtin". */
 export const kindOf = (voice) => (voice.engine === "builtin" ? "builtin" : voice.kind);
-export const isOwn = (voice) => voice.kind === "clone" || voice.kind === "design";
+export const isOwn = (voice) => ["clone", "design", "blend"].includes(voice.kind);
 
 /** "Ryan" for `ryan-en`, "Built-in" for `builtin-de`; a person's own voices keep the name they were given. */
 export function nameOf(voice) {
@@ -46,7 +46,7 @@ export function languagesOf(voice) {
 
 /** Own voices first, then speakers as the server sorts them (natives first), the built-in voice last. */
 export function sorted(voices, code) {
-  const rank = { clone: 0, design: 0, speaker: 1, builtin: 2 };
+  const rank = { clone: 0, design: 0, blend: 0, speaker: 1, builtin: 2 };
   const first = (voice) => (voice.languages[0] === (code || pageLanguage) ? 0 : 1);
   return voices
     .filter((voice) => speaks(voice, code))

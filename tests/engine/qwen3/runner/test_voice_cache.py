@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ Folders = dict[ModelType, Path]
 FRAMES = 40  # of the reference: ten codec steps
 TEXT = "The light in the kitchen is on."
 ANNA = Voice(VoiceName("Anna"), "Anna", ("en",), "qwen3", "clone:Anna", kind="clone")
+MIX = Voice(VoiceName("Mix"), "Mix", ("en",), "qwen3", "clone:Mix", kind="blend")
 RYAN = Voice(VoiceName("ryan-en"), "Ryan", ("en",), "qwen3", "ryan")
 
 
@@ -121,6 +123,20 @@ async def test_a_prepared_clones_first_sound_costs_no_call_more_than_a_speakers_
     assert speaker[0] == 1
     assert prepared[0] == restarted[0] == again[0] == 1
     assert max(prepared[1], restarted[1]) <= speaker[1] + 1  # packets' sizes follow the clock
+
+
+async def test_a_prepared_blends_first_sound_costs_no_call_more_than_a_speakers(
+    tiny_folders: Folders, data: Path
+) -> None:
+    VoiceFolder(data / "voices").add(replace(a_voice("Mix", model="0b6 custom_voice"), kind="blend"))
+    async with Desk(tiny_folders, data) as desk:
+        await desk.first_sound(RYAN)  # its prefix is read once
+        speaker = await desk.first_sound(RYAN)
+        await desk.prime(MIX)
+        prepared = await desk.first_sound(MIX)
+
+    assert prepared[0] == speaker[0] == 1
+    assert prepared[1] <= speaker[1] + 1  # packets' sizes follow the clock
 
 
 async def test_without_what_is_kept_the_reference_costs_a_step_for_every_four_frames(

@@ -126,7 +126,8 @@ class ModelRunner:
         if voice.speaker is not None:
             return self.kind == "custom_voice" and voice.speaker.lower() in self.model.config.talker.speakers
         if voice.vector is not None:
-            return self.kind == "base" and voice.vector.shape == (self.hidden_size,)
+            kind = "custom_voice" if voice.is_of_speakers else "base"
+            return self.kind == kind and voice.vector.shape == (self.hidden_size,)
         return self.kind == "voice_design"
 
     def forget_voices(self) -> None:

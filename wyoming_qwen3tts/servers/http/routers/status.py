@@ -48,11 +48,13 @@ def routes(service: SpeechService, settings: Settings, studio: VoiceStudio | Non
     async def about() -> dict[str, Any]:
         design = why_not(settings, studio, "can_design")
         clone = why_not(settings, studio, "can_clone")
+        mix = why_not(settings, studio, None)
         return {
             "version": __version__,
             "wyoming": settings.wyoming.uri,
             "cloning": {"on": clone is None, "why_not": clone},
             "design": {"on": design is None, "why_not": design},
+            "mixing": {"on": mix is None, "why_not": mix},
             "needs_key": gate.needs_key,
             "base_url": settings.http.base_url or None,
             "languages": list(service.catalog.languages),

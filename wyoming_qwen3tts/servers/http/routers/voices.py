@@ -18,7 +18,7 @@ from ....errors import SpeechError
 from ....service.service import SpeechService
 from ....settings import Settings
 from ....speech.languages import LANGUAGES, model_language
-from ....speech.voice import Voice
+from ....speech.voice import OWN_KINDS, Voice
 from ....studio.studio import Variant, VoiceStudio
 from ..errors import HttpError, error_body
 from ..names import stands_for
@@ -64,6 +64,16 @@ async def _voice_form(
     keep_clip: Annotated[bool, Form()] = False,
 ) -> _VoiceForm:
     return _VoiceForm(name, kind, prompt, text, language, consent, keep_clip)
+
+
+class BlendBody(BaseModel):
+    """A voice made of several."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: _Name
+    of: Annotated[str, Field(min_length=1, max_length=500)]
+    """`ryan(2)+aiden(1)`: two parts of one and one of the other."""
 
 
 class NameBody(BaseModel):
@@ -148,6 +158,10 @@ def _designing(router: APIRouter, designer: Permission) -> None:
 
 
 def _moving(router: APIRouter, service: SpeechService, any_maker: Permission) -> None:
+    @router.post("/v1/audio/voices/blend", summary="A voice mixed from several: speakers of a model, or own voices")
+    async def blend(body: BlendBody, request: Request) -> dict[str, Any]:
+        return as_json(await any_maker(request).blend(body.name, body.of))
+
     @router.post("/v1/audio/voices/import", summary="A voice that was exported from a server like this")
     async def restore(
         request: Request,
@@ -269,7 +283,7 @@ def _code(language: str) -> str:
 
 def _own(service: SpeechService, voice_id: str) -> Voice:
     voice = find(service, voice_id)
-    if voice.kind not in ("clone", "design"):
+    if voice.kind not in OWN_KINDS:
         raise HttpError(400, f"{voice.name} came with the server, and stays as it is.", field="voice_id")
     return voice
 

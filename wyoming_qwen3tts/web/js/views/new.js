@@ -1,4 +1,4 @@
-// A new voice: from a recording, or from a description.
+// A new voice: from a recording, from a description, or mixed from others.
 
 import { h } from "../dom.js";
 import { tabList } from "../fields.js";
@@ -6,19 +6,22 @@ import { t } from "../i18n.js";
 import { stopAll } from "../player.js";
 import { cloneForm } from "./clone.js";
 import { designForm } from "./design.js";
+import { mixForm } from "./mix.js";
+
+const FORMS = { record: cloneForm, describe: designForm, mix: mixForm };
 
 export function newVoiceView(which) {
-  let kind = which === "describe" ? "describe" : "record";
+  let kind = which in FORMS ? which : "record";
   let form = null;
   const panel = h("div", { role: "tabpanel", class: "stack", "aria-label": t("new.title") });
   const show = (chosen) => {
     kind = chosen;
     form?.leave();
     stopAll();
-    form = kind === "record" ? cloneForm() : designForm();
+    form = FORMS[kind]();
     panel.replaceChildren(form.element);
   };
-  const tabs = tabList(t("new.title"), [["record", t("new.record"), "mic"], ["describe", t("new.describe"), "wand"]], kind, show, { class: "tabs" });
+  const tabs = tabList(t("new.title"), [["record", t("new.record"), "mic"], ["describe", t("new.describe"), "wand"], ["mix", t("new.mix"), "people"]], kind, show, { class: "tabs" });
   return {
     title: t("new.title"),
     intro: t("new.intro"),

@@ -1,9 +1,10 @@
 // Type something and hear it while it is made.
 
 import { get } from "../api.js";
-import { avatar, debounced, h, icon, iconButton, saveFile } from "../dom.js";
+import { avatar, debounced, h, icon, iconButton, note, saveFile } from "../dom.js";
 import { clearErrors, field, problems, select, showError } from "../fields.js";
 import { language as pageLanguage, languageName, milliseconds, number, seconds, t } from "../i18n.js";
+import { marksBar } from "../marks.js";
 import { Reply, ready } from "../player.js";
 import { snippetBox } from "../snippets.js";
 import { session, store, watch } from "../store.js";
@@ -95,6 +96,7 @@ function composer(changed, player) {
 
   const element = h("form", { class: "card", novalidate: true, onsubmit: (event) => { event.preventDefault(); player.toggle(); } },
     fields.input,
+    marksBar(text, () => wish.language, () => !text.value.trim() || text.value === sample(pageLanguage)),
     h("div", { class: "pair" }, fields.voice, fields.language),
     h("details", { class: "more", open: wish.speed !== 1 || Boolean(wish.instructions) },
       h("summary", {}, t("speak.more")), h("div", { class: "pair" }, fields.speed, fields.instructions)),
@@ -222,6 +224,7 @@ export function spokenParts(answer) {
       h("li", {}, h("span", { class: "from" }, change.from.trim() || "␣"), icon("arrow"),
         h("span", { class: "to" }, change.to.trim() || t("spoken.left.out")), h("span", { class: "tag" }, change.rule)))));
   } else parts.push(h("p", { class: "muted small" }, t("spoken.same")));
+  for (const said of answer.notes ?? []) parts.push(note("warn", "warn", said));
   parts.push(h("p", { class: "muted small" }, t("spoken.language", { language: languageName(answer.language) })));
   return parts;
 }
