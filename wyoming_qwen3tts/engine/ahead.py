@@ -37,11 +37,13 @@ async def spoken_ahead(parts: AsyncIterator[Part], fetch: Fetch, pause_s: float)
                 raise take
             buffer = bytearray(pause)
             async for pcm in take:
+                take.is_playing.set()
                 buffer += pcm
                 while len(buffer) >= size:
                     yield bytes(buffer[:size])
                     del buffer[:size]
                     size = 4 * frame
+            take.is_playing.set()  # it may have had no sound
             if buffer:
                 yield bytes(buffer)
             pause = FORMAT.silence((await whole(take.part)).pause_s or pause_s)
@@ -63,6 +65,7 @@ class _Take:
     def __init__(self, part: Part) -> None:
         self.part = part
         self.queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(_AHEAD_PACKETS)
+        self.is_playing = asyncio.Event()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while (item := await self.queue.get()) is not None:
@@ -74,12 +77,14 @@ class _Take:
 async def _begin_all(
     parts: AsyncIterator[Part], fetch: Fetch, takes: asyncio.Queue[Any], tasks: list[asyncio.Task[None]]
 ) -> None:
-    """Begin each part as soon as the one before it begins to play."""
+    """Begin each part as soon as the one before it begins to play: sooner it would be in the way of the first sentences
+    of others, who hear nothing yet."""
     try:
         async for part in parts:
             take = _Take(part)
             tasks.append(asyncio.create_task(_fetch(fetch, take)))
             await takes.put(take)
+            await take.is_playing.wait()
     except Exception as error:  # noqa: BLE001  handed to the listener
         await takes.put(error)
     else:
