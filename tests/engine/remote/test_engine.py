@@ -454,6 +454,29 @@ async def test_it_is_started_once_and_says_loading_before() -> None:
     assert len(server.headers) == 2
 
 
+async def test_while_none_has_answered_yet_it_is_loading_and_nobody_is_warned_of_servers_not_asked() -> None:
+    async with speech_server() as quick, speech_server() as slow:
+        answer = asyncio.Event()
+        serve = slow.serve
+
+        async def late(*peer: Any) -> None:
+            await answer.wait()
+            await serve(*peer)
+
+        listening = await asyncio.start_server(late, "127.0.0.1", 0)
+        urls = [f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"]
+        engine = RemoteEngine([*urls, quick.url])
+        starting = asyncio.create_task(engine.start())
+        await asyncio.sleep(0)
+        assert engine.status == EngineStatus(Phase.LOADING)
+        await until(lambda: engine.status == EngineStatus(Phase.READY))
+        assert not starting.done()
+        answer.set()
+        await starting
+        listening.close()
+        await engine.close()
+
+
 def test_remote_without_urls_stops_the_start() -> None:
     with pytest.raises(SettingsError, match=r"engine\.urls is empty"):
         build_engine(load({"engine.kind": "remote"}, {}))

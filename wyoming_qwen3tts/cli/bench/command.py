@@ -7,6 +7,7 @@ import json
 import sys
 import tempfile
 from argparse import Namespace
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,8 @@ def bench(settings: Settings, chosen: Namespace) -> int:
     limited = _limited(settings, chosen)
     if chosen.wyoming:
         result, table = _servers(chosen.wyoming, streams, chosen.rounds), wyoming.table
-    elif chosen.building:
-        from . import building
-
-        counts = building.counts_of(chosen.building)
-        result, table = building.bench_building(counts, Path(chosen.plot) if chosen.plot else None), building.table
+    elif chosen.building or chosen.rooms or chosen.processes:
+        result, table = _many_rooms(chosen)
     elif chosen.peers:
         from .peers import compare
 
@@ -74,6 +72,19 @@ def _limited(settings: Settings, chosen: Namespace) -> str:
             "--cpu is for a processor, and the model runs on a graphics card here: add --engine.device cpu"
         )
     return limited
+
+
+def _many_rooms(chosen: Namespace) -> tuple[dict[str, Any], Callable[[dict[str, Any]], str]]:
+    """This server before simulated model servers; the result, and what makes a table of it."""
+    from . import building, processes, rooms
+
+    if chosen.building:
+        counts = building.counts_of(chosen.building, "--building", "servers", 64)
+        return building.bench_building(counts, Path(chosen.plot) if chosen.plot else None), building.table
+    if chosen.rooms:
+        return rooms.bench_rooms(building.counts_of(chosen.rooms, "--rooms", "rooms", 2_000)), rooms.table
+    counts = building.counts_of(chosen.processes, "--processes", "processes", 16)
+    return processes.bench_processes(counts), processes.table
 
 
 def _servers(uris: str, streams: list[int], rounds: int) -> dict[str, Any]:
