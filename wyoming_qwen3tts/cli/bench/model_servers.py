@@ -107,8 +107,8 @@ async def model_servers(count: int, timing: Timing, seed: int = 0) -> AsyncItera
 
 def ideal_first_s(asked: list[Asked], servers: int, timing: Timing) -> list[float]:
     """How long after its request the first sound of each sentence would come, if each were given, at that moment and
-    without any loss, to the one of ``servers`` that really has the least work left: no router that decides at once and
-    keeps the order can do better."""
+    without any loss, to the one of ``servers`` that really has the least work left: an ideal least-loaded router. Its
+    sentences begin as if all waited in one queue, whatever servers there are."""
     free_at = [0.0] * servers
     first_s = []
     for sentence in sorted(asked, key=lambda one: one.at_s):
