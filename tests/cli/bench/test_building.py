@@ -19,6 +19,7 @@ from tests.conftest import ROOT
 from tests.harness import free_port
 from wyoming_qwen3tts.cli.bench import building, children, processes, rooms
 from wyoming_qwen3tts.cli.bench.model_servers import RTX_4090, Asked, Timing, ideal_first_s, model_servers
+from wyoming_qwen3tts.cli.bench.wyoming import TEXTS
 from wyoming_qwen3tts.engine.remote.engine import RemoteEngine
 from wyoming_qwen3tts.engine.remote.router import expected_s
 from wyoming_qwen3tts.errors import BadRequest
@@ -85,10 +86,10 @@ def test_the_load_is_what_the_servers_can_bear_by_its_share() -> None:
 async def test_the_servers_are_asked_for_the_sentences_that_the_load_is_made_of() -> None:
     heard = building.Listeners()
     async with model_servers(1, QUICK) as servers, building.site(servers) as address:
-        for text in building.TEXTS:
+        for text in TEXTS:
             await heard.listen(address, text)
 
-    assert [one.text for one in servers[0].asked] == [part for t in building.TEXTS for part in building.sentences(t)]
+    assert [one.text for one in servers[0].asked] == [part for t in TEXTS for part in building.sentences(t)]
 
 
 @pytest.mark.parametrize("text", ["", "0", "65", "four", "1,-2"])

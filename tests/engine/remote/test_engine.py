@@ -268,7 +268,7 @@ async def test_the_next_sentence_is_asked_for_as_soon_as_one_plays_and_no_sooner
         remote(server) as engine,
         engine.speak(asking(engine, *texts)) as audio,
     ):
-        first = asyncio.create_task(anext(aiter(audio)))
+        first = asyncio.ensure_future(anext(aiter(audio)))
         await until(lambda: server.bodies)
         await asyncio.sleep(0.02)
         assert [body["input"] for body in server.bodies] == ["Eins."]

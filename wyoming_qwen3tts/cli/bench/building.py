@@ -163,7 +163,8 @@ async def at_their_times(
 def requests(busy: float, arrivals: str, lasts_s: float, timing: Timing, seed: int) -> list[tuple[float, str]]:
     """When who says what: as much as keeps ``busy`` servers busy; in a rush half as much at both ends, and half as much
     again in the middle."""
-    chance, at_s, found = random.Random(seed), 0.0, []  # noqa: S311  a load, no secret
+    chance, at_s = random.Random(seed), 0.0  # noqa: S311  a load, no secret
+    found: list[tuple[float, str]] = []
     work_s = sum(timing.work_s(expected_s(part, "en")) for text in TEXTS for part in sentences(text)) / len(TEXTS)
     while True:
         share = 1.0 if arrivals == "poisson" else 0.5 + 1.0 * (1 - abs(2 * at_s / lasts_s - 1))

@@ -30,6 +30,7 @@ def bench(settings: Settings, chosen: Namespace) -> int:
     if chosen.rounds < 1 or min(streams) < 1:
         raise BadRequest("--rounds and --streams start at 1.")
     limited = _limited(settings, chosen)
+    table: Callable[[dict[str, Any]], str]
     if chosen.wyoming:
         result, table = _servers(chosen.wyoming, streams, chosen.rounds), wyoming.table
     elif chosen.building or chosen.rooms or chosen.processes:

@@ -80,14 +80,15 @@ class ModelServer:
         async with self._turn:
             due = time.perf_counter() + self.timing.first_s
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: audio/pcm\r\nTransfer-Encoding: chunked\r\n\r\n")
-            while seconds > 0:
+            left, packet = round(seconds * FORMAT.rate), round(PACKET_S * FORMAT.rate)  # in samples
+            while left > 0:
                 if (wait_s := due - time.perf_counter()) > 0:  # what was waited too long before is made up for
                     await asyncio.sleep(wait_s)
-                pcm = b"\x00\x08" * int(min(PACKET_S, seconds) * FORMAT.rate)
+                pcm = b"\x00\x08" * min(packet, left)
                 writer.write(f"{len(pcm):x}\r\n".encode() + pcm + b"\r\n")
                 await writer.drain()
-                seconds -= PACKET_S
-                due += min(PACKET_S, max(seconds, 0.0)) / self.timing.speed
+                left -= packet
+                due += FORMAT.seconds(2 * min(packet, max(left, 0))) / self.timing.speed
         writer.write(b"0\r\n\r\n")
 
 

@@ -128,7 +128,8 @@ async def _satellites(address: Address, count: int) -> AsyncIterator[None]:
 
 async def _ask(address: Address, lasts_s: float) -> list[float]:
     """How long `describe` took, again and again."""
-    took_s, until = [], time.perf_counter() + lasts_s
+    took_s: list[float] = []
+    until = time.perf_counter() + lasts_s
     while (began := time.perf_counter()) < until or len(took_s) < 2:
         async with connect(address) as client:
             await client.describe()
