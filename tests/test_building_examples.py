@@ -1,23 +1,55 @@
-"""The examples for a building in docker/ (docs/scale.md). Compose files meet their schema in test_packaging; that of
-Kubernetes is not at hand without a network, so here is what would be wrong with ours in practice."""
+"""The examples for a building in docker/ (docs/scale.md): schemas, and what would be wrong with ours in practice.
+Compose files meet their schema in test_packaging."""
 
 from __future__ import annotations
 
+import copy
+import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from tests.conftest import ROOT
+from tests.kubernetes_schema import EXCERPT, objects
 from wyoming_qwen3tts.settings.sources import load
 
-OBJECTS: dict[tuple[str, str], dict[str, Any]] = {
-    (entry["kind"], entry["metadata"]["name"]): entry
-    for entry in yaml.safe_load_all((ROOT / "docker/kubernetes.yaml").read_text(encoding="utf-8"))
-}
+OBJECTS: dict[tuple[str, str], dict[str, Any]] = {(one["kind"], one["metadata"]["name"]): one for one in objects()}
+SCHEMAS = json.loads(EXCERPT.read_text(encoding="utf-8"))
 PODS = {name: OBJECTS[kind, name]["spec"]["template"]["spec"]["containers"][0]
         for kind, name in OBJECTS if kind in ("StatefulSet", "Deployment")}  # fmt: skip
+
+
+def complaints(one: dict[str, Any]) -> list[str]:
+    return [error.message for error in Draft202012Validator(SCHEMAS[one["kind"]]).iter_errors(one)]
+
+
+def test_every_object_fits_the_schema_of_kubernetes() -> None:
+    """What it uses beyond the excerpt is refused too: `tests.kubernetes_schema` makes that anew."""
+    assert len(OBJECTS) == 4
+    assert {name: complaints(one) for name, one in OBJECTS.items()} == {name: [] for name in OBJECTS}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda spec: spec.update(replica=2), "'replica' was unexpected"),
+        (lambda spec: spec.update(replicas="two"), "'two' is not of type"),
+        (lambda spec: spec.pop("selector"), "'selector' is a required property"),
+        (lambda spec: spec["template"]["spec"]["containers"][0].pop("name"), "'name' is a required property"),
+        (lambda spec: spec["template"]["spec"]["containers"][0].update(readinesProbe={}), "'readinesProbe' was"),
+    ],
+    ids=["misspelt", "no number", "missing", "missing within", "misspelt within"],
+)
+def test_what_does_not_fit_is_found(spoil: Callable[[dict[str, Any]], Any], words: str) -> None:
+    spoilt = copy.deepcopy(OBJECTS["Deployment", "qwen3-tts"])
+    spoil(spoilt["spec"])
+    [complaint] = complaints(spoilt)
+
+    assert words in complaint
 
 
 def test_every_service_finds_pods_that_have_its_ports() -> None:

@@ -120,7 +120,7 @@ def config(addon: str) -> str:
         for group in groups:  # the Supervisor wants every group to be there
             place, default = place.setdefault(group, {}), default.setdefault(group, {})
         values = fields[name].get("values")
-        place[last] = f"list({'|'.join(values)})?" if values else type_of(name, known[name])
+        place[last] = f"list({'|'.join(values)})?" if values else fields[name].get("type", type_of(name, known[name]))
         if fields[name].get("default"):
             default[last] = known[name].default
     return _HEAD + _dumped({**head, "options": chosen, "schema": schema})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import FakeEngine
+from tests.harness import FakeEngine, until
 from wyoming_qwen3tts.doctor import ports
 from wyoming_qwen3tts.servers.connections import bind, close_all
 from wyoming_qwen3tts.servers.http.app import build_app
@@ -122,3 +123,20 @@ def test_doctor_looks_at_all_that_the_server_would_listen_on() -> None:
         found = ports._one("port", Address("localhost", port), "--http.uri", lambda: False)
 
     assert "taken by another program" in str(found)
+
+
+async def test_a_shared_port_has_several_servers_and_each_gets_connections() -> None:
+    engine = FakeEngine()
+    service = SpeechService(engine, VoiceCatalog(engine.voices()), Limits(), slots=1)
+    async with WyomingServer(service, Address("127.0.0.1", 0), Limits(), shares_port=True) as one:
+        address = Address("127.0.0.1", one.port)
+        async with WyomingServer(service, address, Limits(), shares_port=True) as two:
+            with pytest.raises(OSError, match="in use"):  # who does not share it
+                bind(address)
+            writers = [(await asyncio.open_connection(*address))[1] for _ in range(40)]
+            await until(lambda: one.connections + two.connections == 40)
+            assert one.connections
+            assert two.connections
+            for writer in writers:
+                writer.close()
+    await service.close()

@@ -24,6 +24,7 @@ from tests.servers.mqtt.house import house
 from wyoming_qwen3tts.servers.http.routers import websocket
 from wyoming_qwen3tts.servers.mqtt import bridge, hermes
 from wyoming_qwen3tts.servers.mqtt.topics import Topics
+from wyoming_qwen3tts.speech.engine import ServerCount
 
 _ERROR = {"message", "type", "param", "code"}
 #: By type; `session.done` and `error` are about one utterance, or about the socket.
@@ -54,6 +55,7 @@ LIVE = {
         "can_unload",
         "servers",
     },
+    "servers": {"url", "state", "trouble", "asked", "failed", "hedged", "outstanding_s"},  # each of `engine.servers`
     "memory": {"rss_mb", "gpu_mb"},
     "errors": {"at", "code", "message", "fix"},
 }
@@ -177,7 +179,11 @@ async def test_the_websocket_sends_these_keys() -> None:
 
 
 async def test_the_live_view_sends_these_keys() -> None:
-    async with web() as it:
+    class Distant(FakeEngine):
+        def servers(self) -> tuple[ServerCount, ...]:
+            return (ServerCount("http://10.0.0.2:8091", "well", "", 1, 0, 0, 0.0),)
+
+    async with web(Distant()) as it:
         it.engine._fail_at = 0
         await it.post(input="Fails.")
         it.engine._fail_at = None
@@ -198,6 +204,7 @@ async def test_the_live_view_sends_these_keys() -> None:
     found = {"": keys(snapshot)}
     for name, value in snapshot.items():
         found[name] = keys(value[0] if isinstance(value, list) else value)
+    found["servers"] = keys(snapshot["engine"]["servers"][0])
     assert found == LIVE
 
 

@@ -79,6 +79,15 @@ def test_a_bad_value_says_where_it_came_from() -> None:
         load({}, {"QWEN3TTS_ENGINE__SLOTS": "0"})
 
 
+def test_more_slots_than_a_machine_has_room_for_are_for_engines_elsewhere() -> None:
+    assert load({"engine.slots": "1024", "engine.kind": "remote"}, {}).engine.slots == 1024
+    assert load({"engine.slots": "64"}, {}).engine.slots == 64
+    with pytest.raises(SettingsError, match=r"engine\.slots.*at most 64"):
+        load({"engine.slots": "65"}, {})
+    with pytest.raises(SettingsError, match=r"engine\.slots"):
+        load({"engine.slots": "1025", "engine.kind": "remote"}, {})
+
+
 def test_an_unknown_option_of_the_add_on_is_only_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -23,6 +23,7 @@ from wyoming_qwen3tts.servers.http.server import HttpServer
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Http, Settings
 from wyoming_qwen3tts.speech.audio_format import FORMAT
+from wyoming_qwen3tts.speech.engine import ServerCount
 from wyoming_qwen3tts.speech.languages import LANGUAGES
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
@@ -30,6 +31,11 @@ from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 from wyoming_qwen3tts.voices.speakers import NAMES, QWEN_SPEAKERS
 
 KEY = "open-sesame"
+SERVERS = (
+    ServerCount("http://10.0.0.2:8091", "well", "", 4210, 3, 0, 12.4),
+    ServerCount("http://10.0.0.3:8091", "draining", "its health is 503", 3985, 0, 2, 3.5),
+    ServerCount("http://model-server-in-the-cellar.local:8091", "left-alone", "nothing came for 10 s", 8, 9, 1, 0.0),
+)
 FRAME_SAMPLES = FORMAT.frame_bytes // 2
 
 
@@ -43,6 +49,7 @@ class Actor(FakeEngine):
         self.first_s, self.frame_s = first_s, frame_s
         self.hold_at: int | None = None  # how many frames are made before `resume` is waited for
         self.resume = asyncio.Event()
+        self.distant: tuple[ServerCount, ...] = ()  # servers that it speaks through
         self.first_frames: list[float] = []  # when a reply's first sound was made, in seconds since 1970
 
     def voices(self) -> tuple[Voice, ...]:
@@ -53,6 +60,9 @@ class Actor(FakeEngine):
             for code in LANGUAGES
         )
         return (*builtin, *speakers)
+
+    def servers(self) -> tuple[ServerCount, ...]:
+        return self.distant
 
     async def _frames(self, request: SpeechRequest) -> Any:
         spoken: list[str] = []

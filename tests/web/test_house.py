@@ -12,7 +12,7 @@ from playwright.async_api import Browser, expect
 
 from tests.harness import free_port, until
 from tests.web.browser import go, heard, some_sound, visiting
-from tests.web.home import Actor, Studio, home
+from tests.web.home import SERVERS, Actor, Studio, home
 from wyoming_qwen3tts.settings import Settings
 from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
 
@@ -197,3 +197,18 @@ async def test_streams_are_seen_while_they_are_spoken_and_afterwards(chromium: B
 
         await expect(row).to_contain_text("done")
         await expect(page.get_by_text("0 now")).to_be_visible()
+
+
+async def test_the_servers_of_a_remote_engine_are_shown_with_what_is_wrong_with_each(chromium: Browser) -> None:
+    engine = Actor()
+    async with home(engine) as house, visiting(chromium, house.url) as page:
+        await go(page, "status")
+        await expect(page.get_by_role("heading", name="Last errors")).to_be_visible()
+        await expect(page.get_by_role("heading", name="Servers")).to_be_hidden()
+        engine.distant = SERVERS
+        card = page.get_by_role("region", name="Servers").locator("tbody tr")
+        await expect(card).to_have_count(3)
+        await expect(page.get_by_text("1 of 3 ready")).to_be_visible()
+        await expect(card.nth(0)).to_contain_text("10.0.0.2:8091Ready12 s4,21030")
+        await expect(card.nth(1)).to_contain_text("10.0.0.3:8091Takes no moreits health is 5033.5 s3,98502")
+        await expect(card.nth(2)).to_contain_text("Left alonenothing came for 10 s–891")

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.web.browser import go, visiting
-from tests.web.home import KEY, Actor, Studio, clip, home
+from tests.web.home import KEY, SERVERS, Actor, Studio, clip, home
 from wyoming_qwen3tts.settings import Settings
 
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
@@ -34,6 +34,7 @@ async def test_no_view_keeps_anybody_out(
     chromium: Browser, tmp_path: Path, size: str, scheme: str, locale: str
 ) -> None:
     studio, engine = Studio(), Actor(fail_at=0)
+    engine.distant = SERVERS
     await studio.clone(LONG[:64], b"")
     lexicon = tmp_path / "lexicon"
     lexicon.mkdir()

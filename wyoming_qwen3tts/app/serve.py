@@ -84,7 +84,10 @@ async def serve(
             stack.callback(close_all, web_sockets)
         try:
             sound = WyomingSound(settings.wyoming)
-            server = await WyomingServer(service, address, settings.limits, lambda: sound.format).__aenter__()
+            shares_port = settings.wyoming.share_port
+            server = await WyomingServer(
+                service, address, settings.limits, lambda: sound.format, shares_port=shares_port
+            ).__aenter__()
         except OSError as error:
             return _cannot_listen("wyoming.uri", address, error)
         stack.push_async_callback(cancel_and_wait, asyncio.create_task(trimming(lambda: service.arrivals)))

@@ -222,6 +222,10 @@ def _bench(commands: argparse._SubParsersAction[_Parser]) -> None:
     building = "a whole building on loopback: this server before model servers with published timing, such as 1,4,16"
     bench.add_argument("--building", metavar="N,N", help=building)
     bench.add_argument("--plot", metavar="FILE.svg", help="with --building: first audio by servers")
+    rooms = "what so many rooms cost this server, a process of its own before simulated cards, such as 200,2000"
+    bench.add_argument("--rooms", metavar="N,N", help=rooms)
+    processes = "how many replies so many processes of this server carry, on one port and behind HAProxy, such as 1,2"
+    bench.add_argument("--processes", metavar="N,N", help=processes)
     bench.add_argument(
         "--server", action="store_true", help="with --random-weights: the whole server over Wyoming beside the networks"
     )

@@ -43,11 +43,13 @@ async def spoken_ahead(
             pause = 0.0 if before is None else pause_between(before, take.part, request, pause_s)
             buffer = bytearray(FORMAT.silence(pause))
             async for pcm in take:
+                take.is_playing.set()
                 buffer += pcm
                 while len(buffer) >= size:
                     yield bytes(buffer[:size])
                     del buffer[:size]
                     size = 4 * frame
+            take.is_playing.set()  # it may have had no sound
             if buffer:
                 yield bytes(buffer)
             before = await whole(take.part)
@@ -69,11 +71,7 @@ class _Take:
     def __init__(self, part: Part) -> None:
         self.part = part
         self.queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(_AHEAD_PACKETS)
-        self.has_begun = asyncio.Event()  # to sound, or to be over
-
-    async def put(self, item: bytes | Exception | None) -> None:
-        await self.queue.put(item)
-        self.has_begun.set()
+        self.is_playing = asyncio.Event()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while (item := await self.queue.get()) is not None:
@@ -85,14 +83,14 @@ class _Take:
 async def _begin_all(
     parts: AsyncIterator[Part], fetch: Fetch, takes: asyncio.Queue[Any], tasks: list[asyncio.Task[None]]
 ) -> None:
-    """Begin each part as soon as the one before it begins to sound: not earlier, so that whoever speaks has the first
-    one to himself, and so that it is known who speaks."""
+    """Begin each part as soon as the one before it begins to play: sooner it would be in the way of the first sentences
+    of others, who hear nothing yet, and it would not be known who speaks the reply."""
     try:
         async for part in parts:
             take = _Take(part)
             tasks.append(asyncio.create_task(_fetch(fetch, take)))
             await takes.put(take)
-            await take.has_begun.wait()
+            await take.is_playing.wait()
     except Exception as error:  # noqa: BLE001  handed to the listener
         await takes.put(error)
     else:
@@ -103,8 +101,8 @@ async def _fetch(fetch: Fetch, take: _Take) -> None:
     try:
         async with aclosing(fetch(take.part)) as audio:
             async for pcm in audio:
-                await take.put(pcm)
+                await take.queue.put(pcm)
     except Exception as error:  # noqa: BLE001  handed to the listener
-        await take.put(error)
+        await take.queue.put(error)
     else:
-        await take.put(None)
+        await take.queue.put(None)

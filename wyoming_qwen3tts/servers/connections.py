@@ -27,8 +27,9 @@ _NO_FAMILY = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _LINGERING = 128  # refused peers at once that are read on; in a flood of them the others just see the end
 
 
-def bind(address: Address) -> list[socket.socket]:
+def bind(address: Address, *, is_shared: bool = False) -> list[socket.socket]:
     """Listening sockets for ``address``: one for each address that its host stands for, all with the same port.
+    ``is_shared``: other processes of this user may have the same, if they share it too.
 
     ``::`` is every address of both families, or of IPv4 alone on a machine without IPv6; ``localhost`` is both
     loopbacks, whatever the hosts file says.
@@ -41,7 +42,7 @@ def bind(address: Address) -> list[socket.socket]:
     for family, _, protocol, _, (host, port, *scope) in _found(address):
         try:
             same_port = sockets[0].getsockname()[1] if sockets else port
-            sockets.append(_listening(family, protocol, (host, same_port, *scope)))
+            sockets.append(_listening(family, protocol, (host, same_port, *scope), is_shared=is_shared))
         except OSError as error:
             if error.errno not in _NO_FAMILY:  # `localhost` means ::1 too, which a machine without IPv6 lacks
                 close_all(sockets)
@@ -49,7 +50,8 @@ def bind(address: Address) -> list[socket.socket]:
             missing = error
     if missing is not None and not sockets:
         if address.host == "::":
-            return bind(Address("0.0.0.0", address.port))  # noqa: S104  every address was asked for
+            everywhere = Address("0.0.0.0", address.port)  # noqa: S104  every address was asked for
+            return bind(everywhere, is_shared=is_shared)
         raise missing
     return sockets
 
@@ -70,10 +72,11 @@ def close_all(sockets: Sequence[socket.socket]) -> None:
         sock.close()
 
 
-def _listening(family: int, protocol: int, where: tuple[object, ...]) -> socket.socket:
+def _listening(family: int, protocol: int, where: tuple[object, ...], *, is_shared: bool) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM, protocol)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, is_shared)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, where[0] != "::")
         sock.bind(where)

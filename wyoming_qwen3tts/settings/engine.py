@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from .values import Section, checked_stand_in, checked_url, listed, lower
+
+_OWN_SLOTS = 64  # a model on this machine keeps memory for each
 
 
 class EngineSettings(Section):
@@ -51,8 +53,8 @@ class EngineSettings(Section):
     feed: Annotated[Literal["hybrid", "live", "sentence"], BeforeValidator(lower)] = "hybrid"
     """How text reaches Qwen3-TTS: `sentence` by sentence, `live` word by word, or `hybrid`: the first sentence of a
     streamed reply live, the later ones as sentences. `remote` can be live in English and Chinese."""
-    slots: Annotated[int, Field(ge=1, le=64)] = 4
-    """How many replies are spoken at the same time."""
+    slots: Annotated[int, Field(ge=1, le=1024)] = 4
+    """How many replies are spoken at the same time; more than 64 only with `remote` and `wyoming`."""
     patience_s: Annotated[float, Field(gt=0, le=60)] = 1.5
     """How long the model may take to its first sound, from the first sentence on, before the built-in voice speaks. A
     speaker with ESPHome gives a reply up after 2 s."""
@@ -75,6 +77,13 @@ class EngineSettings(Section):
     first speaks. It costs work twice. 0: never."""
     api_key: SecretStr = SecretStr("")
     """The key that those servers ask for, if they do."""
+
+    @field_validator("slots")
+    @classmethod
+    def _many_only_elsewhere(cls, slots: int, info: ValidationInfo) -> int:
+        if slots > _OWN_SLOTS and info.data.get("kind") not in ("remote", "wyoming"):
+            raise ValueError(f"at most {_OWN_SLOTS} where this machine speaks, more only with engine.kind remote")
+        return slots
 
     @property
     def chosen_kind(self) -> str:

@@ -34,6 +34,9 @@ class Wyoming(Section):
     channels: Annotated[Literal["auto", "1", "2"], BeforeValidator(as_text)] = "auto"
     """1, or 2 with the same sound in both, which halves that time again. `auto`: inside the add-on 2 for Home Assistant
     before 2026.11, else 1."""
+    share_port: bool = False
+    """Let other servers of the same user listen on this port too, each with this setting: Linux gives every new
+    connection to one of them. For a building that one process is too few for."""
 
     @property
     def address(self) -> Address:

@@ -256,19 +256,29 @@ async def test_leaving_closes_the_connection_at_once() -> None:
         await asyncio.wait_for(server.left.wait(), 5)
 
 
-async def test_the_next_sentence_is_fetched_while_one_plays() -> None:
+async def test_the_next_sentence_is_asked_for_as_soon_as_one_plays_and_no_sooner() -> None:
+    """At 80 % load first audio takes twice as long where sentences are asked for that nobody waits for yet."""
+    may_sound = asyncio.Event()
+
+    async def later(writer: asyncio.StreamWriter) -> None:
+        await may_sound.wait()
+        await says(TONE)(writer)
+
     texts = ("Eins.", "Zwei.", "Drei.", "Vier.", "Fünf.")
     async with (
-        speech_server(says(TONE)) as server,
+        speech_server(later) as server,
         remote(server) as engine,
         engine.speak(asking(engine, *texts)) as audio,
     ):
-        await anext(aiter(audio))
+        first = asyncio.ensure_future(anext(aiter(audio)))
+        await until(lambda: server.bodies)
+        await asyncio.sleep(0.02)
+        assert [body["input"] for body in server.bodies] == ["Eins."]
+        may_sound.set()
+        await first
         await until(lambda: len(server.bodies) >= 2)
         await asyncio.sleep(0.02)
-        assert len(server.bodies) <= 3
-
-    assert [body["input"] for body in server.bodies[:2]] == ["Eins.", "Zwei."]
+        assert [body["input"] for body in server.bodies] == ["Eins.", "Zwei."]
 
 
 async def test_sentences_are_heard_in_their_order() -> None:
@@ -444,6 +454,29 @@ async def test_it_is_started_once_and_says_loading_before() -> None:
         await engine.close()
 
     assert len(server.headers) == 2
+
+
+async def test_while_none_has_answered_yet_it_is_loading_and_nobody_is_warned_of_servers_not_asked() -> None:
+    async with speech_server() as quick, speech_server() as slow:
+        answer = asyncio.Event()
+        serve = slow.serve
+
+        async def late(*peer: Any) -> None:
+            await answer.wait()
+            await serve(*peer)
+
+        listening = await asyncio.start_server(late, "127.0.0.1", 0)
+        urls = [f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"]
+        engine = RemoteEngine([*urls, quick.url])
+        starting = asyncio.create_task(engine.start())
+        await asyncio.sleep(0)
+        assert engine.status == EngineStatus(Phase.LOADING)
+        await until(lambda: engine.status == EngineStatus(Phase.READY))
+        assert not starting.done()
+        answer.set()
+        await starting
+        listening.close()
+        await engine.close()
 
 
 def test_remote_without_urls_stops_the_start() -> None:

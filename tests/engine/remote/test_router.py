@@ -190,29 +190,32 @@ def test_whatever_happens_nobody_is_asked_who_should_not_be_and_nothing_stays_ou
     assert world.of.choose() is not None
 
 
-def _waits(servers: int, load: float, *, ideal: bool, seed: int, jobs: int = 4000) -> list[float]:
+def _waits(servers: int, load: float, *, ideal: bool, seed: int, processes: int = 1, jobs: int = 4000) -> list[float]:
     """Waits for the first sound in a queueing model: each server makes 10 s of audio a second, one sentence after the
-    other. ``ideal`` knows the true work left of each server; ours knows lengths of texts and what has come."""
+    other. ``ideal`` knows the true work left of each server; ours knows lengths of texts and what has come, each of
+    ``processes`` of its own sentences alone."""
     chance = random.Random(seed)
     clock = Clock()
-    of = router(servers, clock)
+    routers = [router(servers, clock) for _ in range(processes)]
     free_at = [0.0] * servers
-    ends: list[tuple[float, int, Ticket]] = []
+    ends: list[tuple[float, int, Router, Ticket]] = []
     waits = []
     for number in range(jobs):
         clock.now += chance.expovariate(load * servers / 0.4)
         text_s = chance.uniform(1.0, 7.0)
         work = text_s * chance.uniform(0.7, 1.3) / 10
+        of = chance.choice(routers)
         while ends and ends[0][0] <= clock.now:
-            of.done(heapq.heappop(ends)[2])
-        for end, _, ticket in ends:  # sound comes while it is made
+            _, _, whose, ticket = heapq.heappop(ends)
+            whose.done(ticket)
+        for end, _, _, ticket in ends:  # sound comes while it is made
             ticket.left_s = max(0.5, min(ticket.left_s, (end - clock.now) * 10))
         best = of.choose()
         assert best is not None
         at = min(range(servers), key=lambda n: free_at[n]) if ideal else of.servers.index(best)
         begins = max(clock.now, free_at[at])
         free_at[at] = begins + work
-        heapq.heappush(ends, (free_at[at], number, of.begin(of.servers[at], text_s)))
+        heapq.heappush(ends, (free_at[at], number, of, of.begin(of.servers[at], text_s)))
         waits.append(begins - clock.now + 0.05)
     return waits
 
@@ -225,3 +228,15 @@ def test_at_80_percent_load_the_first_audio_is_near_that_of_an_ideal_router(serv
         return statistics.quantiles(_waits(servers, 0.8, ideal=ideal, seed=servers), n=20)[-1]
 
     assert p95(ideal=False) <= 1.3 * p95(ideal=True)
+
+
+def test_two_processes_that_know_nothing_of_each_other_are_better_off_with_servers_of_their_own() -> None:
+    """docs/scale.md: sixteen servers before two processes, as p95 of an ideal router's: each process with all of them
+    about 3x, each with eight of its own about 2x."""
+
+    def p95(servers: int, processes: int = 1, *, ideal: bool = False) -> float:
+        waits = [_waits(servers, 0.8, ideal=ideal, seed=seed, processes=processes, jobs=3000) for seed in (2, 3)]
+        return statistics.quantiles([wait for some in waits for wait in some], n=20)[-1]
+
+    best = p95(16, ideal=True)
+    assert 1.5 * best < p95(8) < 2.5 * best < p95(16, processes=2)

@@ -42,11 +42,8 @@ def bench(settings: Settings, chosen: Namespace) -> int:
 def _measured(settings: Settings, streams: list[int], chosen: Namespace) -> _Measured:
     if chosen.wyoming:
         return _servers(chosen.wyoming, streams, chosen.rounds), wyoming.table
-    if chosen.building:
-        from . import building
-
-        counts = building.counts_of(chosen.building)
-        return building.bench_building(counts, Path(chosen.plot) if chosen.plot else None), building.table
+    if chosen.building or chosen.rooms or chosen.processes:
+        return _many_rooms(chosen)
     if chosen.playback:
         from . import playback
 
@@ -85,6 +82,19 @@ def _limited(settings: Settings, chosen: Namespace) -> str:
             "--cpu is for a processor, and the model runs on a graphics card here: add --engine.device cpu"
         )
     return limited
+
+
+def _many_rooms(chosen: Namespace) -> _Measured:
+    """This server before simulated model servers."""
+    from . import building, processes, rooms
+
+    if chosen.building:
+        counts = building.counts_of(chosen.building, "--building", "servers", 64)
+        return building.bench_building(counts, Path(chosen.plot) if chosen.plot else None), building.table
+    if chosen.rooms:
+        return rooms.bench_rooms(building.counts_of(chosen.rooms, "--rooms", "rooms", 2_000)), rooms.table
+    counts = building.counts_of(chosen.processes, "--processes", "processes", 16)
+    return processes.bench_processes(counts), processes.table
 
 
 def _servers(uris: str, streams: list[int], rounds: int) -> dict[str, Any]:

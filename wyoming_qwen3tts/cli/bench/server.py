@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
-from httpx import AsyncClient, HTTPError
 
 from ...engine.qwen3.hardware.memory import allowed_mb
 from ...engine.qwen3.hardware.plan import DevicePlan
@@ -29,16 +27,15 @@ from ...model.checkpoint.published import Size
 from ...model.checkpoint.tiny import published_shape, write_tiny_checkpoint
 from ...servers.wyoming.client import connect
 from ...settings import Address
-from ...speech.engine import Phase
 from ...util.memory import resident_bytes
 from ...util.processes import Child
+from .children import free_port, serving
 from .memory import weights_mb
 from .model import BareLoop, load, machine
 
 #: Twenty tokens of the made-up vocabulary, as many as the bare loop's prompt holds.
 TEXT = "The light in the kitchen is on It is twelve degrees and the front door is locked."
 VOICE = "ryan-en"
-_READY_S = 300.0
 _REST_S = 0.3  # in which the server finds that its listener has left
 FRAME_S = 0.08
 
@@ -123,7 +120,7 @@ def made_up(size: Size, folder: Path) -> Path:
 @asynccontextmanager
 async def started(folder: Path, plan: DevicePlan, data_dir: Path, slots: int) -> AsyncIterator[tuple[Child, Address]]:
     """A server, ready to speak, for as long as the block lasts."""
-    address, http = Address("127.0.0.1", _free_port()), f"http://127.0.0.1:{_free_port()}"
+    address = Address("127.0.0.1", free_port())
     flags = {
         "engine.kind": "qwen3",
         "engine.model": str(folder),
@@ -134,31 +131,10 @@ async def started(folder: Path, plan: DevicePlan, data_dir: Path, slots: int) ->
         "engine.patience-s": "60",
         "engine.head-start-s": "0",  # or its speed would be measured at its start, on a reply without an end
         "wyoming.uri": f"tcp://127.0.0.1:{address.port}",
-        "http.uri": http.replace("http", "tcp"),
-        "zeroconf": "off",
-        "cache.size-mb": "0",
         "data-dir": str(data_dir),
-        "log-level": "warning",
     }
-    command = [sys.executable, "-m", "wyoming_qwen3tts", "serve", *(f"--{k}={v}" for k, v in flags.items())]
-    child = await Child.start(command, environment=os.environ, shares_output=True)
-    try:
-        await _wait_until_ready(child, http)
+    async with serving(flags) as child:
         yield child, address
-    finally:
-        await child.end()
-
-
-async def _wait_until_ready(child: Child, http: str) -> None:
-    """Until the model speaks: before that the built-in voice does."""
-    until, state = time.monotonic() + _READY_S, ""
-    async with AsyncClient(trust_env=False, timeout=5) as client:  # no proxy leads to this machine
-        while state != Phase.READY.value:
-            if child.has_ended or state == Phase.FAILED.value or time.monotonic() > until:
-                raise SpeechError(f"The server did not get ready ({state or 'it has ended'}); its own words are above.")
-            await asyncio.sleep(0.5)
-            with suppress(HTTPError):
-                state = (await client.get(f"{http}/health")).json()["phase"]
 
 
 async def _listen(address: Address, count: int, frames: int) -> Sequence[tuple[float, float]]:
@@ -181,12 +157,6 @@ async def _heard(address: Address, frames: int) -> tuple[float, float]:
             if made_s >= (frames - 1) * FRAME_S:
                 return first[0] - began, (at - first[0]) / (made_s / FRAME_S)
     raise SpeechError("The server's reply ended early.")
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _line(run: dict[str, Any]) -> str:

@@ -56,7 +56,6 @@ class RemoteEngine(Engine):
     """
 
     name = "remote"
-    router_type = Router  # `bench --building` compares with one that knows more
 
     def __init__(
         self,
@@ -71,7 +70,7 @@ class RemoteEngine(Engine):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         urls = tuple(dict.fromkeys(url.rstrip("/") for url in urls))
-        self._router = self.router_type(urls, open_s=timing.open_s, clock=clock)
+        self._router = Router(urls, open_s=timing.open_s, clock=clock)
         self._carried = CarriedVoices(clones)
         self._servers = {url: RemoteServer(url, key, timing.stall_s, self._carried) for url in urls}
         self._dispatcher = Dispatcher(self._router, self._servers, self._carried, timing.hedge_s)
@@ -82,14 +81,16 @@ class RemoteEngine(Engine):
 
     @property
     def status(self) -> EngineStatus:
-        """DEGRADED while some servers are away, FAILED while all are; the reason names each."""
-        if self._client is None:
+        """LOADING until one server was asked how it is, DEGRADED while some are away, FAILED while all are; the reason
+        names each."""
+        asked = [server for server in self._router.servers if server.trouble != NOT_ASKED]
+        away = [f"{server.url}: {server.trouble}" for server in asked if server.trouble]
+        if not asked:
             return EngineStatus(Phase.LOADING)
-        servers = self._router.servers
-        away = [f"{server.url}: {server.trouble}" for server in servers if server.trouble]
         if not away:
             return EngineStatus(Phase.READY)
-        return EngineStatus(Phase.FAILED if len(away) == len(servers) else Phase.DEGRADED, "; ".join(away))
+        is_nobody_there = len(away) == len(self._router.servers)
+        return EngineStatus(Phase.FAILED if is_nobody_there else Phase.DEGRADED, "; ".join(away))
 
     def servers(self) -> tuple[ServerCount, ...]:
         return self._router.counts()

@@ -108,11 +108,15 @@ class WyomingClient:
             SpeechError: what the server said went wrong.
         """
         await self.send(Synthesize(text, voice=SynthesizeVoice(name=voice) if voice else None).event())
-        while (event := await self.read()) and event.type != "audio-stop":
-            if event.type == "error":
-                raise SpeechError(str(event.data.get("text")))
-            if event.type == "audio-chunk" and event.payload:
-                yield time.perf_counter(), len(event.payload), int(event.data["rate"])
+        while event := await self.read():
+            match event.type:
+                case "audio-stop":
+                    return
+                case "error":
+                    raise SpeechError(str(event.data.get("text")))
+                case "audio-chunk" if event.payload:
+                    yield time.perf_counter(), len(event.payload), int(event.data["rate"])
+        raise SpeechError("The server closed the connection before the end of the speech.")
 
 
 def local(address: Address) -> Address:

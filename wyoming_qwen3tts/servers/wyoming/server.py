@@ -55,8 +55,12 @@ class WyomingServer:
         address: Address,
         limits: Limits,
         sound: Callable[[], AudioFormat] = lambda: FORMAT,
+        *,
+        shares_port: bool = False,
     ) -> None:
-        """``sound`` tells, for each reply anew, the format that it is sent in."""
+        """``sound`` tells, for each reply anew, the format that it is sent in. ``shares_port``: other processes may
+        listen at ``address`` too."""
+        self._shares_port = shares_port
         self._service, self._address, self._limits = service, address, limits
         self._context = SessionContext(service, limits, self.info, sound, StrangerLog(log))
         self.drain_s = limits.drain_s  # may be lowered by whoever is in a hurry
@@ -82,7 +86,7 @@ class WyomingServer:
         Raises:
             OSError: if the address cannot be had.
         """
-        sockets = bind(self._address)
+        sockets = bind(self._address, is_shared=self._shares_port)
         try:
             self._listeners = [
                 await asyncio.start_server(self._accept, sock=sock, limit=self._limits.header_bytes, backlog=BACKLOG)

@@ -137,7 +137,8 @@ def keep(control: EngineControl | None, keep_alive: float | str | None) -> None:
 
 
 def engine_json(service: SpeechService, control: EngineControl | None) -> dict[str, Any]:
-    """What ``GET /v1/engine`` answers, and ``/v1/live`` has under ``engine``."""
+    """What ``GET /v1/engine`` answers, and ``/v1/live`` has under ``engine``. ``servers``: each as a
+    `ServerCount`, none where the engine speaks by itself."""
     return {
         "kind": service.engine.name,
         **status_json(service.engine.status),

@@ -4,16 +4,18 @@ import { call, post } from "../api.js";
 import { base } from "../snippets.js";
 import { h, icon, note } from "../dom.js";
 import { field, problems, select } from "../fields.js";
-import { megabytes, milliseconds, number, seconds, t } from "../i18n.js";
+import { has, megabytes, milliseconds, number, seconds, t } from "../i18n.js";
 import { store, watch } from "../store.js";
 import { engineText, phaseOf, stateOf } from "../engine.js";
 
 const SLOW_MS = 1000; // to the first sound: people notice
 const LEAD_SHOWN_S = 10;
+const COLOUR = { well: "ready", draining: "loading", "on-trial": "degraded", "left-alone": "failed", away: "away" }; // of a server
 
 export function statusView() {
   const engine = h("section", { class: "card", "aria-labelledby": "engine-title" });
   const streams = h("section", { class: "card", "aria-labelledby": "streams-title" });
+  const servers = h("section", { class: "card", "aria-labelledby": "servers-title" });
   const errors = h("section", { class: "card", "aria-labelledby": "errors-title" });
   const where = h("section", { class: "card", "aria-labelledby": "where-title" });
   const failed = problems();
@@ -22,6 +24,8 @@ export function statusView() {
     engine.replaceChildren(...engineParts(), actions.element, failed);
     actions.show();
     streams.replaceChildren(...streamParts());
+    servers.replaceChildren(...serverParts());
+    servers.hidden = !servers.childElementCount;
     errors.replaceChildren(...errorParts());
     where.replaceChildren(...whereParts());
   };
@@ -30,7 +34,7 @@ export function statusView() {
   return {
     title: t("status.title"),
     intro: t("status.intro"),
-    body: h("div", { class: "columns" }, h("div", { class: "stack" }, streams, errors), h("div", { class: "stack" }, engine, where)),
+    body: h("div", { class: "columns" }, h("div", { class: "stack" }, streams, servers, errors), h("div", { class: "stack" }, engine, where)),
     leave: () => stop.forEach((end) => end()),
   };
 }
@@ -109,7 +113,7 @@ function streamParts() {
   return [
     h("div", { class: "card-head" }, h("h2", { id: "streams-title" }, t("status.streams")), h("span", { class: "tag soft" }, t("status.now", { n: number(now.length) }))),
     rows.length
-      ? h("div", { class: "table-wrap", tabindex: "0", role: "region", "aria-labelledby": "streams-title" }, h("table", {},
+      ? h("div", { class: "table-wrap", tabindex: "0", role: "group", "aria-labelledby": "streams-title" }, h("table", {},
         h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, rows)))
       : h("div", { class: "empty-state" }, icon("wave"), h("p", {}, t("status.quiet"))),
     h("p", { class: "muted small" }, t("status.explain")),
@@ -123,6 +127,27 @@ function lead(stream) {
   bar.firstChild.style.transform = `scaleX(${Math.max(0, Math.min(1, stream.lead_s / LEAD_SHOWN_S))})`;
   if (stream.lead_s < 0.2) bar.dataset.low = "";
   return h("span", { class: "row tight nowrap" }, bar, h("span", { class: stream.lead_s < 0.2 ? "slow" : "" }, seconds(Math.max(0, stream.lead_s ?? 0))));
+}
+
+/** Those that a remote engine speaks through; nothing where there are none. */
+function serverParts() {
+  const all = store.live?.engine?.servers ?? [];
+  if (!all.length) return [];
+  const head = [t("servers.server"), t("servers.due"), t("servers.asked"), t("servers.failed"), t("servers.slow")];
+  const rows = all.map((server) => h("tr", {},
+    h("td", {}, h("span", { class: "clip" }, server.url.replace(/^http:\/\//, "")),
+      h("span", { class: "row tight small", "data-state": COLOUR[server.state] ?? "failed" }, h("span", { class: "dot" }),
+        h("span", {}, has(`server.${server.state}`) ? t(`server.${server.state}`) : server.state),
+        server.trouble && h("span", { class: "muted" }, server.trouble))),
+    h("td", {}, server.outstanding_s ? seconds(server.outstanding_s) : "–"),
+    ...[server.asked, server.failed, server.hedged].map((count) => h("td", {}, number(count)))));
+  return [
+    h("div", { class: "card-head" }, h("h2", { id: "servers-title" }, t("servers.title")),
+      h("span", { class: "tag soft" }, t("servers.well", { n: number(all.filter((server) => server.state === "well").length), all: number(all.length) }))),
+    h("div", { class: "table-wrap", tabindex: "0", role: "group", "aria-labelledby": "servers-title" }, h("table", {},
+      h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, rows))),
+    h("p", { class: "muted small" }, t("servers.explain")),
+  ];
 }
 
 function errorParts() {
