@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -278,3 +279,28 @@ def _links(folder: Path) -> Path:
         assert found
         (folder / name).symlink_to(found)
     return folder
+
+
+def test_the_table_of_processors_has_a_row_for_each_kind_and_model(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(
+        f"#!/bin/sh\nexec {sys.executable} - \"$@\" <<'END'\n"
+        "import json, sys\n"
+        "flags = dict(zip(sys.argv[4::2], sys.argv[5::2]))\n"
+        "stages = {'talker': 16.4, 'predictor': 40.8, 'codec': 25.0}\n"
+        "run = {'ttfa_ms': 121.0, 'ms_per_frame': 82.1, 'stages_ms': stages}\n"
+        "runs = [run | {'streams': int(n)} for n in flags['--streams'].split(',')]\n"
+        "print(json.dumps({'machine': 'this one, limited to ' + flags['--cpu'], 'model': '', 'runs': runs}))\n"
+        "END\n"
+    )
+    python.chmod(0o755)
+    environment = {**os.environ, "PYTHON": str(python), "ROUNDS": "2"}
+    ran = subprocess.run(
+        [sys.executable, ROOT / "script/bench-processors", "vnni", "avx2"],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    lines = ran.stdout.splitlines()
+    assert len([line for line in lines if line.startswith("| AVX")]) == 6
+    assert "| AVX2 | 0.6B int8 | 82 ms | 16, 41, 25 | 121 ms | 1.03 | 82 ms |" in lines
+    assert lines[-1].startswith("this one; medians of 2 rounds in turns; load ")

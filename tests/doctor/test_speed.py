@@ -31,8 +31,8 @@ def taking(*rtfs: float) -> speed.Take:
     return lambda dtype: Sample("compiled code for AVX2, codec int16, 4 threads (of 4)", frames)  # type: ignore[arg-type]
 
 
-def said(take: speed.Take, hardware: Hardware = CPU, **settings: str) -> dict[str, Check]:
-    return {check.check: check for check in speed.checks(place(hardware, **settings), take)}
+def said(take: speed.Take, hardware: Hardware = CPU, settings: dict[str, str] | None = None) -> dict[str, Check]:
+    return {check.check: check for check in speed.checks(place(hardware, {}, **settings or {}), take)}
 
 
 ON = {"engine__natural_voice": "on"}
@@ -60,14 +60,14 @@ def test_every_way_is_shown_alone_and_with_two_listeners() -> None:
     ],
 )
 def test_one_setting_is_named(rtfs: tuple[float, ...], settings: dict[str, str], words: str) -> None:
-    check = said(taking(*rtfs), **settings)["setting"]
+    check = said(taking(*rtfs), settings=settings)["setting"]
 
     assert words in f"{check.detail} {check.fix}"
 
 
 def test_a_model_that_is_too_slow_as_configured_is_wrong_where_a_setting_mends_it() -> None:
-    assert not said(taking(1.2, 0.9, 2.0, 1.6), **ON)["setting"].ok
-    assert said(taking(0.9, 0.7, 1.4, 1.1), **ON)["setting"].ok
+    assert not said(taking(1.2, 0.9, 2.0, 1.6), settings=ON)["setting"].ok
+    assert said(taking(0.9, 0.7, 1.4, 1.1), settings=ON)["setting"].ok
 
 
 def test_where_memory_is_short_the_smaller_model_is_advised_or_none() -> None:
@@ -85,7 +85,7 @@ def test_a_size_that_there_was_no_time_for_is_said() -> None:
 
 @pytest.mark.parametrize(("load", "is_said"), [(0.4, False), (9.1, True)])
 def test_a_busy_machine_is_said(load: float, is_said: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed.os, "getloadavg", lambda: (load, load, load))
+    monkeypatch.setattr("os.getloadavg", lambda: (load, load, load))
     monkeypatch.setattr(speed, "host_cores", lambda: 2)
 
     found = said(taking(0.9, 0.7, 1.4, 1.1))

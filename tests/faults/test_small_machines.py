@@ -89,7 +89,7 @@ def test_a_processor_without_avx2_computes_with_pytorch_and_says_why(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(build, "cpu_flags", lambda: frozenset({"sse4_2", "ssse3"}))
-    monkeypatch.setattr(build.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.setattr(precision, "_libraries", precision._libraries.__wrapped__)
     caplog.set_level(logging.INFO)
 

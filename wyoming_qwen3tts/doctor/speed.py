@@ -97,7 +97,7 @@ def _choices(sample: Sample, dtype: str) -> Iterator[Choice]:
     for size in ("1.7B", "0.6B"):
         for quantize in _ROUNDINGS:
             if (size, quantize, 1) in sample.frames:
-                alone, two = (sample.frames[size, quantize, count].total / _FRAME_S for count in (1, 2))  # type: ignore[index]
+                alone, two = (sample.frames[size, quantize, count].total / _FRAME_S for count in (1, 2))
                 needed_mb = cpu_need_mb(published(size), dtype=dtype) or 0
                 yield Choice(size, quantize, alone, two, needed_mb)
 
