@@ -52,9 +52,21 @@ class ModelServer:
         self.timing, self.url = timing, ""
         self.asked: list[Asked] = []
         self._chance, self._turn = chance, asyncio.Lock()
+        self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+
+    async def close(self) -> None:
+        """Break every connection; returns when nothing of them is left."""
+        for writer in self._serving.values():
+            writer.transport.abort()
+        if self._serving:
+            await asyncio.wait(self._serving)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, of as many requests as come."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  a coroutine runs in one
+        self._serving[task] = writer
+        task.add_done_callback(self._serving.pop)
         try:
             while await self._answer(reader, writer):
                 await writer.drain()
@@ -102,8 +114,9 @@ async def model_servers(count: int, timing: Timing, seed: int = 0) -> AsyncItera
     try:
         yield servers
     finally:
-        for door in doors:
+        for door, server in zip(doors, servers, strict=True):
             door.close()
+            await server.close()
 
 
 def ideal_first_s(asked: list[Asked], servers: int, timing: Timing) -> list[float]:
