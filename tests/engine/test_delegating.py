@@ -14,6 +14,7 @@ class Peculiar(Scripted):
     """Has another answer to everything than `Engine` has."""
 
     chosen_model: str | None = "Qwen/small"
+    longest_silence_s = 77.0
 
     def clones(self) -> tuple[Voice, ...]:
         return (RYAN,)
@@ -54,7 +55,7 @@ async def test_the_answers_are_those_of_the_engine_inside() -> None:
         assert (engine.status, engine.liveness()) == (EngineStatus(Phase.LOADING, progress=0.5), inner.signs)
         assert (engine.voices(), engine.clones()) == (inner.voices(), (RYAN,))
         assert (engine.why_mute("Anna"), engine.origin(RYAN)) == ("Anna is hoarse", Origin("qwen3", "ryan-en"))
-        assert engine.servers() == (SERVER,)
+        assert (engine.servers(), engine.longest_silence_s) == ((SERVER,), 77.0)
         assert (engine.models(), engine.chosen_model) == (("Qwen/small", "Qwen/large"), "Qwen/small")
     outer.wake()
     await outer.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,15 @@ import pytest
 from tests.harness import FakeEngine, until
 from tests.servers.http.web import Web, web
 from wyoming_qwen3tts.engine.builtin.engine import BuiltinEngine
+from wyoming_qwen3tts.engine.builtin.espeak import Espeak
+from wyoming_qwen3tts.engine.builtin.hibari import HibariVoice
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.errors import EngineDown, EngineError, NoSound
 from wyoming_qwen3tts.monitoring.health import LanguageHealth
 from wyoming_qwen3tts.service.options import SpeechOptions
 from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
+from wyoming_qwen3tts.speech.languages import LANGUAGES
+from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.util import processes
 
 
@@ -90,6 +95,95 @@ async def test_the_languages_of_a_program_that_is_missing_are_named(monkeypatch:
     model.status = EngineStatus(Phase.LOADING)
     assert both.mute_languages() == missing
     await engine.close()
+
+
+def espeak(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program of that name, the only one there is."""
+    program = folder / "espeak-ng"
+    program.write_text(script)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    return program
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("#!/bin/sh\necho 'no voice data' >&2\nexit 1\n", "espeak-ng failed: no voice data"),
+        ("#!/bin/sh\n", "espeak-ng makes no sound"),
+        ("#!/bin/nowhere\n", "espeak-ng cannot be started: No such file or directory"),
+    ],
+)
+async def test_a_program_that_does_not_work_is_found_at_the_start(
+    script: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    espeak(tmp_path, script, monkeypatch)
+    program = Espeak(1)
+    await program.try_out()
+    assert (program.trouble, program.is_left_alone) == (why, True)
+
+
+async def test_the_languages_of_a_program_that_does_not_work_are_named_and_german_is_heard_with_an_accent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    espeak(tmp_path, "#!/bin/sh\n", monkeypatch)
+    engine = BuiltinEngine(added=("nl",))
+    async with web(engine) as it:
+        await engine.start()
+        assert await ready(it) == dict.fromkeys(("ja", "ko", "ru", "zh", "nl"), "espeak-ng makes no sound")
+        assert (await it.post(input="Guten Tag.", voice="builtin-de")).status_code == 200
+
+
+async def test_a_program_that_is_removed_while_we_run_is_found_with_the_next_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = shutil.which("espeak-ng")
+    if real is None:
+        pytest.skip("espeak-ng is not installed")
+    program = espeak(tmp_path, f'#!/bin/sh\nexec {real} "$@"\n', monkeypatch)
+    monkeypatch.setattr(HibariVoice, "load", _no_hibari)
+    engine = BuiltinEngine()
+    async with web(engine) as it:
+        await engine.start()
+        assert await ready(it) == {}
+        kept = program.read_text()
+        program.unlink()
+        await it.post(input="Привет.", voice="builtin-ru")
+        assert (await it.client.get("/health/ready")).json()["cannot_speak"].keys() == LANGUAGES.keys()
+
+        espeak(tmp_path, kept, monkeypatch)
+        await it.post(input="Привет.", voice="builtin-ru")
+        assert await ready(it) == {}
+
+
+async def _no_hibari(_: HibariVoice) -> None:
+    raise EngineError("It is not here.")
+
+
+class Foreign(FakeEngine):
+    """A stand-in for one language of its own, that can be away."""
+
+    name = "wyoming"
+
+    def voices(self) -> tuple[Voice, ...]:
+        return (Voice(VoiceName("Jan"), "Jan (gv)", ("gv",), self.name, "jan"),)
+
+
+async def test_what_only_a_stand_in_speaks_is_named_while_that_is_away() -> None:
+    model, stand_in, builtin = FakeEngine(), Foreign(), FakeEngine()
+    model.status = EngineStatus(Phase.FAILED, "no card")
+    both = FailoverEngine(model, FailoverEngine(stand_in, builtin))
+    assert both.mute_languages() == {}
+    stand_in.status = EngineStatus(Phase.FAILED, "it cannot be reached")
+    assert both.mute_languages() == {"gv": "failed: it cannot be reached"}
+
+
+async def test_a_language_that_the_home_wants_and_nobody_speaks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with web() as it:
+        monkeypatch.setattr(it.service.catalog, "_wanted", (*it.service.catalog._wanted, "gv"))
+        assert await ready(it) == {"gv": "no voice speaks it"}
+        it.service.catalog.fallback_language = "gv"
+        assert (await it.client.get("/health/ready")).status_code == 503
 
 
 async def test_not_ready_if_the_language_of_the_home_cannot_be_spoken() -> None:

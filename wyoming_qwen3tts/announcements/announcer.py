@@ -281,6 +281,8 @@ class Announcer:
             self._forget_timer(job)
             task = asyncio.get_running_loop().create_task(self._announce(job))
             self._running[task] = job
+            if job.permit is not None:
+                job.permit.task = task
             task.add_done_callback(self._over)
 
     def _has_place(self, turn: Ticket) -> bool:

@@ -49,6 +49,10 @@ class DelegatingEngine(Engine):
     def origin(self, voice: Voice) -> Origin | None:
         return self.inner.origin(voice)
 
+    @property
+    def longest_silence_s(self) -> float:
+        return self.inner.longest_silence_s
+
     def liveness(self) -> Liveness:
         return self.inner.liveness()
 

@@ -102,13 +102,26 @@ class FailoverEngine(DelegatingEngine):
         return self.primary.voices() + self._fallback.voices()
 
     def mute_languages(self) -> dict[str, str]:
-        """Those that nobody speaks."""
-        fallback = self._fallback.mute_languages()
-        if not self._status_of(self.primary).can_speak:
-            return fallback
-        spoken = {code for voice in self.primary.voices() for code in voice.languages}
-        mute = self.primary.mute_languages()
-        return {code: why for code, why in fallback.items() if code in mute or code not in spoken}
+        """Those that neither speaks now."""
+        known, mute = self._languages_of(self.primary)
+        also_known, also_mute = self._languages_of(self._fallback)
+        spoken = (known - set(mute)) | (also_known - set(also_mute))
+        return {code: why for code, why in (mute | also_mute).items() if code not in spoken}
+
+    def _languages_of(self, engine: Engine) -> tuple[set[str], dict[str, str]]:
+        """Those of an engine's voices, and which of them it cannot speak now, and why: all, if it does not speak. What
+        is asked of ``fallback`` while it loads is spoken in a moment."""
+        known, status = {code for voice in engine.voices() for code in voice.languages}, self._status_of(engine)
+        if status.is_answered or (engine is self._fallback and status.is_loading):
+            return known, engine.mute_languages()
+        return known, dict.fromkeys(known, str(status)) | engine.mute_languages()
+
+    @property
+    def longest_silence_s(self) -> float:
+        """``fallback`` begins when ``primary`` was silent, or held back, for as long as it may be."""
+        held_s = 0.0 if self._head_start is None else self._head_start.most_s
+        taken_over_s = self._patience_s + held_s + self._fallback.longest_silence_s
+        return max(self.primary.longest_silence_s, taken_over_s)
 
     def origin(self, voice: Voice) -> Origin | None:
         """Cache identity of the engine that owns the voice; speech of ``fallback`` in the place of ``primary`` has

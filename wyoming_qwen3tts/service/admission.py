@@ -63,6 +63,10 @@ class AdmissionController:
         """Permits that hold a place now."""
         return list(self._held)
 
+    def claimants(self) -> list[Permit]:
+        """Permits in the line."""
+        return [claim.permit for claim in self._line]
+
     def held_by(self, host: str) -> int:
         return sum(permit.host == host for permit in self._held)
 
@@ -159,6 +163,11 @@ class Permit:
     @property
     def is_held(self) -> bool:
         return self in self._admission._held
+
+    @property
+    def is_orphan(self) -> bool:
+        """Whether the task that had it is over, and nobody will give it back."""
+        return self.task is not None and self.task.done()
 
     @property
     def is_urgent(self) -> bool:

@@ -149,6 +149,20 @@ class Reply:
         return self.engine_since is not None and not self.text.is_awaited and not self._permit.is_paused
 
     @property
+    def is_waiting_for_listener(self) -> bool:
+        """Whether it is the listener's turn to take what there is."""
+        return self.engine_since is None and not self.is_ending
+
+    @property
+    def is_orphan(self) -> bool:
+        """Whether the task of its block is over, and the block was not left."""
+        return self._permit.is_orphan
+
+    @property
+    def has_place(self) -> bool:
+        return self._permit.is_held
+
+    @property
     def heard_bytes(self) -> int:
         return self.stats.audio_bytes
 
@@ -161,6 +175,10 @@ class Reply:
         """Give the place back until there is more text."""
         self._permit.pause()
 
+    def give_place_back(self) -> None:
+        """For one that does not come to the end of its block."""
+        self._permit.give_back()
+
     def cut(self, why: SpeechError) -> None:
         """End the block, wherever it is, with ``why``. Returns at once; does nothing to one that is ending."""
         if not self.is_ending:
@@ -169,7 +187,9 @@ class Reply:
 
     def describe(self, now: float) -> str:
         """What it is doing, for the log; nothing of its text."""
-        if self._permit.is_paused:
+        if self.is_ending:
+            doing = "is ending"
+        elif self._permit.is_paused:
             doing = "waits for a place"
         elif self.is_waiting_for_text:
             doing = "waits for text"

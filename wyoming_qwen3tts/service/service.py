@@ -64,7 +64,7 @@ class SpeechService:
         self._loading: asyncio.Future[list[None]] | None = None
         self._languages = LanguageHealth()
         self.replies: set[Reply] = set()  # those that are not over yet
-        self.watchdog = ReplyWatchdog(self.replies, self._admission, limits, lambda: engine.status.is_loading, clock)
+        self.watchdog = ReplyWatchdog(self.replies, self._admission, limits, engine, clock)
         self._observers: list[Observer] = []
 
     def load(self) -> None:
@@ -177,7 +177,11 @@ class SpeechService:
 
     def mute_languages(self) -> dict[str, str]:
         """What cannot be spoken now, and why: as the engine says, and as the last replies went."""
-        return self._languages.mute(self._clock()) | self._engine.mute_languages()
+        return self._languages.mute(self._clock()) | self.surely_mute_languages()
+
+    def surely_mute_languages(self) -> dict[str, str]:
+        """Those of `mute_languages` that no text of a stranger has part in."""
+        return dict.fromkeys(self.catalog.missing, "no voice speaks it") | self._engine.mute_languages()
 
     async def record(self, text: TextStream, options: SpeechOptions) -> Voice | None:
         """Speak a text for later, unless there is a recording of it; whose voice it is, if it can be kept at all."""

@@ -200,6 +200,12 @@ class Engine(ABC):
         enough for every request."""
         return None
 
+    @property
+    def longest_silence_s(self) -> float:
+        """How long a listener may wait for its sound at most, while nobody else gets any: its own limits have ended
+        what hangs by then."""
+        return 10.0
+
     def liveness(self) -> Liveness:
         """Its signs of life. Asked twice a second; must not block."""
         return Liveness()

@@ -27,6 +27,10 @@ class ProcessError(Exception):
     """A program could not be run to its end. The message names it and says why."""
 
 
+class ProcessNotStarted(ProcessError):
+    """It is not there, or the system refuses to run it."""
+
+
 class ProcessTimeout(ProcessError):
     """It took too long."""
 
@@ -123,7 +127,7 @@ class Child:
         at most ``output_bytes`` that nobody has taken.
 
         Raises:
-            ProcessError: if it cannot be started.
+            ProcessNotStarted: if it cannot be.
         """
         name = Path(command[0]).name
         output = None if shares_output else subprocess.PIPE
@@ -141,7 +145,7 @@ class Child:
         try:
             transport, pipes = await asyncio.shield(starting)
         except OSError as error:
-            raise ProcessError(f"{name} cannot be started: {error.strerror or error}") from error
+            raise ProcessNotStarted(f"{name} cannot be started: {error.strerror or error}") from error
         except asyncio.CancelledError:  # asyncio's own way out of a start would kill the child alone, not its group
             with contextlib.suppress(OSError):
                 transport, pipes = await starting

@@ -80,6 +80,12 @@ class VoiceCatalog:
         mapped = self._view().mapped
         return tuple(code for code in extra if code in mapped)
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What the home wants, and nobody speaks."""
+        mapped = self._view().mapped
+        return tuple(code for code in dict.fromkeys((*self._wanted, self.fallback_language)) if code not in mapped)
+
     def taken(self) -> set[str]:
         """The names that no new voice may have, casefolded."""
         view = self._view()

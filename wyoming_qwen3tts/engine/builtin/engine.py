@@ -21,7 +21,7 @@ from ...speech.request import SpeechRequest
 from ...speech.segment import Segment
 from ...speech.voice import Voice, VoiceName
 from ...text.language.detect import script_language
-from .espeak import Espeak, is_known
+from .espeak import CALL_S, Espeak, is_known
 from .hibari import HibariVoice
 
 log = logging.getLogger(__name__)
@@ -64,10 +64,15 @@ class BuiltinEngine(Engine):
     def mute_languages(self) -> dict[str, str]:
         if self._failed:
             return dict.fromkeys(self._languages, self._failed)
-        if self._started.is_set() and not self._espeak.is_installed:  # hibari reads Latin letters, with an accent
-            unread = ("ja", "ko", "ru", "zh", *self._languages[len(LANGUAGES) :])
-            return dict.fromkeys(unread, "espeak-ng is not installed")
-        return {}
+        if not self._started.is_set() or self._espeak.trouble is None:
+            return {}
+        unread = ("ja", "ko", "ru", "zh", *self._languages[len(LANGUAGES) :])
+        # hibari reads Latin letters, with an accent
+        return dict.fromkeys(unread if self._hibari.is_loaded else self._languages, self._espeak.trouble)
+
+    @property
+    def longest_silence_s(self) -> float:
+        return CALL_S + 2.0  # a call that hangs, and its end
 
     def origin(self, voice: Voice) -> Origin | None:
         if not self._started.is_set() or self._failed:
@@ -80,12 +85,15 @@ class BuiltinEngine(Engine):
             await self._hibari.speak(_CALIBRATION, None, self._calibrate)
         except Exception as error:  # noqa: BLE001  a foreign package on an unknown machine; espeak-ng takes over
             log.warning("The English voice hibari cannot be loaded (%s); espeak-ng speaks English instead", error)
-        if not self._espeak.is_installed:
-            if not self._hibari.is_loaded:
-                self._failed = "neither hibari-tts nor espeak-ng works here; install espeak-ng"
-                log.error("No voice: %s", self._failed)
-            else:
-                log.warning("espeak-ng is not installed: only English can be spoken. Install it: apt install espeak-ng")
+        if self._espeak.is_installed:
+            await self._espeak.try_out()
+            if self._espeak.trouble is not None:
+                log.warning("espeak-ng does not work here: %s", self._espeak.trouble)
+        elif not self._hibari.is_loaded:
+            self._failed = "neither hibari-tts nor espeak-ng works here; install espeak-ng"
+            log.error("No voice: %s", self._failed)
+        else:
+            log.warning("espeak-ng is not installed: only English can be spoken. Install it: apt install espeak-ng")
         self._versions = f"hibari {self._hibari.version} espeak {self._espeak.version}"
         self._started.set()
 
@@ -118,7 +126,9 @@ class BuiltinEngine(Engine):
         if language == "en":
             # An English voice may have been named for a text that is not Latin: hibari answers that with nothing.
             language = script_language(segment.text) or "en"
-        if language == "en" or not self._espeak.is_installed:
+        if language != "en" and self._espeak.is_in_doubt:
+            await self._espeak.try_out()
+        if language == "en" or self._espeak.is_left_alone:
             await self._started.wait()
         if self._failed:
             raise EngineDown(f"There is no voice: {self._failed}")
@@ -138,7 +148,7 @@ class BuiltinEngine(Engine):
 
     def _must_do(self, segment: Segment) -> bool:
         """Whether hibari speaks another language, with an accent, but heard."""
-        return not self._espeak.is_installed and script_language(segment.text) is None
+        return self._espeak.is_left_alone and script_language(segment.text) is None
 
     async def _english(self, text: str, seed: int | None, host: str) -> Samples:
         try:

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import struct
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,9 +15,9 @@ from typing import Final
 
 from ...audio.pcm import Samples, from_pcm
 from ...audio.resample import resample
-from ...errors import EngineError, without_text
+from ...errors import EngineDown, EngineError, without_text
 from ...util.fair_line import FairLine
-from ...util.processes import ProcessError, run
+from ...util.processes import ProcessError, ProcessNotStarted, run
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ _CODES: Final = (
 )
 _ADDED: Final = frozenset(_CODES.split())
 _WORDS_A_MINUTE = "165"
+_LEFT_ALONE_S: Final = 60.0
+CALL_S: Final = 10.0  # in line, or at work, until a call is given up
 _SPEECH_BYTES = 16 << 20  # six minutes; a segment has 250 characters at most
 
 
@@ -43,12 +46,14 @@ class Espeak:
     A sentence takes 10 to 60 ms. After ``timeout_s`` in line, or at work, a call is given up.
     """
 
-    def __init__(self, processes: int, timeout_s: float = 10.0) -> None:
+    def __init__(self, processes: int, timeout_s: float = CALL_S) -> None:
         self._program = shutil.which("espeak-ng")
         # kakasi (GPL, a process too) reads kanji aloud as kana; espeak-ng alone says "Chinese letter" for each.
         self._kakasi = shutil.which("kakasi")
         self._line = FairLine(processes)
         self._timeout_s = timeout_s
+        self._trouble: str | None = None  # why it works for no text
+        self._troubled_at = 0.0
 
     @property
     def version(self) -> str:
@@ -58,6 +63,33 @@ class Espeak:
     @property
     def is_installed(self) -> bool:
         return self._program is not None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it can speak nothing now, as far as is known."""
+        return self._trouble if self.is_installed else "espeak-ng is not installed"
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether there is no sense in asking it: it is missing, or was found in trouble a moment ago."""
+        is_fresh = self._trouble is not None and time.monotonic() - self._troubled_at < _LEFT_ALONE_S
+        return is_fresh or not self.is_installed
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether it was in trouble, and may work again."""
+        return self._trouble is not None and not self.is_left_alone
+
+    async def try_out(self) -> None:
+        """Find out whether it works: `trouble` says so, until a text is spoken. Takes as long as a word."""
+        try:
+            if not len(await self.speak("1", "de", 22_050)):
+                self._is_in_trouble("espeak-ng makes no sound.")
+        except EngineError as error:
+            self._is_in_trouble(str(error))
+
+    def _is_in_trouble(self, why: str) -> None:
+        self._trouble, self._troubled_at = why.removesuffix("."), time.monotonic()
 
     async def speak(self, text: str, language: str, rate: int, host: str = "") -> Samples:
         """``text`` at ``rate`` Hz, for a listener of ``host``; empty if espeak-ng has no sound for it.
@@ -79,6 +111,8 @@ class Espeak:
             [self._program, "--stdin", "--stdout", "-b", "1", "-s", _WORDS_A_MINUTE, "-v", voice], words, host
         )
         pcm, own_rate = _parse_wav(wav)
+        if pcm:
+            self._trouble = None
         return await asyncio.to_thread(resample, from_pcm(pcm), own_rate, rate)
 
     async def _run(self, command: list[str], given: bytes, host: str) -> bytes:
@@ -91,6 +125,10 @@ class Espeak:
                     environment={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
                     output_bytes=_SPEECH_BYTES,
                 )
+            except ProcessNotStarted as error:
+                if command[0] == self._program:
+                    self._is_in_trouble(str(error))
+                raise EngineDown(f"{error}.") from error
             except ProcessError as error:
                 raise EngineError(f"{error}.") from error
         if output.code:

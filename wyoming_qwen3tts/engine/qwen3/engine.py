@@ -85,6 +85,10 @@ class Qwen3Engine(Engine):
     def liveness(self) -> Liveness:
         return self._fatal_errors.liveness()
 
+    @property
+    def longest_silence_s(self) -> float:
+        return 20.0  # the prompt of a long clip on a slow processor; a turn that hangs is found by `Runtime`
+
     def models(self) -> tuple[str, ...]:
         """Those that are configured; by default the two of which the card decides."""
         return self._config.models or (SMALL, LARGE)

@@ -25,7 +25,7 @@ from .carried import CarriedVoices
 from .dispatch import Dispatcher
 from .response import Draining
 from .router import NOT_ASKED, Router, Standing
-from .server import RemoteServer, http_client
+from .server import CONNECT_S, RemoteServer, http_client
 
 if TYPE_CHECKING:
     import httpx
@@ -91,6 +91,11 @@ class RemoteEngine(Engine):
             return EngineStatus(Phase.READY)
         is_nobody_there = len(away) == len(self._router.servers)
         return EngineStatus(Phase.FAILED if is_nobody_there else Phase.DEGRADED, "; ".join(away))
+
+    @property
+    def longest_silence_s(self) -> float:
+        """Each server may be asked for a sentence, and be silent."""
+        return len(self._servers) * (CONNECT_S + self._timing.stall_s)
 
     def servers(self) -> tuple[ServerCount, ...]:
         return self._router.counts()

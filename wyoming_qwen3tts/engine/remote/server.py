@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_CONNECT_S, _ASK_S = 3.0, 5.0
+CONNECT_S, _ASK_S = 3.0, 5.0
 
 
 def http_client(key: str, stall_s: float) -> httpx.AsyncClient:
@@ -37,7 +37,7 @@ def http_client(key: str, stall_s: float) -> httpx.AsyncClient:
     # How much is asked at once is admission's to say: who waited here for a connection would look like a stall.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    timeout = httpx.Timeout(stall_s, connect=_CONNECT_S)
+    timeout = httpx.Timeout(stall_s, connect=CONNECT_S)
     transport = ClosingTransport(limits=limits, trust_env=False)
     return httpx.AsyncClient(headers=headers, timeout=timeout, transport=transport, trust_env=False)
 
@@ -236,7 +236,7 @@ def _in_words(error: httpx.HTTPError, stall_s: float) -> str:
     import httpx
 
     if isinstance(error, httpx.ConnectTimeout):
-        return f"it cannot be reached within {_CONNECT_S:g} s"
+        return f"it cannot be reached within {CONNECT_S:g} s"
     if isinstance(error, httpx.TimeoutException):
         return f"nothing came for {stall_s:g} s"
     if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):

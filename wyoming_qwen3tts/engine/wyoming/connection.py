@@ -17,7 +17,7 @@ from ...speech.wyoming_framing import FrameLimits, encode_event, read_event
 from ...util.tasks import cancel_and_wait
 from ..ahead import MAX_S
 
-_CONNECT_S = 2.0
+CONNECT_S = 2.0
 _LINE_BYTES = 1 << 20
 _INFO_S = 5.0
 #: How long one sentence may take in all, however slowly its sound drips.
@@ -49,10 +49,10 @@ class Connection:
             EngineError: in words, if there is none to be had.
         """
         try:
-            async with asyncio.timeout(_CONNECT_S):
+            async with asyncio.timeout(CONNECT_S):
                 reader, writer = await asyncio.open_connection(host, port, limit=_LINE_BYTES)
         except TimeoutError:
-            raise EngineError(f"it cannot be reached within {_CONNECT_S:g} s") from None
+            raise EngineError(f"it cannot be reached within {CONNECT_S:g} s") from None
         except (OSError, UnicodeError) as error:
             raise EngineError(f"it cannot be reached ({_cause(error)})") from error
         return cls(reader, writer, stall_s)

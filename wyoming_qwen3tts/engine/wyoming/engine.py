@@ -14,6 +14,7 @@ from ...speech.voice import Voice
 from ...util.backoff import Backoff
 from ...util.tasks import cancel_and_wait
 from ..ahead import Part, spoken_ahead
+from .connection import CONNECT_S
 from .server import WyomingServer
 from .voices import ServerVoice
 
@@ -52,7 +53,7 @@ class WyomingEngine(Engine):
             WyomingServer(host, port, instance=instance, stall_s=stall_s, backoff=backoff) for host, port in addresses
         ]
         self._instance, self._preferred, self._is_stand_in = instance, tuple(preferred), is_stand_in
-        self._pause_s, self._refresh_s = sentence_pause_s, refresh_s
+        self._pause_s, self._refresh_s, self._stall_s = sentence_pause_s, refresh_s, stall_s
         self._has_asked = False
         self._watch: list[asyncio.Task[None]] = []
         self._offered: tuple[tuple[object, ...], tuple[Voice, ...]] = ((), ())
@@ -106,6 +107,11 @@ class WyomingEngine(Engine):
             if all(reasons):
                 mute[language] = "; ".join(f"{s.name}: {why}" for s, why in zip(knowing, reasons, strict=True))
         return mute
+
+    @property
+    def longest_silence_s(self) -> float:
+        """Each server may be asked for a sentence, and be silent."""
+        return len(self._servers) * (CONNECT_S + self._stall_s)
 
     def origin(self, voice: Voice) -> Origin | None:
         """By program, version and the voice that would be asked first."""

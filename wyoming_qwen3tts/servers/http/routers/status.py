@@ -31,7 +31,7 @@ def states(service: SpeechService, gate: Gate) -> OpenRouter:
         engine = service.engine
         now = health(engine.name, engine.status, engine.liveness(), time.monotonic())
         mute = service.mute_languages()
-        ready = now.ready and service.catalog.fallback_language not in service.engine.mute_languages()
+        ready = now.ready and service.catalog.fallback_language not in service.surely_mute_languages()
         content = {"status": "ready" if ready else "not ready", "engine": now.engine, **status_json(now.status)}
         content["cannot_speak"] = mute
         if gate.needs_key:  # a reason may name addresses of the house; /v1/engine tells it
