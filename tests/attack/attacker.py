@@ -1,7 +1,7 @@
 """One hostile host: ``python -m tests.attack.attacker ADDRESS WYOMING_PORT WEB_PORT BROKER_PORT SECONDS``.
 
-Does everything at the same time, from one loopback address, in a process of its own that leaves the processor to others,
-as another machine would. At the end it prints how often it did each as JSON. BROKER_PORT 0: there is none.
+Does everything at the same time, from one loopback address, in a process of its own that leaves the processor to
+others, as another machine would. At the end it prints how often it did each as JSON. BROKER_PORT 0: there is none.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import aiomqtt
 from wyoming.event import Event
 
 from tests.faults.flooder import WEBSOCKET, WYOMING, frame, upgrade
-from tests.faults.test_memory import FORMATS, SENTENCES
+from tests.faults.test_memory import FORMATS
 from wyoming_qwen3tts.servers.mqtt.client import PatchedClient
 from wyoming_qwen3tts.speech.wyoming_framing import encode_event
 
@@ -48,7 +48,9 @@ def hostile_text(rng: random.Random) -> str:
         lambda: "**_`~~" * 1000,
         lambda: "<speak>" * 1000,
         lambda: "漢字" * 3000,
-        lambda: "".join(chr(rng.choice((rng.randrange(32, 0xD800), rng.randrange(0xE000, 0x30000)))) for _ in range(900)),
+        lambda: "".join(
+            chr(rng.choice((rng.randrange(32, 0xD800), rng.randrange(0xE000, 0x30000)))) for _ in range(900)
+        ),
         lambda: ". " * 4000,
         lambda: "ꜰ" * 100,
         lambda: "M. Dr. z.B. " * 500,
@@ -252,7 +254,7 @@ class Attacker:
             b'{"type": "synthesize", "data_length": 1e999}\n',
             b'{"type": "synthesize", "data": []}\n',
             b'{"type": 7}\n{"type": "synthesize", "data": {"text": {}}}\n',
-            f"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n".encode(),
+            b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
             b"GET /v1/audio/voices HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\n\r\n",
             b"PUT /v1/lexicon/..%2f..%2fx HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n{}",
             b"POST /v1/audio/speech HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: xchunked\r\n\r\n",
@@ -356,7 +358,7 @@ def event(kind: str, **data: Any) -> bytes:
 
 
 def main(arguments: list[str]) -> None:
-    os.nice(5)
+    os.nice(10)
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of each write to a peer that is gone
     address, *ports, seconds = arguments
     attacker = Attacker(address, *map(int, ports), float(seconds))

@@ -25,9 +25,9 @@ class SpeechRequest:
 
     ``length`` tells how long the text is as far as it is known; None: nobody plays the reply while it is made, so it
     may be made as slowly as it likes. ``waited_s`` is how long the listener has waited for a first sound already, where
-    another engine was asked before. ``via`` names the servers that the request came through, ``host`` whose share of the
-    work it is. ``notes`` is the engine's: one for each sentence that did not end and was cut off, for the request's log
-    line.
+    another engine was asked before. ``via`` names the servers that the request came through, ``host`` is whose share
+    of the work it takes. ``notes`` is the engine's: one for each sentence that did not end and was cut off, for the
+    request's log line.
     """
 
     segments: AsyncIterator[Segment | OpenSegment]
