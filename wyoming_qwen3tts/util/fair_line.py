@@ -34,7 +34,7 @@ class FairLine:
 
     async def acquire(self, owner: str, cost: float) -> None:
         """A place, until `release`."""
-        if self._free and not self._waiting:
+        if self._free:  # then nobody waits: who does was given what was free
             self._take(owner, cost)
             return
         waiting = _Waiting(owner, cost, asyncio.get_running_loop().create_future())
