@@ -140,10 +140,10 @@ class Victim:
             config = {"type": "session.config", "voice": f"builtin-{language}", "response_format": "pcm"}
             for message in (config, {"type": "input.text", "text": self.sentence(language)}, {"type": "input.done"}):
                 await socket.send(json.dumps(message))
-            async for message in socket:
-                if isinstance(message, bytes):
-                    heard += len(message)
-                elif json.loads(message)["type"] == "session.done":
+            async for said in socket:
+                if isinstance(said, bytes):
+                    heard += len(said)
+                elif json.loads(said)["type"] == "session.done":
                     break
         return heard > 24_000
 

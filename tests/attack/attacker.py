@@ -360,8 +360,8 @@ def event(kind: str, **data: Any) -> bytes:
 def main(arguments: list[str]) -> None:
     os.nice(10)
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of each write to a peer that is gone
-    address, *ports, seconds = arguments
-    attacker = Attacker(address, *map(int, ports), float(seconds))
+    address, wyoming, web, broker, seconds = arguments
+    attacker = Attacker(address, int(wyoming), int(web), int(broker), float(seconds))
     loop = asyncio.new_event_loop()
     loop.run_until_complete(attacker.run())
     print(json.dumps(attacker.done), flush=True)  # noqa: T201

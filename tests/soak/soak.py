@@ -362,7 +362,8 @@ def _verdict(it: Soak) -> list[str]:
 
 def _model_verdict(it: Soak, log: str) -> list[str]:
     """The other server may only have ended as it was killed, or because its engine failed too often."""
-    odd = set(it.model.codes) - {-signal.SIGKILL, _BROKEN_ENGINE}
+    # A process that ends by itself has no handlers at its very end, so SIGUSR1 may come first.
+    odd = set(it.model.codes) - {-signal.SIGKILL, -signal.SIGUSR1, _BROKEN_ENGINE}
     wrong = [f"the model's server ended with {code}" for code in sorted(odd)]
     told = re.sub(r"Traceback(?:(?!Traceback).)*?\nZeroDivisionError: its words are withheld", "", log, flags=re.DOTALL)
     return wrong + [f"a traceback in the log of the model's server: {trace}" for trace in [_trace(told)] if trace]

@@ -64,7 +64,7 @@ async def test_who_leaves_the_line_at_any_moment_takes_no_place_along() -> None:
         for outcome in outcomes[2:]:
             if outcome is None:
                 line.release()
-        assert line._free == 2
+        assert line.free == 2
         assert not line._waiting
 
 

@@ -23,6 +23,11 @@ class FairLine:
         self._waiting: list[_Waiting] = []
         self._had: dict[str, tuple[float, float]] = {}  # how much, as it counted when
 
+    @property
+    def free(self) -> int:
+        """Places that nobody uses."""
+        return self._free
+
     @asynccontextmanager
     async def turn(self, owner: str, cost: float) -> AsyncIterator[None]:
         """A place for this long. ``cost`` is of any unit, the same for all."""

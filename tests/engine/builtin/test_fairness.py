@@ -62,11 +62,11 @@ async def test_a_listener_who_leaves_hibari_at_work_gives_its_thread_to_nobody_b
         first.cancel()
         second = asyncio.create_task(voice.speak("second", None, len, "b"))
         await asyncio.sleep(0.01)
-        assert voice._line._free == 0
+        assert voice._line.free == 0
         assert spoken == ["first"]
         go_on.set()
         assert await second == 8
-        await until(lambda: voice._line._free == 1)
+        await until(lambda: voice._line.free == 1)
     finally:
         voice.close()
 
