@@ -1,4 +1,5 @@
-"""R27: ten seconds of ``script/attack``; a minute is for whoever changes a server."""
+"""R27: ten seconds of ``script/attack``; a minute is for whoever changes a server, on a machine that does nothing else:
+how soon the first audio comes is judged only there."""
 
 from __future__ import annotations
 
