@@ -1,7 +1,7 @@
 """One hostile host: ``python -m tests.attack.attacker ADDRESS WYOMING_PORT WEB_PORT BROKER_PORT SECONDS``.
 
-Does everything at the same time, from one loopback address, in a process of its own that leaves the processor to others,
-as another machine would. At the end it prints how often it did each as JSON. BROKER_PORT 0: there is none.
+Does everything at the same time, from one loopback address, in a process of its own that leaves the processor to
+others, as another machine would. At the end it prints how often it did each as JSON. BROKER_PORT 0: there is none.
 """
 
 from __future__ import annotations
@@ -358,10 +358,10 @@ def event(kind: str, **data: Any) -> bytes:
 
 
 def main(arguments: list[str]) -> None:
-    os.nice(5)
+    os.nice(10)
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of each write to a peer that is gone
-    address, *ports, seconds = arguments
-    attacker = Attacker(address, *map(int, ports), float(seconds))
+    address, wyoming, web, broker, seconds = arguments
+    attacker = Attacker(address, int(wyoming), int(web), int(broker), float(seconds))
     loop = asyncio.new_event_loop()
     loop.run_until_complete(attacker.run())
     print(json.dumps(attacker.done), flush=True)  # noqa: T201

@@ -45,10 +45,10 @@ async def it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[W
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     engine = BuiltinEngine()
     await engine.start()
-    before, places = children(), engine._espeak._places._value
+    before, places = children(), engine._espeak._line.free
     async with web(engine) as it:
         yield it
-        await until(lambda: not it.service.active and engine._espeak._places._value == places, within_s=2)
+        await until(lambda: not it.service.active and engine._espeak._line.free == places, within_s=2)
         await until(lambda: children() <= before, within_s=2)
     await engine.close()
 

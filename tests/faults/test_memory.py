@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import random
 from pathlib import Path
@@ -49,7 +50,8 @@ async def speak(number: int, rng: random.Random, address: Address, web: httpx.As
 
 @pytest.mark.timeout(500)
 async def test_memory_is_as_stated_while_sixteen_speak_and_after_hundreds_of_mixed_requests(tmp_path: Path) -> None:
-    """350 MB with sixteen at once, 450 MB after 300 requests on four workers, and no more after 150 further ones."""
+    """350 MB with sixteen at once, 450 MB after 300 requests on four workers, and no more after 150 further ones; a
+    connection at rest 512 KiB."""
     log, rng = tmp_path / "log", random.Random(1)
     async with (
         running("--data-dir", str(tmp_path / "home"), log=log) as (process, address),
@@ -74,10 +76,22 @@ async def test_memory_is_as_stated_while_sixteen_speak_and_after_hundreds_of_mix
             return resident_bytes(process.pid) >> 20
 
         mixed, more = await after(300), await after(150)
-        print(f"memory: {sixteen} MB while sixteen speak, {mixed} MB after 300 mixed, {more} MB after 150 more")  # noqa: T201
+        each = await _of_a_connection(process.pid, address)
+        said = f"{sixteen} MB while sixteen speak, {mixed} MB after 300 mixed, {more} MB after 150 more"
+        print(f"memory: {said}; a connection: {each} KiB")  # noqa: T201
+    assert each < 512
     assert sixteen < 350
     assert mixed < 450
     assert more < min(450, 1.15 * mixed)
+
+
+async def _of_a_connection(pid: int, address: Address, count: int = 100) -> int:
+    """What one more connection at rest takes of the process ``pid``, in KiB."""
+    before = resident_bytes(pid)
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(count):
+            await (await stack.enter_async_context(connect(address))).describe()
+        return max(0, resident_bytes(pid) - before) // count >> 10
 
 
 async def test_what_is_free_is_given_back_while_there_is_work_and_once_after(monkeypatch: pytest.MonkeyPatch) -> None:

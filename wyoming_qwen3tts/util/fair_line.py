@@ -23,6 +23,11 @@ class FairLine:
         self._waiting: list[_Waiting] = []
         self._had: dict[str, tuple[float, float]] = {}  # how much, as it counted when
 
+    @property
+    def free(self) -> int:
+        """Places that nobody uses."""
+        return self._free
+
     @asynccontextmanager
     async def turn(self, owner: str, cost: float) -> AsyncIterator[None]:
         """A place for this long. ``cost`` is of any unit, the same for all."""
@@ -34,7 +39,7 @@ class FairLine:
 
     async def acquire(self, owner: str, cost: float) -> None:
         """A place, until `release`."""
-        if self._free and not self._waiting:
+        if self._free:  # then nobody waits: who does was given what was free
             self._take(owner, cost)
             return
         waiting = _Waiting(owner, cost, asyncio.get_running_loop().create_future())

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 _M_ARENA_MAX = -8  # malloc.h of glibc
 _ARENAS = 2
-_TRIM_S = 5.0
+_TRIM_S = 2.0
 _ROOT = Path("/")
 
 

@@ -218,7 +218,7 @@ async def test_a_listener_who_leaves_at_any_moment_gives_the_place_of_espeak_bac
         done, _ = await asyncio.wait({speaking}, timeout=1.5)
         assert done
 
-    assert espeak._places._value == 2
+    assert espeak._line.free == 2
 
 
 async def test_the_place_is_given_back_too_when_a_grandchild_holds_the_pipe(
@@ -235,18 +235,18 @@ async def test_the_place_is_given_back_too_when_a_grandchild_holds_the_pipe(
     done, _ = await asyncio.wait({speaking}, timeout=1.5)
 
     assert done
-    assert espeak._places._value == 1
+    assert espeak._line.free == 1
 
 
 async def test_who_waits_too_long_for_a_place_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     espeak_is("exec sleep 60", tmp_path, monkeypatch)
     espeak = Espeak(1, timeout_s=0.2)
-    await espeak._places.acquire()
+    await espeak._line.acquire("", 1)
 
     with pytest.raises(EngineError, match=r"busy with other texts for 0\.2 s"):
         await espeak.speak("hello", "de", 24_000)
 
-    assert espeak._places._value == 0
+    assert espeak._line.free == 0
 
 
 def test_a_wav_of_another_shape_is_refused() -> None:

@@ -499,12 +499,21 @@ async def test_who_leaves_while_an_answer_is_closed_leaves_it_closed(monkeypatch
             await asyncio.sleep(0.01)
             closed.set()
 
-    async def answer(_: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, stream=Stream(), request=request)
+    class Connection:
+        is_open = True
 
-    async def ask() -> None:
+        async def aclose(self) -> None:
+            self.is_open = False
+
+    connection = Connection()
+
+    async def answer(_: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=Stream(), request=request, extensions={"network_stream": connection})
+
+    async def ask(*, whole: bool = True) -> None:
         async with http_client("", 1.0) as client, client.stream("POST", "http://127.0.0.1/") as response:
-            await response.aread()
+            if whole:
+                await response.aread()
 
     monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", answer)
     asking = asyncio.create_task(ask())
@@ -513,3 +522,7 @@ async def test_who_leaves_while_an_answer_is_closed_leaves_it_closed(monkeypatch
     with pytest.raises(asyncio.CancelledError):
         await asking
     assert closed.is_set()
+    assert connection.is_open  # the answer was read: another one may come through it
+
+    await ask(whole=False)
+    assert not connection.is_open
