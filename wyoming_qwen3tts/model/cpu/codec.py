@@ -1,6 +1,6 @@
 """`CodecDecoder` on a CPU: products through the compiled library, in the format that the processor is fastest in.
 
-Signals stay float32 between layers, so that only what goes into a product is rounded: to bfloat16, to 12 bits and a half with a
+Signals stay float32 between layers, so that only what goes into a product is rounded: to bfloat16, to 12.5 bits with a
 scale for each row and each output (int16), or not at all (float32).
 """
 
