@@ -1,4 +1,4 @@
-"""R27: machines that are too small or too full for the natural voice get the best that works, said in one line."""
+"""R31: machines that are too small or too full for the natural voice get the best that works, said in one line."""
 
 from __future__ import annotations
 

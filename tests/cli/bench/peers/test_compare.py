@@ -44,6 +44,29 @@ def test_sides_take_turns_and_the_first_is_the_measure_of_the_others() -> None:
     assert rows[0]["memory_mb"] > 1
     lines = table({"model": "0.6B", "machine": "here", "runs": rows}).splitlines()
     assert "ratio 0.50" in lines[2]
+    assert lines[3] == "of the frame time of the best peer, peer: wyoming-qwen3tts 0.50"
+
+
+def test_the_peer_runs_in_each_of_its_fast_settings_and_the_best_counts(tmp_path: Path) -> None:
+    sides = compare._sides(tmp_path, Path("official"), Path("native"), Path("weights"), threads=2)
+
+    settings = {(*one.command[-2:], one.environment.get("QWENTTS_CPU_FLASH_ATTN")) for one in sides[2:7]}
+    assert settings == {("4", "0", None), ("1", "0", None), ("4", "0", "1"), ("4", "1", None), ("4", "1", "1")}
+    rows = [
+        {"engine": one.name, "ms_per_frame": ms}
+        for one, ms in zip(sides, (30, 20, 80, 90, 60, 70, 75, 99), strict=True)
+    ]
+    assert compare._beside_the_best(rows) == [
+        f"of the frame time of the best peer, {sides[4].name}: {sides[0].name} 0.50, {sides[1].name} 0.33"
+    ]
+
+
+def test_a_peer_gets_its_own_environment() -> None:
+    told = "import os, json; print('ready', flush=True); input(); "
+    told += "print('took ' + json.dumps({'ttfa_ms': float(os.environ['SPEED'])}), flush=True)"
+
+    with started(Side("peer", [sys.executable, "-c", told], {"SPEED": "7"})) as peer:
+        assert peer.reply(1) == {"ttfa_ms": 7.0}
 
 
 def test_a_peer_that_ends_is_named() -> None:
@@ -95,7 +118,9 @@ def test_the_whole_run_prints_the_contracts_rows(
 def test_every_setting_of_every_engine_is_a_side(tmp_path: Path) -> None:
     sides = compare._sides(tmp_path, Path("official"), Path("native"), tmp_path / "weights", 2)
 
-    assert [each.name.split()[0] for each in sides] == ["wyoming-qwen3tts"] * 2 + ["qwentts.cpp"] * 2 + ["qwen-tts"]
+    engines = [each.name.split()[0].strip(",") for each in sides]
+    assert engines == ["wyoming-qwen3tts"] * 2 + ["qwentts.cpp"] * 5 + ["qwen-tts"]
+    assert len({each.name for each in sides}) == len(sides)
     assert all(Path(each.command[1 if each.name.startswith("qwentts") else 3]).exists() for each in sides[2:])
 
 

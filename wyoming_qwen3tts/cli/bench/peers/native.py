@@ -1,6 +1,8 @@
 """The CPU peer: qwentts.cpp by its published wheel, on a Q8_0 GGUF made from our random tensors.
 
-    native.py WEIGHTS.safetensors FOLDER THREADS FRAMES_A_PACKET
+    native.py WEIGHTS.safetensors FOLDER THREADS FRAMES_A_PACKET CODEC_THREADS
+
+CODEC_THREADS beyond 0 decode beside the language model; its flash attention is chosen by QWENTTS_CPU_FLASH_ATTN.
 
 Runs in the peer's environment (numpy, gguf, realtimetts-qwen-native-cpu). Precisions are those of its own converter:
 matrices Q8_0, convolutions F16, everything one-dimensional and the codebooks F32.
@@ -219,7 +221,8 @@ def reply(engine: Any, frames: int, per_packet: int) -> dict[str, float]:
 
 
 def main() -> None:
-    weights, folder, threads, packet = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    weights, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    threads, packet, codec_threads = (int(number) for number in sys.argv[3:6])
     talker, tokenizer = folder / "talker-q8_0.gguf", folder / "tokenizer-q8_0.gguf"
     if not tokenizer.exists():
         tensors = read(weights)
@@ -227,7 +230,7 @@ def main() -> None:
         write(tokenizer, "qwen3-tts-tokenizer", codec(tensors), codec_keys())
     from qwentts_cpp_cpu import QwenTTS
 
-    engine = QwenTTS(talker, tokenizer, cpu_threads=threads, cpu_stream_frames=packet)
+    engine = QwenTTS(talker, tokenizer, cpu_threads=threads, cpu_codec_threads=codec_threads, cpu_stream_frames=packet)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     for line in sys.stdin:
