@@ -158,6 +158,31 @@ def test_whichever_call_of_a_build_fails_it_ends_well_or_with_the_true_cause_and
         assert "without graphs" in outcomes
 
 
+def test_a_frame_for_whose_codes_there_was_no_memory_was_not_made(models: Models, card: FakeCuda) -> None:
+    """Else the slot would have moved on the card and not on the host, and say another frame's codes from then on."""
+    expected, runner, spoken = speak(build(models), 4), build(models), []
+    utterance, voice = bench_utterance(runner, 0)
+    runner.prefill(utterance, voice)
+    while len(spoken) < 4:
+        if len(spoken) == 1:
+            card.fail = no_event
+        try:
+            (frame,) = runner.frame([utterance], [NEVER])
+        except OutOfMemory as error:
+            let_go(error)
+            card.fail = lambda *_: None
+            (frame,) = runner.frame([utterance], [NEVER])
+        spoken.append(frame.codes)
+        utterance.frames += 1
+
+    assert spoken == expected
+
+
+def no_event(_: int, name: str) -> None:
+    if name == "Event":
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+
 class House:
     """Two slots on the card, and who speaks in them. Every reply is held against the same one alone."""
 
