@@ -160,7 +160,8 @@ def test_whichever_call_of_a_build_fails_it_ends_well_or_with_the_true_cause_and
 
 def test_a_frame_for_whose_codes_there_was_no_memory_was_not_made(models: Models, card: FakeCuda) -> None:
     """Else the slot would have moved on the card and not on the host, and say another frame's codes from then on."""
-    expected, runner, spoken = speak(build(models), 4), build(models), []
+    expected, runner = speak(build(models), 4), build(models)
+    spoken: Codes = []
     utterance, voice = bench_utterance(runner, 0)
     runner.prefill(utterance, voice)
     while len(spoken) < 4:
