@@ -4,6 +4,7 @@ of it fails."""
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from wyoming_qwen3tts.engine.qwen3.runner import codec, cuda_graphs, prefill
 from wyoming_qwen3tts.engine.qwen3.runner.graphs import Graphs
 from wyoming_qwen3tts.engine.qwen3.runner.runner import ModelRunner
 from wyoming_qwen3tts.engine.qwen3.runtime import Runtime
+from wyoming_qwen3tts.engine.qwen3.scheduler import Utterance
 from wyoming_qwen3tts.errors import DeviceLost, OutOfMemory, first_line
 from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpoint
 from wyoming_qwen3tts.speech.engine import Phase
@@ -154,6 +156,129 @@ def test_whichever_call_of_a_build_fails_it_ends_well_or_with_the_true_cause_and
     assert (kind == "lost") == ("DeviceLost" in outcomes)
     if kind == "not permitted":
         assert "without graphs" in outcomes
+
+
+def test_a_frame_for_whose_codes_there_was_no_memory_was_not_made(models: Models, card: FakeCuda) -> None:
+    """Else the slot would have moved on the card and not on the host, and say another frame's codes from then on."""
+    expected, runner = speak(build(models), 4), build(models)
+    spoken: Codes = []
+    utterance, voice = bench_utterance(runner, 0)
+    runner.prefill(utterance, voice)
+    while len(spoken) < 4:
+        if len(spoken) == 1:
+            card.fail = no_event
+        try:
+            (frame,) = runner.frame([utterance], [NEVER])
+        except OutOfMemory as error:
+            let_go(error)
+            card.fail = lambda *_: None
+            (frame,) = runner.frame([utterance], [NEVER])
+        spoken.append(frame.codes)
+        utterance.frames += 1
+
+    assert spoken == expected
+
+
+def no_event(_: int, name: str) -> None:
+    if name == "Event":
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+class House:
+    """Two slots on the card, and who speaks in them. Every reply is held against the same one alone."""
+
+    def __init__(self, models: Models, card: FakeCuda, rng: random.Random) -> None:
+        self._models, self._card, self._rng = models, card, rng
+        (self._plain,) = build_runners(models, slots=1, positions=64, graphs=lambda: None)
+        self.starved = self.spoken = 0
+        self._speaking: dict[Utterance, Codes] = {}
+        self.restart()
+
+    def restart(self) -> None:
+        self._speaking.clear()
+        self._card.fail = lambda *_: None
+        (self._runner,) = build_runners(self._models, slots=2, positions=64, graphs=graphs)
+        assert self._runner.why_no_graphs is None
+
+    def starve(self) -> None:
+        """One of the next calls finds no memory."""
+        calls, left = self._card.calls, self._rng.randrange(4)
+        began = len(calls)
+
+        def fail(at: int, name: str) -> None:
+            if at > began + left and name in ("Event", "replay"):
+                self._card.fail = lambda *_: None
+                raise ERRORS["memory"]()
+
+        self._card.fail = fail
+
+    def begin(self) -> None:
+        slot = next((slot for slot in range(2) if slot not in {u.slot for u in self._speaking}), None)
+        if slot is None:
+            return
+        utterance, voice = bench_utterance(self._runner, slot)
+        utterance.seed = self._rng.randrange(3)
+        try:
+            self._runner.prefill(utterance, voice)
+        except OutOfMemory as error:
+            let_go(error)
+            self.starved += 1
+            return
+        self._speaking[utterance] = []
+
+    def frame(self) -> None:
+        """One for everybody, or for one of them; whoever came last goes where there is no memory."""
+        speaking = list(self._speaking)
+        if speaking and self._rng.random() < 0.3:
+            speaking = [self._rng.choice(speaking)]
+        if not speaking:
+            return
+        try:
+            frames = self._runner.frame(speaking, [NEVER] * len(speaking))
+        except OutOfMemory as error:
+            let_go(error)
+            self.starved += 1
+            del self._speaking[speaking[-1]]
+            return
+        for utterance, frame in zip(speaking, frames, strict=True):
+            self._speaking[utterance].append(frame.codes)
+            utterance.frames += 1
+            self.spoken += 1
+
+    def leave(self) -> None:
+        if self._speaking:
+            del self._speaking[self._rng.choice(list(self._speaking))]
+
+    def check(self) -> None:
+        for utterance, codes in self._speaking.items():
+            again, voice = bench_utterance(self._plain, 0)
+            again.seed = utterance.seed
+            self._plain.prefill(again, voice)
+            for at, expected in enumerate(codes):
+                assert self._plain.frame([again], [NEVER])[0].codes == expected, f"frame {at}"
+                again.frames += 1
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whoever_comes_leaves_or_finds_no_memory_the_others_say_what_they_would_alone(
+    models: Models, card: FakeCuda, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr(prefill, "LENGTHS", (16,))
+    monkeypatch.setattr(codec, "PACKETS", (1,))
+    rng = random.Random(seed)
+    house = House(models, card, rng)
+    for turn in range(60):
+        if turn == 30:
+            house.check()
+            house.restart()
+        if rng.random() < 0.2:
+            house.starve()
+        rng.choice([house.begin, house.frame, house.frame, house.frame, house.frame, house.leave])()
+    card.fail = lambda *_: None
+    house.check()
+
+    assert house.starved >= 1
+    assert house.spoken >= 7
 
 
 async def test_how_it_runs_reaches_the_status_and_the_log(

@@ -14,7 +14,7 @@ from tests.engine.qwen3.runner.test_frames import Size, published, step
 from wyoming_qwen3tts.engine.qwen3.profiling.kernels import KernelCount
 from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpoint
 from wyoming_qwen3tts.model.checkpoint.weights import load_checkpoint
-from wyoming_qwen3tts.model.fused import PLAIN, lean, use_kernels
+from wyoming_qwen3tts.model.fused import PLAIN, Kernels, lean, use_kernels
 from wyoming_qwen3tts.model.language_model import LanguageModel
 from wyoming_qwen3tts.model.layers import AttentionMetadata, RMSNorm
 from wyoming_qwen3tts.model.sampling import FrameSampling, SamplingParams, choose, gumbel_noise
@@ -80,10 +80,8 @@ def test_queries_keys_and_values_lie_where_attention_looks_and_nothing_else_move
         write = (rows[:, None, None], heads[None, :, None], at[:, None, None])
     metadata = AttentionMetadata(factors[0], factors[1], write, positions, None)
     whole = torch.full((2, batch, 2 * kv_heads, positions, dim), float("nan"), device=DEVICE, dtype=dtype)
-    q = [
-        kernels.place(qkv.clone(), metadata, both, EPS)
-        for kernels, both in zip((KERNELS, PLAIN), whole.unbind(), strict=True)
-    ]
+    ways: list[Kernels] = [KERNELS, PLAIN]
+    q = [kernels.place(qkv.clone(), metadata, both, EPS) for kernels, both in zip(ways, whole.unbind(), strict=True)]
 
     assert far(q[0], q[1]) < 2 * BOUNDS[dtype]
     assert torch.equal(whole[0].isnan(), whole[1].isnan())

@@ -54,7 +54,8 @@ def prepare_device(device: str) -> None:
     """
     if device.startswith("cuda"):
         torch.backends.cuda.enable_cudnn_sdp(False)
-        torch.cuda.set_device(torch.device(device))  # of this thread: what names no card means this one
+        if torch.cuda.is_available():
+            torch.cuda.set_device(torch.device(device))  # of this thread: what names no card means this one
 
 
 def load_models(folders: Sequence[Path], plan: DevicePlan, rounded_dir: Path | None, progress: Progress) -> Models:

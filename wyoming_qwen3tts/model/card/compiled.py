@@ -6,6 +6,7 @@ Compiled by shape at first use, some seconds each: they depend on the rows of a 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -51,7 +52,7 @@ class CompiledKernels(PlainKernels):
         dynamo = torch._dynamo.config
         dynamo.recompile_limit = max(dynamo.recompile_limit, SHAPES_MOST)
 
-        def made(function: Callable[..., object]) -> Callable[..., object]:
+        def made(function: Callable[..., Any]) -> Callable[..., Any]:
             return torch.compile(function, fullgraph=True, dynamic=False, backend=backend)
 
         self._place, self._swiglu, self._picked = made(_place), made(_swiglu), made(_pick)
@@ -59,16 +60,18 @@ class CompiledKernels(PlainKernels):
 
     def place(self, qkv: Tensor, metadata: AttentionMetadata, both: Tensor, eps: float) -> Tensor:
         """See `Kernels`."""
-        q, kept = self._place(qkv, metadata.cos, metadata.sin, eps)  # type: ignore[misc]
-        both[metadata.write] = kept
-        return q  # type: ignore[no-any-return]
+        q: Tensor
+        q, both[metadata.write] = self._place(qkv, metadata.cos, metadata.sin, eps)
+        return q
 
     def gated(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
         """See `Kernels`."""
-        return self._swiglu(self.normed_product(flat, norm, weight))  # type: ignore[return-value]
+        inner: Tensor = self._swiglu(self.normed_product(flat, norm, weight))
+        return inner
 
     def _scores(self, last: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
         return self.normed_product(last, norm, weight)
 
     def _pick(self, scores: Tensor, noise: Tensor, table: Tensor, how: SamplingParams) -> tuple[Tensor, Tensor]:
-        return self._picked(scores, noise, table, how)  # type: ignore[return-value]
+        code, row = self._picked(scores, noise, table, how)
+        return code, row

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..code_predictor import CodePredictor
 from ..fused import FusedTransformer
@@ -39,12 +39,13 @@ class DrawnByParts:
         """See `DrawFrame`."""
         stack = cast("FusedTransformer", predictor.stack)
         codes, embeddings = [], [x[:, 1]]
-        parts = zip(places, predictor.heads, predictor.embeddings, strict=True)
-        for j, (metadata, head, embedding) in enumerate(parts):
+        heads = [cast("nn.Linear", head).weight for head in predictor.heads]
+        tables = [cast("nn.Embedding", embedding).weight for embedding in predictor.embeddings]
+        for j, (metadata, head, table) in enumerate(zip(places, heads, tables, strict=True)):
             flat = stack.unnormed(predictor.projection(x), metadata, cache)
             last = flat.view(x.shape[0], x.shape[1], -1)[:, -1].contiguous()
-            scores = self._scores(last, stack.norm, head.weight)
-            code, row = self._pick(scores, noise[:, j], embedding.weight, how)
+            scores = self._scores(last, stack.norm, head)
+            code, row = self._pick(scores, noise[:, j], table, how)
             codes.append(code)
             embeddings.append(row)
             x = row[:, None]

@@ -120,11 +120,13 @@ def _(scores: Tensor, noise: Tensor, table: Tensor, temperature: float, top_k: i
 
 
 def _scores(last: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
-    return normed_product(last, norm.weight, weight, norm.eps)
+    scores: Tensor = normed_product(last, norm.weight, weight, norm.eps)
+    return scores
 
 
 def _pick(scores: Tensor, noise: Tensor, table: Tensor, how: SamplingParams) -> tuple[Tensor, Tensor]:
-    return draw(scores, noise, table, how.temperature, how.top_k)
+    code, row = draw(scores, noise, table, how.temperature, how.top_k)
+    return code, row
 
 
 class TritonKernels:
@@ -136,16 +138,17 @@ class TritonKernels:
 
     def normed_product(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
         """See `Kernels`."""
-        return normed_product(flat, norm.weight, weight, norm.eps)
+        out: Tensor = normed_product(flat, norm.weight, weight, norm.eps)
+        return out
 
     def place(self, qkv: Tensor, metadata: AttentionMetadata, both: Tensor, eps: float) -> Tensor:
         """See `Kernels`."""
         where = metadata.write[-1]
-        if isinstance(where, slice):
-            return place(qkv, metadata.cos, metadata.sin, None, where.start, both, eps)
-        if qkv.shape[1] > 1:
+        if not isinstance(where, slice) and qkv.shape[1] > 1:
             raise ValueError("a run from where the device says has no kernel")
-        return place(qkv, metadata.cos, metadata.sin, where.flatten(), 0, both, eps)
+        positions, start = (None, where.start) if isinstance(where, slice) else (where.flatten(), 0)
+        q: Tensor = place(qkv, metadata.cos, metadata.sin, positions, start, both, eps)
+        return q
 
     def add_product(self, flat: Tensor, y: Tensor, weight: Tensor) -> None:
         """See `Kernels`."""
@@ -153,4 +156,5 @@ class TritonKernels:
 
     def gated(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
         """See `Kernels`."""
-        return gated(flat, norm.weight, weight, norm.eps)
+        inner: Tensor = gated(flat, norm.weight, weight, norm.eps)
+        return inner

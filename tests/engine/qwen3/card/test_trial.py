@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -156,12 +158,12 @@ def test_a_lost_card_is_nobodys_road(model: LanguageModel, fused: Any) -> None:
 
 
 def test_without_triton_it_says_what_is_missing(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
 
     assert take(model, "fused") == ("graphs", {"fused": trial.missing("fused")})
     assert "needs the package triton" in trial.missing("fused")
-    monkeypatch.setattr(trial.importlib.util, "find_spec", lambda _: object())
-    monkeypatch.setattr(trial.shutil, "which", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
+    monkeypatch.setattr(shutil, "which", lambda _: None)
     assert "needs a C compiler" in trial.missing("compiled")
 
 

@@ -80,6 +80,6 @@ def test_it_is_set_before_a_checkpoint_is_read_onto_a_card(
         load_models([tiny_folders["custom_voice"]], device_plan(device), None, lambda _: None)
     torch.backends.cuda.enable_cudnn_sdp(True)
     with pytest.raises(Enough):
-        bench_card._loaded("0.6B", device, torch.float32)
+        bench_card.load_source("0.6B", device, torch.float32)
 
     assert seen == [stays, stays]

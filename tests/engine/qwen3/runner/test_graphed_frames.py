@@ -245,7 +245,7 @@ class _Watched(NoGraphs):
         del lane
         return Replay(work, work)
 
-    def fetch(self, tensor: torch.Tensor) -> Callable[[], torch.Tensor]:
+    def fetch(self, tensor: torch.Tensor, landing: Any = None) -> Callable[[], torch.Tensor]:
         number, taken = sum(entry.startswith("launch") for entry in self.log), tensor.clone()
         self.log.append(f"launch{number} ")
 

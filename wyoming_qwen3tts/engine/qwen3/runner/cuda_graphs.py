@@ -89,11 +89,15 @@ class CudaGraphs:
         """See `Graphs`."""
         return torch.cuda.stream(self._streams[lane])
 
-    def fetch(self, tensor: Tensor) -> Callable[[], Tensor]:
-        """See `Graphs`."""
+    def landing(self, tensor: Tensor) -> tuple[Tensor, torch.cuda.Event]:
+        """See `Graphs`: pinned memory, and an event."""
         host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+        return host, torch.cuda.Event(blocking=_FEW_CORES)
+
+    def fetch(self, tensor: Tensor, landing: tuple[Tensor, torch.cuda.Event] | None = None) -> Callable[[], Tensor]:
+        """See `Graphs`."""
+        host, copied = landing or self.landing(tensor)
         host.copy_(tensor, non_blocking=True)
-        copied = torch.cuda.Event(blocking=_FEW_CORES)
         copied.record()
 
         def wait() -> Tensor:

@@ -165,9 +165,11 @@ class GraphedFrames:
             self._slots.prepare(slot, bias)
         size = next(size for size in self.sizes if size > max(biases))
         above = max(self._slots.at[slot] for slot in biases) + 1
+        found = self._slots.tensors.found[:size]
+        landing = self._graphs.landing(found)  # before anything moves: its memory may be missing
         self._graphs.send([slot in biases for slot in range(size)], self.state.active[:size])
         self._replays[size, next(context_len for context_len in self.context_lens if context_len >= above)]()
-        flight = PendingFrame(self._graphs.fetch(self._slots.tensors.found[:size]))
+        flight = PendingFrame(self._graphs.fetch(found, landing))
         for slot, bias in biases.items():
             self._slots.made(slot)
             self._unread[slot] = _InFlight(flight, bias)

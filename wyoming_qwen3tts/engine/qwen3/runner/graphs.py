@@ -50,7 +50,11 @@ class Graphs(Protocol):
     def lane(self, lane: Lane) -> AbstractContextManager[Any]:
         """Everything launched inside it goes there, in order."""
 
-    def fetch(self, tensor: Tensor) -> Callable[[], Tensor]:
+    def landing(self, tensor: Tensor) -> Any:
+        """What `fetch` takes on the host for such a tensor. Made before work is launched: where there is no memory for
+        it, nothing has moved yet."""
+
+    def fetch(self, tensor: Tensor, landing: Any = None) -> Callable[[], Tensor]:
         """Begin to copy ``tensor``, as it is now, to the host; the call that comes back waits for that copy only."""
 
     def send(self, values: Any, to: Tensor) -> None:
@@ -70,7 +74,11 @@ class NoGraphs:
         del lane
         return nullcontext()
 
-    def fetch(self, tensor: Tensor) -> Callable[[], Tensor]:
+    def landing(self, tensor: Tensor) -> Any:
+        del tensor
+
+    def fetch(self, tensor: Tensor, landing: Any = None) -> Callable[[], Tensor]:
+        del landing
         taken = tensor.detach().to("cpu", copy=True)
         return lambda: taken
 
