@@ -28,7 +28,11 @@ COMMAND = [sys.executable, "-m", "wyoming_qwen3tts"]
 
 @asynccontextmanager
 async def running(
-    *flags: str, log: Path, environment: Mapping[str, str] | None = None, stderr: int | None = None
+    *flags: str,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    stderr: int | None = None,
+    within_s: float = 20.0,
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, Address]]:
     """The real server on a port of its own choice, answering; killed at the end if it is still there.
 
@@ -49,7 +53,7 @@ async def running(
             env=os.environ | (environment or {}),
         )
     try:
-        address = await listening(log)
+        address = await listening(log, within_s)
         await answering(address)
         yield process, address
     finally:

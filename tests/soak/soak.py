@@ -275,7 +275,7 @@ async def soak(folder: Path, seconds: float) -> tuple[Soak, list[str]]:
             flags += ["--mqtt.host", "127.0.0.1", "--mqtt.port", str(broker.port)]
         stderr = await stack.enter_async_context(piped_log(log))
         process, address = await stack.enter_async_context(
-            running(*flags, log=log, environment=clock.environment, stderr=stderr)
+            running(*flags, log=log, environment=clock.environment, stderr=stderr, within_s=60)
         )
         web = await stack.enter_async_context(reachable(log))
         server = psutil.Process(process.pid)
