@@ -15,12 +15,13 @@ from tests.harness import FakeEngine
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Limits
 from wyoming_qwen3tts.speech.languages import LANGUAGES
+from wyoming_qwen3tts.speech.segment import Segment
 from wyoming_qwen3tts.speech.text_stream import TextStream
 from wyoming_qwen3tts.text import front_end
 from wyoming_qwen3tts.text.front_end import FrontEnd
 from wyoming_qwen3tts.text.normalization import normalize
 from wyoming_qwen3tts.text.reader import SegmentReader
-from wyoming_qwen3tts.text.sentences.splitter import LONGEST_CHARS, MARKUP_CHARS, TARGET_CHARS
+from wyoming_qwen3tts.text.sentences.splitter import LONGEST_CHARS, MARKUP_CHARS, TARGET_CHARS, Piece
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 
 LIMIT = 8_000  # characters of one text
@@ -52,7 +53,7 @@ class Counted:
         self.since_a_turn = self.most = 0
         write_out = FrontEnd._written_out
 
-        def counted(this: FrontEnd, piece: front_end.Piece, language: str | None) -> object:
+        def counted(this: FrontEnd, piece: Piece, language: str | None) -> object:
             self.pieces.append(len(piece.raw))
             self.since_a_turn += 1
             self.most = max(self.most, self.since_a_turn)
@@ -92,7 +93,7 @@ async def test_others_have_a_turn_after_each_piece(unit: str, is_whole: bool, mo
 
 async def _read(reader: SegmentReader) -> None:
     async for segment in reader:
-        if not isinstance(segment, front_end.Segment):
+        if not isinstance(segment, Segment):
             await segment.whole()
 
 
