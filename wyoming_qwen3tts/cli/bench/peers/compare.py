@@ -146,7 +146,7 @@ def compared(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def started(side: Side) -> Iterator[Side]:
     """Its process, ready, for as long as the block lasts."""
     pipe = subprocess.PIPE
-    environ = os.environ | {"TRANSFORMERS_VERBOSITY": "error"} | side.environment
+    environ = {**os.environ, "TRANSFORMERS_VERBOSITY": "error", **side.environment}
     with subprocess.Popen(side.command, stdin=pipe, stdout=pipe, env=environ, text=True) as process:
         side.process = process
         try:
