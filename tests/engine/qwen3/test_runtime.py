@@ -21,7 +21,7 @@ import torch
 
 from tests.engine.configs import device_plan, engine_config
 from tests.engine.studio import LONG, Codes, Studio, StudioRunner, after, by_text, never, stream, studio, write
-from tests.harness import until
+from tests.harness import quick_collections, until
 from wyoming_qwen3tts.audio.pcm import from_pcm
 from wyoming_qwen3tts.engine.qwen3 import loading
 from wyoming_qwen3tts.engine.qwen3.feeder import FeedRules
@@ -687,32 +687,29 @@ async def test_the_old_engine_is_gone_before_the_new_one_is_built(folder: Path, 
         made.extend(weakref.ref(each) for each in made_now)
         return [runner]
 
-    gc.collect()
-    mine = [each for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter)]
-    others = {each.untyped_storage().data_ptr() for each in mine}  # of tests before
-    del mine
-
     def tensors() -> int:
+        """Bytes of those that this test has made."""
         gc.collect()
         found = [each for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter)]
-        sizes = {each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in found}
-        return sum(size for pointer, size in sizes.items() if pointer not in others)
+        return sum({each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in found}.values())
 
-    engine = Runtime([folder], engine_config(slots=1, positions=64), device_plan(), build_runners=build)
-    await engine.start()
-    room = Studio(engine, [])
-    await room.say("Hello.")
-    before = tensors()
-    for _ in range(2):
-        fail[0] = True
-        with pytest.raises(EngineDown, match="starting anew"):
-            await room.say("Hello.")
-        await until(lambda: engine.status.phase is Phase.READY)
+    gc.collect()
+    with quick_collections():
+        engine = Runtime([folder], engine_config(slots=1, positions=64), device_plan(), build_runners=build)
+        await engine.start()
+        room = Studio(engine, [])
         await room.say("Hello.")
+        before = tensors()
+        for _ in range(2):
+            fail[0] = True
+            with pytest.raises(EngineDown, match="starting anew"):
+                await room.say("Hello.")
+            await until(lambda: engine.status.phase is Phase.READY)
+            await room.say("Hello.")
 
-    assert alive == [0, 0, 0]
-    assert tensors() <= 1.05 * before
-    await engine.close()
+        assert alive == [0, 0, 0]
+        assert tensors() <= 1.05 * before
+        await engine.close()
 
 
 async def test_a_lost_device_is_fatal_at_once(folder: Path) -> None:
