@@ -95,6 +95,12 @@ class PlainKernels:
 PLAIN = PlainKernels()
 
 
+def kernels_in(model: LanguageModel) -> Kernels | None:
+    """Those that compute the layers of a lean ``model``; None for one that is not, such as the compiled library's."""
+    stack = getattr(model.talker, "stack", None)
+    return stack.kernels if isinstance(stack, FusedTransformer) else None
+
+
 def use_kernels(model: LanguageModel, kernels: Kernels) -> None:
     """Have both stacks of a lean ``model`` computed by ``kernels``, from the next call on."""
     for part in (model.talker, model.predictor):

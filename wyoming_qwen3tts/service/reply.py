@@ -133,9 +133,9 @@ class Reply:
         return pcm
 
     @property
-    def is_one_segment(self) -> bool:
-        """Whether all of the text is known, and is one segment."""
-        return self._lookup is not None and self._lookup.segments.is_single
+    def may_be_one_segment(self) -> bool:
+        """Whether all of the text is here, and is one segment as far as it is read."""
+        return self._lookup is not None and self._lookup.segments.may_be_single
 
     # -- for others than its listener
 

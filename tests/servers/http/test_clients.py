@@ -409,7 +409,7 @@ async def test_a_text_of_one_segment_that_is_made_in_one_go_has_its_length(form:
 
 @pytest.mark.parametrize("form", ["wav", "flac", "mp3", "pcm"])
 async def test_a_recording_has_its_length_in_every_format(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Reply, "is_one_segment", False)  # which would be reason enough
+    monkeypatch.setattr(Reply, "may_be_one_segment", False)  # which would be reason enough
     async with web() as it:
         speak = it.service.speak
 

@@ -16,7 +16,7 @@ from ...errors import DeviceLost, EngineError, NotNow, first_line
 from ...model.checkpoint.files import ModelFileError
 from ...model.checkpoint.weights import WEIGHTS, Checkpoint
 from ...model.codec import CodecDecoder
-from ...model.fused import FusedTransformer, lean, use_kernels
+from ...model.fused import kernels_in, lean, use_kernels
 from ...model.language_model import LanguageModel
 from ...model.prompt import PromptVoice as PromptVoice
 from ...speech.voice import Voice, VoiceName
@@ -126,7 +126,7 @@ def _errors(road: Road) -> tuple[type[Exception], ...]:
 
 def on_road(model: LanguageModel, road: Road) -> None:
     """Have a lean ``model`` computed by the kernels of ``road``; another one has its own."""
-    if isinstance(model.talker.stack, FusedTransformer):
+    if kernels_in(model) is not None:
         use_kernels(model, kernels_of(road))
 
 

@@ -18,7 +18,7 @@ from ....audio.pcm import Samples
 from ....errors import EngineError, OutOfMemory
 from ....model.checkpoint.weights import Checkpoint
 from ....model.codec import CodecDecoder
-from ....model.fused import PLAIN, FusedTransformer
+from ....model.fused import PLAIN, kernels_in
 from ....model.layers import KvCache
 from ....model.prompt import Prompt, PromptVoice
 from ....model.sampling import FrameSampling
@@ -118,8 +118,8 @@ class ModelRunner:
     @property
     def kernels_name(self) -> str:
         """Of what computes its layers in plain torch's place; empty: nothing does."""
-        stack = self.model.talker.stack
-        return stack.kernels.name if isinstance(stack, FusedTransformer) and stack.kernels is not PLAIN else ""
+        kernels = kernels_in(self.model)
+        return "" if kernels is None or kernels is PLAIN else kernels.name
 
     def speaks(self, voice: PromptVoice) -> bool:
         """Whether this checkpoint is the one for such a voice."""
