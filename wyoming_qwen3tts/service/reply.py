@@ -21,6 +21,7 @@ from ..speech.segment import OpenSegment, Segment
 from ..speech.text_stream import TextStream
 from ..speech.voice import Voice
 from ..text.reader import SegmentReader
+from ..text.sentences.splitter import LONGEST_CHARS
 from ..voices.catalog import VoiceCatalog
 from .admission import Permit
 from .lookup import Lookup, look_up, look_up_turn
@@ -132,10 +133,11 @@ class Reply:
         self.pace.given(self.stats.format.seconds(len(pcm)), self._context.clock())
         return pcm
 
-    @property
-    def may_be_one_segment(self) -> bool:
-        """Whether all of the text is here, and is one segment as far as it is read."""
-        return self._lookup is not None and self._lookup.segments.may_be_single
+    async def is_one_segment(self) -> bool:
+        """Whether all of the text is here, and is one segment. A text that may be one is read to its end for that."""
+        if self._lookup is None or not self.text.closed or self.text.chars > LONGEST_CHARS:
+            return False
+        return len(await self._lookup.segments.all()) == 1
 
     # -- for others than its listener
 

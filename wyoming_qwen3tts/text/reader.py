@@ -67,11 +67,6 @@ class SegmentReader:
         return first.so_far if isinstance(first, _Opening) else first.text
 
     @property
-    def may_be_single(self) -> bool:
-        """Whether all of the text is here, and is one segment as far as it is read."""
-        return self._text.closed and len(self._taken) + len(self._ready) == 1
-
-    @property
     def is_over(self) -> bool:
         """Whether all of the text is read, and every segment was taken."""
         return self._ended and not self._ready

@@ -100,7 +100,8 @@ class _Beginning:
         if speech.stats.is_cached:
             pieces += [piece async for piece in speech]
             self.is_whole = True
-        while not self.is_whole and speech.may_be_one_segment:
+        is_one_segment = not self.is_whole and await speech.is_one_segment()
+        while is_one_segment and not self.is_whole:
             self._step = asyncio.ensure_future(self._next())
             for _ in range(_TURNS):
                 if not self._step.done():
