@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.engine.wyoming.voice_server import JOE, voice_server
-from wyoming_qwen3tts.doctor import stand_in
+from wyoming_qwen3tts.doctor import card, stand_in
 from wyoming_qwen3tts.settings import Address
 from wyoming_qwen3tts.util.instance import INSTANCE
 
@@ -88,3 +88,10 @@ def test_of_those_on_the_network_only_who_speaks_is_offered(
 
 def test_whoever_wants_the_built_in_voice_is_offered_nobody() -> None:
     assert stand_in.check(place(ABLE, engine__stand_in="builtin")) == []
+
+
+def test_where_voice_servers_are_the_only_voices_no_card_is_missed() -> None:
+    (check,) = card.check(place(ABLE, engine__kind="wyoming", engine__stand_in="tcp://127.0.0.1:1"))
+
+    assert check.ok
+    assert "not needed" in check.detail

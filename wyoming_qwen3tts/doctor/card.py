@@ -16,7 +16,7 @@ _PCI = Path("/sys/bus/pci/devices")
 
 
 def check(place: CheckContext) -> list[Check]:
-    if place.settings.engine.kind in ("builtin", "remote"):
+    if place.settings.engine.kind in ("builtin", "remote", "wyoming"):
         return [fine("card", f"not needed: engine.kind is {place.settings.engine.kind}")]
     hardware = place.hardware
     checks = [_driver(place, hardware)]
