@@ -153,10 +153,12 @@ class BuiltinEngine(Engine):
     async def _english(self, text: str, seed: int | None, host: str) -> Samples:
         try:
             return await self._hibari.speak(text, seed, self._loud, host)
-        except Exception:  # a foreign package and a stranger's text; espeak-ng speaks what breaks it
+        except Exception as error:
             if not self._espeak.is_installed:
                 raise
-            log.exception("hibari cannot speak a text of %d characters; espeak-ng takes over", len(text))
+            kind = type(error).__name__
+            log.warning("hibari cannot speak a text of %d characters (%s); espeak-ng takes over", len(text), kind)
+            log.debug("hibari's error", exc_info=True)
             return np.zeros(0, np.float32)
 
     def _loud(self, samples: Samples) -> Samples:
