@@ -153,7 +153,7 @@ class BuiltinEngine(Engine):
     async def _english(self, text: str, seed: int | None, host: str) -> Samples:
         try:
             return await self._hibari.speak(text, seed, self._loud, host)
-        except Exception as error:
+        except Exception as error:  # a foreign package and a stranger's text; espeak-ng speaks it instead
             if not self._espeak.is_installed:
                 raise
             kind = type(error).__name__
