@@ -120,6 +120,32 @@ async def test_where_the_server_lacks_a_voice_that_it_tells_of_the_next_one_spea
     assert "joe" in after.identity
 
 
+@pytest.mark.parametrize(
+    ("texts", "named"),
+    [
+        ((Segment("One thing.", "en"), Segment("Noch etwas.", "de")), None),
+        ((Segment("Noch etwas.", "de"), Segment("One thing.", "en")), "de_DE-thorsten-medium-de"),
+    ],
+    ids=["in the voice's language", "in another one"],
+)
+async def test_a_reply_of_two_languages_is_named_after_who_begins_it(
+    texts: tuple[Segment, ...], named: str | None
+) -> None:
+    async def segments() -> AsyncIterator[Segment]:
+        for text in texts:
+            yield text
+
+    async with (
+        voice_server() as server,
+        speaking_through(server) as engine,
+        engine.speak(asking(engine, segments=segments())) as audio,
+    ):
+        assert [pcm async for pcm in audio]
+        assert (audio.voice and audio.voice.name) == named
+
+    assert {event.data["voice"]["language"] for event in server.asked} == {"en", "de"}
+
+
 async def test_new_voices_show_up_and_a_server_that_is_away_takes_none_with_it() -> None:
     async with voice_server() as server, speaking_through(server, refresh_s=0.01) as engine:
         server.info = voices(("nl_NL-mls-medium", ["nl_NL"]))

@@ -203,12 +203,11 @@ class _Speakers:
         return [voice] if speaker is server else []
 
     def heard(self, server: WyomingServer, language: str, voice: ServerVoice) -> None:
-        """``voice`` speaks, maybe in the place of one that was refused."""
-        if language in self._heard:
-            return
-        self._heard[language] = (server, voice)
-        if voice.name != self._request.voice.speaker and self.stream is not None:
-            self.stream.voice = self.stream.voice or _as_voice(voice, language)
+        """``voice`` speaks, maybe in the place of one that was refused. The reply is named after who begins it: a later
+        sentence of another language is spoken by a voice of that."""
+        if not self._heard and voice.name != self._request.voice.speaker and self.stream is not None:
+            self.stream.voice = _as_voice(voice, language)
+        self._heard.setdefault(language, (server, voice))
 
 
 def _as_voice(voice: ServerVoice, language: str) -> Voice:
