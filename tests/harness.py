@@ -10,6 +10,7 @@ import json
 import math
 import os
 import random
+import resource
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -273,3 +274,14 @@ def quick_collections() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+@contextmanager
+def disk_with_room_for(size: int) -> Iterator[None]:
+    """A disk that is full after so many bytes of a file."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.engine.configs import engine_config
+from tests.harness import disk_with_room_for
 from wyoming_qwen3tts.engine.qwen3 import precision
 from wyoming_qwen3tts.engine.qwen3.engine import Qwen3Engine
 from wyoming_qwen3tts.engine.qwen3.hardware import cores, threads
@@ -122,16 +120,6 @@ async def test_with_2_gb_of_memory_nothing_is_downloaded_or_loaded_and_it_is_tri
     assert engine.status.reason.count("\n") == 0
     assert not fetched
     await engine.close()
-
-
-@contextmanager
-def disk_with_room_for(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_disk_that_fills_up_while_rounding_keeps_nothing_and_the_voice_speaks(

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.harness import disk_with_room_for
 from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.model.cpu.language import CpuTalker
 from wyoming_qwen3tts.model.cpu.native.build import NoLibrary
@@ -29,17 +28,6 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_checkpoint(tmp_path_factory.mktemp("weights") / "model")
 
 
-@contextmanager
-def room_for(size: int) -> Iterator[None]:
-    """A disk that is full after so many bytes of a file."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 @torch.inference_mode()
 def logits(checkpoint: Path, keep_in: Path | None, tell: Callable[[str], None] = lambda _: None) -> torch.Tensor:
     talker = load_fast_checkpoint(checkpoint, native(1), dtype=torch.float32, keep_in=keep_in, tell=tell).model.talker
@@ -53,7 +41,7 @@ def test_a_disk_that_fills_up_while_rounding_keeps_nothing_and_says_so(
     size: int, checkpoint: Path, tmp_path: Path
 ) -> None:
     told: list[str] = []
-    with room_for(size):
+    with disk_with_room_for(size):
         found = logits(checkpoint, tmp_path, told.append)
 
     torch.testing.assert_close(found, logits(checkpoint, None), rtol=0, atol=0)
