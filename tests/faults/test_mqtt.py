@@ -140,6 +140,22 @@ async def test_an_answer_that_died_with_the_broker_is_given_again_when_asked_for
         assert server.spoken == ["Hello.", "Hello."]
 
 
+async def test_an_answer_that_nobody_was_there_to_hear_is_given_again_when_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F46: after a break we may be back before whoever asked, so that our answer reaches nobody."""
+    monkeypatch.setattr("wyoming_qwen3tts.servers.mqtt.bridge._RETOLD_S", 0.0)
+    async with house(tmp_path) as (server, listener, broker):
+        await listener.publish("qwen3tts/say", {"text": "Hello.", "id": "a"})
+        answer = await listener.answer()
+        await listener.event("done")
+        async with listening(broker.port) as late:
+            await late.publish("qwen3tts/say", {"text": "Hello.", "id": "a"})
+            assert await late.answer() == answer
+        assert server.spoken == ["Hello."]
+        assert server.door.connection.count == 1
+
+
 async def test_a_broker_that_stops_answering_is_noticed(tmp_path: Path) -> None:
     """F46: a half-open connection; the shortest keep-alive is 5 s, here what counts is made shorter."""
     async with house(tmp_path, mqtt={"keepalive_s": 5}) as (server, _, broker):

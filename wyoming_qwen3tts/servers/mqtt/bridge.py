@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable
 from ...announcements.announcement import Announcement, Result, Started, error_json
 from ...announcements.announcer import Announcer
 from ...announcements.clips import Clip
-from ...announcements.ledger import IdempotencyCache
 from ...announcements.payload import Unreadable, parse_say, parse_stop
 from ...errors import Busy, DeliveryFailed, SpeechError
 from ...monitoring.logs import StrangerLog, quoted
 from ...service.service import SpeechService
 from ...settings import Settings
 from ...speech.engine import Phase
+from ...util.lru import LruCache
 from . import discovery
 from .client import Incoming
 from .connection import BrokerConnection
@@ -28,7 +28,8 @@ from .topics import Topics
 
 log = logging.getLogger(__name__)
 
-_IDS, _IDS_S = 4096, 3600.0  # how many answered ids are remembered, and how long
+_IDS = 4096  # how many answered ids are remembered
+_RETOLD_S = 5.0  # whoever asks more often for what was answered is answered no more often
 _LOOK_S = 0.25  # how often our state is looked at
 _BIRTH_DELAY_S = 2.0  # at most, at random: everybody answers Home Assistant's birth at once
 _AUDIO_BYTES = 8 << 20  # of one WAV on a topic, almost three minutes; brokers are not made for files
@@ -53,7 +54,7 @@ class Bridge:
         self._mqtt, self._page_url, self._chance = settings.mqtt, page_url, chance
         self._payload_bytes = settings.limits.mqtt_payload_bytes
         self.topics = Topics(settings.mqtt.base_topic, settings.mqtt.discovery_prefix)
-        self._told: IdempotencyCache[int] = IdempotencyCache(_IDS, _IDS_S, time.monotonic)  # over which connection
+        self._told = LruCache[tuple[int, float]](_IDS)  # by id: over which connection, and when
         self._strangers = StrangerLog(log)
         self._sounds: dict[str, Clip] = {}  # of announcements whose sound goes to a topic
         self._state = ""
@@ -137,12 +138,13 @@ class Bridge:
             self._event("failed", announcement, error=error_json(error))
 
     def repeated(self, announcement: Announcement, result: asyncio.Future[Result]) -> None:
-        """If its answer went out over another connection, the broker may have died with it, and if it went out over
-        HTTP, none came here: whoever asks again is told again."""
+        """Its answer may have died with a broker, gone out over HTTP, or come when whoever asked was not subscribed
+        yet after a break of their own: whoever asks again is told again, over one connection once in `_RETOLD_S`."""
         log.debug("mqtt: the announcement %s came again", quoted(announcement.id))
 
         def tell(answered: asyncio.Future[Result]) -> None:
-            if self._told.answer(announcement.id) != self.connection.count:
+            connection, at = self._told.get(announcement.id) or (-1, 0.0)
+            if connection != self.connection.count or time.monotonic() - at > _RETOLD_S:
                 self._answer(answered.result())
 
         if result.done():
@@ -167,8 +169,7 @@ class Bridge:
         self._event("failed", announcement, error=error_json(error))
 
     def _answer(self, result: Result) -> None:
-        self._told.begin(result.id)
-        self._told.answered(result.id, self.connection.count)
+        self._told.put(result.id, (self.connection.count, time.monotonic()))
         self._publish_result(result)
 
     def _publish_result(self, result: Result) -> None:
