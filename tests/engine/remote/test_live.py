@@ -305,6 +305,21 @@ async def test_leaving_closes_the_socket_and_leaves_no_task() -> None:
         await until(lambda: not any(other.outstanding_s for other in engine.servers()))
 
 
+async def test_how_long_it_will_sound_is_reckoned_as_soon_as_it_is_written() -> None:
+    """Until then it counts for three seconds, so that the next sentences would go to the wrong server."""
+    pieces = "The light in the kitchen is on, ", "and so are those in the garden and in the hall."
+    segment = Written(*pieces)
+    async with speech_server() as server, remote(server, stall_s=60) as engine:
+        server.live = Commits()
+        async with engine.speak(asking(engine, segment)) as audio:
+            segment.write(1)
+            await anext(audio)
+            (ticket,) = engine._router.servers[0].tickets
+            assert ticket.expected_s == 3.0
+            segment.write()
+            await until(lambda: ticket.expected_s == len("".join(pieces)) / 15)
+
+
 async def test_a_newer_server_is_tried_again_when_it_is_back() -> None:
     async with speech_server() as server, remote(server, open_s=0) as engine:
         assert await speech(engine, asking(engine, written())) == TONE

@@ -209,7 +209,7 @@ def _waits(servers: int, load: float, *, ideal: bool, seed: int, processes: int 
             _, _, whose, ticket = heapq.heappop(ends)
             whose.done(ticket)
         for end, _, _, ticket in ends:  # sound comes while it is made
-            ticket.left_s = max(0.5, min(ticket.left_s, (end - clock.now) * 10))
+            ticket.received_s = max(ticket.received_s, ticket.expected_s - (end - clock.now) * 10)
         best = of.choose()
         assert best is not None
         at = min(range(servers), key=lambda n: free_at[n]) if ideal else of.servers.index(best)

@@ -8,12 +8,12 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from ...errors import Busy, EngineDown, EngineError
+from ...errors import Busy, EngineDown, EngineError, SpeechError
 from ...speech.audio_format import FORMAT
 from ...speech.request import SpeechRequest
 from ...speech.segment import Segment
 from ...util.tasks import cancel_and_wait
-from ..ahead import Part
+from ..ahead import Part, whole
 from .carried import CarriedVoices
 from .response import Draining, RefusedByServer
 from .router import Router, Standing, Ticket, expected_s
@@ -70,14 +70,13 @@ class Dispatcher:
                 raise self.judge(speaking.ticket, error) from error
             self._router.done(speaking.ticket)
 
-    def ask(self, request: SpeechRequest, part: Part, asked: list[Standing]) -> _Attempt | None:
-        """Ask one that was not ``asked`` yet; None if there is none."""
+    def ask(self, request: SpeechRequest, part: Part, text: str | None, asked: list[Standing]) -> _Attempt | None:
+        """Ask one that was not ``asked`` yet; None if there is none. ``text``: that of ``part``, if it is known."""
         clone = request.voice.speaker if request.voice.kind == "clone" else None
         server = self._router.choose(asked, clone, is_home=clone is not None and self._carried.has(clone))
         if server is None:
             return None
         asked.append(server)
-        text = part.text if isinstance(part, Segment) else None
         ticket = self._router.begin(server, expected_s(text, part.language))
         return _Attempt(ticket, self._servers[server.url].speak(request, part))
 
@@ -114,6 +113,8 @@ class _Race:
         self._asked: list[Standing] = []
         self._attempts: list[_Attempt] = []
         self._running: dict[asyncio.Task[bytes], _Attempt] = {}
+        self._text = part.text if isinstance(part, Segment) else None
+        self._reckoning = asyncio.create_task(self._reckon()) if self._text is None else None
 
     async def first(self, hedge_s: float) -> tuple[_Attempt, bytes]:
         """Who is heard first, and what."""
@@ -142,14 +143,24 @@ class _Race:
             if why is not None and not self._running and not self._ask():
                 raise why
 
+    async def _reckon(self) -> None:
+        """How long a sentence will sound is known as soon as it is written, which may be at once."""
+        try:
+            segment = await whole(self._part)
+        except SpeechError:  # told to whoever reads it
+            return
+        self._text = segment.text
+        for attempt in self._attempts:
+            attempt.ticket.expected_s = expected_s(segment.text, segment.language)
+
     async def close(self) -> None:
-        await cancel_and_wait(*self._running)
+        await cancel_and_wait(self._reckoning, *self._running)
         for attempt in self._attempts:
             await attempt.audio.aclose()
             self._dispatcher.left(attempt)
 
     def _ask(self) -> bool:
-        attempt = self._dispatcher.ask(self._request, self._part, self._asked)
+        attempt = self._dispatcher.ask(self._request, self._part, self._text, self._asked)
         if attempt is None:
             return False
         self._attempts.append(attempt)

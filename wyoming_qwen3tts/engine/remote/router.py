@@ -48,11 +48,17 @@ class Ticket:
     """One sentence that a server was asked for. To be ended by one of `Router.done`, `failed` and `left`."""
 
     server: Standing
-    left_s: float
+    expected_s: float  # of the whole sentence
+    received_s: float = 0.0
+
+    @property
+    def left_s(self) -> float:
+        """Audio of it that has not come, as far as can be estimated."""
+        return max(_LEAST_S, self.expected_s - self.received_s)
 
     def received(self, seconds: float) -> None:
         """So much of it came."""
-        self.left_s = max(_LEAST_S, self.left_s - seconds)
+        self.received_s += seconds
 
 
 class Router:
@@ -87,7 +93,7 @@ class Router:
         self._turns += 1
         server.turn = self._turns
         server.asked += 1
-        ticket = Ticket(server, max(_LEAST_S, seconds))
+        ticket = Ticket(server, seconds)
         server.tickets.append(ticket)
         return ticket
 
