@@ -34,13 +34,14 @@ class Ear:
 
 
 class Machine:
-    """A runner on a clock of its own: a prompt takes ``prompt_s``, a frame 0.1 s however many are in it."""
+    """A runner on a clock of its own: a prompt takes ``prompt_s``, a frame ``frame_s`` however many are in it."""
 
     kind, format = "custom_voice", FORMAT
 
-    def __init__(self, prompt_s: float) -> None:
-        self.clock, self.prompt_s = 0.0, prompt_s
+    def __init__(self, prompt_s: float, frame_s: float = 0.1) -> None:
+        self.clock, self.prompt_s, self.frame_s = 0.0, prompt_s, frame_s
         self.did: list[str] = []
+        self.decoded: list[int] = []  # frames that were made sound of at a time
 
     def speaks(self, voice: object) -> bool:
         return True
@@ -51,11 +52,12 @@ class Machine:
         return 500
 
     def frame(self, utterances: Sequence[Utterance], biases: Sequence[float]) -> list[Frame]:
-        self.clock += 0.1
+        self.clock += self.frame_s
         self.did.append(f"frame of {len(utterances)}")
         return [Frame([len(self.did)] * 16, is_end=False, is_broken=False) for _ in utterances]
 
     def sound(self, chunks: Sequence[tuple[Utterance, list[list[int]]]]) -> list[Samples]:
+        self.decoded += [len(codes) for _, codes in chunks]
         noise = np.random.default_rng(len(self.did))
         return [noise.uniform(-0.5, 0.5, 1920 * len(codes)).astype(np.float32) for _, codes in chunks]
 
@@ -128,3 +130,18 @@ def test_no_more_are_begun_than_have_a_slot_and_a_place_in_the_frame() -> None:
 
     assert machine.did == ["prompt", "prompt", "frame of 2"]
     assert core.busy_slots == 2
+
+
+def test_a_long_prompt_keeps_no_packet_small() -> None:
+    """How long the prompt took says nothing of the frames: packets of few frames cost the codec more."""
+
+    def decoded(prompt_s: float) -> list[int]:
+        machine = Machine(prompt_s, frame_s=0.03)
+        core = core_on(machine, slots=1)
+        ask(core)
+        for _ in range(20):
+            core.turn()
+        return machine.decoded
+
+    assert decoded(prompt_s=0.5) == decoded(prompt_s=0.0)
+    assert max(decoded(prompt_s=0.5)) == 4

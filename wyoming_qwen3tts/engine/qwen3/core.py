@@ -203,12 +203,13 @@ class EngineCore:
         if plan.parked is not None:
             self._park(plan.parked)
         self._begin_all(plan, began)
+        frames_began = self._now()  # prompts are none of a frame's cost: they would keep the chunks small
         self._make_frames(plan.decode)
         self._make_sound()
         for utterance in [u for u, work in self._work.items() if work.is_over]:
             self._conclude(utterance, self._work[utterance])
         if plan.decode:
-            cost_s = self._now() - began
+            cost_s = self._now() - frames_began
             self._frame_cost_s = 0.8 * self._frame_cost_s + 0.2 * cost_s if self._frame_cost_s else cost_s
             if self._tuner is not None and len(plan.decode) == 1 and plan.prefill is None:
                 self._tuner.made_frame(cost_s)
