@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_qwen3tts.util.memory import available_bytes
+from wyoming_qwen3tts.util.memory import available_bytes, resident_bytes, sparse
 
 MIB = 1 << 20
 
@@ -49,3 +49,13 @@ def test_a_kernel_that_does_not_say_is_no_error(tmp_path: Path) -> None:
     assert available_bytes(tmp_path) is None
     write(tmp_path / "proc/meminfo", "nonsense\n")
     assert available_bytes(tmp_path) is None
+
+
+def test_of_a_sparse_area_only_what_is_written_takes_memory() -> None:
+    """One byte in every 2 MiB, which is a huge page: they would take all of it."""
+    before = resident_bytes()
+    area = sparse(256 * MIB)
+    assert area[-1] == 0
+    for at in range(0, len(area), 2 * MIB):
+        area[at] = 1
+    assert resident_bytes() - before < 64 * MIB

@@ -6,12 +6,13 @@ States, embeddings and sums are float32 here; keys, values and tables keep the t
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Callable, Iterable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...util.memory import sparse
 from ..checkpoint.config import ModelConfig, TransformerConfig
 from ..checkpoint.files import LAYERS_MAX
 from ..code_predictor import CodePredictor
@@ -189,7 +190,5 @@ def rounded(parameters: Iterable[tuple[str, Tensor]]) -> Iterable[tuple[str, Ten
 
 
 def _untouched(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """Zeros that take no memory before they are written: the kernel hands out such pages on demand."""
-    if dtype == torch.bfloat16:
-        return torch.from_numpy(np.zeros(shape, np.int16)).view(torch.bfloat16)
-    return torch.from_numpy(np.zeros(shape, np.float32))
+    """Zeros of which only the pages that are written take memory."""
+    return torch.frombuffer(sparse(math.prod(shape) * dtype.itemsize), dtype=dtype).view(shape)
