@@ -10,10 +10,12 @@ import pytest
 
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.cli.bench import server
+from wyoming_qwen3tts.cli.bench.model import PROMPT_POSITIONS, VOICE_POSITIONS
 from wyoming_qwen3tts.model.checkpoint.config import load_config
 from wyoming_qwen3tts.model.checkpoint.published import published_config
 from wyoming_qwen3tts.model.checkpoint.shapes import model_shapes
 from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, published_shape, write_tiny_checkpoint
+from wyoming_qwen3tts.model.tokenizer import Tokenizer
 
 
 def test_without_made_up_weights_it_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,6 +32,14 @@ def test_the_full_shape_has_the_published_sizes(tmp_path: Path) -> None:
     assert (full.hidden, full.inner * full.hidden) == (1024, published.talker.stack.intermediate_size)
     assert (full.codec_dim, full.codec_hidden, full.is_endless) == (1536, 512, True)
     assert set(model_shapes(load_config(small))) <= set(model_shapes(published))
+
+
+def test_both_read_a_prompt_of_as_many_positions(tmp_path: Path) -> None:
+    """Twenty tokens and their end."""
+    small = write_tiny_checkpoint(tmp_path)
+    tokens = Tokenizer.load(small, load_config(small)).speech(server.TEXT)
+
+    assert len(tokens) + 1 == PROMPT_POSITIONS - VOICE_POSITIONS
 
 
 def test_the_server_is_measured_beside_the_networks(

@@ -34,7 +34,7 @@ from .memory import weights_mb
 from .model import BareLoop, load, machine
 
 #: Twenty tokens of the made-up vocabulary, as many as the bare loop's prompt holds.
-TEXT = "The light in the kitchen is on It is twelve degrees and the front door is locked."
+TEXT = "The light in the kitchen is on It is twelve."
 VOICE = "ryan-en"
 _REST_S = 0.3  # in which the server finds that its listener has left
 FRAME_S = 0.08
