@@ -77,21 +77,8 @@ def _load() -> tuple[Any, str]:
     # unless this
     # is set before they are loaded (OHF-Voice/wyoming-piper#64). A voice for the home tells nobody.
     os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"
-    from hibari import Hibari  # brings onnxruntime, 0.4 s: not at start
+    from .hibari_model import FrugalHibari
 
-    model = Hibari(threads=1)
-    model.sess = _frugal(model.model_path)
+    model = FrugalHibari()
     model("Warming up, number 1.", seed=_SEED)
     return model, importlib.metadata.version("hibari-tts")
-
-
-def _frugal(path: str) -> Any:
-    """The same network in a session that keeps nothing between texts: onnxruntime's arena and its patterns grow with
-    each new length of a text, to some 300 MB, and save no time that could be measured."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.enable_cpu_mem_arena = options.enable_mem_pattern = False
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
