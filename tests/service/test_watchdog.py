@@ -54,6 +54,18 @@ async def test_a_reply_without_progress_is_freed_counted_and_logged(caplog: pyte
     assert house.outcomes == ["engine-down"]
 
 
+async def test_while_the_whole_process_is_held_up_nobody_is_stuck_and_afterwards_as_ever() -> None:
+    house = House()
+    task = await stuck(house)
+    look_for(house, 1)
+    house.now.time += 3600
+    look_for(house, STUCK_S - 2)
+    assert (house.service.active, house.service.watchdog.freed.total()) == (1, 0)
+    look_for(house, 3)
+    with pytest.raises(EngineError, match="no sound"):
+        await task
+
+
 async def test_one_that_waits_behind_others_who_are_spoken_to_is_not_stuck() -> None:
     house = House(slots=2)
     task = await stuck(house)
