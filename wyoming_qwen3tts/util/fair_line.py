@@ -28,6 +28,11 @@ class FairLine:
         """Places that nobody uses."""
         return self._free
 
+    @property
+    def waiting(self) -> int:
+        """How many are in line."""
+        return len(self._waiting)
+
     @asynccontextmanager
     async def turn(self, owner: str, cost: float) -> AsyncIterator[None]:
         """A place for this long. ``cost`` is of any unit, the same for all."""

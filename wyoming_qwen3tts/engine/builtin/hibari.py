@@ -7,6 +7,7 @@ import asyncio
 import importlib.metadata
 import logging
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -28,15 +29,22 @@ RATE = 24_000
 class HibariVoice:
     """Loads late, speaks in threads of its own: onnxruntime lets go of the interpreter while it works."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hibari")
         self._line = FairLine(threads)  # the pool's own knows no hosts
+        self._places, self._clock = threads, clock
+        self._usual_s = 0.0  # that a text has taken lately, on this machine under its load
         self._model: Any = None  # hibari carries no types
         self.version = "-"  # known once it is loaded
 
     @property
     def is_loaded(self) -> bool:
         return self._model is not None
+
+    @property
+    def line_s(self) -> float:
+        """How long all who are in line wait, as fast as it has been lately."""
+        return self._line.waiting * self._usual_s / self._places
 
     async def load(self) -> None:
         """Load and warm up: the first sentence would otherwise take a second longer.
@@ -66,7 +74,11 @@ class HibariVoice:
         return await asyncio.wrap_future(work)
 
     def _speak(self, text: str, seed: int | None, finish: Callable[[Samples], T]) -> T:
-        return finish(np.asarray(self._model(text, seed=_SEED if seed is None else seed), np.float32))
+        began = self._clock()
+        speech = finish(np.asarray(self._model(text, seed=_SEED if seed is None else seed), np.float32))
+        took_s = self._clock() - began
+        self._usual_s = 0.8 * self._usual_s + 0.2 * took_s if self._usual_s else took_s
+        return speech
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
