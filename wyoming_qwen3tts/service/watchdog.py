@@ -14,8 +14,7 @@ Waits that are right, and are given longer:
 * for text, for the listener, and for a place: limits of their own (`text_idle_s`, `write_stall_s`,
   `listener_behind_s`, fair shares)
 
-Time in which the whole process was held up, by the machine or by a stop, counts for nobody: between two looks nothing
-could have moved.
+Time in which the whole process was held up, by the machine or by a stop, counts for nobody: nothing could have moved.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.25
 ENDING_S = 5.0  # a child that is killed, and a listener who is told why, take 1 s
-HELD_UP_S = 2.0  # between two looks: much more than a slow machine makes of `LOOK_S`
+MOST_COUNTED_S = 2.0  # between two looks: much more than a slow machine makes of `LOOK_S`
 NEXT_SENTENCE_S = 60.0
 LONG_QUEUE_S = 300.0
 
@@ -101,7 +100,7 @@ class ReplyWatchdog:
     def look(self) -> None:
         """Once, now."""
         now = self._clock()
-        self._excuse(now - self._looked_at)
+        self._excuse(now - self._looked_at - MOST_COUNTED_S)
         self._looked_at = now
         for reply in [reply for reply in self._replies if reply.is_orphan]:
             self._replies.discard(reply)
@@ -117,13 +116,13 @@ class ReplyWatchdog:
             self.freed["child"] += 1
             log.warning("Ended a child process that nobody waited for: %s", name)
 
-    def _excuse(self, pause_s: float) -> None:
-        """Leave out the time since the last look, if nobody had it."""
-        if pause_s < HELD_UP_S:
+    def _excuse(self, held_up_s: float) -> None:
+        """Leave out time in which nobody could do anything."""
+        if held_up_s <= 0:
             return
-        self._sound_at += pause_s
+        self._sound_at += held_up_s
         for memory in self._memory.values():
-            memory.since += pause_s
+            memory.since += held_up_s
 
     def _remembered(self, reply: Reply, now: float) -> _Memory:
         seen = (
