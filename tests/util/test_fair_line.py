@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -45,6 +46,21 @@ async def test_owners_get_the_same_of_it_however_many_they_send_and_each_in_orde
         sum(cost for owner, cost in first if owner == "long"), abs=100
     )
     assert [cost for owner, cost in served if owner == "many"] == [10, 11] * 15
+
+
+async def test_of_one_owner_who_came_first_is_next_while_the_clock_goes_on() -> None:
+    ticks = itertools.count()
+    line, served = FairLine(1, clock=lambda: float(next(ticks))), []
+
+    async def use(number: int) -> None:
+        async with line.turn("one", 100):
+            served.append(number)
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(20):
+            tasks.create_task(use(number))
+    assert served == list(range(20))
 
 
 async def test_who_leaves_the_line_at_any_moment_takes_no_place_along() -> None:

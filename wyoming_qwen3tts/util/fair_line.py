@@ -28,6 +28,11 @@ class FairLine:
         """Places that nobody uses."""
         return self._free
 
+    @property
+    def waiting(self) -> int:
+        """How many are in line."""
+        return len(self._waiting)
+
     @asynccontextmanager
     async def turn(self, owner: str, cost: float) -> AsyncIterator[None]:
         """A place for this long. ``cost`` is of any unit, the same for all."""
@@ -58,20 +63,22 @@ class FairLine:
         self._free += 1
         open_ = [waiting for waiting in self._waiting if not waiting.has_place.done()]
         if open_:
-            chosen = min(open_, key=lambda waiting: self._lately(waiting.owner))  # of equals the first
+            now = self._now()  # once: what was had weighs less with each look at the clock, and the last would be next
+            chosen = min(open_, key=lambda waiting: self._lately(waiting.owner, now))  # of equals the first
             self._take(chosen.owner, chosen.cost)
             chosen.has_place.set_result(None)
 
     def _take(self, owner: str, cost: float) -> None:
         self._free -= 1
-        had, now = self._lately(owner) + cost, self._now()
-        for other in [other for other in self._had if self._lately(other) < _FORGOTTEN]:
+        now = self._now()
+        had = self._lately(owner, now) + cost
+        for other in [other for other in self._had if self._lately(other, now) < _FORGOTTEN]:
             del self._had[other]
         self._had[owner] = had, now
 
-    def _lately(self, owner: str) -> float:
+    def _lately(self, owner: str, now: float) -> float:
         had, then = self._had.get(owner, (0.0, 0.0))
-        return had * math.exp((then - self._now()) / _MEMORY_S)
+        return had * math.exp((then - now) / _MEMORY_S)
 
     def _now(self) -> float:
         return self._clock() if self._clock else asyncio.get_running_loop().time()

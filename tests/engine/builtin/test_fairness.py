@@ -12,6 +12,7 @@ import pytest
 
 from tests.harness import until
 from wyoming_qwen3tts.engine.builtin import espeak
+from wyoming_qwen3tts.engine.builtin.engine import BuiltinEngine
 from wyoming_qwen3tts.engine.builtin.espeak import Espeak
 from wyoming_qwen3tts.engine.builtin.hibari import HibariVoice
 from wyoming_qwen3tts.util.processes import Output
@@ -67,6 +68,33 @@ async def test_a_listener_who_leaves_hibari_at_work_gives_its_thread_to_nobody_b
         go_on.set()
         assert await second == 8
         await until(lambda: voice._line.free == 1)
+    finally:
+        voice.close()
+
+
+async def test_a_long_line_on_a_slow_machine_is_no_silence_of_an_engine_that_hangs() -> None:
+    """Replies in English that wait their turn while German is spoken were taken for stuck."""
+    now, go_on = [0.0], threading.Event()
+
+    def model(text: str, seed: int) -> np.ndarray:
+        go_on.wait(5)
+        now[0] += 4
+        return np.zeros(8, np.float32)
+
+    engine = BuiltinEngine()
+    engine._hibari = voice = HibariVoice(1, clock=lambda: now[0])
+    voice._model = model
+    at_rest_s = engine.longest_silence_s
+    try:
+        go_on.set()
+        await voice.speak("first", None, len)
+        go_on.clear()
+        asking = [asyncio.create_task(voice.speak(f"text {number}", None, len)) for number in range(6)]
+        await asyncio.sleep(0)
+        assert engine.longest_silence_s == at_rest_s + 5 * 4
+        go_on.set()
+        await asyncio.gather(*asking)
+        assert engine.longest_silence_s == at_rest_s
     finally:
         voice.close()
 

@@ -72,7 +72,8 @@ class BuiltinEngine(Engine):
 
     @property
     def longest_silence_s(self) -> float:
-        return CALL_S + 2.0  # a call that hangs, and its end
+        # A call that hangs, and its end; hibari's line has no limit, and those in it are overtaken by other languages.
+        return CALL_S + 2.0 + self._hibari.line_s
 
     def origin(self, voice: Voice) -> Origin | None:
         if not self._started.is_set() or self._failed:
