@@ -69,6 +69,7 @@ class TurnMaker:
             voice=voice,
             instruct=instruct,
             sentence_pause_s=sentence_pause_s,
+            moments=[],
         )
         if is_continued:  # the first turn was held back for all of the reply where the machine is slow
             of_turn = replace(of_turn, is_continued=True, length=None)

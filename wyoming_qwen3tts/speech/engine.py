@@ -108,13 +108,20 @@ class AudioStream:
         audio: AsyncIterator[bytes],
         has_queued: Callable[[], bool] = lambda: False,
         format_of: Callable[[], AudioFormat] = lambda: FORMAT,
+        is_complete: Callable[[], bool] = lambda: False,
     ) -> None:
         self.engine, self._audio, self._has_queued, self._format_of = engine, audio, has_queued, format_of
+        self._is_complete = is_complete
 
     @property
     def format(self) -> AudioFormat:
         """Of the sound."""
         return self._format_of()
+
+    @property
+    def is_complete(self) -> bool:
+        """All of the sound is made, and lies ready to be taken. An engine need not know."""
+        return self._is_complete()
 
     @property
     def is_held_back(self) -> bool:

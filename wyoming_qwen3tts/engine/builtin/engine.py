@@ -17,7 +17,7 @@ from ...speech.audio_format import FORMAT
 from ...speech.engine import AudioStream, Engine, EngineStatus, Origin, Phase
 from ...speech.languages import LANGUAGES
 from ...speech.pauses import pause_between
-from ...speech.request import SpeechRequest
+from ...speech.request import Moment, SpeechRequest
 from ...speech.segment import Segment
 from ...speech.voice import Voice, VoiceName
 from ...text.language.detect import script_language
@@ -108,16 +108,21 @@ class BuiltinEngine(Engine):
 
     async def _speak(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
         before: Segment | None = None
+        number, sent = 0, 0  # the segment's; bytes
         async for segment in request.whole_segments():
             pause = b""
             if before is not None:
                 pause = FORMAT.silence(pause_between(before, segment, request, self._pause_s))
             before = segment
             async with aclosing(self._render(segment, request)) as parts:
+                sent += len(pause)
+                request.moments.append(Moment(number, sent // FORMAT.width))
                 async for pcm in parts:
+                    sent += len(pcm)
                     for packet in packets(pause + pcm if pause else pcm, FORMAT.frame_bytes):
                         yield packet
                     pause = b""
+            number += 1
             yield b""
         yield FORMAT.silence(_TAIL_S)
 

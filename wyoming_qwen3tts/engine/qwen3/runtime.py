@@ -121,7 +121,13 @@ class Runtime(Engine):
             feeding = asyncio.create_task(feeder.run())
             try:
                 async with aclosing(aiter(audio_queue)) as audio:  # type: ignore[type-var]  # it is a generator
-                    yield AudioStream(self.name, audio, lambda: feeder.has_queued, lambda: audio_queue.format)
+                    yield AudioStream(
+                        self.name,
+                        audio,
+                        lambda: feeder.has_queued,
+                        lambda: audio_queue.format,
+                        lambda: audio_queue.is_complete,
+                    )
             finally:
                 self._open.discard(audio_queue)
                 await cancel_and_wait(feeding)

@@ -146,9 +146,9 @@ class ModelRunner:
         """Look there for what a voice needs before computing it."""
         self._prefixes.backing_store, self._sound.primed.backing_store = cache.prefix, cache.primed
 
-    def tokens(self) -> TokenStream:
+    def tokens(self, *, notes_words: bool = False) -> TokenStream:
         """Ids of a text that comes in pieces."""
-        return TokenStream(self.prompts.tokenizer)
+        return TokenStream(self.prompts.tokenizer, notes_words=notes_words)
 
     @on_device
     def prefill(self, utterance: Utterance, voice: PromptVoice) -> int:
