@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.harness import TONE
+from tests.harness import TONE, FakeEngine
 from tests.service.cast import Cast
 from tests.service.phrases import Traced, caching
+from wyoming_qwen3tts.audio.earcon import chime
+from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.service.options import SpeechOptions
 from wyoming_qwen3tts.service.postprocess import PostProcessor
 from wyoming_qwen3tts.service.service import SpeechService
@@ -19,6 +22,7 @@ from wyoming_qwen3tts.service.speech_marks import SpeechMark, word_in
 from wyoming_qwen3tts.settings import Audio, Limits
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.request import Moment, SpeechRequest
+from wyoming_qwen3tts.speech.segment import Segment
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 
 FRAME = len(TONE) // FORMAT.width
@@ -177,3 +181,22 @@ def test_the_word_that_is_spoken_is_found_in_what_was_written(
 ) -> None:
     place = word_in(spoken, spoken.index(word), text)
     assert (place and text[place[0] : place[0] + place[1]]) == found
+
+
+async def test_who_stands_in_is_told_of_behind_the_sound_that_says_so() -> None:
+    class StandIn(FakeEngine):
+        name = "stand-in"
+
+    primary = FakeEngine(fail_at=0)
+    engine = FailoverEngine(primary, StandIn(), earcon=True)
+
+    async def segments() -> AsyncIterator[Segment]:
+        yield Segment("Dinner is on the table.", "en")
+
+    request = SpeechRequest(segments(), primary.voices()[1])
+    async with engine.speak(request) as audio:
+        pcm = b"".join([piece async for piece in audio])
+
+    (moment,) = request.moments
+    assert moment.at * FORMAT.width == len(chime(FORMAT.rate))
+    assert pcm[moment.at * FORMAT.width :].startswith(TONE)
