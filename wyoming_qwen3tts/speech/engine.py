@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Self
 
+from ..errors import BadRequest
 from .audio_format import FORMAT, AudioFormat
 from .request import SpeechRequest
 from .voice import Voice
@@ -192,6 +193,19 @@ class Engine(ABC):
     def why_mute(self, name: str) -> str | None:
         """Why the cloned or designed voice ``name`` is not among `clones`; None if there is none of that name."""
         return None
+
+    def blend(self, recipe: str) -> Voice:
+        """The voice that is mixed as ``recipe`` says, ``ryan(2)+aiden(1)``, without being kept. Cheap, and may be asked
+        in any number.
+
+        Raises:
+            BadRequest: if it cannot be mixed; says why.
+            UnknownVoice: for a part that is not here.
+        """
+        raise BadRequest(
+            f"The {self.name} engine cannot mix voices. The Qwen3-TTS engine of this machine can: engine.kind qwen3.",
+            field="voice",
+        )
 
     @property
     def members(self) -> frozenset[str]:
