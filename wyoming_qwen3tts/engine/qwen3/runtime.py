@@ -19,6 +19,7 @@ from ...speech.languages import LANGUAGES
 from ...speech.request import SpeechRequest
 from ...speech.voice import Voice, VoiceName
 from ...util.tasks import cancel_and_wait
+from ...voices.speakers import languages_of
 from .audio_queue import AudioQueue
 from .config import EngineConfig
 from .core import Counters, EngineCore, Prepare
@@ -260,20 +261,20 @@ class Runtime(Engine):
 
 
 def speakers(config: ModelConfig) -> tuple[Voice, ...]:
-    """A checkpoint's speakers as voices: ``ryan-en`` and so on, in the languages that it knows.
+    """A checkpoint's speakers as voices: ``ryan-en`` and so on, in the languages that it knows, also beyond the ten.
 
     A fine-tuned checkpoint may have speakers of its own: what cannot be in a voice's name becomes ``_`` in it.
     """
-    known = [(code, language) for code, language in LANGUAGES.items() if language.model_name in config.talker.languages]
+    known = languages_of(config.talker.languages)
     return tuple(
         Voice(
             VoiceName(f"{''.join(c if c.isalnum() or c in ' _' else '_' for c in speaker)[:60]}-{code}"),
-            f"{speaker.replace('_', ' ').title()} ({language.model_name.title()})",
+            f"{speaker.replace('_', ' ').title()} ({language.title()})",
             (code,),
             Runtime.name,
             speaker,
             takes_instruct=config.takes_instruct,
         )
         for speaker in sorted(config.talker.speakers)
-        for code, language in known
+        for code, language in sorted(known.items(), key=lambda item: (item[0] not in LANGUAGES, item[0]))
     )
