@@ -1,4 +1,4 @@
-"""R32: what costs its sender nothing costs the event loop's time, of which each host has a share over all its
+"""R34: what costs its sender nothing costs the event loop's time, of which each host has a share over all its
 connections, as soon as another one is there."""
 
 from __future__ import annotations
