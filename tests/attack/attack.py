@@ -254,12 +254,13 @@ async def attack(
         attacked = [await _attacker(host, ports, seconds, kinds) for host in ATTACKERS]
         await asyncio.sleep(1)
         peak, began, before = asyncio.create_task(_peak(it.process)), time.monotonic(), it.process.cpu_times()
+        children = os.times()
         outcome.attacked = await it.rounds(seconds - 1)
         after, took_s = it.process.cpu_times(), time.monotonic() - began
         outcome.processor = (after.user + after.system - before.user - before.system) / took_s
         outcome.describe_s = it.describe_s
         tell("the attack is over")
-        await _end(attacked, outcome, seconds)
+        await _end(attacked, outcome, seconds, children)
         peak.cancel()
         outcome.peak_mb = max(await asyncio.gather(peak, return_exceptions=False))
         if process.returncode is not None:
@@ -285,9 +286,10 @@ async def _attacker(
     return attacker
 
 
-async def _end(attackers: Sequence[asyncio.subprocess.Process], outcome: Outcome, seconds: float) -> None:
-    """What they did, and took; one that does not end is killed."""
-    before = os.times()
+async def _end(
+    attackers: Sequence[asyncio.subprocess.Process], outcome: Outcome, seconds: float, before: os.times_result
+) -> None:
+    """What they did, and took; one that does not end is killed. ``before``: the times when none of them had ended."""
     for attacker in attackers:
         try:
             async with asyncio.timeout(15):
