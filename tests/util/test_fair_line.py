@@ -92,3 +92,49 @@ async def test_what_somebody_had_is_forgotten() -> None:
         line.release()
         now[0] += 10
     assert len(line._had) < 6
+
+
+async def test_an_eager_line_gives_one_who_had_little_a_place_more_and_others_none() -> None:
+    line = FairLine(2, clock=lambda: 0.0, is_eager=True)
+    await line.acquire("greedy", 100)
+    await line.acquire("greedy", 100)
+    asking = [asyncio.create_task(line.acquire(owner, 10)) for owner in ("greedy", "quiet", "greedy", "another")]
+    await asyncio.sleep(0)
+
+    assert [task.done() for task in asking] == [False, True, False, False]  # there is one more, and no two
+    line.release()
+    await asyncio.sleep(0)
+    assert [task.done() for task in asking] == [False, True, False, True]
+    for task in asking:
+        task.cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+
+
+async def test_an_eager_line_keeps_its_last_place_for_one_who_comes_again_and_forgets_it_when_it_stays_away() -> None:
+    now = 0.0
+    line = FairLine(2, clock=lambda: now, is_eager=True)
+    await line.acquire("quiet", 10)
+    await line.acquire("greedy", 1000)
+    line.release()
+    waiting = asyncio.create_task(line.acquire("greedy", 1000))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await asyncio.wait_for(line.acquire("quiet", 10), 5)
+    line.release()
+    line.release()  # the greedy one's own
+    await waiting
+
+    now = 1000.0
+    line._take("greedy", 0)  # which is when those are forgotten who stay away
+    line._free += 1
+    await asyncio.wait_for(line.acquire("greedy", 1000), 5)
+    assert line.free == 0
+
+
+async def test_equals_share_all_places_of_an_eager_line() -> None:
+    line = FairLine(2, clock=lambda: 0.0, is_eager=True)
+    await asyncio.wait_for(line.acquire("a", 100), 5)
+    await asyncio.wait_for(line.acquire("b", 100), 5)
+    line.release()
+    await asyncio.wait_for(line.acquire("a", 100), 5)
+    assert line.free == 0

@@ -61,7 +61,7 @@ async def test_a_listener_who_leaves_hibari_at_work_gives_its_thread_to_nobody_b
         first = asyncio.create_task(voice.speak("first", None, len, "a"))
         await until(lambda: spoken)
         first.cancel()
-        second = asyncio.create_task(voice.speak("second", None, len, "b"))
+        second = asyncio.create_task(voice.speak("second", None, len, "a"))
         await asyncio.sleep(0.01)
         assert voice._line.free == 0
         assert spoken == ["first"]
@@ -113,5 +113,5 @@ async def test_espeak_speaks_for_a_host_that_asks_now_and_then_before_another_on
     monkeypatch.setattr(espeak, "run", run)
     voice = Espeak(1)
     voice._program = "espeak-ng"
-    order = await crowd(lambda text, host: voice.speak(text, "de", 24_000, host), spoken, go_on.set)
+    order = await crowd(lambda text, host: voice.speak(text, "de", 24_000, len, host), spoken, go_on.set)
     assert order[:2] == ["greedy 0", "quiet"]

@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 
 import numpy as np
 
@@ -178,12 +179,16 @@ class BuiltinEngine(Engine):
         self._english_gain_db += max(0.0, TARGET_LUFS - integrated_lufs(loud, FORMAT.rate))  # what the limiter takes
 
     async def _other(self, text: str, language: str, host: str) -> bytes:
-        samples = trim(await self._espeak.speak(text, language, FORMAT.rate, host), FORMAT.rate)
-        if not len(samples) and language != "en":  # such as signs that only its English rules name
-            samples = trim(await self._espeak.speak(text, "en", FORMAT.rate, host), FORMAT.rate)
-        return await asyncio.to_thread(self._levelled, samples, language) if len(samples) else b""
+        """Empty for what espeak-ng has no sound for."""
+        pcm = await self._espeak.speak(text, language, FORMAT.rate, partial(self._levelled, language), host)
+        if not pcm and language != "en":  # such as signs that only its English rules name
+            pcm = await self._espeak.speak(text, "en", FORMAT.rate, partial(self._levelled, language), host)
+        return pcm
 
-    def _levelled(self, samples: Samples, language: str) -> bytes:
+    def _levelled(self, language: str, samples: Samples) -> bytes:
+        samples = trim(samples, FORMAT.rate)
+        if not len(samples):
+            return b""
         usual = self._usual_gain_db.get(language)
         loud, gain_db = level(samples, FORMAT.rate, usual_gain_db=usual)
         if len(samples) > FORMAT.rate:  # a word or two say little about a voice

@@ -30,9 +30,9 @@ class HibariVoice:
     """Loads late, speaks in threads of its own: onnxruntime lets go of the interpreter while it works."""
 
     def __init__(self, threads: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hibari")
-        self._line = FairLine(threads)  # the pool's own knows no hosts
-        self._places, self._clock = threads, clock
+        self._threads = ThreadPoolExecutor(threads + 1, thread_name_prefix="hibari")
+        self._line = FairLine(threads, is_eager=True)  # the pool's own knows no hosts
+        self._places, self._clock = max(1, threads - 1), clock  # one may be kept for others
         self._usual_s = 0.0  # that a text has taken lately, on this machine under its load
         self._model: Any = None  # hibari carries no types
         self.version = "-"  # known once it is loaded

@@ -111,7 +111,7 @@ class _Session:
     # -- in
 
     async def _read_all(self) -> None:
-        pacer = ReadPacer()
+        pacer = ReadPacer(self._socket.state.connection.host)
         while not self._live.is_finishing:
             try:
                 async with asyncio.timeout(self._limits.idle_s):
