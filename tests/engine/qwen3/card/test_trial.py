@@ -103,7 +103,7 @@ def key(asked: Asked = "fused") -> Key:
 
 def take(model: LanguageModel, asked: Asked, memory: RoadMemory | None = None) -> tuple[Road, dict[str, str]]:
     choice = road_for(asked, model, key(asked), memory, lambda: graphs_for("cuda:0", wanted=True))
-    assert model.predictor.draw_frame is None  # it is left as it was
+    assert model.draw_frame is None  # it is left as it was
     return choice.road, choice.reasons
 
 
