@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from .language_model import DrawFrame, LanguageModel
 from .layers import AttentionMetadata, KvCache, Layer, RMSNorm, Transformer
+from .rounded import Weight, full
 
 
 def lean(model: LanguageModel) -> LanguageModel:
@@ -40,7 +41,7 @@ class Kernels(Protocol):
     reads_mask: bool  # False: it looks at no position beyond a row's own anyway
     draw_frame: DrawFrame | None  # how a frame's codes are drawn; None: step by step
 
-    def normed_product(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+    def normed_product(self, flat: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
         """``norm(flat) @ weight.T``."""
 
     def attended(self, qkv: Tensor, metadata: AttentionMetadata, both: Tensor, eps: float) -> Tensor:
@@ -48,10 +49,10 @@ class Kernels(Protocol):
         ``both`` ``[B, 2 * kv_heads, positions, head_dim]``. Returns what the queries see there,
         ``[B * T, heads * head_dim]``."""
 
-    def add_product(self, flat: Tensor, y: Tensor, weight: Tensor) -> None:
+    def add_product(self, flat: Tensor, y: Tensor, weight: Weight) -> None:
         """``flat += y @ weight.T``."""
 
-    def gated(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+    def gated(self, flat: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
         """SwiGLU of ``norm(flat) @ weight.T``, whose first half is the gate."""
 
 
@@ -63,9 +64,9 @@ class PlainKernels:
     reads_mask = True
     draw_frame: DrawFrame | None = None
 
-    def normed_product(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+    def normed_product(self, flat: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
         """See `Kernels`."""
-        return F.linear(_normed(flat, norm), weight)
+        return F.linear(_normed(flat, norm), full(weight, flat))
 
     def attended(self, qkv: Tensor, metadata: AttentionMetadata, both: Tensor, eps: float) -> Tensor:
         """See `Kernels`."""
@@ -92,13 +93,13 @@ class PlainKernels:
         q = qkv[:, :, :groups].reshape(batch, length, kv_heads, groups, head_dim)
         return q.permute(0, 2, 3, 1, 4).reshape(batch, kv_heads, groups * length, head_dim)
 
-    def add_product(self, flat: Tensor, y: Tensor, weight: Tensor) -> None:
+    def add_product(self, flat: Tensor, y: Tensor, weight: Weight) -> None:
         """See `Kernels`."""
-        flat.addmm_(y, weight.t())
+        flat.addmm_(y, full(weight, flat).t())
 
-    def gated(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+    def gated(self, flat: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
         """See `Kernels`."""
-        gate, up = F.linear(_normed(flat, norm), weight).chunk(2, dim=-1)
+        gate, up = F.linear(_normed(flat, norm), full(weight, flat)).chunk(2, dim=-1)
         return F.silu(gate) * up
 
 

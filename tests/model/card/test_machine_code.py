@@ -31,16 +31,20 @@ _LAYER = {"k": 2048, "block_k": BLOCK_K, "eps": 1e-6}
 _CACHE = {"factor_row": "i32", "cache_row": "i32", "cache_head": "i32", "eps": "fp32", "softmax_scale": "fp32"}
 
 
-def _product(value: str, rows: int, **how: bool) -> tuple[Any, dict[str, str], dict[str, Any]]:
+def _weight(value: str, bits: int) -> dict[str, str]:
+    return {"w": {0: value, 8: "*i8", 4: "*u8"}[bits], "w_scales": "*bf16" if bits else value}
+
+
+def _product(value: str, rows: int, bits: int = 0, **how: bool) -> tuple[Any, dict[str, str], dict[str, Any]]:
     padded, block_n = blocks(rows)
-    pointers = dict.fromkeys(("x", "norm", "w", "out"), value) | {"n_out": "i32", "count": "i32"}
-    return kernels.product_kernel, pointers, {"rows": padded, "block_n": block_n, **_LAYER, **how}
+    pointers = dict.fromkeys(("x", "norm", "out"), value) | _weight(value, bits) | {"n_out": "i32", "count": "i32"}
+    return kernels.product_kernel, pointers, {"rows": padded, "block_n": block_n, "bits": bits, **_LAYER, **how}
 
 
-def _gated(value: str, rows: int) -> tuple[Any, dict[str, str], dict[str, Any]]:
+def _gated(value: str, rows: int, bits: int = 0) -> tuple[Any, dict[str, str], dict[str, Any]]:
     padded, block_n = blocks(2 * rows)
-    pointers = dict.fromkeys(("x", "norm", "w", "out"), value) | {"n_out": "i32", "count": "i32"}
-    return kernels.gated_kernel, pointers, {"rows": padded // 2, "block_n": block_n, **_LAYER}
+    pointers = dict.fromkeys(("x", "norm", "out"), value) | _weight(value, bits) | {"n_out": "i32", "count": "i32"}
+    return kernels.gated_kernel, pointers, {"rows": padded // 2, "block_n": block_n, "bits": bits, **_LAYER}
 
 
 def _attend(value: str, *, has_positions: bool, length: int) -> tuple[Any, dict[str, str], dict[str, Any]]:
@@ -74,6 +78,12 @@ def _cases(value: str) -> dict[str, tuple[Any, dict[str, str], dict[str, Any]]]:
         "product added, 4 rows": _product(value, 4, has_norm=False, adds=True),
         "gated, 1 row": _gated(value, 1),
         "gated, 8 rows": _gated(value, 8),
+        "int8, norm and product, 1 row": _product(value, 1, 8, has_norm=True, adds=False),
+        "int8, product added, 8 rows": _product(value, 8, 8, has_norm=False, adds=True),
+        "int8, gated, 4 rows": _gated(value, 4, 8),
+        "int4, norm and product, 8 rows": _product(value, 8, 4, has_norm=True, adds=False),
+        "int4, product added, 1 row": _product(value, 1, 4, has_norm=False, adds=True),
+        "int4, gated, 1 row": _gated(value, 1, 4),
         "attend, rows at their own": _attend(value, has_positions=True, length=1),
         "attend, a run": _attend(value, has_positions=False, length=2),
         "noise": _uniform(),

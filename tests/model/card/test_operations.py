@@ -3,6 +3,7 @@ runs these; elsewhere there is no Triton."""
 
 from __future__ import annotations
 
+import copy
 import os
 from typing import Any, cast
 
@@ -14,9 +15,11 @@ from tests.engine.qwen3.runner.test_frames import Size, published, step
 from wyoming_qwen3tts.engine.qwen3.profiling.kernels import KernelCount
 from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpoint
 from wyoming_qwen3tts.model.checkpoint.weights import load_checkpoint
+from wyoming_qwen3tts.model.cpu.quantize import to_int4, to_int8
 from wyoming_qwen3tts.model.fused import PLAIN, Kernels, lean, use_kernels
 from wyoming_qwen3tts.model.language_model import LanguageModel
 from wyoming_qwen3tts.model.layers import AttentionMetadata, RMSNorm
+from wyoming_qwen3tts.model.rounded import Weight, of_bits, round_for_card
 from wyoming_qwen3tts.model.sampling import (
     FrameSampling,
     SamplerState,
@@ -57,16 +60,24 @@ def far(found: Tensor, expected: Tensor) -> float:
 
 
 @DTYPES
+@pytest.mark.parametrize("bits", [16, 8, 4])
 @pytest.mark.parametrize(("rows", "k", "n"), [(1, 64, 48), (3, 72, 50), (8, 200, 33)])
-def test_products(dtype: torch.dtype, rows: int, k: int, n: int) -> None:
-    x, weight, norm = some(rows, k, dtype=dtype), some(2 * n, k, dtype=dtype, seed=1, spread=0.1), a_norm(k, dtype)
-    assert far(KERNELS.normed_product(x, norm, weight), PLAIN.normed_product(x, norm, weight)) < BOUNDS[dtype]
-    assert far(KERNELS.gated(x, norm, weight), PLAIN.gated(x, norm, weight)) < 4 * BOUNDS[dtype]  # it rounds four times
+def test_products(dtype: torch.dtype, bits: int, rows: int, k: int, n: int) -> None:
+    x, norm, weight = some(rows, k, dtype=dtype), a_norm(k, dtype), some(2 * n, k, dtype=dtype, seed=1, spread=0.1)
+    products_alike(x, norm, weight if bits == 16 else of_bits(weight, bits))
+
+
+def products_alike(x: Tensor, norm: RMSNorm, weight: Weight) -> None:
+    """By kernels what plain torch says, rounded weights as the matrix that they stand for."""
+    dtype, rows, n = x.dtype, x.shape[0], weight.shape[0] // 2
+    bound = BOUNDS[dtype] * (1 if isinstance(weight, Tensor) else 2)  # a rounded weight is rounded to `dtype` as well
+    assert far(KERNELS.normed_product(x, norm, weight), PLAIN.normed_product(x, norm, weight)) < bound
+    assert far(KERNELS.gated(x, norm, weight), PLAIN.gated(x, norm, weight)) < 4 * bound  # it rounds four times
     flat = some(rows, 2 * n, dtype=dtype, seed=2)
     expected = flat.clone()
     KERNELS.add_product(flat, x, weight)
     PLAIN.add_product(expected, x, weight)
-    assert far(flat, expected) < BOUNDS[dtype]
+    assert far(flat, expected) < bound
 
 
 @DTYPES
@@ -210,6 +221,18 @@ def test_what_is_no_number_ends_in_a_code_that_exists() -> None:
     assert 0 <= int(codes) < 64
 
 
+@pytest.mark.parametrize("bits", [8, 4])
+def test_a_rounded_matrix_is_the_one_that_a_cpu_reads(bits: int) -> None:
+    weight = some(70, 72, dtype=torch.float32, seed=3)
+    matrix = to_int8(weight)
+    levels, scales = (matrix.values.long(), matrix.scales) if bits == 8 else to_int4(matrix)
+    wide = (levels.float() - (8 if bits == 4 else 0))[:, :72] * scales.float().repeat_interleave(32, dim=1)[:, :72]
+
+    assert torch.equal(of_bits(weight, bits).full(torch.float32), wide)
+    # Half a level of a group's largest number, a third more for rounding twice.
+    assert float((wide - weight).abs().max() / weight.abs().max()) < 1.35 / (254 if bits == 8 else 16)
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
     shape = TinyShape(layers=1, predictor_layers=1, codec_layers=1, code_groups=3)
@@ -218,7 +241,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
 
 
 @torch.inference_mode()
-def test_frames_of_rows_at_places_of_their_own_are_those_of_plain_torch(model: LanguageModel) -> None:
+@pytest.mark.parametrize("rounding", ["none", "int8", "int4"])
+def test_frames_of_rows_at_places_of_their_own_are_those_of_plain_torch(model: LanguageModel, rounding: str) -> None:
+    if rounding != "none":
+        model = copy.deepcopy(model)
+        round_for_card(model, int4_predictor=rounding == "int4")
+        assert {"int8 on a card", f"{rounding} on a card"} < set(model.arithmetics())
     spoken = []
     for kernels in (PLAIN, KERNELS):
         use_kernels(model, kernels)

@@ -15,6 +15,7 @@ from torch import Tensor
 from ..fused import PlainKernels
 from ..language_model import DrawFrame, FrameState, LanguageModel
 from ..layers import AttentionMetadata, RMSNorm
+from ..rounded import Weight
 from ..sampling import FrameSampling, SamplerState, SamplingParams, choose, gumbel_noise, process_logits
 from .draw import DrawnByParts
 
@@ -67,7 +68,7 @@ def _first(
 class _CompiledDraws:
     """`draw.Draws` by ``made``, which compiles a function."""
 
-    def __init__(self, made: Made, product: Callable[[Tensor, RMSNorm, Tensor], Tensor]) -> None:
+    def __init__(self, made: Made, product: Callable[[Tensor, RMSNorm, Weight], Tensor]) -> None:
         self._noise, self._first, self._pick, self._product = made(gumbel_noise), made(_first), made(_pick), product
 
     def noise(self, sampler: SamplerState, books: int, size: int) -> Tensor:
@@ -91,7 +92,7 @@ class _CompiledDraws:
         row: Tensor = self._first(scores, noise, table, moved, how, eos, codes, rows)
         return row
 
-    def scores(self, last: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+    def scores(self, last: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
         """See `Draws`."""
         return self._product(last, norm, weight)
 
@@ -125,7 +126,7 @@ class CompiledKernels(PlainKernels):
         q, both[metadata.write] = self._place(qkv, metadata.cos, metadata.sin, eps)
         return q
 
-    def gated(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+    def gated(self, flat: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
         """See `Kernels`."""
         inner: Tensor = self._swiglu(self.normed_product(flat, norm, weight))
         return inner

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..fused import FusedTransformer
 from ..language_model import FrameState, LanguageModel
 from ..layers import RMSNorm
+from ..rounded import Weight
 from ..sampling import FrameSampling, SamplerState, SamplingParams
 
 
@@ -32,7 +33,7 @@ class Draws(Protocol):
     ) -> Tensor:
         """Code 0 of the talker's ``scores`` ``[B, V]``; ``state.sampler`` is moved on."""
 
-    def scores(self, last: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+    def scores(self, last: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
         """``[B, hidden]``, behind the norm by a head: ``[B, vocab]``."""
 
     def pick(
@@ -67,7 +68,7 @@ class DrawnByParts:
         row = draws.first(talker.head(hidden), first, model, state, sampling, codes[:, 0], rows[:, 0])
         x = torch.stack((hidden, row), dim=1)
         stack = cast("FusedTransformer", predictor.stack)
-        heads = [cast("nn.Linear", head).weight for head in predictor.heads]
+        heads = [cast("Weight", head.weight) for head in predictor.heads]
         tables = [cast("nn.Embedding", embedding).weight for embedding in predictor.embeddings]
         for j, (metadata, head, table) in enumerate(zip(state.places, heads, tables, strict=True), 1):
             flat = predictor.projection(x).flatten(0, 1)

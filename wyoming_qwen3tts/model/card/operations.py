@@ -11,6 +11,7 @@ from torch import Tensor
 from ..checkpoint.files import LAYERS_MAX
 from ..language_model import DrawFrame, FrameState, LanguageModel
 from ..layers import AttentionMetadata, RMSNorm
+from ..rounded import Weight
 from ..sampling import MIN_TOKENS, FrameSampling, SamplerState, SamplingParams
 from . import triton_kernels as kernels
 from .draw import DrawnByParts
@@ -26,54 +27,65 @@ def blocks(rows: int) -> tuple[int, int]:
     return padded, max(4, BLOCK_N // max(1, padded // 2))
 
 
+def _weight(weight: Tensor, scales: Tensor | None) -> tuple[Tensor, Tensor, int]:
+    """What a kernel reads: levels, scales (the weight again, where there are none), bits (0: numbers)."""
+    if scales is None:
+        return weight, weight, 0
+    return weight, scales, 8 if weight.dtype == torch.int8 else 4
+
+
 @torch.library.custom_op("qwen3tts::normed_product", mutates_args=())
-def normed_product(x: Tensor, norm: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """``rms_norm(x) @ weight.T``, ``[N, K] -> [N, M]``."""
+def normed_product(x: Tensor, norm: Tensor, weight: Tensor, eps: float, scales: Tensor | None = None) -> Tensor:
+    """``rms_norm(x) @ weight.T``, ``[N, K] -> [N, M]``; with ``scales``, ``weight`` is of `Rounded`."""
     out = x.new_empty(x.shape[0], weight.shape[0])
     rows, block_n = blocks(x.shape[0])
     grid = (triton.cdiv(out.shape[1], block_n),)
+    w, by, bits = _weight(weight, scales)
     kernels.product_kernel[grid](
-        x, norm, weight, out, out.shape[1], x.shape[0], rows, x.shape[1], block_n, BLOCK_K, eps, True, False
+        x, norm, w, by, out, out.shape[1], x.shape[0], rows, x.shape[1], block_n, BLOCK_K, eps, True, False, bits
     )  # fmt: skip
     return out
 
 
 @normed_product.register_fake
-def _(x: Tensor, norm: Tensor, weight: Tensor, eps: float) -> Tensor:
-    del norm, eps
+def _(x: Tensor, norm: Tensor, weight: Tensor, eps: float, scales: Tensor | None = None) -> Tensor:
+    del norm, eps, scales
     return x.new_empty(x.shape[0], weight.shape[0])
 
 
 @torch.library.custom_op("qwen3tts::add_product", mutates_args=("flat",))
-def add_product(flat: Tensor, y: Tensor, weight: Tensor) -> None:
-    """``flat += y @ weight.T``, ``[N, M]`` and ``[N, K]``."""
+def add_product(flat: Tensor, y: Tensor, weight: Tensor, scales: Tensor | None = None) -> None:
+    """``flat += y @ weight.T``, ``[N, M]`` and ``[N, K]``; with ``scales``, ``weight`` is of `Rounded`."""
     rows, block_n = blocks(y.shape[0])
     grid = (triton.cdiv(flat.shape[1], block_n),)
+    w, by, bits = _weight(weight, scales)
     kernels.product_kernel[grid](
-        y, y, weight, flat, flat.shape[1], y.shape[0], rows, y.shape[1], block_n, BLOCK_K, 0.0, False, True
+        y, y, w, by, flat, flat.shape[1], y.shape[0], rows, y.shape[1], block_n, BLOCK_K, 0.0, False, True, bits
     )  # fmt: skip
 
 
 @add_product.register_fake
-def _(flat: Tensor, y: Tensor, weight: Tensor) -> None:
-    del flat, y, weight
+def _(flat: Tensor, y: Tensor, weight: Tensor, scales: Tensor | None = None) -> None:
+    del flat, y, weight, scales
 
 
 @torch.library.custom_op("qwen3tts::gated", mutates_args=())
-def gated(x: Tensor, norm: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """SwiGLU behind norm and product: ``[N, K] -> [N, M]`` by ``weight`` ``[2 * M, K]``."""
+def gated(x: Tensor, norm: Tensor, weight: Tensor, eps: float, scales: Tensor | None = None) -> Tensor:
+    """SwiGLU behind norm and product: ``[N, K] -> [N, M]`` by ``weight`` ``[2 * M, K]``; with ``scales``, of
+    `Rounded`."""
     out = x.new_empty(x.shape[0], weight.shape[0] // 2)
     rows, block_n = blocks(2 * x.shape[0])
     grid = (triton.cdiv(out.shape[1], block_n),)
+    w, by, bits = _weight(weight, scales)
     kernels.gated_kernel[grid](
-        x, norm, weight, out, out.shape[1], x.shape[0], rows // 2, x.shape[1], block_n, BLOCK_K, eps
+        x, norm, w, by, out, out.shape[1], x.shape[0], rows // 2, x.shape[1], block_n, BLOCK_K, eps, bits
     )  # fmt: skip
     return out
 
 
 @gated.register_fake
-def _(x: Tensor, norm: Tensor, weight: Tensor, eps: float) -> Tensor:
-    del norm, eps
+def _(x: Tensor, norm: Tensor, weight: Tensor, eps: float, scales: Tensor | None = None) -> Tensor:
+    del norm, eps, scales
     return x.new_empty(x.shape[0], weight.shape[0] // 2)
 
 
@@ -191,6 +203,10 @@ def _(
     return table.new_empty(rows.shape)
 
 
+def _parts(weight: Weight) -> tuple[Tensor, Tensor | None]:
+    return (weight, None) if isinstance(weight, Tensor) else (weight.values, weight.scales)
+
+
 class TritonDraws:
     """`draw.Draws` in Triton. Logarithms are torch's, so that noise is the same to the bit."""
 
@@ -218,9 +234,10 @@ class TritonDraws:
         )
         return row
 
-    def scores(self, last: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+    def scores(self, last: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
         """See `Draws`."""
-        scores: Tensor = normed_product(last, norm.weight, weight, norm.eps)
+        values, scales = _parts(weight)
+        scores: Tensor = normed_product(last, norm.weight, values, norm.eps, scales)
         return scores
 
     def pick(
@@ -239,9 +256,10 @@ class TritonKernels:
     reads_mask = False
     draw_frame: DrawFrame | None = DrawnByParts(TritonDraws(), ROWS_MOST)
 
-    def normed_product(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+    def normed_product(self, flat: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
         """See `Kernels`."""
-        out: Tensor = normed_product(flat, norm.weight, weight, norm.eps)
+        values, scales = _parts(weight)
+        out: Tensor = normed_product(flat, norm.weight, values, norm.eps, scales)
         return out
 
     def attended(self, qkv: Tensor, metadata: AttentionMetadata, both: Tensor, eps: float) -> Tensor:
@@ -253,11 +271,13 @@ class TritonKernels:
         y: Tensor = attend(qkv, metadata.cos, metadata.sin, positions, start, both[:, :, : metadata.context_len], eps)
         return y
 
-    def add_product(self, flat: Tensor, y: Tensor, weight: Tensor) -> None:
+    def add_product(self, flat: Tensor, y: Tensor, weight: Weight) -> None:
         """See `Kernels`."""
-        add_product(flat, y, weight)
+        values, scales = _parts(weight)
+        add_product(flat, y, values, scales)
 
-    def gated(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+    def gated(self, flat: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
         """See `Kernels`."""
-        inner: Tensor = gated(flat, norm.weight, weight, norm.eps)
+        values, scales = _parts(weight)
+        inner: Tensor = gated(flat, norm.weight, values, norm.eps, scales)
         return inner

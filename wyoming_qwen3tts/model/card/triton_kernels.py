@@ -25,10 +25,53 @@ def _scales(x, row, inside_rows, k: tl.constexpr, block_k: tl.constexpr, eps: tl
 
 
 @triton.jit
+def _inputs(x, norm, scales, row, real, at, k: tl.constexpr, has_norm: tl.constexpr):
+    """Columns ``at`` of ``x``, behind the norm: ``[rows, columns]`` float32."""
+    inside = at < k
+    value = tl.load(x + row[:, None] * k + at[None, :], mask=real[:, None] & inside[None, :], other=0.0)
+    value = value.to(tl.float32)
+    if has_norm:
+        weight = tl.load(norm + at, mask=inside, other=0.0).to(tl.float32)
+        value = (value * scales * weight[None, :]).to(x.dtype.element_ty).to(tl.float32)
+    return value
+
+
+@triton.jit
+def _weights(
+    w,
+    w_scales,
+    kind: tl.constexpr,
+    n,
+    good,
+    start,
+    at,
+    turn: tl.constexpr,
+    k: tl.constexpr,
+    block_k: tl.constexpr,
+    bits: tl.constexpr,
+):
+    """Columns ``at`` of a matrix, those of ``start`` on: ``[outputs, columns]`` float32. ``bits`` 0: numbers; else as
+    `rounded.Rounded` has them, of int4 the ``turn``-th of each two."""
+    mask = good[:, None] & (at < k)[None, :]
+    groups: tl.constexpr = (k + 31) // 32
+    if bits == 4:
+        pair = start // 2 + tl.arange(0, block_k // 2)
+        both = tl.load(w + n[:, None] * (groups * 16) + pair[None, :], mask=mask, other=0).to(tl.int32)
+        number = ((both >> (4 * turn) & 15) - 8).to(tl.float32)
+    else:
+        number = tl.load(w + n[:, None] * k + at[None, :], mask=mask, other=0).to(tl.float32)
+    if bits != 0:
+        scale = tl.load(w_scales + n[:, None] * groups + (at // 32)[None, :], mask=mask, other=0.0).to(tl.float32)
+        number = (number * scale).to(kind).to(tl.float32)
+    return number
+
+
+@triton.jit
 def product_kernel(
     x,
     norm,
     w,
+    w_scales,
     out,
     n_out,
     count,
@@ -39,23 +82,24 @@ def product_kernel(
     eps: tl.constexpr,
     has_norm: tl.constexpr,
     adds: tl.constexpr,
+    bits: tl.constexpr,
 ):
-    """``out [count, n_out] = x [count, k] @ w [n_out, k].T``; behind an RMS norm of ``x``; or added to ``out``."""
+    """``out [count, n_out] = x [count, k] @ w [n_out, k].T``; behind an RMS norm of ``x``; or added to ``out``. With
+    ``bits``, ``w`` and ``w_scales`` are of `rounded.Rounded`."""
+    turns: tl.constexpr = 2 if bits == 4 else 1
     row, n = tl.arange(0, rows), tl.program_id(0) * block_n + tl.arange(0, block_n)
     real, good = row < count, n < n_out
+    scales = 1.0
     if has_norm:
         scales = _scales(x, row, real, k, block_k, eps)
+    kind: tl.constexpr = x.dtype.element_ty
     total = tl.zeros([rows, block_n], dtype=tl.float32)
     for start in range(0, k, block_k):
-        at = start + tl.arange(0, block_k)
-        inside = at < k
-        value = tl.load(x + row[:, None] * k + at[None, :], mask=real[:, None] & inside[None, :], other=0.0)
-        value = value.to(tl.float32)
-        if has_norm:
-            weight = tl.load(norm + at, mask=inside, other=0.0).to(tl.float32)
-            value = (value * scales * weight[None, :]).to(x.dtype.element_ty).to(tl.float32)
-        column = tl.load(w + n[:, None] * k + at[None, :], mask=good[:, None] & inside[None, :], other=0.0)
-        total += tl.sum(value[:, None, :] * column.to(tl.float32)[None, :, :], 2)
+        for turn in tl.static_range(turns):
+            at = start + turns * tl.arange(0, block_k // turns) + turn
+            value = _inputs(x, norm, scales, row, real, at, k, has_norm)
+            column = _weights(w, w_scales, kind, n, good, start, at, turn, k, block_k, bits)
+            total += tl.sum(value[:, None, :] * column[None, :, :], 2)
     target = out + row[:, None] * n_out + n[None, :]
     mask = real[:, None] & good[None, :]
     if adds:
@@ -68,6 +112,7 @@ def gated_kernel(
     x,
     norm,
     w,
+    w_scales,
     out,
     n_out,
     count,
@@ -76,24 +121,24 @@ def gated_kernel(
     block_n: tl.constexpr,
     block_k: tl.constexpr,
     eps: tl.constexpr,
+    bits: tl.constexpr,
 ):
-    """``out [count, n_out] = silu(g) * u`` of the norm of ``x`` by ``w [2 * n_out, k]``, the gate's rows first."""
+    """``out [count, n_out] = silu(g) * u`` of the norm of ``x`` by ``w [2 * n_out, k]``, the gate's rows first.
+    ``bits`` as in `product_kernel`."""
+    turns: tl.constexpr = 2 if bits == 4 else 1
     row, n = tl.arange(0, rows), tl.program_id(0) * block_n + tl.arange(0, block_n)
     real, good = row < count, n < n_out
     scales = _scales(x, row, real, k, block_k, eps)
+    kind: tl.constexpr = x.dtype.element_ty
     gate, up = tl.zeros([rows, block_n], dtype=tl.float32), tl.zeros([rows, block_n], dtype=tl.float32)
     for start in range(0, k, block_k):
-        at = start + tl.arange(0, block_k)
-        inside = at < k
-        value = tl.load(x + row[:, None] * k + at[None, :], mask=real[:, None] & inside[None, :], other=0.0)
-        weight = tl.load(norm + at, mask=inside, other=0.0).to(tl.float32)
-        value = (value.to(tl.float32) * scales * weight[None, :]).to(x.dtype.element_ty).to(tl.float32)
-        place, mask = n[:, None] * k + at[None, :], good[:, None] & inside[None, :]
-        column = tl.load(w + place, mask=mask, other=0.0).to(tl.float32)
-        gate += tl.sum(value[:, None, :] * column[None, :, :], 2)
-        column = tl.load(w + n_out * k + place, mask=mask, other=0.0).to(tl.float32)
-        up += tl.sum(value[:, None, :] * column[None, :, :], 2)
-    kind = out.dtype.element_ty
+        for turn in tl.static_range(turns):
+            at = start + turns * tl.arange(0, block_k // turns) + turn
+            value = _inputs(x, norm, scales, row, real, at, k, True)
+            column = _weights(w, w_scales, kind, n, good, start, at, turn, k, block_k, bits)
+            gate += tl.sum(value[:, None, :] * column[None, :, :], 2)
+            column = _weights(w, w_scales, kind, n + n_out, good, start, at, turn, k, block_k, bits)
+            up += tl.sum(value[:, None, :] * column[None, :, :], 2)
     gate, up = gate.to(kind).to(tl.float32), up.to(kind).to(tl.float32)
     silu = (gate / (1.0 + tl.exp(-gate))).to(kind).to(tl.float32)
     mask = real[:, None] & good[None, :]
