@@ -233,7 +233,7 @@ class Runtime(Engine):
             plan.torch_device,
             driver=plan.driver,
             model=" ".join(plan.models),
-            dtype=plan.dtype,
+            dtype=plan.dtype if plan.quantize == "none" else f"{plan.dtype} {plan.quantize}",
             slots=config.slots,
             asked=config.frames,
         )
