@@ -186,11 +186,11 @@ class ModelRunner:
         self.prefills += prompt.own.shape[0] > 1
         prefix = self._prefix(utterance, voice, prompt.prefix)
         row = self._state.cache.rows(slot)
-        if self._frames.takes_said and prompt.own.shape[0] > 1:
-            said = self._reader.read(prompt.own, prefix, row)
+        is_whole = self._frames.takes_said and prompt.own.shape[0] > 1
+        said = self._reader.read(prompt.own if is_whole else prompt.own[:-1], prefix, row)
+        if is_whole and said is not None:
             self._frames.begin(slot, prompt.length, utterance.seed, prompt.feed, said)
         else:
-            self._reader.read(prompt.own[:-1], prefix, row)
             self._frames.begin(slot, prompt.length - 1, utterance.seed, chain((prompt.own[-1],), prompt.feed))
         self._sound.begin(slot, voice)
         return room
