@@ -142,7 +142,7 @@ def _transformer(ours: Tensors, config: CodecConfig) -> Tensors:
     widths = [heads * config.head_dim for heads in (config.heads, config.kv_heads, config.kv_heads)]
     for i in range(config.layers):
         to, own = f"{stack}.layers.{i}", f"layers.1.layers.{i}"
-        for part, weight in zip("qkv", ours[f"{own}.attention.qkv.weight"].split(widths), strict=True):
+        for part, weight in zip("qkv", torch.split(ours[f"{own}.attention.qkv.weight"], widths), strict=True):
             made[f"{to}.self_attn.{part}_proj.weight"] = weight
         gate, up = ours[f"{own}.gate_up.weight"].chunk(2)
         made |= {

@@ -124,9 +124,9 @@ def run(stack: Transformer, x: Tensor) -> Tensor:
         assert isinstance(layer, Layer)
         attention = layer.attention
         parts = attention.qkv(layer.attention_norm(x)).unflatten(-1, (-1, attention.head_dim)).transpose(1, 2)
-        turned, values = torch.split(parts, (attention.heads + attention.kv_heads, attention.kv_heads), dim=1)
+        turned, values = torch.split(parts, [attention.heads + attention.kv_heads, attention.kv_heads], dim=1)
         turned = rotate(_norms(attention)[:, None] * normalise(turned, attention.eps), cos, sin)
-        queries, keys = torch.split(turned, (attention.heads, attention.kv_heads), dim=1)
+        queries, keys = torch.split(turned, [attention.heads, attention.kv_heads], dim=1)
         y = F.scaled_dot_product_attention(queries, keys, values.to(queries.dtype), is_causal=True, enable_gqa=True)
         x = x + attention.out(y.transpose(1, 2).flatten(2))
         x = x + layer.mlp(layer.mlp_norm(x))
@@ -135,7 +135,7 @@ def run(stack: Transformer, x: Tensor) -> Tensor:
 
 def _norms(attention: Attention) -> Tensor:
     """``[heads + kv_heads, head_dim]``: all query heads have one norm, all key heads another."""
-    counts = (attention.heads, attention.kv_heads)
+    counts = [attention.heads, attention.kv_heads]
     parts = torch.split(attention.qk_norm.view(-1, attention.head_dim), counts)
     return torch.cat([part.mean(0, keepdim=True).expand(count, -1) for part, count in zip(parts, counts, strict=True)])
 
