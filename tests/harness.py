@@ -26,7 +26,7 @@ from wyoming_qwen3tts.settings import Address, Limits
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.engine import AudioStream, Engine, EngineStatus, Phase
 from wyoming_qwen3tts.speech.languages import LANGUAGES
-from wyoming_qwen3tts.speech.request import SpeechRequest
+from wyoming_qwen3tts.speech.request import Moment, SpeechRequest
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.speech.wyoming_framing import FrameLimits, encode_event, read_event
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
@@ -73,8 +73,11 @@ class FakeEngine(Engine):
     async def _frames(self, request: SpeechRequest) -> Any:
         spoken: list[str] = []
         self.requests.append((request.voice.name, spoken))
+        made = 0
         async for segment in request.whole_segments():
+            request.moments.append(Moment(len(spoken), made * len(TONE) // FORMAT.width))
             spoken.append(segment.text)
+            made += 1 + len(segment.text) // 5
             for _ in range(1 + len(segment.text) // 5):
                 await self.release.wait()
                 if self.frames_made == self._fail_at:

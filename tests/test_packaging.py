@@ -75,14 +75,16 @@ def test_containers_may_do_nothing_that_they_need_not(path: Path) -> None:
     assert "privileged" not in ours
 
 
-def test_the_image_takes_the_same_pytorch_as_a_bare_machine() -> None:
+def test_the_image_takes_the_same_pytorch_as_a_bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """One table; script/torch-wheel explains it."""
     text = (ROOT / "docker/Dockerfile").read_text(encoding="utf-8")
     cards = {
         "cu126": "6.1, 535.1, NVIDIA GeForce GTX 1080",
         "cu128": "8.6, 570.1, NVIDIA GeForce RTX 3090",
         "cu130": "12.0, 580.1, NVIDIA GeForce RTX 5090",
+        "rocm": "gfx_target_version 110000",
     }
+    monkeypatch.setenv("ROCM", "1")
     for variant, card in cards.items():
         found = re.search(rf'^ *{variant}\) spec="(.*)" index=(\S+) ;;', text, re.MULTILINE)
         assert found, variant

@@ -56,6 +56,31 @@ def test_a_machine_gets_the_build_of_pytorch_that_holds_its_card(answer: str, bu
 
 
 @pytest.mark.parametrize(
+    ("versions", "asked", "build", "why"),
+    [
+        ((0, 110000), "1", "rocm", "gfx1100, an AMD card; nobody has tried it"),
+        ((0, 90010), "1", "rocm", "gfx90a, an AMD card"),
+        ((0, 90012, 120001), "1", "rocm", "gfx1201, an AMD card"),
+        ((0, 110000), "", "cpu", "nobody has run the model on an AMD card (gfx1100): to try it, set ROCM=1"),
+        ((0, 90012), "1", "cpu", "no code for gfx90c"),
+        ((0,), "1", "cpu", "no NVIDIA card answers"),
+    ],
+)
+def test_an_amd_card_gets_its_build_only_where_that_is_asked_for(
+    versions: tuple[int, ...], asked: str, build: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROCM", asked)
+    nodes = "".join(f"cpu_cores_count 0\ngfx_target_version {version}\n" for version in versions)
+
+    chosen, arguments, said = torch_wheel(nodes)
+
+    assert chosen == build
+    assert ("rocm6.4" in arguments) == (build == "rocm")
+    assert why in said
+    assert torch_wheel(nodes + "8.9, 580.95.05, NVIDIA GeForce RTX 4090\n")[0] == "cu128"
+
+
+@pytest.mark.parametrize(
     ("answer", "arch", "build"),
     [
         ("12.1, 580.95.05, NVIDIA GB10\n", "aarch64", "cu130"),

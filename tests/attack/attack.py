@@ -186,6 +186,7 @@ class Outcome:
     """What became of it. ``wrong`` is empty if all is well; so is ``slow`` where nothing else wants the processor."""
 
     idle: dict[str, list[float]] = field(default_factory=dict)
+    beside: dict[str, list[float]] = field(default_factory=dict)  # the same attack on a server that does nothing
     attacked: dict[str, list[float]] = field(default_factory=dict)
     describe_s: list[float] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
@@ -193,6 +194,7 @@ class Outcome:
     after: Held | None = None
     peak_mb: int = 0
     processor: float = 0.0  # that the server took, in processors
+    attackers_processor: float = 0.0
     wrong: list[str] = field(default_factory=list)
     slow: list[str] = field(default_factory=list)
 
@@ -201,12 +203,13 @@ class Outcome:
         for language, idle in self.idle.items():
             meanwhile = sorted(self.attacked[language])
             ratio = median(meanwhile) / median(idle) if meanwhile else float("inf")
-            words = (
-                f"first audio in {language}: {_ms(median(idle))} idle; attacked {_spread(meanwhile)}: {ratio:.1f} times"
-            )
-            lines.append(words)
+            lines += [
+                f"first audio in {language}: {_ms(median(idle))} idle",
+                f"    attacked {ratio:.1f} times as long: {_spread(meanwhile)}",
+                f"    beside the same attack on a server that does nothing: {_spread(sorted(self.beside[language]))}",
+            ]
         lines += [f"describe of a quiet host: {_spread(sorted(self.describe_s))}", f"memory: at most {self.peak_mb} MB"]
-        lines.append(f"the server took {self.processor:.2f} processors")
+        lines.append(f"the server took {self.processor:.2f} processors, the attackers {self.attackers_processor:.2f}")
         return "\n".join([*lines, f"before: {self.before}", f"after:  {self.after}", *self.wrong, *self.slow])
 
 
@@ -221,7 +224,10 @@ def _spread(values: Sequence[float]) -> str:
     return f"median {_ms(median(values))}, p99 {_ms(p99)}, most {_ms(values[-1])}, {len(values)} times"
 
 
-async def attack(folder: Path, seconds: float, tell: Callable[[str], object] = lambda _: None) -> Outcome:
+async def attack(
+    folder: Path, seconds: float, tell: Callable[[str], object] = lambda _: None, kinds: Sequence[str] = ()
+) -> Outcome:
+    """All ``kinds`` that there are, or those that are named."""
     log, outcome = folder / "log", Outcome()
     async with contextlib.AsyncExitStack() as stack:
         broker = await stack.enter_async_context(Mosquitto(folder)) if PROGRAM else None
@@ -239,27 +245,22 @@ async def attack(folder: Path, seconds: float, tell: Callable[[str], object] = l
         outcome.wrong += [f"before all: {silent}" for silent in await it.mute()]  # which loads everything, too
         tell("all doors speak")
         outcome.idle = await it.rounds(min(10.0, seconds / 2))
-        outcome.before = await it.held()
         tell("what is idle is known")
+        outcome.beside = await _beside(it, min(10.0, seconds / 2), kinds)
+        tell("so is what an attack takes of the processor")
+        outcome.before = await it.held()
         it.describe_s.clear()
-        attacked = [await _attacker(host, it, seconds) for host in ATTACKERS]
+        ports = (it.address.port, it.web.base_url.port or 0, port)
+        attacked = [await _attacker(host, ports, seconds, kinds) for host in ATTACKERS]
         await asyncio.sleep(1)
         peak, began, before = asyncio.create_task(_peak(it.process)), time.monotonic(), it.process.cpu_times()
+        children = os.times()
         outcome.attacked = await it.rounds(seconds - 1)
-        after = it.process.cpu_times()
-        outcome.processor = (after.user + after.system - before.user - before.system) / (time.monotonic() - began)
+        after, took_s = it.process.cpu_times(), time.monotonic() - began
+        outcome.processor = (after.user + after.system - before.user - before.system) / took_s
         outcome.describe_s = it.describe_s
         tell("the attack is over")
-        for attacker in attacked:
-            try:
-                async with asyncio.timeout(15):
-                    said, _ = await attacker.communicate()
-            except TimeoutError:
-                attacker.kill()
-                said, _ = await attacker.communicate()
-            outcome.done.update(json.loads(said or "{}"))
-            if attacker.returncode:
-                outcome.wrong.append(f"an attacker ended with {attacker.returncode}")
+        await _end(attacked, outcome, seconds, children)
         peak.cancel()
         outcome.peak_mb = max(await asyncio.gather(peak, return_exceptions=False))
         if process.returncode is not None:
@@ -272,12 +273,53 @@ async def attack(folder: Path, seconds: float, tell: Callable[[str], object] = l
     return outcome
 
 
-async def _attacker(host: str, it: Victim, seconds: float) -> asyncio.subprocess.Process:
-    ports = (it.address.port, it.web.base_url.port, it.broker)
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.attack.attacker", host, *map(str, ports), str(seconds),
+async def _attacker(
+    host: str, ports: tuple[int, int, int], seconds: float, kinds: Sequence[str]
+) -> asyncio.subprocess.Process:
+    """One that has begun."""
+    attacker = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.attack.attacker", host, *map(str, ports), str(seconds), *kinds,
         stdout=asyncio.subprocess.PIPE, env=os.environ,
     )  # fmt: skip
+    assert attacker.stdout is not None
+    assert await attacker.stdout.readline() == b"ready\n"
+    return attacker
+
+
+async def _end(
+    attackers: Sequence[asyncio.subprocess.Process], outcome: Outcome, seconds: float, before: os.times_result
+) -> None:
+    """What they did, and took; one that does not end is killed. ``before``: the times when none of them had ended."""
+    for attacker in attackers:
+        try:
+            async with asyncio.timeout(15):
+                said, _ = await attacker.communicate()
+        except TimeoutError:
+            attacker.kill()
+            said, _ = await attacker.communicate()
+        outcome.done.update(json.loads(said or "{}"))
+        if attacker.returncode:
+            outcome.wrong.append(f"an attacker ended with {attacker.returncode}")
+    now = os.times()
+    took_s = now.children_user + now.children_system - before.children_user - before.children_system
+    outcome.attackers_processor = took_s / seconds  # a little less: their start is counted
+
+
+async def _beside(it: Victim, seconds: float, kinds: Sequence[str]) -> dict[str, list[float]]:
+    """First audio of the quiet host while the attackers attack something else on the same machine."""
+    sink = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.attack.sink", stdout=asyncio.subprocess.PIPE, env=os.environ
+    )
+    assert sink.stdout is not None
+    port = int(await sink.stdout.readline())
+    attackers = [await _attacker(host, (port, port, 0), seconds + 1, kinds) for host in ATTACKERS]
+    try:
+        return await it.rounds(seconds)
+    finally:
+        for process in (*attackers, sink):
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
 
 
 async def _peak(process: psutil.Process) -> int:
@@ -337,9 +379,11 @@ def _verdict(outcome: Outcome, log: str) -> list[str]:
 def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         seconds, began = float(arguments[0]) if arguments else 60.0, time.monotonic()
-        outcome = asyncio.run(
-            attack(Path(folder), seconds, lambda what: print(f"{time.monotonic() - began:5.0f} s: {what}", flush=True))  # noqa: T201
-        )
+
+        def tell(what: str) -> None:
+            print(f"{time.monotonic() - began:5.0f} s: {what}", flush=True)  # noqa: T201
+
+        outcome = asyncio.run(attack(Path(folder), seconds, tell, arguments[1:]))
     print(outcome)  # noqa: T201
     is_wrong = bool(outcome.wrong or outcome.slow)
     print("WRONG" if is_wrong else "All is well: it serves, and holds nothing")  # noqa: T201

@@ -1,7 +1,8 @@
-"""One hostile host: ``python -m tests.attack.attacker ADDRESS WYOMING_PORT WEB_PORT BROKER_PORT SECONDS``.
+"""One hostile host: ``python -m tests.attack.attacker ADDRESS WYOMING_PORT WEB_PORT BROKER_PORT SECONDS [KIND...]``.
 
-Does everything at the same time, from one loopback address, in a process of its own that leaves the processor to
-others, as another machine would. At the end it prints how often it did each as JSON. BROKER_PORT 0: there is none.
+Does everything, or what is named, at the same time, from one loopback address, in a process of its own that leaves the
+processor to others, as another machine would. It says "ready" when it begins, and at the end how often it did each, as
+JSON. BROKER_PORT 0: there is none.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import socket
 import struct
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -338,8 +339,10 @@ class Attacker:
             self.poison,
         ]
 
-    async def run(self) -> None:
-        tasks = [asyncio.create_task(self.forever(kind)) for kind in self.kinds()]
+    async def run(self, names: Sequence[str]) -> None:
+        """All kinds, or those of ``names``, until the time is over."""
+        kinds = [kind for kind in self.kinds() if not names or kind.__name__ in names]
+        tasks = [asyncio.create_task(self.forever(kind)) for kind in kinds]
         done, rest = await asyncio.wait(tasks, timeout=self.seconds, return_when=asyncio.FIRST_EXCEPTION)
         for task in rest:
             task.cancel()
@@ -360,10 +363,11 @@ def event(kind: str, **data: Any) -> bytes:
 def main(arguments: list[str]) -> None:
     os.nice(10)
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of each write to a peer that is gone
-    address, wyoming, web, broker, seconds = arguments
+    address, wyoming, web, broker, seconds, *names = arguments
     attacker = Attacker(address, int(wyoming), int(web), int(broker), float(seconds))
     loop = asyncio.new_event_loop()
-    loop.run_until_complete(attacker.run())
+    print("ready", flush=True)  # noqa: T201  what came before, imports above all, is no attack
+    loop.run_until_complete(attacker.run(names))
     print(json.dumps(attacker.done), flush=True)  # noqa: T201
     os._exit(0)  # as one who pulls the plug
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from tests.fake_cuda import FakeCuda, fake_cuda
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.cli import gpu_report
 from wyoming_qwen3tts.cli.bench import card as bench_card
+from wyoming_qwen3tts.cli.gpu_plot import plot
 from wyoming_qwen3tts.cli.gpu_report import LIMIT_S, make_report
 from wyoming_qwen3tts.doctor import graphs
 from wyoming_qwen3tts.engine.qwen3 import graph_check
@@ -70,6 +72,22 @@ def test_it_runs_to_its_end_and_has_every_part(
     assert {"name", "times", "us"} == set(found["kernels"][0])
     assert "first audio" in shown
     assert str(to) in shown
+    picture = ElementTree.parse(to.with_suffix(".svg")).getroot()
+    labels = [each.text for each in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"tiny, 1 stream, graphs", "tiny, 1 stream, without graphs", "tiny, road steps"} < set(labels)
+    assert str(found["speed tiny"]["runs"][0]["ms_per_frame"]) in " ".join(f"{each} " for each in labels)
+
+
+def test_the_picture_has_only_what_was_measured_and_marks_what_is_slower_than_speech() -> None:
+    speed = {"found": {"runs": [{"graphs": "cuda", "streams": 8, "ms_per_frame": 120.5}]}}
+    parts = {"machine": {"found": {"card": "A <card>"}}, "speed 1.7B": speed, "roads 1.7B": {"error": "no time"}}
+    drawn = plot({"parts": parts})
+
+    assert "A &lt;card&gt;" in drawn
+    assert "1.7B, 8 streams, graphs" in drawn
+    assert drawn.count("<rect") == 2  # the paper, and a bar
+    assert "#b45309" in drawn
+    assert plot({"parts": {"speed 1.7B": {"error": "there was no time left"}}}) == ""
 
 
 def test_a_part_that_fails_says_why_and_stops_no_other(

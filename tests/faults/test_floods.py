@@ -95,7 +95,7 @@ async def test_who_asks_without_end_is_read_later_and_told_no_error(kind: str) -
 
 async def test_text_that_comes_word_by_word_is_read_as_fast_as_it_comes() -> None:
     async with serving() as server:
-        pacer = ReadPacer()
+        pacer = ReadPacer("127.0.0.1")
         async with asyncio.timeout(1):
             for _ in range(2000):
                 await pacer.take_turn(60, is_free=False)
@@ -104,7 +104,7 @@ async def test_text_that_comes_word_by_word_is_read_as_fast_as_it_comes() -> Non
 
 
 async def test_what_is_big_costs_more() -> None:
-    pacer = ReadPacer()
+    pacer = ReadPacer("127.0.0.1")
     await pacer.take_turn(256 * 1024, is_free=False)
 
     assert pacer._tokens == pytest.approx(ReadPacer.BURST - 16, abs=0.1)

@@ -183,3 +183,32 @@ def test_a_vocabulary_beyond_the_text_table_is_refused(tiny_folders: dict[str, P
 
     with pytest.raises(ModelFileError, match="beyond the model's text table"):
         Tokenizer.load(folder, load_config(folder))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Hello, my dear world.", ["Hello", "my", "dear", "world"]),
+        ("\n Well, it's 42!", ["Well", "it's", "4", "2"]),
+        ("Ça va très bien", ["Ça", "va", "très", "bien"]),
+        ("今天好", ["今", "天", "好"]),
+        ("...", []),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 4, 100])
+def test_words_are_told_with_their_first_id_and_place(tiny: Checkpoint, text: str, words: list[str], size: int) -> None:
+    stream = TokenStream(tiny.prompts.tokenizer, notes_words=True)
+    ids = [id_ for at in range(0, len(text), size) for id_ in stream.add(text[at : at + size])] + stream.close()
+
+    assert len(stream.words) == len(words)
+    assert all(text.startswith(word, place) for (_, place), word in zip(stream.words, words, strict=True))
+    firsts = [index for index, _ in stream.words]
+    assert firsts == sorted(set(firsts))
+    assert all(0 <= index < len(ids) for index in firsts)
+
+
+def test_words_cost_nothing_where_nobody_asks(tiny: Checkpoint) -> None:
+    stream = TokenStream(tiny.prompts.tokenizer)
+    stream.add("Hello, my dear world.")
+    stream.close()
+    assert stream.words == []

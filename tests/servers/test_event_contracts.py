@@ -33,6 +33,9 @@ WEBSOCKET = {
         {"type", "utterance_index", "sentence_index", "sentence_text", "format", "sample_rate"}
         | {"voice", "engine", "language"}
     ],
+    "speech.mark": [
+        {"type", "utterance_index", "kind", "text_offset", "text_length", "sample", "sample_rate"}
+    ],
     "audio.done": [{"type", "utterance_index", "sentence_index", "total_bytes", "error"}],
     "session.done": [{"type", "utterance_index", "cancelled", "total_sentences"}, {"type", "cancelled"}],
     "error": [{"type", "message", "utterance_index", "error"}, {"type", "message", "error"}],
@@ -156,6 +159,7 @@ async def test_the_websocket_sends_these_keys() -> None:
                                 break
 
             async with asyncio.timeout(20):
+                await say({"type": "session.config", "speech_marks": True})
                 await say({"type": "input.text", "text": "Hello."}, "input.done")
                 await hear("audio.start", "audio.done", "session.done")
                 await say("nonsense")

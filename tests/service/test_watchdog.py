@@ -11,7 +11,7 @@ from tests.harness import FakeEngine, until
 from tests.service.test_reply import NAMED, House
 from wyoming_qwen3tts.errors import EngineError, Stalled
 from wyoming_qwen3tts.service.reply import Reply
-from wyoming_qwen3tts.service.watchdog import ENDING_S, LONG_QUEUE_S, NEXT_SENTENCE_S
+from wyoming_qwen3tts.service.watchdog import ENDING_S, LONG_QUEUE_S, MOST_COUNTED_S, NEXT_SENTENCE_S
 from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
 
 STUCK_S = FakeEngine().longest_silence_s
@@ -52,6 +52,18 @@ async def test_a_reply_without_progress_is_freed_counted_and_logged(caplog: pyte
     assert "test for somebody, 38 characters in en, 0.0 s heard, has waited for the engine for 10 s" in line.message
     assert "door" not in line.message
     assert house.outcomes == ["engine-down"]
+
+
+async def test_while_the_whole_process_is_held_up_nobody_is_stuck_and_afterwards_as_ever() -> None:
+    house = House()
+    task = await stuck(house)
+    look_for(house, 1)
+    house.now.time += 3600
+    look_for(house, STUCK_S - MOST_COUNTED_S - 2)
+    assert (house.service.active, house.service.watchdog.freed.total()) == (1, 0)
+    look_for(house, 3)
+    with pytest.raises(EngineError, match="no sound"):
+        await task
 
 
 async def test_one_that_waits_behind_others_who_are_spoken_to_is_not_stuck() -> None:

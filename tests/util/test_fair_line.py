@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -47,6 +48,21 @@ async def test_owners_get_the_same_of_it_however_many_they_send_and_each_in_orde
     assert [cost for owner, cost in served if owner == "many"] == [10, 11] * 15
 
 
+async def test_of_one_owner_who_came_first_is_next_while_the_clock_goes_on() -> None:
+    ticks = itertools.count()
+    line, served = FairLine(1, clock=lambda: float(next(ticks))), []
+
+    async def use(number: int) -> None:
+        async with line.turn("one", 100):
+            served.append(number)
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(20):
+            tasks.create_task(use(number))
+    assert served == list(range(20))
+
+
 async def test_who_leaves_the_line_at_any_moment_takes_no_place_along() -> None:
     line = FairLine(2)
     for moment in range(4):
@@ -76,3 +92,49 @@ async def test_what_somebody_had_is_forgotten() -> None:
         line.release()
         now[0] += 10
     assert len(line._had) < 6
+
+
+async def test_an_eager_line_gives_one_who_had_little_a_place_more_and_others_none() -> None:
+    line = FairLine(2, clock=lambda: 0.0, is_eager=True)
+    await line.acquire("greedy", 100)
+    await line.acquire("greedy", 100)
+    asking = [asyncio.create_task(line.acquire(owner, 10)) for owner in ("greedy", "quiet", "greedy", "another")]
+    await asyncio.sleep(0)
+
+    assert [task.done() for task in asking] == [False, True, False, False]  # there is one more, and no two
+    line.release()
+    await asyncio.sleep(0)
+    assert [task.done() for task in asking] == [False, True, False, True]
+    for task in asking:
+        task.cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+
+
+async def test_an_eager_line_keeps_its_last_place_for_one_who_comes_again_and_forgets_it_when_it_stays_away() -> None:
+    now = 0.0
+    line = FairLine(2, clock=lambda: now, is_eager=True)
+    await line.acquire("quiet", 10)
+    await line.acquire("greedy", 1000)
+    line.release()
+    waiting = asyncio.create_task(line.acquire("greedy", 1000))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await asyncio.wait_for(line.acquire("quiet", 10), 5)
+    line.release()
+    line.release()  # the greedy one's own
+    await waiting
+
+    now = 1000.0
+    line._take("greedy", 0)  # which is when those are forgotten who stay away
+    line._free += 1
+    await asyncio.wait_for(line.acquire("greedy", 1000), 5)
+    assert line.free == 0
+
+
+async def test_equals_share_all_places_of_an_eager_line() -> None:
+    line = FairLine(2, clock=lambda: 0.0, is_eager=True)
+    await asyncio.wait_for(line.acquire("a", 100), 5)
+    await asyncio.wait_for(line.acquire("b", 100), 5)
+    line.release()
+    await asyncio.wait_for(line.acquire("a", 100), 5)
+    assert line.free == 0

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_qwen3tts.util.memory import available_bytes, resident_bytes, sparse
+from wyoming_qwen3tts.util.memory import available_bytes, resident_bytes
+from wyoming_qwen3tts.util.sparse import sparse
 
 MIB = 1 << 20
 

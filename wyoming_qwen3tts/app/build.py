@@ -148,6 +148,7 @@ def catalog_of(settings: Settings, engine: Engine) -> VoiceCatalog:
         fallback_language=settings.voices.language,
         added=settings.voices.added,
         marks=settings.voices.marks,
+        blend=engine.blend,
     )
 
 

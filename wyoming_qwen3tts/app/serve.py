@@ -37,6 +37,7 @@ from ..util.tasks import cancel_and_wait
 from .announcements import Announcements
 from .build import BuiltEngine, build_engine, build_studio, speech_service
 from .descriptors import raise_descriptors, within_descriptors
+from .interpreter import answer_soon, keeping_loaded
 from .web import web_address, web_listener, web_server
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ async def serve(
     settings = within_descriptors(settings, raise_descriptors())
     stop = asyncio.Event()
     _on_signals(stop)
+    answer_soon()
     log.info("wyoming-qwen3tts %s, settings: %s", __version__, sources.describe(settings))
     await asyncio.to_thread(sweep, settings.data_dir)
     address = settings.wyoming.address
@@ -214,6 +216,8 @@ async def _open(
             announcements = await Announcements(settings, service, None, mqtt=True).__aenter__()
             servers.append(announcements)
         await announcements.connect()
+    await service.loaded()
+    stack.enter_context(keeping_loaded())
 
 
 async def _close(servers: Sequence[Door]) -> None:

@@ -1,5 +1,5 @@
 """``doctor --gpu``: all that can be found out about this machine's card within ten minutes, without a download: a
-text to read, and a JSON file to attach to an issue.
+text to read, a JSON file to attach to an issue, and a picture of its figures beside it.
 
 A part that fails says why and stops no other one. The published sizes are measured with random weights: their work is
 that of the real ones.
@@ -27,6 +27,7 @@ from ..engine.qwen3.hardware.plan import DevicePlan
 from ..errors import SpeechError, first_line
 from ..settings import Settings
 from ..util.files import write_atomic
+from .gpu_plot import plot
 
 FORMAT = 1  # of the file
 LIMIT_S = 540.0  # nothing new is begun after that
@@ -77,11 +78,15 @@ def make_report(
         report["parts"][name] = made = _made(part) if now() - began < LIMIT_S else {"error": "there was no time left"}
         sys.stdout.write("".join(f"{line}\n" for line in _lines(name, made)))
         sys.stdout.flush()
+    picture, drawn = to.with_suffix(".svg"), plot(report)
     try:
         write_atomic(to, json.dumps(report, indent=2, ensure_ascii=False).encode(), is_shared=True)
+        if drawn:
+            write_atomic(picture, drawn.encode(), is_shared=True)
     except OSError as error:
         raise SpeechError(f"{to} cannot be written: {error.strerror or error}") from None
-    sys.stdout.write(f"Written to {to}. Attach it to an issue: it names the card and its figures, and nobody.\n")
+    files = f"{to} and {picture}. Attach them" if drawn else f"{to}. Attach it"
+    sys.stdout.write(f"Written to {files} to an issue: that names the card and its figures, and nobody.\n")
     return 0 if all(_is_well(name, made) for name, made in report["parts"].items()) else 1
 
 
@@ -162,7 +167,8 @@ def _roads(source: str | Path, device: str, dtype: str) -> dict[str, Any]:
     (model, _), _ = load_source(source, device, torch_dtype(dtype))
     tried = [try_road(road, model, lambda: graphs_for(device, wanted=True)) for road in ROADS]
     shown = {each.road: each.error or f"{each.frame_ms:.2f} ms a frame" for each in tried}
-    return {"roads": shown, **asdict(choose(tried))}
+    frame_ms = {each.road: round(each.frame_ms, 2) for each in tried if not each.error}
+    return {"roads": shown, "frame_ms": frame_ms, **asdict(choose(tried))}
 
 
 def _kernels(device: str, most: int = 12) -> list[dict[str, Any]]:

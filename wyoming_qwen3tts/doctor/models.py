@@ -7,6 +7,10 @@ import importlib.util
 from ..downloads.hub import is_offline
 from ..downloads.store import Store
 from ..errors import StoreError
+from ..model.checkpoint.config import load_config
+from ..model.checkpoint.files import ModelFileError
+from ..speech.languages import LANGUAGES
+from ..voices.speakers import languages_of
 from .checks import Check, CheckContext, fine, wrong
 
 _PACKAGES = ("safetensors", "tokenizers", "huggingface_hub")  # of the extra qwen3, torch aside
@@ -21,7 +25,7 @@ def check(place: CheckContext) -> list[Check]:
     if missing:
         fix = "pip install 'wyoming-qwen3tts[qwen3]', or take an image for CUDA"
         return [wrong("model files", f"{', '.join(missing)} not installed", fix)]
-    return [_one(place, model) for model in place.plan.models]
+    return [check for model in place.plan.models for check in (_one(place, model), *_languages(place, model))]
 
 
 def _one(place: CheckContext, model: str) -> Check:
@@ -36,6 +40,27 @@ def _one(place: CheckContext, model: str) -> Check:
         fix = "Allow downloads (models.offline off, no HF_HUB_OFFLINE), or put a folder's path into engine.model"
         return wrong(name, "not here, and downloads are off", fix)
     return fine(name, f"will be downloaded at the start, about {_size(model) / 1e9:.1f} GB")
+
+
+def _languages(place: CheckContext, model: str) -> list[Check]:
+    """What a checkpoint says that it speaks beyond the ten; nothing of one that is not here or cannot be read."""
+    try:
+        folder = _store(place).find(model)
+        names = load_config(folder).talker.languages if folder is not None else ()
+    except (StoreError, ModelFileError):
+        return []  # said elsewhere
+    known = languages_of(names)
+    more = {code: name for code, name in known.items() if code not in LANGUAGES}
+    strange = sorted(name for name in names if "dialect" not in name and name not in known.values())
+    label, found = f"languages of {model}", []
+    if more:
+        said = ", ".join(f"{name} ({code})" for code, name in sorted(more.items()))
+        unasked = sorted(set(more) - set(place.settings.voices.added))
+        hint = f"; add {','.join(unasked)} to voices.languages to have it used" if unasked else ""
+        found.append(fine(label, f"{said} beyond the ten{hint}"))
+    if strange:
+        found.append(fine(label, f"{', '.join(strange)} cannot be asked for: there is no code for such a name"))
+    return found
 
 
 def missing_bytes(place: CheckContext) -> int:

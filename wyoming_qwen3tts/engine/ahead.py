@@ -9,7 +9,7 @@ from typing import Any
 
 from ..speech.audio_format import FORMAT
 from ..speech.pauses import pause_between
-from ..speech.request import SpeechRequest
+from ..speech.request import Moment, SpeechRequest
 from ..speech.segment import OpenSegment, Segment
 from ..util.tasks import cancel_and_wait
 
@@ -35,6 +35,7 @@ async def spoken_ahead(
     tasks.append(asyncio.create_task(_begin_all(parts, fetch, takes, tasks)))
     frame = FORMAT.frame_bytes
     before: Segment | None = None
+    number, sent = 0, 0  # the part's; bytes
     size = frame  # of the next packet: one frame first, then up to four
     try:
         while (take := await takes.get()) is not None:
@@ -43,15 +44,20 @@ async def spoken_ahead(
             pause = 0.0 if before is None else pause_between(before, take.part, request, pause_s)
             buffer = bytearray(FORMAT.silence(pause))
             async for pcm in take:
+                if not take.is_playing.is_set():
+                    request.moments.append(Moment(number, (sent + len(buffer)) // FORMAT.width))
                 take.is_playing.set()
                 buffer += pcm
                 while len(buffer) >= size:
+                    sent += size
                     yield bytes(buffer[:size])
                     del buffer[:size]
                     size = 4 * frame
             take.is_playing.set()  # it may have had no sound
             if buffer:
+                sent += len(buffer)
                 yield bytes(buffer)
+            number += 1
             before = await whole(take.part)
             if takes.empty():
                 yield b""

@@ -39,6 +39,9 @@ class DelegatingEngine(Engine):
     def why_mute(self, name: str) -> str | None:
         return self.inner.why_mute(name)
 
+    def blend(self, recipe: str) -> Voice:
+        return self.inner.blend(recipe)
+
     @property
     def members(self) -> frozenset[str]:
         return self.inner.members

@@ -17,7 +17,7 @@ from ..audio.pcm import packets
 from ..errors import BadRequest, Busy, EngineError, OutOfMemory, SpeechError
 from ..speech.audio_format import FORMAT, AudioFormat
 from ..speech.engine import AudioStream, Engine, EngineStatus, Origin, Phase
-from ..speech.request import SpeechRequest, TextLength
+from ..speech.request import Moment, SpeechRequest, TextLength
 from ..speech.segment import Segment
 from ..speech.voice import Voice
 from ..util.backoff import Backoff
@@ -168,7 +168,7 @@ class FailoverEngine(DelegatingEngine):
             began = self._clock()
             reason = self._why_not_primary(opening.language) or self._why_too_slow(request, opening.language, reply)
             if reason is None:
-                by_primary = replace(request, segments=segments.reader())
+                by_primary = replace(request, segments=segments.reader(), moments=[])
                 try:
                     async with aclosing(self._by_primary(by_primary, opening.language, reply)) as audio:
                         async for pcm in audio:
@@ -231,10 +231,12 @@ class FailoverEngine(DelegatingEngine):
                             self._works_again()
                             reply.stream, reply.voice = stream, stream.voice
                         for piece in ready:
+                            reply.note_moments(request.moments)
                             yield reply.heard(piece, self.primary.name)
                 if reply.stream is None:
                     raise EngineError("It made no sound.")
                 for piece in hold.end():
+                    reply.note_moments(request.moments)
                     yield reply.heard(piece, self.primary.name)
         except Exception as error:
             if reply.is_heard or isinstance(error, BadRequest | _NoSound) or self._fallback_has_failed:
@@ -251,11 +253,14 @@ class FailoverEngine(DelegatingEngine):
         self._takeovers[reason] += 1
         log.debug("%s speaks for %s: %s", self._fallback.name, self.primary.name, reason)
         reply.engine, reply.stream, reply.hold, reply.voice = self._fallback.name, None, None, request.voice
+        own = replace(request, moments=[])
         if self._earcon:
             for packet in packets(self._earcon, FORMAT.frame_bytes):
                 yield packet
-        async with self._fallback.speak(request) as audio:
+        before = len(self._earcon) // FORMAT.width
+        async with self._fallback.speak(own) as audio:
             async for pcm in audio:
+                reply.note_moments(own.moments, before)
                 reply.is_spoken_by(audio)
                 reply.voice = audio.voice or request.voice
                 yield pcm
@@ -377,6 +382,7 @@ class _Reply(AudioStream):
     ) -> None:
         self._source = audio(request, self)
         super().__init__("-", self._source)
+        self._moments = request.moments
         self.is_heard = False  # `primary` has made a sound
         self.stream: AudioStream | None = None  # of whoever speaks
         self.hold: Hold | None = None  # of `primary`'s sound
@@ -387,9 +393,17 @@ class _Reply(AudioStream):
         self.is_heard, self.engine = True, engine
         return piece
 
+    def note_moments(self, moments: list[Moment], before: int = 0) -> None:
+        """Hand on the moments of whoever speaks, ``before`` samples of whose sound are ours."""
+        self._moments += [moment._replace(at=moment.at + before) for moment in moments[len(self._moments) :]]
+
     @property
     def is_held_back(self) -> bool:
         return self.hold is not None and self.hold.is_holding and self.stream is not None
+
+    @property
+    def is_complete(self) -> bool:
+        return self.stream is not None and self.stream.is_complete
 
     @property
     def note(self) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..speech.request import TextLength
+from ..speech.voice import is_typed_blend
 from ..util.files import read_regular, write_atomic
 
 GRACE_S = 0.5  # of waiting beyond what speed and length call for, for packets and an estimate that is a little short
@@ -62,10 +63,13 @@ class SpeedBook:
         return chars * self.char_s.get(voice, _CHAR_S.get(language, _LATIN_CHAR_S))
 
     def learn_speed(self, voice: str, together: int, rtf: float) -> None:
+        if is_typed_blend(voice):
+            return
         _mix(self.rtf, f"{voice} {together}", rtf)
 
     def learn_length(self, voice: str, text: TextLength, seconds: float, *, is_stream: bool) -> None:
-        _mix(self.char_s, voice, seconds / text.chars)
+        if not is_typed_blend(voice):
+            _mix(self.char_s, voice, seconds / text.chars)
         if is_stream:
             self.stream_chars += _LEARN * (text.chars - self.stream_chars)
 

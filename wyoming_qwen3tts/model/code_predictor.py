@@ -6,7 +6,6 @@ Index trap: embedding and head number j belong to code j + 1, and the last embed
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -18,31 +17,12 @@ from .sampling import SamplerState, SamplingParams, choose, gumbel_noise
 Choose = Callable[[Tensor, int], Tensor]
 
 
-class DrawFrame(Protocol):
-    """Makes `CodePredictor.draw`'s frame in its place."""
-
-    def takes(self, how: SamplingParams, rows: int) -> bool:
-        """Whether it draws like that, for so many rows."""
-
-    def __call__(
-        self,
-        predictor: CodePredictor,
-        x: Tensor,
-        noise: Tensor,
-        how: SamplingParams,
-        cache: KvCache,
-        places: tuple[AttentionMetadata, ...],
-    ) -> tuple[Tensor, Tensor]:
-        """From ``x`` ``[B, 2, H]``, the talker's state and code 0, and ``noise`` ``[B, 15, vocab]``."""
-
-
 class CodePredictor(nn.Module):
     """The small network that runs 15 times a frame; its cache lives for one frame and is never cleared."""
 
     def __init__(self, config: TransformerConfig, talker_hidden_size: int, code_groups: int) -> None:
         super().__init__()
         self.code_groups = code_groups
-        self.draw_frame: DrawFrame | None = None
         self.stack = Transformer(config)
         narrow = talker_hidden_size != config.hidden_size
         self.projection = nn.Linear(talker_hidden_size, config.hidden_size) if narrow else nn.Identity()
@@ -101,9 +81,6 @@ class CodePredictor(nn.Module):
         noise = None
         if not how.greedy:
             noise = gumbel_noise(sampler.seeds, sampler.frames, 1, self.code_groups - 1, vocab_size)
-            if self.draw_frame is not None and self.draw_frame.takes(how, hidden.shape[0]):
-                x = torch.stack((hidden, code0_embedding), dim=1)
-                return self.draw_frame(self, x, noise, how, cache, places)
 
         def pick(scores: Tensor, j: int) -> Tensor:
             return choose(scores, how, None if noise is None else noise[:, j])

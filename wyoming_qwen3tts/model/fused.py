@@ -20,9 +20,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .code_predictor import DrawFrame
-from .language_model import LanguageModel
+from .language_model import DrawFrame, LanguageModel
 from .layers import AttentionMetadata, KvCache, Layer, RMSNorm, Transformer
+from .rounded import Weight, full
 
 
 def lean(model: LanguageModel) -> LanguageModel:
@@ -34,24 +34,25 @@ def lean(model: LanguageModel) -> LanguageModel:
 
 
 class Kernels(Protocol):
-    """What a layer is made of beside attention. ``flat`` ``[N, hidden]`` is the residual, N rows of the batch."""
+    """What a layer is made of. ``flat`` ``[N, hidden]`` is the residual, N rows of the batch."""
 
     name: str
     rows_most: int  # with more rows, plain torch is the faster one
-    draw_frame: DrawFrame | None  # how the code predictor's frames are drawn; None: step by step
+    reads_mask: bool  # False: it looks at no position beyond a row's own anyway
+    draw_frame: DrawFrame | None  # how a frame's codes are drawn; None: step by step
 
-    def normed_product(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+    def normed_product(self, flat: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
         """``norm(flat) @ weight.T``."""
 
-    def place(self, qkv: Tensor, metadata: AttentionMetadata, both: Tensor, eps: float) -> Tensor:
+    def attended(self, qkv: Tensor, metadata: AttentionMetadata, both: Tensor, eps: float) -> Tensor:
         """Norm and turn queries and keys of ``qkv`` ``[B, T, groups + 2, kv_heads, head_dim]``; keys and values go into
-        ``both`` ``[B, 2 * kv_heads, positions, head_dim]``. Returns the queries,
-        ``[B, kv_heads, groups * T, head_dim]``."""
+        ``both`` ``[B, 2 * kv_heads, positions, head_dim]``. Returns what the queries see there,
+        ``[B * T, heads * head_dim]``."""
 
-    def add_product(self, flat: Tensor, y: Tensor, weight: Tensor) -> None:
+    def add_product(self, flat: Tensor, y: Tensor, weight: Weight) -> None:
         """``flat += y @ weight.T``."""
 
-    def gated(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+    def gated(self, flat: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
         """SwiGLU of ``norm(flat) @ weight.T``, whose first half is the gate."""
 
 
@@ -60,14 +61,24 @@ class PlainKernels:
 
     name = "plain"
     rows_most = 1 << 30
+    reads_mask = True
     draw_frame: DrawFrame | None = None
 
-    def normed_product(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+    def normed_product(self, flat: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
         """See `Kernels`."""
-        return F.linear(_normed(flat, norm), weight)
+        return F.linear(_normed(flat, norm), full(weight, flat))
+
+    def attended(self, qkv: Tensor, metadata: AttentionMetadata, both: Tensor, eps: float) -> Tensor:
+        """See `Kernels`."""
+        _, length, parts, kv_heads, _ = qkv.shape
+        q = self.place(qkv, metadata, both, eps)
+        seen = both[:, :, : metadata.context_len]
+        y = F.scaled_dot_product_attention(q, seen[:, :kv_heads], seen[:, kv_heads:], attn_mask=metadata.mask)
+        y = y.view(len(y), kv_heads, parts - 2, length, -1) if length > 1 else y.unsqueeze(3)
+        return y.permute(0, 3, 1, 2, 4).reshape(len(y) * length, -1)
 
     def place(self, qkv: Tensor, metadata: AttentionMetadata, both: Tensor, eps: float) -> Tensor:
-        """See `Kernels`."""
+        """`Kernels.attended` up to attention. Returns the queries, ``[B, kv_heads, groups * T, head_dim]``."""
         batch, length, parts, kv_heads, head_dim = qkv.shape
         groups = parts - 2
         even = torch.rms_norm(qkv, (head_dim,), None, eps)  # values too: one kernel, no copy
@@ -82,13 +93,13 @@ class PlainKernels:
         q = qkv[:, :, :groups].reshape(batch, length, kv_heads, groups, head_dim)
         return q.permute(0, 2, 3, 1, 4).reshape(batch, kv_heads, groups * length, head_dim)
 
-    def add_product(self, flat: Tensor, y: Tensor, weight: Tensor) -> None:
+    def add_product(self, flat: Tensor, y: Tensor, weight: Weight) -> None:
         """See `Kernels`."""
-        flat.addmm_(y, weight.t())
+        flat.addmm_(y, full(weight, flat).t())
 
-    def gated(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+    def gated(self, flat: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
         """See `Kernels`."""
-        gate, up = F.linear(_normed(flat, norm), weight).chunk(2, dim=-1)
+        gate, up = F.linear(_normed(flat, norm), full(weight, flat)).chunk(2, dim=-1)
         return F.silu(gate) * up
 
 
@@ -107,7 +118,7 @@ def use_kernels(model: LanguageModel, kernels: Kernels) -> None:
         if not isinstance(part.stack, FusedTransformer):
             raise TypeError("only a lean model's kernels can be chosen")
         part.stack.kernels = kernels
-    model.predictor.draw_frame = kernels.draw_frame
+    model.draw_frame = kernels.draw_frame
 
 
 class FusedTransformer(Transformer):
@@ -152,36 +163,38 @@ class FusedTransformer(Transformer):
 
     def unnormed(self, x: Tensor, metadata: AttentionMetadata, cache: KvCache) -> Tensor:
         """`forward` without the last norm, ``[B * T, hidden]``."""
-        batch, length, width = x.shape
-        flat = x.reshape(batch * length, width).clone()  # the residual, added to in place
+        flat = x.flatten(0, 1).clone()
+        self.add_layers(flat, x.shape[1], metadata, cache)
+        return flat
+
+    def add_layers(self, flat: Tensor, length: int, metadata: AttentionMetadata, cache: KvCache) -> None:
+        """Add what the layers say to ``flat`` ``[B * T, hidden]``, the residual, ``length`` being T."""
+        batch = len(flat) // length
         if cache.joined is None:
             raise ValueError("this cache was made by another stack")
-        kernels = self.kernels if batch * length <= self.kernels.rows_most else PLAIN
+        kernels = self._kernels_for(len(flat))
         layers = cast("list[Layer]", list(self.layers))
         parts = zip(layers, metadata.cos.unbind(), metadata.sin.unbind(), cache.joined.unbind(), strict=True)
         for layer, cos, sin, both in parts:
             attention, mlp = layer.attention, layer.mlp
             qkv = kernels.normed_product(flat, layer.attention_norm, attention.qkv.weight)
             qkv = qkv.view(batch, length, self.groups + 2, self.config.kv_heads, self.config.head_dim)
-            q = kernels.place(qkv, metadata._replace(cos=cos, sin=sin), both, self.config.rms_norm_eps)
-            kernels.add_product(flat, self._attended(q, metadata, both), attention.out.weight)
+            y = kernels.attended(qkv, metadata._replace(cos=cos, sin=sin), both, self.config.rms_norm_eps)
+            kernels.add_product(flat, y, attention.out.weight)
             inner = kernels.gated(flat, layer.mlp_norm, mlp.gate_up.weight)
             kernels.add_product(flat, inner, mlp.down.weight)
-        return flat
 
-    def _attended(self, q: Tensor, metadata: AttentionMetadata, both: Tensor) -> Tensor:
-        """``[B, kv_heads, groups * T, head_dim]`` to ``[B * T, heads * head_dim]``."""
-        batch, kv_heads, queries, head_dim = q.shape
-        length = queries // self.groups
-        seen = both[:, :, : metadata.context_len]
-        y = F.scaled_dot_product_attention(q, seen[:, :kv_heads], seen[:, kv_heads:], attn_mask=metadata.mask)
-        y = y.view(batch, kv_heads, self.groups, length, head_dim) if length > 1 else y.unsqueeze(3)
-        return y.permute(0, 3, 1, 2, 4).reshape(batch * length, -1)
+    def _kernels_for(self, rows: int) -> Kernels:
+        return self.kernels if rows <= self.kernels.rows_most else PLAIN
 
     def attention_metadata(
         self, positions: Tensor, cache: KvCache, context_len: int | None = None
     ) -> AttentionMetadata:
-        """See `Transformer.place_rows`."""
+        """See `Transformer.attention_metadata`."""
+        if not self._kernels_for(len(positions)).reads_mask:
+            cos, sin = self.rotary(positions[:, None, None])
+            write = (slice(None), slice(None), positions)
+            return self._turned(AttentionMetadata(cos, sin, write, context_len or cache.positions, None))
         metadata = super().attention_metadata(positions, cache, context_len)
         rows, _, columns = metadata.write
         heads = torch.arange(2 * self.config.kv_heads, device=positions.device)[None, :, None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -36,12 +36,25 @@ class FrameState(NamedTuple):
         self.sampler.restart(row, seed)
 
 
+class DrawFrame(Protocol):
+    """Makes `LanguageModel.codes` in its place."""
+
+    def takes(self, sampling: FrameSampling, rows: int) -> bool:
+        """Whether it draws like that, for so many rows."""
+
+    def __call__(
+        self, model: LanguageModel, hidden: Tensor, state: FrameState, sampling: FrameSampling
+    ) -> tuple[Tensor, Tensor]:
+        """See `LanguageModel.codes`."""
+
+
 class LanguageModel(nn.Module):
     """The networks that turn a prompt into frames of codes. The codec, which turns codes into sound, is not here."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        self.draw_frame: DrawFrame | None = None
         self.talker = Talker(config.talker)
         self.predictor = CodePredictor(config.predictor, config.talker.stack.hidden_size, config.talker.code_groups)
 
@@ -84,6 +97,8 @@ class LanguageModel(nn.Module):
 
     def codes(self, hidden: Tensor, state: FrameState, sampling: FrameSampling) -> tuple[Tensor, Tensor]:
         """`frame` without the talker's step: from its states ``[B, H]``, such as a prompt's last, on."""
+        if self.draw_frame is not None and self.draw_frame.takes(sampling, hidden.shape[0]):
+            return self.draw_frame(self, hidden, state, sampling)
         code0 = self._choose_code0(self.talker.logits(hidden), state, sampling)
         codes, embedding = self.predictor.draw(
             hidden,

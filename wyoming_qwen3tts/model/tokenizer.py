@@ -24,6 +24,7 @@ MISTRAL_WORDS = (
     r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
     r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+_EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _LEADING_NEWLINES = re.compile(r"\A\s*[\r\n]+")
 
 
@@ -91,6 +92,25 @@ class Tokenizer:
         """Ids of a part of a text that is not its first; see `TokenStream`."""
         return self._plain(text)
 
+    def words(self, text: str, last: str = "") -> list[tuple[int, int]]:
+        """Of each word of ``text``, as `continued` takes it behind the character ``last``: the index of its first id,
+        and where in the text it begins. Where no blanks part words each id that begins a character counts as one."""
+        encoding = self._bpe.encode(text, add_special_tokens=False)
+        found: list[tuple[int, int]] = []
+        before, at, begun = None, -1, None
+        for index, (word, (start, end)) in enumerate(zip(encoding.word_ids, encoding.offsets, strict=True)):
+            if word != before:  # a blank before the word may be an id of its own
+                goes_on = text[start] in "'’" and (text[start - 1] if start else last).isalnum()
+                before, begun = word, None if goes_on else index
+            first = next((place for place in range(start, end) if text[place].isalnum()), None)
+            if first is None or first <= at:
+                continue
+            if begun is not None or _EAST_ASIAN.match(text, first):
+                found.append((index if begun is None else begun, first))
+                begun = None
+            at = first
+        return found
+
     def instruct(self, text: str) -> list[int]:
         """Ids of the whole turn that tells the model how to speak."""
         return [self._control.im_start, *self._plain(f"user\n{text}"), self._control.im_end, *self._end]
@@ -104,10 +124,14 @@ class TokenStream:
     combining mark; and between punctuation and a space. (Not before a newline: punctuation swallows those.)
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, notes_words: bool = False) -> None:
         self._tokenizer = tokenizer
         self._held = ""
         self._started = False
+        self._notes_words = notes_words
+        self._ids = self._chars = 0  # final so far
+        self._last = ""  # character of them
+        self.words: list[tuple[int, int]] = []  # of each, the index of its first id and its place in the text
 
     def add(self, piece: str) -> list[int]:
         """The ids that ``piece`` has made final, if any."""
@@ -126,7 +150,14 @@ class TokenStream:
         if not text:
             return []
         first, self._started = not self._started, True
-        return self._tokenizer.speech(text) if first else self._tokenizer.continued(text)
+        ids = self._tokenizer.speech(text) if first else self._tokenizer.continued(text)
+        if self._notes_words:
+            gone = text[: len(text) - len(_LEADING_NEWLINES.sub("", text))] if first else ""
+            found = self._tokenizer.words(text[len(gone) :], self._last)
+            self._last = text[-1]
+            self.words += [(self._ids + index, self._chars + len(gone) + at) for index, at in found]
+        self._ids, self._chars = self._ids + len(ids), self._chars + len(text)
+        return ids
 
 
 def _is_cut(before: str, after: str) -> bool:

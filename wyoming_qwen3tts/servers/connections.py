@@ -12,8 +12,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from ..settings import Address
+from ..util.fair_pace import FairPace
 from ..util.fair_shares import share, who_gives_way
 
 log = logging.getLogger(__name__)
@@ -22,6 +24,7 @@ GRACE_S = 0.25  # a connection this young may still be sending its first words; 
 LINGER_S = 1.0  # how long what a refused peer still sends is read, so that a reset cannot overtake the reason
 LINGER_BYTES = 64 * 1024  # and how much of it
 BACKLOG = 512
+ACCEPTED = 16  # of them at once, before the others have their turn
 READ_BYTES = 4 * 1024  # of one connection, before the others have their turn
 _NO_FAMILY = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _LINGERING = 128  # refused peers at once that are read on; in a flood of them the others just see the end
@@ -88,6 +91,13 @@ def _listening(family: int, protocol: int, where: tuple[object, ...], *, is_shar
     return sock
 
 
+def widen_backlog(sockets: Iterable[socket.socket]) -> None:
+    """Have ``BACKLOG`` peers wait to be accepted, after asyncio was told ``ACCEPTED``: to it that is both how many may
+    wait and how many it takes in one go."""
+    for sock in sockets:
+        sock.listen(BACKLOG)
+
+
 def tune(transport: asyncio.WriteTransport, read_bytes: int = READ_BYTES) -> None:
     """Keep little in buffers: what lies there was computed, perhaps for nobody. 128 KiB are 2.7 s of speech.
 
@@ -118,18 +128,36 @@ def peer_errors() -> Iterator[None]:
 
 # -- how fast a peer is read
 
+POINT_S = 0.0001  # of the event loop's time
+CONNECTION, REQUEST, PIECE = 3, 5, 1  # points that they cost, about
+LOOP_RATE = 1000.0  # points a second that strangers may have together, unless there is only one
+
+_paces: WeakKeyDictionary[asyncio.AbstractEventLoop, FairPace] = WeakKeyDictionary()
+
+
+def spend_loop_time(host: str, points: float) -> float:
+    """How many seconds ``host`` is not to be read now, having cost the running event loop so much; all of its
+    connections, whichever server they are of, pay for it."""
+    loop = asyncio.get_running_loop()
+    pace = _paces.get(loop)
+    if pace is None:
+        pace = _paces[loop] = FairPace(LOOP_RATE, loop.time)
+    return pace.spend(host, points)
+
 
 class ReadPacer:
     """Around every loop that reads from a peer: `take_turn` after each event.
 
     An event that costs its sender nothing, and every 16 KiB, cost a token. ``BURST`` tokens are there at the beginning,
-    ``RATE`` a second come again; whoever has none is read later. Nothing is read of a ``transport`` whose peer has
-    reset the connection meanwhile.
+    ``RATE`` a second come again; whoever has none is read later. So is a ``host`` that has had more than its share of
+    the event loop's time, over all its connections. Nothing is read of a ``transport`` whose peer has reset the
+    connection meanwhile.
     """
 
     BURST, RATE, BYTES = 50, 20.0, 16 * 1024
 
-    def __init__(self, transport: asyncio.BaseTransport | None = None) -> None:
+    def __init__(self, host: str, transport: asyncio.BaseTransport | None = None) -> None:
+        self._host = host
         self._tokens, self._since = float(self.BURST), asyncio.get_running_loop().time()
         self._transport = transport
 
@@ -140,12 +168,26 @@ class ReadPacer:
             ConnectionError: if the peer is gone.
         """
         await asyncio.sleep(0)
-        if (wait_s := self.spend(is_free + size // self.BYTES)) > 0:
+        await self._wait(self.spend(is_free + size // self.BYTES, PIECE + size // self.BYTES))
+
+    async def begin(self) -> None:
+        """Wait until a peer that has just connected may be read.
+
+        Raises:
+            ConnectionError: if the peer is gone.
+        """
+        await self._wait(spend_loop_time(self._host, CONNECTION))
+
+    async def _wait(self, wait_s: float) -> None:
+        if wait_s > 0:
             await asyncio.sleep(wait_s)
             self._check_peer()
 
-    def spend(self, tokens: int) -> float:
-        """How many seconds the peer is not to be read now, having cost so many."""
+    def spend(self, tokens: int, points: int = PIECE) -> float:
+        """How many seconds the peer is not to be read now, having cost so many, and so much of the event loop."""
+        return max(self._take(tokens), spend_loop_time(self._host, points))
+
+    def _take(self, tokens: int) -> float:
         now = asyncio.get_running_loop().time()
         self._tokens = min(self.BURST, self._tokens + (now - self._since) * self.RATE) - tokens
         self._since = now

@@ -30,6 +30,8 @@ class Lookup:
     key: str | None = None  # of the recording; None: the text was not all there in time, or is not recorded
     recording: Phrase | None = None
     turn: Turn | None = None  # whose segments are the request's; None: all
+    number: int = 1  # of the turn in its reply
+    first_segment: int = 0  # of the request, among all of the reply
 
     async def phrase(self) -> list[Segment]:
         """The segments of the request, whether they were taken or not. Reads the text to its end."""

@@ -31,6 +31,7 @@ class SpeechOptions:
     sentence_pause_s: float | None = None  # silence between two sentences
     normalize: bool = True  # numbers, units and so on as words; else only what cannot be spoken is taken out
     rate: int | None = FORMAT.rate  # Hz, of what comes out; None: as the engine makes it
+    speech_marks: bool = False  # `Reply.marks` tells what of the text is heard when
     fills_pauses: bool = False  # silence goes out while a text that comes in pieces pauses
     server: str = "cli"
     client: str = ""  # who asks, where the server knows: the name of an API key, an address

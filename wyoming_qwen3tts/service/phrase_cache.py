@@ -33,13 +33,14 @@ _OPENING_CHARS = (16, 32, 64)
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A recording: who spoke, mono PCM of ``rate`` Hz, and the text of its first segment, which is empty once it was
-    kept."""
+    """A recording: who spoke, mono PCM of ``rate`` Hz, the text of its first segment, which is empty once it was kept,
+    and the sample at which each segment begins."""
 
     engine: str
     pcm: bytes
     opening: str = ""
     rate: int = FORMAT.rate
+    begins: tuple[int, ...] = ()
 
 
 def key_of(request: SpeechRequest, segments: Sequence[Segment], origin: Origin) -> str:
@@ -133,13 +134,15 @@ def _hash(text: str) -> str:
 
 def _packed(phrase: Phrase) -> bytes:
     about = {"engine": phrase.engine, "openings": _hashes(phrase.opening), "rate": phrase.rate}
+    about |= {"begins": phrase.begins}
     return json.dumps(about).encode() + b"\n" + phrase.pcm
 
 
 def _unpacked(content: bytes) -> Phrase:
     head, _, pcm = content.partition(b"\n")
     about = json.loads(head)  # ours, by the checksum
-    return Phrase(str(about["engine"]), pcm, rate=int(about.get("rate", FORMAT.rate)))
+    begins = tuple(map(int, about.get("begins", ())))
+    return Phrase(str(about["engine"]), pcm, rate=int(about.get("rate", FORMAT.rate)), begins=begins)
 
 
 def _openings_of(head: bytes) -> frozenset[str]:

@@ -60,7 +60,7 @@ class PostProcessor:
         )
         after = wanted.silence(self.audio.tail_s)
         chain = AudioPipeline(steps, options.volume, before=before, after=after, most_bytes=4 * wanted.frame_bytes)
-        return ReplyPipeline(chain, leveller)
+        return ReplyPipeline(chain, leveller, len(before))
 
     def learn(self, voice: Voice, pipeline: ReplyPipeline) -> None:
         """Remember how loud the voice came."""
@@ -78,7 +78,8 @@ class PostProcessor:
 
 
 class ReplyPipeline:
-    """One reply's chain, and what measured it."""
+    """One reply's chain, what measured it, and how much comes before the reply's own sound."""
 
-    def __init__(self, chain: AudioPipeline, leveller: Leveller | None) -> None:
+    def __init__(self, chain: AudioPipeline, leveller: Leveller | None, before_bytes: int = 0) -> None:
         self.add, self.close, self.leveller = chain.add, chain.close, leveller
+        self.before_bytes = before_bytes

@@ -35,4 +35,5 @@ class PhraseRecorder:
         if engine == origin.engine and not self._lookup.request.notes:
             segments = await self._lookup.phrase()
             key = key_of(self._lookup.request, segments, origin)
-            self._phrases.keep(key, Phrase(engine, bytes(self._pcm), segments[0].text, rate))
+            begins = tuple(moment.at for moment in self._lookup.request.moments if moment.chars is None)
+            self._phrases.keep(key, Phrase(engine, bytes(self._pcm), segments[0].text, rate, begins))

@@ -8,7 +8,6 @@ import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from itertools import chain
 from types import TracebackType
 from typing import Self
 
@@ -16,7 +15,7 @@ from ..audio.pcm import packets
 from ..errors import NoSound, SpeechError
 from ..speech.audio_format import FORMAT, AudioFormat
 from ..speech.engine import AudioStream, Engine
-from ..speech.request import SpeechRequest, TextLength
+from ..speech.request import Moment, SpeechRequest, TextLength
 from ..speech.segment import OpenSegment, Segment
 from ..speech.text_stream import TextStream
 from ..speech.voice import Voice
@@ -31,8 +30,10 @@ from .pauses import SILENCE_S, with_pauses
 from .phrase_cache import PhraseCache
 from .postprocess import PostProcessor, ReplyPipeline
 from .recorder import PhraseRecorder
+from .speech_marks import MarkTracker, SpeechMark
 from .stats import RequestStats
 from .turns import TurnMaker
+from .turns_ahead import TurnsAhead
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,8 @@ class Reply:
         text.before_read = permit.regain
         self._made_in = FORMAT  # what the engine makes, from its first sound on
         self._turns_begun = 0
+        self._ahead: TurnsAhead | None = None
+        self._marks = MarkTracker(text) if options.speech_marks else None
         self._turn_silence_s = 0.0  # due before the next sound
         self._remarks: list[str] = []  # on marks in the text
         if options.rate is not None:
@@ -132,6 +135,11 @@ class Reply:
         pcm = await anext(self._pcm)
         self.pace.given(self.stats.format.seconds(len(pcm)), self._context.clock())
         return pcm
+
+    def marks(self) -> list[SpeechMark]:
+        """What begins to sound with the piece that was given last, or in what follows it soon; each once. Empty unless
+        ``options.speech_marks``."""
+        return [] if self._marks is None else self._marks.take()
 
     async def is_one_segment(self) -> bool:
         """Whether all of the text is here, and is one segment. A text that may be one is read to its end for that."""
@@ -265,6 +273,7 @@ class Reply:
             via=self.options.via,
             host=self.options.host,
             sentence_pause_s=options.sentence_pause_s,
+            wants_words=self._marks is not None,
         )
         return await look_up(self.text, request, segments, options, self._context.engine, self._context.phrases)
 
@@ -309,9 +318,10 @@ class Reply:
     async def _turns(self, lookup: Lookup) -> AsyncGenerator[bytes, None]:
         """One turn after the other, each with its voice, its manner and its loudness; most replies are one."""
         turn_pause_s = self._context.postprocessor.turn_pause_s
-        async with aclosing(self._each_turn(lookup)) as turns:
+        self._ahead = TurnsAhead(self._each_turn(lookup), self._context.engine)
+        async with aclosing(self._ahead) as turns:
             async for turn in turns:
-                is_first = self._turns_begun == 1
+                is_first = turn.number == 1
                 usual_s = turn.options.sentence_pause_s
                 usual_s = turn_pause_s if usual_s is None else usual_s
                 pause_s = turn.turn.pause_s if turn.turn is not None else 0.0
@@ -339,7 +349,14 @@ class Reply:
                 return
             request, options = maker.of(first, segments, is_continued=self._turns_begun > 0)
             self._turns_begun += 1
-            turn = replace(lookup, request=request, options=options, turn=first.turn)
+            turn = replace(
+                lookup,
+                request=request,
+                options=options,
+                turn=first.turn,
+                number=self._turns_begun,
+                first_segment=len(segments.taken),
+            )
             yield await look_up_turn(turn, self.text, context.engine, context.phrases)
 
     def _turn_silence(self) -> Iterator[bytes]:
@@ -361,9 +378,10 @@ class Reply:
                         is_silent = True
                         continue
                     is_silent = False
-                    pipeline = pipeline or self._begin_pipeline(lookup, is_first=is_first)
-                    for piece in chain(self._turn_silence(), map(self._counted, pipeline.add(pcm))):
+                    begun = pipeline or self._begin_pipeline(lookup, is_first=is_first)
+                    for piece in self._delivered(pcm, begun, lookup if pipeline is None else None):
                         yield piece
+                    pipeline = begun
             except SpeechError:
                 for piece in pipeline.close() if pipeline is not None else ():  # it ends in the engine's own fade
                     yield self._counted(piece)
@@ -384,6 +402,23 @@ class Reply:
             lookup.request.voice, self.stats.engine, lookup.options, *rates, is_first=is_first
         )
 
+    def _delivered(self, pcm: bytes, pipeline: ReplyPipeline, begins: Lookup | None) -> Iterator[bytes]:
+        """What the listener gets with a piece of the engine's sound; ``begins``: of the turn that begins with it."""
+        if begins is not None:
+            yield from self._turn_silence()
+            self._begin_marks(begins, pipeline)
+        if self._marks is not None:
+            self._marks.hear(len(pcm) // self._made_in.width)
+        yield from map(self._counted, pipeline.add(pcm))
+
+    def _begin_marks(self, lookup: Lookup, pipeline: ReplyPipeline) -> None:
+        if self._marks is None:
+            return
+        wanted, stats = self.stats.format, self.stats
+        delivered = (stats.audio_bytes + stats.silence_bytes + stats.held_bytes + pipeline.before_bytes) // wanted.width
+        self._marks.begin(lookup.request, lookup.segments, lookup.first_segment)
+        self._marks.begin_sound(delivered, wanted.rate / self._made_in.rate / lookup.options.speed)
+
     def _learn(self, lookup: Lookup, pipeline: ReplyPipeline | None) -> None:
         """Remember how loud the voice came; a whisper on demand is no measure."""
         request = lookup.request
@@ -403,6 +438,8 @@ class Reply:
         """A piece of silence; through the pipeline if that still holds back the last of the sound before it."""
         made = self.stats.format if pipeline is None else self._made_in
         silence = made.silence(SILENCE_S)
+        if self._marks is not None:
+            self._marks.pause(len(silence) // made.width, is_stretched=pipeline is not None)
         for piece in [silence] if pipeline is None else pipeline.add(silence):
             self.stats.count_silence(piece, self._context.clock())
             yield piece
@@ -439,11 +476,24 @@ class Reply:
                 pass
             self.stats.is_cached = self._turns_begun == 1 and lookup.segments.is_over
             self._made_in = AudioFormat(lookup.recording.rate)
+            lookup.request.moments.extend(Moment(number, at) for number, at in enumerate(lookup.recording.begins))
             for packet in packets(lookup.recording.pcm, self._made_in.frame_bytes):
                 yield packet
             return
-        recorder, clock = PhraseRecorder(self._context.phrases, lookup, self.text), self._context.clock
-        async with self._context.engine.speak(lookup.request) as audio:
+        recorder = PhraseRecorder(self._context.phrases, lookup, self.text)
+        async with aclosing(self._made(lookup, recorder)) as made:
+            async for pcm in made:
+                yield pcm
+        voice = self._audio.voice if self._audio is not None else None
+        if voice is None or voice.name == lookup.request.voice.name:
+            await recorder.keep(self.stats.engine, self._made_in.rate)
+
+    async def _made(self, lookup: Lookup, recorder: PhraseRecorder) -> AsyncGenerator[bytes, None]:
+        """The engine's sound. Once all of a turn is made the engine begins the next, while this one is taken."""
+        clock = self._context.clock
+        speak = self._context.engine.speak if self._ahead is None else self._ahead.speak
+        rest: list[bytes] = []
+        async with speak(lookup.request) as audio:
             self._audio = audio
             self.engine_since = waiting_since = clock()
             rested_since = math.nan
@@ -453,15 +503,25 @@ class Reply:
                 rested_since = math.nan if pcm else lookup.segments.waited_s
                 self.stats.head_start = audio.note
                 if pcm:
-                    self.stats.speaks(audio.engine, audio.voice)
-                    self._made_in = audio.format
-                    self.sound_bytes += len(pcm)
-                    recorder.add(pcm)
-                    self.engine_since = None
+                    self._take_sound(pcm, audio, recorder)
+                if audio.is_complete and not lookup.segments.is_over:  # a further turn
+                    rest = [pcm, *[piece async for piece in audio]]
+                    break
                 yield pcm
                 self.engine_since = waiting_since = clock()
-        if audio.voice is None or audio.voice.name == lookup.request.voice.name:
-            await recorder.keep(self.stats.engine, self._made_in.rate)
+        if rest and self._ahead is not None:
+            await self._ahead.look_ahead()
+        for number, pcm in enumerate(rest):
+            if pcm and number:
+                self._take_sound(pcm, audio, recorder)
+            yield pcm
+
+    def _take_sound(self, pcm: bytes, audio: AudioStream, recorder: PhraseRecorder) -> None:
+        self.stats.speaks(audio.engine, audio.voice)
+        self._made_in = audio.format
+        self.sound_bytes += len(pcm)
+        recorder.add(pcm)
+        self.engine_since = None
 
     def _end(self, error: BaseException | None) -> None:
         self.stats.chars = self.text.chars

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from ..errors import UnknownVoice
+from ..errors import BadRequest, UnknownVoice
 from ..speech.request import SpeechRequest
 from ..speech.segment import OpenSegment, Segment, Turn
 from ..speech.voice import Style, Voice
@@ -69,6 +69,7 @@ class TurnMaker:
             voice=voice,
             instruct=instruct,
             sentence_pause_s=sentence_pause_s,
+            moments=[],
         )
         if is_continued:  # the first turn was held back for all of the reply where the machine is slow
             of_turn = replace(of_turn, is_continued=True, length=None)
@@ -77,7 +78,7 @@ class TurnMaker:
     def _voice(self, name: str, language: str) -> Voice:
         try:
             return self._catalog.find(name, language) or self._request.voice
-        except UnknownVoice:
+        except (UnknownVoice, BadRequest):
             self._note(_NO_VOICE)
             return self._request.voice
 

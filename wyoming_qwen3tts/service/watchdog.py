@@ -13,6 +13,8 @@ Waits that are right, and are given longer:
 * while the engine loads and nobody speaks in its place: the loading's own time
 * for text, for the listener, and for a place: limits of their own (`text_idle_s`, `write_stall_s`,
   `listener_behind_s`, fair shares)
+
+Time in which the whole process was held up, by the machine or by a stop, counts for nobody: nothing could have moved.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.25
 ENDING_S = 5.0  # a child that is killed, and a listener who is told why, take 1 s
+MOST_COUNTED_S = 2.0  # between two looks: much more than a slow machine makes of `LOOK_S`
 NEXT_SENTENCE_S = 60.0
 LONG_QUEUE_S = 300.0
 
@@ -64,6 +67,7 @@ class ReplyWatchdog:
         self._engine, self._clock = engine, clock
         self._memory: dict[Reply, _Memory] = {}
         self._sound_at = clock()  # when any reply last got sound
+        self._looked_at = self._sound_at
         self._newest_heard = self._sound_at  # when the youngest reply began that has got some
         self._timer: asyncio.TimerHandle | None = None
         self.freed: Counter[str] = Counter()
@@ -71,6 +75,7 @@ class ReplyWatchdog:
     def wake(self) -> None:
         """Returns at once."""
         if self._timer is None:
+            self._looked_at = self._clock()
             self._timer = asyncio.get_running_loop().call_later(self._look_s, self._tick)
 
     def close(self) -> None:
@@ -95,6 +100,8 @@ class ReplyWatchdog:
     def look(self) -> None:
         """Once, now."""
         now = self._clock()
+        self._excuse(now - self._looked_at - MOST_COUNTED_S)
+        self._looked_at = now
         for reply in [reply for reply in self._replies if reply.is_orphan]:
             self._replies.discard(reply)
             self._count("reply", "a reply whose task is over", reply.describe(now))
@@ -108,6 +115,14 @@ class ReplyWatchdog:
         for name in processes.end_orphans():
             self.freed["child"] += 1
             log.warning("Ended a child process that nobody waited for: %s", name)
+
+    def _excuse(self, held_up_s: float) -> None:
+        """Leave out time in which nobody could do anything."""
+        if held_up_s <= 0:
+            return
+        self._sound_at += held_up_s
+        for memory in self._memory.values():
+            memory.since += held_up_s
 
     def _remembered(self, reply: Reply, now: float) -> _Memory:
         seen = (

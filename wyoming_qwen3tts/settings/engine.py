@@ -37,8 +37,9 @@ class EngineSettings(Section):
     dtype: Annotated[Literal["auto", "float32", "bfloat16"], BeforeValidator(lower)] = "auto"
     """The precision of its weights. `auto`: `bfloat16` where the machine computes with it, else `float32`."""
     quantize: Annotated[Literal["auto", "none", "int8", "int4"], BeforeValidator(lower)] = "auto"
-    """Round the model's matrices on a CPU: `int8`, or `int4` for the part of the model that takes most of the time,
-    which is faster and coarser. `auto`: `int8` on a CPU, `none` on a graphics card. `say --raw` never rounds."""
+    """Round the model's matrices: `int8`, or `int4` for the part of the model that takes most of the time, which is
+    faster and coarser. On a graphics card only with `frames` `fused`, which nobody has measured yet. `auto`: `int8` on
+    a CPU, `none` on a graphics card. `say --raw` never rounds."""
     graphs: bool = True
     """Record each frame once as a CUDA graph and replay it, on a graphics card. Off: slower; for when a driver or card
     misbehaves with them."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Self
 
+from ..errors import BadRequest
 from .audio_format import FORMAT, AudioFormat
 from .request import SpeechRequest
 from .voice import Voice
@@ -108,13 +109,20 @@ class AudioStream:
         audio: AsyncIterator[bytes],
         has_queued: Callable[[], bool] = lambda: False,
         format_of: Callable[[], AudioFormat] = lambda: FORMAT,
+        is_complete: Callable[[], bool] = lambda: False,
     ) -> None:
         self.engine, self._audio, self._has_queued, self._format_of = engine, audio, has_queued, format_of
+        self._is_complete = is_complete
 
     @property
     def format(self) -> AudioFormat:
         """Of the sound."""
         return self._format_of()
+
+    @property
+    def is_complete(self) -> bool:
+        """All of the sound is made, and lies ready to be taken. An engine need not know."""
+        return self._is_complete()
 
     @property
     def is_held_back(self) -> bool:
@@ -185,6 +193,19 @@ class Engine(ABC):
     def why_mute(self, name: str) -> str | None:
         """Why the cloned or designed voice ``name`` is not among `clones`; None if there is none of that name."""
         return None
+
+    def blend(self, recipe: str) -> Voice:
+        """The voice that is mixed as ``recipe`` says, ``ryan(2)+aiden(1)``, without being kept. Cheap, and may be asked
+        in any number.
+
+        Raises:
+            BadRequest: if it cannot be mixed; says why.
+            UnknownVoice: for a part that is not here.
+        """
+        raise BadRequest(
+            f"The {self.name} engine cannot mix voices. The Qwen3-TTS engine of this machine can: engine.kind qwen3.",
+            field="voice",
+        )
 
     @property
     def members(self) -> frozenset[str]:

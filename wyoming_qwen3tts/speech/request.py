@@ -20,6 +20,18 @@ class TextLength(NamedTuple):
     is_all_spoken: bool = True  # by the one request; a reply of several turns is several, each of a part of the text
 
 
+class Moment(NamedTuple):
+    """When something of a request begins to sound: ``at`` samples of the engine's sound are before it.
+
+    ``segment`` counts the request's segments from 0. ``chars`` of that segment's text the model was given by then, word
+    by word; None: the segment itself begins.
+    """
+
+    segment: int
+    at: int
+    chars: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class SpeechRequest:
     """What an engine is asked to say, once voice and language are known.
@@ -30,7 +42,8 @@ class SpeechRequest:
     that is being heard, which goes before what has not begun. ``sentence_pause_s``: the silence between two
     sentences; None: as the engine is set. ``via`` names the servers that the request came through, ``host`` whose share
     of the work it is. ``notes`` is the engine's: one for each sentence that did not end and was cut off, for the
-    request's log line.
+    request's log line. ``moments`` is the engine's too: it notes each before it gives the sound; those of words only if
+    ``wants_words``, and where it knows them.
     """
 
     segments: AsyncIterator[Segment | OpenSegment]
@@ -46,6 +59,8 @@ class SpeechRequest:
     host: str = ""
     notes: list[str] = field(default_factory=list)
     length: Callable[[], TextLength] | None = None
+    moments: list[Moment] = field(default_factory=list)
+    wants_words: bool = False
 
     async def whole_segments(self) -> AsyncGenerator[Segment, None]:
         """The segments, each when it is complete: for an engine that speaks a sentence at a time."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -36,7 +36,11 @@ PLAIN_TURN = Turn()
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One sentence, or the first clause of a reply, as it will be spoken."""
+    """One sentence, or the first clause of a reply, as it will be spoken.
+
+    ``at`` and ``chars`` are where it stands in the reply's text as it was sent, in characters. The parts of a sentence
+    that was too long all have the place of that sentence.
+    """
 
     text: str
     language: str  # ISO 639-1, one of ours
@@ -44,6 +48,8 @@ class Segment:
     changes: tuple[Change, ...] = ()
     turn: Turn = PLAIN_TURN
     starts_paragraph: bool = False  # of a text: a blank line stands before it
+    at: int = field(default=0, compare=False)
+    chars: int = field(default=0, compare=False)
 
 
 class OpenSegment(Protocol):

@@ -30,6 +30,7 @@ class TextStream:
         self.is_awaited = False  # somebody waits for more of it
         self.before_read: Callable[[], Awaitable[None]] | None = None  # waited for before text is handed out
         self.is_stream = True  # it came, or comes, in pieces
+        self.kept: list[str] | None = None  # a list, and all that is read from now on is kept in it
 
     @classmethod
     def of(cls, text: str, *, limit_chars: int) -> Self:
@@ -112,6 +113,8 @@ class TextStream:
             await self.before_read()
         piece = "".join(self._pieces)
         self._pieces.clear()
+        if self.kept is not None:
+            self.kept.append(piece)
         return piece or await self.read()
 
     async def ends_within(self, seconds: float) -> bool:

@@ -28,6 +28,11 @@ class VoiceName(str):
         return cls(name)
 
 
+def is_typed_blend(name: str) -> bool:
+    """Whether a voice of that name is mixed on demand and kept nowhere: there may be any number of them."""
+    return "+" in name
+
+
 LONGEST_SENTENCE_PAUSE_S = 5.0
 
 

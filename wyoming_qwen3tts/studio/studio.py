@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from ..audio.reference.check import SHORTEST_S, ClipReport, examine, unreadable
 from ..audio.reference.reader import BadClip, decode_clip
 from ..audio.resample import resample
 from ..audio.wav import wav_file
+from ..engine.qwen3.blends import Blends
 from ..engine.qwen3.checkpoints import Checkpoints
 from ..engine.qwen3.voice_lookup import DESCRIBED
 from ..errors import BadRequest, Busy, EngineError, UnknownVoice
@@ -219,29 +220,11 @@ class VoiceStudio:
         fresh, parts = self._new_name(name), parse_blend(recipe)
 
         def make() -> None:
-            sources = [self._source(part.name, [other.name for other in parts]) for part in parts]
+            sources = Blends(self._folder, self._checkpoints).sources(parts)
             self._folder.add(blended(fresh, sources, parts))
 
         await self._in_thread(make)
         return self._voice(fresh)
-
-    def _source(self, name: str, beside: Sequence[str]) -> ClonedVoice:
-        """A voice as a vector: one of the home's own, or a speaker of the checkpoint that has most of ``beside``."""
-        if (own := self._folder.find(name)) is not None:
-            return self._folder.read(own)
-        wanted = name.strip().casefold()
-        named = [(folder, config) for folder, config in self._checkpoints.all() if wanted in config.talker.speakers]
-        if not named:
-            why = self._checkpoints.missing("custom_voice", "A blend of speakers needs")
-            known = ", ".join(sorted({who for _, config in self._checkpoints.all() for who in config.talker.speakers}))
-            hint = f"Speakers: {known}." if known else why
-            raise UnknownVoice(f"There is no speaker and no voice of your own called {name[:64]!r}. {hint}", field="of")
-        from ..model.speaker import speaker_vector  # torch
-
-        names = {other.strip().casefold() for other in beside}
-        folder, config = max(named, key=lambda known: len(names & set(known[1].talker.speakers)))
-        vector = speaker_vector(folder, config, wanted).numpy()
-        return ClonedVoice(VoiceName(wanted), vector, None, None, f"{config.size} {config.type}")
 
     async def remove(self, name: str) -> None:
         """Forget a voice of the home's own. Whoever speaks with it just now goes on.

@@ -5,17 +5,20 @@ import re
 import unicodedata
 from typing import Final
 
+from .positions import PositionMap
 from .sentences.line_break import UNIT_NEXT
 from .sentences.splitter import TAG_CHARS
 from .tracked_text import TrackedText
 
 # Control and format characters, lone surrogates, private use, letters that are blank; U+200C and U+200D join emoji.
-_INVISIBLE = re.compile(
+_INVISIBLE_CHARS: Final = (
     "[\u115f\u1160\u17b4\u17b5\u180b-\u180e\u3164\uffa0\u2800"
     "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"
     "\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
     "\ufff9-\ufffd\ud800-\udfff\ue000-\uf8ff\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
 )
+_INVISIBLE = re.compile(_INVISIBLE_CHARS)
+_GONE = re.compile(f"\r(?=\n)|{_INVISIBLE_CHARS}")
 _LINE_BREAK = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _SPACES = re.compile(r"[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 _MARK_RUN = re.compile(
@@ -76,6 +79,12 @@ _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 def decode(text: str) -> str:
     """Text as it comes in: one kind of line end, nothing invisible. Works on any piece of a stream."""
     return _INVISIBLE.sub("", _LINE_BREAK.sub("\n", text))
+
+
+def note_decoded(positions: PositionMap, text: str, passed: int, given: int) -> None:
+    """Note what `decode` leaves out of ``text``, which stands at ``given`` and is passed on from ``passed`` on."""
+    for gone, found in enumerate(_GONE.finditer(text), start=1):
+        positions.note(passed + found.end() - gone, given + found.end())
 
 
 def clean(tracked: TrackedText, *, starts_line: bool) -> None:

@@ -8,12 +8,13 @@ from typing import Final
 from ..speech.languages import LANGUAGES, normalize_tag
 from ..speech.segment import Change, Segment, Turn
 from . import ssml as markup
-from .clean import clean, decode
+from .clean import clean, decode, note_decoded
 from .language.detect import decided, detect
 from .lexicon import EMPTY, Lexicon
 from .marks import Manner, Mark, MarkScanner
 from .normalization.normalize import LOOKS_AHEAD
 from .normalization.normalize import normalize as write_out
+from .positions import PositionMap, Whereabouts
 from .sentences.full_stop import is_sure_end
 from .sentences.left_out import MARKERS, LeftOutFilter
 from .sentences.splitter import LONGEST_CHARS, SETTLED_CHARS, SHORTEST_CHARS, Piece, Splitter
@@ -64,6 +65,11 @@ class FrontEnd:
         self.trailing_s = 0.0  # a pause at the end, behind what is spoken
         self._splitter = Splitter(self._language_of, ssml=ssml, added=added)
         self._after_cr = False
+        self._given = self._decoded = self._scanned = self._unmarked = 0  # characters in and out of the first steps
+        self._of_decoded, self._of_unmarked = PositionMap(), PositionMap()
+        self._whereabouts = Whereabouts(
+            self._splitter.positions, self._of_unmarked, self._filter.positions, self._of_decoded
+        )
         self._before = ""  # a word with its full stop that a pause let go: "local" right behind it makes an address
         self._fragment = ""  # that a pause let go; it tells the language of the next piece, as it would have in one
         self.silence_s = 0.0  # pauses that were asked for where nothing is spoken
@@ -82,15 +88,24 @@ class FrontEnd:
         if self._after_cr and text.startswith("\n"):
             text = text[1:]
             self._after_cr = False
+            self._given += 1
+            self._of_decoded.note(self._decoded, self._given)
         if text:
             self._after_cr = text.endswith("\r")
             if text[0].isspace() and not self._splitter.waiting:
                 self._before = ""
-        passed = self._filter.add(decode(text))
+        passed = self._filter.add(self._read(text))
         if self._scanner is None:
             yield from self._speak(self._splitter.add(passed))
         else:
             yield from self._marked(self._scanner.add(passed))
+
+    def _read(self, text: str) -> str:
+        decoded = decode(text)
+        if len(decoded) != len(text):
+            note_decoded(self._of_decoded, text, self._decoded, self._given)
+        self._given, self._decoded = self._given + len(text), self._decoded + len(decoded)
+        return decoded
 
     @property
     def turn(self) -> Turn:
@@ -103,6 +118,11 @@ class FrontEnd:
         return self._is_new_paragraph or (self._short or self._splitter.open_piece).starts_paragraph
 
     @property
+    def opens_at(self) -> int:
+        """Where in the text the open segment begins."""
+        return self._whereabouts.of((self._short or self._splitter.open_piece).start)
+
+    @property
     def notes(self) -> list[str]:
         """What marks asked for that cannot be."""
         return self._manner.notes
@@ -111,8 +131,11 @@ class FrontEnd:
         """A mark ends the segment before it, wherever it stands."""
         for item in items:
             if isinstance(item, str):
+                self._scanned, self._unmarked = self._scanned + len(item), self._unmarked + len(item)
                 yield from self._speak(self._splitter.add(item))
                 continue
+            self._scanned += len(item.raw)
+            self._of_unmarked.note(self._unmarked, self._scanned)
             if self._short or self._splitter.waiting.strip():
                 yield from self._all_waiting()
             self._before = ""
@@ -214,7 +237,8 @@ class FrontEnd:
     def _segments(self, piece: Piece, *, is_last: bool = False) -> list[Segment]:
         """The segments of a piece, mostly one. What turns out too short when spoken waits for the next piece."""
         if self._short:
-            piece = replace(self._short, raw=self._short.raw + piece.raw)
+            raw, end = self._short.raw + piece.raw, max(self._short.end, piece.end)
+            piece = replace(self._short, raw=raw, end=end)
             self._short = None
         spoken, tracked = self._going_on(piece) or self._written_out(piece, None)
         pause_s = markup.pause_s(piece.raw) if self._ssml else 0.0
@@ -248,9 +272,10 @@ class FrontEnd:
         self._marks, turn = [], self._manner.turn
         self._manner.has_said()
         self._has_spoken = self._manner.turn is turn
+        span = self._whereabouts.span(piece.start, piece.end)
         last_pauses = [0.0] * (len(parts := _parts(spoken)) - 1) + [pause_s]
         return [
-            Segment(part, language, pause, changes if at == 0 else (), turn, starts_paragraph and at == 0)
+            Segment(part, language, pause, changes if at == 0 else (), turn, starts_paragraph and at == 0, *span)
             for at, (part, pause) in enumerate(zip(parts, last_pauses, strict=True))
         ]
 

@@ -1,9 +1,11 @@
 """Text on its way in -> segments, taken as they are asked for; the one that is being written can be had open."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Self
 
@@ -29,9 +31,9 @@ class SegmentReader:
         self._text, self._front_end = text, front_end
         self._unread = ""  # has come in, not yet given to the front-end
         self._steps: Iterator[list[Segment]] | None = None  # what the front-end has not done yet of what it was given
-        self._ready: deque[Segment | _Opening] = deque()
-        self._taken: list[Segment | _Opening] = []
-        self._open: _Opening | None = None  # the last segment given out, while it is not complete
+        self._ready: deque[Segment | Opening] = deque()
+        self._taken: list[Segment | Opening] = []
+        self._open: Opening | None = None  # the last segment given out, while it is not complete
         self._ended = False
         self._knows_of_pause = False  # the front-end was told of this one
         self._waits = 0  # for text, that go on now
@@ -64,7 +66,7 @@ class SegmentReader:
         if not self._ready:
             return ""
         first = self._ready[0]
-        return first.so_far if isinstance(first, _Opening) else first.text
+        return first.so_far if isinstance(first, Opening) else first.text
 
     @property
     def is_over(self) -> bool:
@@ -95,6 +97,11 @@ class SegmentReader:
     def notes(self) -> list[str]:
         """What marks in the text asked for that cannot be."""
         return self._front_end.notes
+
+    @property
+    def taken(self) -> Sequence[Segment | Opening]:
+        """Those that were given out, in their order; one that was open stays so here."""
+        return self._taken
 
     async def all(self) -> list[Segment]:
         """All the segments, whether they were taken or not; the others stay where they are. Reads the text to its
@@ -168,19 +175,25 @@ class SegmentReader:
         if not text:
             return
         if self._open is None:
-            self._open = _Opening(self, language, self._front_end)
+            self._open = Opening(self, language, self._front_end)
             self._ready.append(self._open)
         self._open.grow(text)
 
 
-class _Opening:
-    """An `OpenSegment`: its text so far, until the segment is there."""
+class Opening:
+    """An `OpenSegment`: its text so far, until the segment is there. It begins at ``at`` in the text as it was sent."""
 
     def __init__(self, reader: SegmentReader, language: str, front_end: FrontEnd) -> None:
         self._reader, self.language = reader, language
         self.turn, self.starts_paragraph = front_end.turn, front_end.starts_paragraph
+        self.at = front_end.opens_at
         self.so_far = ""
         self._segment: Segment | None = None
+
+    @property
+    def segment(self) -> Segment | None:
+        """The segment, if all of it is there."""
+        return self._segment
 
     def grow(self, text: str) -> None:
         if text.startswith(self.so_far):

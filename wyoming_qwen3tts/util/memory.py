@@ -4,10 +4,8 @@ year."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ctypes
 import logging
-import mmap
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -59,15 +57,6 @@ def _number(path: Path) -> int | None:
         return int(path.read_text())
     except (OSError, ValueError):
         return None
-
-
-def sparse(size: int) -> mmap.mmap:
-    """So many zero bytes, of which only the small pages that are written take memory. NumPy's are huge pages: a written
-    byte takes 2 MiB there. Freed with the last view of it."""
-    area = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    with contextlib.suppress(OSError):  # a kernel without huge pages
-        area.madvise(mmap.MADV_NOHUGEPAGE)
-    return area
 
 
 def use_few_arenas() -> None:

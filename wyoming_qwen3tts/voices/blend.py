@@ -10,12 +10,20 @@ import numpy as np
 
 from ..errors import BadRequest
 from ..speech.voice import VoiceName
-from .file_format import NOTE_CHARS_MAX, ClonedVoice
+from .file_format import NOTE_CHARS_MAX, ClonedVoice, VoiceCard, card_of
 
 PARTS_MAX: Final = 5
 WEIGHT_MAX: Final = 100.0
 _PART = re.compile(r"\s*(?P<name>[^()+]{1,64}?)\s*(?:\(\s*(?P<weight>[^()+]{1,20}?)\s*\))?\s*")
 _EXAMPLE: Final = "ryan(2)+aiden(1)"
+
+
+_TYPED = re.compile(r"\+|\(\s*[-\d][^()]*\)\s*\Z")
+
+
+def is_recipe(name: str) -> bool:
+    """Whether ``name`` is meant as a blend, right or wrong: no voice that is kept is called so."""
+    return _TYPED.search(name) is not None
 
 
 class Part(NamedTuple):
@@ -49,17 +57,29 @@ def blended(name: VoiceName, voices: Sequence[ClonedVoice], parts: Sequence[Part
     Raises:
         BadRequest: if they are not of one model.
     """
-    for voice in voices[1:]:
-        if voice.model != voices[0].model or len(voice.vector) != len(voices[0].vector):
-            raise _wrong(_why_not(voices[0], voice))
+    check_mix([card_of(voice) for voice in voices])
     weights = np.array([part.weight for part in parts], np.float64)
     vectors = np.stack([voice.vector.astype(np.float64) for voice in voices])
     mean = (weights[:, None] * vectors).sum(0) / weights.sum()
     consent = "; ".join(f"{voice.name}: {voice.consent}" for voice in voices if voice.consent)[:NOTE_CHARS_MAX]
-    recipe = "+".join(f"{voice.name}({part.weight:g})" for voice, part in zip(voices, parts, strict=True))
+    recipe = canonical([voice.name for voice in voices], parts)
     return ClonedVoice(
         name, mean.astype(np.float32), None, None, voices[0].model, "blend", recipe[:NOTE_CHARS_MAX], consent or None
     )
+
+
+def check_mix(voices: Sequence[VoiceCard]) -> None:
+    """Raises:
+    BadRequest: if they are not of one model.
+    """
+    for voice in voices[1:]:
+        if (voice.model, voice.size) != (voices[0].model, voices[0].size):
+            raise _wrong(_why_not(voices[0], voice))
+
+
+def canonical(names: Sequence[str], parts: Sequence[Part]) -> str:
+    """The recipe of ``parts``, called as their voices are."""
+    return "+".join(f"{name}({part.weight:g})" for name, part in zip(names, parts, strict=True))
 
 
 def _part(piece: str) -> Part:
@@ -77,7 +97,7 @@ def _part(piece: str) -> Part:
     return Part(found["name"], weight)
 
 
-def _why_not(one: ClonedVoice, other: ClonedVoice) -> str:
+def _why_not(one: VoiceCard, other: VoiceCard) -> str:
     if one.is_of_speakers != other.is_of_speakers:
         speaker, own = (one, other) if one.is_of_speakers else (other, one)
         return (

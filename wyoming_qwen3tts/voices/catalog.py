@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import difflib
 import logging
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from ..errors import UnknownVoice
+from ..errors import BadRequest, UnknownVoice
 from ..speech.languages import ADDED, LANGUAGES, normalize_tag
 from ..speech.voice import Style, Voice, VoiceName
+from .blend import is_recipe
+from .blend import parse as parse_blend
 from .labels import labelled, rank
 from .mapping import DEFAULT, MappedVoice, Preset, VoiceMapping
 from .speakers import BUILTIN, MAPPED, QWEN_SPEAKERS
@@ -35,7 +38,8 @@ class VoiceCatalog:
     ``voices`` are the engine's, or tell them; ``cloned`` tells those of the home's own, ``mapping`` who speaks what.
     They are asked each time, so what is new shows up without a restart. ``why_mute`` tells why somebody who is known
     cannot speak here. ``fallback_language`` is that of a text which names no voice and is too short to tell. ``added``
-    are the languages that the home wants besides the ten; voices that speak none of these are nobody's.
+    are the languages that the home wants besides the ten; voices that speak none of these are nobody's. ``blend`` gives
+    the voice that is mixed as a name says which is a recipe; such voices are not among `all`.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class VoiceCatalog:
         fallback_language: str = "en",
         added: tuple[str, ...] = (),
         marks: bool = True,
+        blend: Callable[[str], Voice] | None = None,
     ) -> None:
         if callable(voices):
             self._voices = voices
@@ -57,6 +62,7 @@ class VoiceCatalog:
         self._cloned, self._mapping, self._why_mute = cloned, mapping, why_mute
         self.fallback_language = fallback_language
         self._wanted = (*LANGUAGES, *(code for code in added if code not in LANGUAGES))
+        self._blend = blend
         self.named_in_marks = self.knows if marks else None  # by whom a text may have itself spoken; None: no marks
         self._last: _View | None = None
         self._good: dict[str, MappedVoice] = {}  # by language or region: what named a voice that there is
@@ -113,6 +119,8 @@ class VoiceCatalog:
         code = self._language(language)
         if not name:
             return self.for_language(language.strip()) if code and language else None
+        if self._blend is not None and is_recipe(name):
+            return self._mixed(self._blend(unicodedata.normalize("NFKC", name)), code)
         try:
             wanted, view = VoiceName.parse(name).casefold(), self._view()
         except UnknownVoice as error:
@@ -129,6 +137,14 @@ class VoiceCatalog:
         if code in self.added and wanted in view.own:
             raise UnknownVoice(f"The voice {name[:64]} does not speak {code}.", field="language")
         return self._absent(wanted, code, name)
+
+    @staticmethod
+    def _mixed(voice: Voice, code: str | None) -> Voice:
+        if code is None:
+            return voice
+        if code not in voice.languages:
+            raise UnknownVoice(f"The voice {voice.name[:80]} does not speak {code}.", field="language")
+        return replace(voice, languages=(code,))
 
     def speaker_of(self, name: str | None) -> str | None:
         """The speaker that ``name`` means by itself, whatever the language; None if it names no speaker."""
@@ -149,6 +165,14 @@ class VoiceCatalog:
         """Whether ``name``, casefolded, is somebody who can be asked for in some language: here, or one of Qwen's
         speakers whose model is away. As of the last look at everybody, so that any thread may ask."""
         view = self._last or self._view()
+        if self._blend is not None and is_recipe(name):
+            try:
+                return all(self._is_somebody(view, part.name) for part in parse_blend(name))
+            except BadRequest:
+                return False
+        return self._is_somebody(view, name)
+
+    def _is_somebody(self, view: _View, name: str) -> bool:
         if name in view.fixed or name in view.own or name.partition("-")[0] in QWEN_SPEAKERS:
             return True
         stem, _, suffix = name.rpartition("-")

@@ -9,12 +9,15 @@ import math
 from pathlib import Path
 
 from ..audio.leveller import VoiceLevel
+from ..speech.voice import is_typed_blend
 from ..util.files import read_regular, write_atomic
+from ..util.lru import LruCache
 
 log = logging.getLogger(__name__)
 
 _WORTH_DB, _WORTH_S = 0.3, 5.0  # what a level must have moved, or be better known, to be written down
 _MOST = 2000  # voices; the one not heard for longest goes first
+_MIXED_MOST = 32
 _FILE_BYTES = 1 << 20
 
 
@@ -25,14 +28,18 @@ class VoiceLevels:
         self._path = path
         self._levels = _read(path) if path else {}
         self._written = dict(self._levels)
+        self._mixed = LruCache[VoiceLevel](_MIXED_MOST)
         self._writing: asyncio.Task[None] | None = None
 
     def of(self, voice: str) -> VoiceLevel:
         """What is known of a voice, which may be nothing."""
-        return self._levels.get(voice, VoiceLevel())
+        return self._levels.get(voice) or self._mixed.get(voice) or VoiceLevel()
 
     def learned(self, voice: str, level: VoiceLevel) -> None:
-        """Remember it; on disk too, soon, where it is news."""
+        """Remember it; on disk too, soon, where it is news. Blends that are not kept have a few places of their own."""
+        if is_typed_blend(voice):
+            self._mixed.put(voice, level)
+            return
         self._levels.pop(voice, None)
         self._levels[voice] = level
         while len(self._levels) > _MOST:

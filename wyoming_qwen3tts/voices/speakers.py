@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 from babel.core import Locale, UnknownLocaleError
+
+from ..speech.languages import ADDED, normalize_tag
 
 BUILTIN = "builtin"
 #: The nine speakers of Qwen3-TTS-CustomVoice, each with the languages it was born to (from the model card). A home's
@@ -19,6 +22,23 @@ NAMES = {
 }  # fmt: skip
 #: Who speaks a language when nobody was named: a native where there is one.
 MAPPED = dict.fromkeys(NAMES, "ryan") | {"ja": "ono_anna", "ko": "sohee", "zh": "vivian"}
+
+
+def languages_of(names: Iterable[str]) -> dict[str, str]:
+    """Code -> name, of those languages of a checkpoint's table that can be asked for here: the ten, and others that are
+    named by their code or in English as CLDR does. Dialects cannot be asked for by name."""
+    found: dict[str, str] = {}
+    for name in names:
+        code = None if "dialect" in name else normalize_tag(name) or _by_english_name().get(name.casefold())
+        if code is not None:
+            found.setdefault(code, name)
+    return found
+
+
+@cache
+def _by_english_name() -> dict[str, str]:
+    known = Locale("en").languages
+    return {known[code].casefold(): code for code in ADDED if code in known}
 
 
 @cache

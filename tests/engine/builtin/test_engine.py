@@ -201,7 +201,7 @@ async def test_an_espeak_that_hangs_or_fails_is_an_error_of_this_request(
     espeak_is(f"cat > /dev/null\n{script}", tmp_path, monkeypatch)
 
     with pytest.raises(EngineError, match=message):
-        await Espeak(1, timeout_s=0.3 if "sleep" in script else 20).speak("hello", "de", 24_000)
+        await Espeak(1, timeout_s=0.3 if "sleep" in script else 20).speak("hello", "de", 24_000, len)
 
 
 @pytest.mark.parametrize("script", ["exec yes", "yes", "yes & sleep 60"])
@@ -212,7 +212,7 @@ async def test_a_listener_who_leaves_at_any_moment_gives_the_place_of_espeak_bac
     espeak_is(script, tmp_path, monkeypatch)
     espeak = Espeak(2)
     for _ in range(15):
-        speaking = asyncio.create_task(espeak.speak("hello", "de", 24_000))
+        speaking = asyncio.create_task(espeak.speak("hello", "de", 24_000, len))
         await asyncio.sleep(0.012)
         speaking.cancel()
         done, _ = await asyncio.wait({speaking}, timeout=1.5)
@@ -228,7 +228,7 @@ async def test_the_place_is_given_back_too_when_a_grandchild_holds_the_pipe(
     escape = "import os, time; os.fork() and os._exit(0); os.setsid(); open('here', 'w').close(); time.sleep(5)"
     espeak_is(f'cd {tmp_path}; {sys.executable} -c "{escape}"; exec sleep 60', tmp_path, monkeypatch)
     espeak = Espeak(1)
-    speaking = asyncio.create_task(espeak.speak("hello", "de", 24_000))
+    speaking = asyncio.create_task(espeak.speak("hello", "de", 24_000, len))
     await until((tmp_path / "here").exists)
 
     speaking.cancel()
@@ -244,7 +244,7 @@ async def test_who_waits_too_long_for_a_place_is_told(tmp_path: Path, monkeypatc
     await espeak._line.acquire("", 1)
 
     with pytest.raises(EngineError, match=r"busy with other texts for 0\.2 s"):
-        await espeak.speak("hello", "de", 24_000)
+        await espeak.speak("hello", "de", 24_000, len)
 
     assert espeak._line.free == 0
 

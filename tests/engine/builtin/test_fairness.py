@@ -12,6 +12,7 @@ import pytest
 
 from tests.harness import until
 from wyoming_qwen3tts.engine.builtin import espeak
+from wyoming_qwen3tts.engine.builtin.engine import BuiltinEngine
 from wyoming_qwen3tts.engine.builtin.espeak import Espeak
 from wyoming_qwen3tts.engine.builtin.hibari import HibariVoice
 from wyoming_qwen3tts.util.processes import Output
@@ -60,13 +61,40 @@ async def test_a_listener_who_leaves_hibari_at_work_gives_its_thread_to_nobody_b
         first = asyncio.create_task(voice.speak("first", None, len, "a"))
         await until(lambda: spoken)
         first.cancel()
-        second = asyncio.create_task(voice.speak("second", None, len, "b"))
+        second = asyncio.create_task(voice.speak("second", None, len, "a"))
         await asyncio.sleep(0.01)
         assert voice._line.free == 0
         assert spoken == ["first"]
         go_on.set()
         assert await second == 8
         await until(lambda: voice._line.free == 1)
+    finally:
+        voice.close()
+
+
+async def test_a_long_line_on_a_slow_machine_is_no_silence_of_an_engine_that_hangs() -> None:
+    """Replies in English that wait their turn while German is spoken were taken for stuck."""
+    now, go_on = [0.0], threading.Event()
+
+    def model(text: str, seed: int) -> np.ndarray:
+        go_on.wait(5)
+        now[0] += 4
+        return np.zeros(8, np.float32)
+
+    engine = BuiltinEngine()
+    engine._hibari = voice = HibariVoice(1, clock=lambda: now[0])
+    voice._model = model
+    at_rest_s = engine.longest_silence_s
+    try:
+        go_on.set()
+        await voice.speak("first", None, len)
+        go_on.clear()
+        asking = [asyncio.create_task(voice.speak(f"text {number}", None, len)) for number in range(6)]
+        await asyncio.sleep(0)
+        assert engine.longest_silence_s == at_rest_s + 5 * 4
+        go_on.set()
+        await asyncio.gather(*asking)
+        assert engine.longest_silence_s == at_rest_s
     finally:
         voice.close()
 
@@ -85,5 +113,5 @@ async def test_espeak_speaks_for_a_host_that_asks_now_and_then_before_another_on
     monkeypatch.setattr(espeak, "run", run)
     voice = Espeak(1)
     voice._program = "espeak-ng"
-    order = await crowd(lambda text, host: voice.speak(text, "de", 24_000, host), spoken, go_on.set)
+    order = await crowd(lambda text, host: voice.speak(text, "de", 24_000, len, host), spoken, go_on.set)
     assert order[:2] == ["greedy 0", "quiet"]

@@ -12,6 +12,8 @@ from wyoming.tts import Synthesize
 
 from tests.harness import until
 from tests.studio.own_voices import TRANSCRIPT, a_voice, clip, home, settings_of
+from wyoming_qwen3tts.doctor import models
+from wyoming_qwen3tts.doctor.checks import CheckContext
 from wyoming_qwen3tts.errors import UnknownVoice
 from wyoming_qwen3tts.model.checkpoint.config import ModelType
 from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpoint
@@ -140,3 +142,25 @@ async def test_a_fine_tuned_checkpoint_brings_its_own_speakers(tmp_path: Path) -
         assert house.server.service.catalog.knows("opa karl")  # so a text may name it: [Opa Karl]
         assert (await house.who_speaks(GERMAN, voice={"name": "Opa Karl"}))[:2] == ("opa karl-de", "qwen3")
         assert (await house.who_speaks("今天天气很好。", voice={"name": "kids_tv-zh"}))[:2] == ("kids_tv-zh", "qwen3")
+
+
+async def test_a_fine_tuned_checkpoint_brings_its_own_languages(tmp_path: Path) -> None:
+    import json
+
+    folder = write_tiny_checkpoint(tmp_path / "tuned", "custom_voice", shape=TinyShape())
+    config = json.loads((folder / "config.json").read_text())
+    table = config["talker_config"]["codec_language_id"]
+    table |= dict.fromkeys(("dutch", "welsh", "klingon"), table["german"])
+    (folder / "config.json").write_text(json.dumps(config))
+    settings = settings_of(tmp_path / "data", folder, voices={"languages": ["nl"]})
+    async with home(settings) as house:
+        described = await house.describe()
+        ryans = {name for name in described if name.startswith("ryan-") and name.count("-") == 1}
+        assert ryans == {f"ryan-{code}" for code in (*LANGUAGES, "nl")}
+        said = await house.who_speaks("Het licht in de keuken is aan.", voice={"name": "ryan-nl"})
+        assert said == ("ryan-nl", "qwen3", "nl")
+
+    place = CheckContext(settings, {})
+    lines = [check.detail for check in models._languages(place, str(folder))]
+    assert any("dutch (nl)" in line and "welsh (cy)" in line and "add cy to voices.languages" in line for line in lines)
+    assert any(line.startswith("klingon cannot be asked for") for line in lines)

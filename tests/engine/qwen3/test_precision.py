@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,11 +19,13 @@ from wyoming_qwen3tts.engine.qwen3.precision import load_language_model, random_
 from wyoming_qwen3tts.engine.qwen3.priming import NullSink
 from wyoming_qwen3tts.engine.qwen3.scheduler import EngineRequest, Utterance
 from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
-from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint
+from wyoming_qwen3tts.model.checkpoint.weights import Checkpoint, load_checkpoint
 from wyoming_qwen3tts.model.cpu.int8_linear import Int8Linear
 from wyoming_qwen3tts.model.cpu.language import CpuTalker
 from wyoming_qwen3tts.model.cpu.native.build import NoLibrary
+from wyoming_qwen3tts.model.fused import lean
 from wyoming_qwen3tts.model.prompt import PromptVoice
+from wyoming_qwen3tts.model.rounded import RoundedLinear
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +124,23 @@ def test_a_graphics_card_keeps_its_precision(folder: Path, monkeypatch: pytest.M
 
     load_language_model(folder, device_plan("cuda:0", "bfloat16"), None)
 
-    assert asked == [{"device": "cuda:0", "dtype": torch.bfloat16}]
+    assert asked == [{"device": "cuda:0", "dtype": torch.bfloat16, "prepare": None}]
+
+
+def test_a_card_is_given_rounded_weights_where_that_is_planned(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(path: Path, *, device: str, **options: Any) -> Checkpoint:
+        assert device == "cuda:0"
+        return load_checkpoint(path, device="cpu", **options)
+
+    monkeypatch.setattr(precision, "load_checkpoint", load)
+    plan = replace(device_plan("cuda:0", "float32"), quantize="int4")
+
+    model = lean(load_language_model(folder, plan, None).model)
+
+    rounded = {name for name, part in model.named_modules() if isinstance(part, RoundedLinear)}
+    assert {"talker.stack.layers.0.attention.qkv", "predictor.heads.0"} < rounded
+    assert not {"talker.head", "predictor.projection"} & rounded
+    assert model.arithmetics() == ("fused", "int4 on a card", "int8 on a card")
 
 
 @pytest.mark.usefixtures("needs_library")

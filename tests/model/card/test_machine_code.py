@@ -20,38 +20,55 @@ from triton.backends.compiler import GPUTarget  # noqa: E402
 from triton.compiler import ASTSource  # noqa: E402
 
 from wyoming_qwen3tts.model.card import triton_kernels as kernels  # noqa: E402
-from wyoming_qwen3tts.model.card.operations import BLOCK_K, blocks  # noqa: E402
+from wyoming_qwen3tts.model.card.operations import BLOCK_K, BLOCK_SEEN, blocks  # noqa: E402
+from wyoming_qwen3tts.model.checkpoint.files import LAYERS_MAX  # noqa: E402
+from wyoming_qwen3tts.model.sampling import MIN_TOKENS  # noqa: E402
 
 pytestmark = pytest.mark.timeout(900)  # none of this is run with the other tests
 TARGETS = (75, 80, 86, 87, 89, 90, 100, 120, 121)
 _TOOLS = Path(triton.__file__).parent / "backends/nvidia/bin"
 _LAYER = {"k": 2048, "block_k": BLOCK_K, "eps": 1e-6}
-_CACHE = {"factor_row": "i32", "cache_row": "i32", "cache_head": "i32", "eps": "fp32"}
+_CACHE = {"factor_row": "i32", "cache_row": "i32", "cache_head": "i32", "eps": "fp32", "softmax_scale": "fp32"}
 
 
-def _product(value: str, rows: int, **how: bool) -> tuple[Any, dict[str, str], dict[str, Any]]:
+def _weight(value: str, bits: int) -> dict[str, str]:
+    return {"w": {0: value, 8: "*i8", 4: "*u8"}[bits], "w_scales": "*bf16" if bits else value}
+
+
+def _product(value: str, rows: int, bits: int = 0, **how: bool) -> tuple[Any, dict[str, str], dict[str, Any]]:
     padded, block_n = blocks(rows)
-    pointers = dict.fromkeys(("x", "norm", "w", "out"), value) | {"n_out": "i32", "count": "i32"}
-    return kernels.product_kernel, pointers, {"rows": padded, "block_n": block_n, **_LAYER, **how}
+    pointers = dict.fromkeys(("x", "norm", "out"), value) | _weight(value, bits) | {"n_out": "i32", "count": "i32"}
+    return kernels.product_kernel, pointers, {"rows": padded, "block_n": block_n, "bits": bits, **_LAYER, **how}
 
 
-def _gated(value: str, rows: int) -> tuple[Any, dict[str, str], dict[str, Any]]:
+def _gated(value: str, rows: int, bits: int = 0) -> tuple[Any, dict[str, str], dict[str, Any]]:
     padded, block_n = blocks(2 * rows)
-    pointers = dict.fromkeys(("x", "norm", "w", "out"), value) | {"n_out": "i32", "count": "i32"}
-    return kernels.gated_kernel, pointers, {"rows": padded // 2, "block_n": block_n, **_LAYER}
+    pointers = dict.fromkeys(("x", "norm", "out"), value) | _weight(value, bits) | {"n_out": "i32", "count": "i32"}
+    return kernels.gated_kernel, pointers, {"rows": padded // 2, "block_n": block_n, "bits": bits, **_LAYER}
 
 
-def _place(value: str, *, has_positions: bool, length: int) -> tuple[Any, dict[str, str], dict[str, Any]]:
-    pointers = dict.fromkeys(("qkv", "cos", "sin", "q_out", "cache"), value) | _CACHE
+def _attend(value: str, *, has_positions: bool, length: int) -> tuple[Any, dict[str, str], dict[str, Any]]:
+    pointers = dict.fromkeys(("qkv", "cos", "sin", "out", "cache"), value) | _CACHE
     pointers |= {"positions": "*i64" if has_positions else value, "start": "i32"}
     numbers = {"has_positions": has_positions, "length": length, "groups": 2, "kv_heads": 8, "dim": 128}
-    return kernels.place_kernel, pointers, numbers
+    return kernels.attend_kernel, pointers, numbers | {"block": BLOCK_SEEN, "most": 256}
 
 
-def _draw(value: str) -> tuple[Any, dict[str, str], dict[str, Any]]:
-    pointers = {"scores": value, "noise": "*fp32", "table": value, "codes": "*i64", "embedded": value}
-    pointers |= {"noise_row": "i32", "temperature": "fp32"}
-    return kernels.draw_kernel, pointers, {"size": 2048, "block": 2048, "top_k": 50, "width": 1024, "block_h": 1024}
+def _uniform() -> tuple[Any, dict[str, str], dict[str, Any]]:
+    pointers = {"seeds": "*i64", "frames": "*i64", "out": "*fp32"}
+    return kernels.uniform_kernel, pointers, {"most_books": LAYERS_MAX, "books": 16, "size": 3072, "block": 1024}
+
+
+def _draw(value: str, *, first: bool) -> tuple[Any, dict[str, str], dict[str, Any]]:
+    pointers = dict.fromkeys(("scores", "table", "embedded", "again"), value) | {"noise": "*fp32", "codes": "*i64"}
+    pointers |= dict.fromkeys(("noise_row", "codes_row", "embedded_row"), "i32") | {"temperature": "fp32"}
+    numbers = {"size": 2048, "block": 2048, "top_k": 50, "width": 1024, "block_h": 1024}
+    if not first:
+        return kernels.draw_kernel, pointers, numbers
+    pointers |= {"penalty": "fp32", "frames": "*i64", "eos_bias": "*fp32"}
+    pointers |= dict.fromkeys(("seen", "active", "suppressed"), "*i1")
+    numbers |= {"size": 3072, "block": 4096, "eos": 2150, "least_frames": MIN_TOKENS}
+    return kernels.draw_first_kernel, pointers, numbers
 
 
 def _cases(value: str) -> dict[str, tuple[Any, dict[str, str], dict[str, Any]]]:
@@ -61,9 +78,17 @@ def _cases(value: str) -> dict[str, tuple[Any, dict[str, str], dict[str, Any]]]:
         "product added, 4 rows": _product(value, 4, has_norm=False, adds=True),
         "gated, 1 row": _gated(value, 1),
         "gated, 8 rows": _gated(value, 8),
-        "place, rows at their own": _place(value, has_positions=True, length=1),
-        "place, a run": _place(value, has_positions=False, length=2),
-        "draw": _draw(value),
+        "int8, norm and product, 1 row": _product(value, 1, 8, has_norm=True, adds=False),
+        "int8, product added, 8 rows": _product(value, 8, 8, has_norm=False, adds=True),
+        "int8, gated, 4 rows": _gated(value, 4, 8),
+        "int4, norm and product, 8 rows": _product(value, 8, 4, has_norm=True, adds=False),
+        "int4, product added, 1 row": _product(value, 1, 4, has_norm=False, adds=True),
+        "int4, gated, 1 row": _gated(value, 1, 4),
+        "attend, rows at their own": _attend(value, has_positions=True, length=1),
+        "attend, a run": _attend(value, has_positions=False, length=2),
+        "noise": _uniform(),
+        "draw": _draw(value, first=False),
+        "draw code 0": _draw(value, first=True),
     }
 
 

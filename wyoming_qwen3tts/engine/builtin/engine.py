@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from ...speech.audio_format import FORMAT
 from ...speech.engine import AudioStream, Engine, EngineStatus, Origin, Phase
 from ...speech.languages import LANGUAGES
 from ...speech.pauses import pause_between
-from ...speech.request import SpeechRequest
+from ...speech.request import Moment, SpeechRequest
 from ...speech.segment import Segment
 from ...speech.voice import Voice, VoiceName
 from ...text.language.detect import script_language
@@ -72,7 +73,8 @@ class BuiltinEngine(Engine):
 
     @property
     def longest_silence_s(self) -> float:
-        return CALL_S + 2.0  # a call that hangs, and its end
+        # A call that hangs, and its end; hibari's line has no limit, and those in it are overtaken by other languages.
+        return CALL_S + 2.0 + self._hibari.line_s
 
     def origin(self, voice: Voice) -> Origin | None:
         if not self._started.is_set() or self._failed:
@@ -107,16 +109,21 @@ class BuiltinEngine(Engine):
 
     async def _speak(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
         before: Segment | None = None
+        number, sent = 0, 0  # the segment's; bytes
         async for segment in request.whole_segments():
             pause = b""
             if before is not None:
                 pause = FORMAT.silence(pause_between(before, segment, request, self._pause_s))
             before = segment
             async with aclosing(self._render(segment, request)) as parts:
+                sent += len(pause)
+                request.moments.append(Moment(number, sent // FORMAT.width))
                 async for pcm in parts:
+                    sent += len(pcm)
                     for packet in packets(pause + pcm if pause else pcm, FORMAT.frame_bytes):
                         yield packet
                     pause = b""
+            number += 1
             yield b""
         yield FORMAT.silence(_TAIL_S)
 
@@ -172,12 +179,16 @@ class BuiltinEngine(Engine):
         self._english_gain_db += max(0.0, TARGET_LUFS - integrated_lufs(loud, FORMAT.rate))  # what the limiter takes
 
     async def _other(self, text: str, language: str, host: str) -> bytes:
-        samples = trim(await self._espeak.speak(text, language, FORMAT.rate, host), FORMAT.rate)
-        if not len(samples) and language != "en":  # such as signs that only its English rules name
-            samples = trim(await self._espeak.speak(text, "en", FORMAT.rate, host), FORMAT.rate)
-        return await asyncio.to_thread(self._levelled, samples, language) if len(samples) else b""
+        """Empty for what espeak-ng has no sound for."""
+        pcm = await self._espeak.speak(text, language, FORMAT.rate, partial(self._levelled, language), host)
+        if not pcm and language != "en":  # such as signs that only its English rules name
+            pcm = await self._espeak.speak(text, "en", FORMAT.rate, partial(self._levelled, language), host)
+        return pcm
 
-    def _levelled(self, samples: Samples, language: str) -> bytes:
+    def _levelled(self, language: str, samples: Samples) -> bytes:
+        samples = trim(samples, FORMAT.rate)
+        if not len(samples):
+            return b""
         usual = self._usual_gain_db.get(language)
         loud, gain_db = level(samples, FORMAT.rate, usual_gain_db=usual)
         if len(samples) > FORMAT.rate:  # a word or two say little about a voice

@@ -8,10 +8,10 @@ import os
 import shutil
 import struct
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from ...audio.pcm import Samples, from_pcm
 from ...audio.resample import resample
@@ -20,6 +20,8 @@ from ...util.fair_line import FairLine
 from ...util.processes import ProcessError, ProcessNotStarted, run
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _VOICES = {"en": "en-us", "zh": "cmn", "fr": "fr-fr", "pt": "pt-br"}  # the others are called as ISO 639-1 calls them
 # The languages of `ADDED` that espeak-ng 1.51 has a voice for.
@@ -50,7 +52,7 @@ class Espeak:
         self._program = shutil.which("espeak-ng")
         # kakasi (GPL, a process too) reads kanji aloud as kana; espeak-ng alone says "Chinese letter" for each.
         self._kakasi = shutil.which("kakasi")
-        self._line = FairLine(processes)
+        self._line = FairLine(processes, is_eager=True)
         self._timeout_s = timeout_s
         self._trouble: str | None = None  # why it works for no text
         self._troubled_at = 0.0
@@ -83,7 +85,7 @@ class Espeak:
     async def try_out(self) -> None:
         """Find out whether it works: `trouble` says so, until a text is spoken. Takes as long as a word."""
         try:
-            if not len(await self.speak("1", "de", 22_050)):
+            if not await self.speak("1", "de", 22_050, len):
                 self._is_in_trouble("espeak-ng makes no sound.")
         except EngineError as error:
             self._is_in_trouble(str(error))
@@ -91,8 +93,9 @@ class Espeak:
     def _is_in_trouble(self, why: str) -> None:
         self._trouble, self._troubled_at = why.removesuffix("."), time.monotonic()
 
-    async def speak(self, text: str, language: str, rate: int, host: str = "") -> Samples:
-        """``text`` at ``rate`` Hz, for a listener of ``host``; empty if espeak-ng has no sound for it.
+    async def speak(self, text: str, language: str, rate: int, finish: Callable[[Samples], T], host: str = "") -> T:
+        """``text`` at ``rate`` Hz, for a listener of ``host``, as ``finish`` makes it in a thread; its samples are
+        empty if espeak-ng has no sound for it.
 
         Raises:
             EngineError: if espeak-ng is missing, fails or hangs, or has too much to do.
@@ -101,36 +104,38 @@ class Espeak:
             raise EngineError(
                 "espeak-ng is not installed, and no other voice can read this text. Install it: apt install espeak-ng"
             )
+        async with self._place(host, len(text)):
+            wav = await self._read_aloud(self._program, text, language)
+            pcm, own_rate = _parse_wav(wav)
+            if pcm:
+                self._trouble = None
+            return await asyncio.to_thread(lambda: finish(resample(from_pcm(pcm), own_rate, rate)))
+
+    async def _read_aloud(self, program: str, text: str, language: str) -> bytes:
+        """A WAV, as espeak-ng writes it."""
         if language == "ja" and self._kakasi:
-            kana = await self._run([self._kakasi, "-i", "utf8", "-o", "utf8", "-JH", "-KH"], f"{text}\n".encode(), host)
+            kana = await self._run([self._kakasi, "-i", "utf8", "-o", "utf8", "-JH", "-KH"], f"{text}\n".encode())
             text = kana.decode(errors="replace").strip() or text
         # On stdin, so that a text is never an option; "[[" would start espeak's phoneme notation.
         words = text.replace("[[", "[ [").encode()
         voice = _VOICES.get(language, language)
-        wav = await self._run(
-            [self._program, "--stdin", "--stdout", "-b", "1", "-s", _WORDS_A_MINUTE, "-v", voice], words, host
-        )
-        pcm, own_rate = _parse_wav(wav)
-        if pcm:
-            self._trouble = None
-        return await asyncio.to_thread(resample, from_pcm(pcm), own_rate, rate)
+        return await self._run([program, "--stdin", "--stdout", "-b", "1", "-s", _WORDS_A_MINUTE, "-v", voice], words)
 
-    async def _run(self, command: list[str], given: bytes, host: str) -> bytes:
-        async with self._place(host, len(given)):
-            try:
-                output = await run(
-                    command,
-                    given,
-                    timeout_s=self._timeout_s,
-                    environment={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
-                    output_bytes=_SPEECH_BYTES,
-                )
-            except ProcessNotStarted as error:
-                if command[0] == self._program:
-                    self._is_in_trouble(str(error))
-                raise EngineDown(f"{error}.") from error
-            except ProcessError as error:
-                raise EngineError(f"{error}.") from error
+    async def _run(self, command: list[str], given: bytes) -> bytes:
+        try:
+            output = await run(
+                command,
+                given,
+                timeout_s=self._timeout_s,
+                environment={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
+                output_bytes=_SPEECH_BYTES,
+            )
+        except ProcessNotStarted as error:
+            if command[0] == self._program:
+                self._is_in_trouble(str(error))
+            raise EngineDown(f"{error}.") from error
+        except ProcessError as error:
+            raise EngineError(f"{error}.") from error
         if output.code:
             raise EngineError(
                 f"{Path(command[0]).name} failed: {without_text(output.complaint, given.decode(errors='replace'))}."

@@ -7,6 +7,7 @@ import asyncio
 import importlib.metadata
 import logging
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -28,15 +29,22 @@ RATE = 24_000
 class HibariVoice:
     """Loads late, speaks in threads of its own: onnxruntime lets go of the interpreter while it works."""
 
-    def __init__(self, threads: int) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hibari")
-        self._line = FairLine(threads)  # the pool's own knows no hosts
+    def __init__(self, threads: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._threads = ThreadPoolExecutor(threads + 1, thread_name_prefix="hibari")
+        self._line = FairLine(threads, is_eager=True)  # the pool's own knows no hosts
+        self._places, self._clock = max(1, threads - 1), clock  # one may be kept for others
+        self._usual_s = 0.0  # that a text has taken lately, on this machine under its load
         self._model: Any = None  # hibari carries no types
         self.version = "-"  # known once it is loaded
 
     @property
     def is_loaded(self) -> bool:
         return self._model is not None
+
+    @property
+    def line_s(self) -> float:
+        """How long all who are in line wait, as fast as it has been lately."""
+        return self._line.waiting * self._usual_s / self._places
 
     async def load(self) -> None:
         """Load and warm up: the first sentence would otherwise take a second longer.
@@ -66,7 +74,11 @@ class HibariVoice:
         return await asyncio.wrap_future(work)
 
     def _speak(self, text: str, seed: int | None, finish: Callable[[Samples], T]) -> T:
-        return finish(np.asarray(self._model(text, seed=_SEED if seed is None else seed), np.float32))
+        began = self._clock()
+        speech = finish(np.asarray(self._model(text, seed=_SEED if seed is None else seed), np.float32))
+        took_s = self._clock() - began
+        self._usual_s = 0.8 * self._usual_s + 0.2 * took_s if self._usual_s else took_s
+        return speech
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -77,21 +89,8 @@ def _load() -> tuple[Any, str]:
     # unless this
     # is set before they are loaded (OHF-Voice/wyoming-piper#64). A voice for the home tells nobody.
     os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"
-    from hibari import Hibari  # brings onnxruntime, 0.4 s: not at start
+    from .hibari_model import FrugalHibari
 
-    model = Hibari(threads=1)
-    model.sess = _frugal(model.model_path)
+    model = FrugalHibari()
     model("Warming up, number 1.", seed=_SEED)
     return model, importlib.metadata.version("hibari-tts")
-
-
-def _frugal(path: str) -> Any:
-    """The same network in a session that keeps nothing between texts: onnxruntime's arena and its patterns grow with
-    each new length of a text, to some 300 MB, and save no time that could be measured."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.enable_cpu_mem_arena = options.enable_mem_pattern = False
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

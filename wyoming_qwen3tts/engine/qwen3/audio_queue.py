@@ -27,6 +27,7 @@ class AudioQueue:
         self._queue: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue()
         self._put = 0  # bytes; written by the engine thread only
         self._taken = 0  # bytes; written by the event loop only
+        self.is_complete = False  # written by the engine thread, once the end is handed over
         self.abandoned = False  # written by the event loop, or by whoever finds that it is gone
 
     @property
@@ -41,6 +42,7 @@ class AudioQueue:
     def end(self) -> None:
         """Engine thread: the reply is complete."""
         self._hand_over(None)
+        self.is_complete = True
 
     def fail(self, error: BaseException) -> None:
         """Either side: the error that ends the reply, raised behind the audio that came before it."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...audio.pcm import Samples, to_pcm
 from ...errors import Busy, DeviceLost, EngineError, OutOfMemory, SpeechError, UnknownVoice
+from ...speech.request import Moment
 from ...speech.voice import Voice
 from .chunking import ChunkPolicy
 from .device_errors import let_go
@@ -83,6 +84,8 @@ class _Work:
     chunk: int = 1  # how many of them to gather
     sent: bool = False  # something of this utterance was
     heard_before: int = 0  # frames made again, that its listener has had
+    decoded: int = 0  # frames, those that are not sent too
+    words_told: int = 0  # of `tokens.words`
     is_ended: bool = False  # by the model
     why_stopped: str | None = None  # by a guard
     is_broken: bool = False
@@ -177,7 +180,7 @@ class EngineCore:
         if not self._scheduler.admit(utterance):
             self._fail(reply, Busy("Every slot and every place in the queue is taken. Try again in a moment."))
             return
-        tokens = runner.tokens() if utterance.layout == "live" else None
+        tokens = runner.tokens(notes_words=reply.wants_words) if utterance.layout == "live" else None
         self._work[utterance] = _Work(runner, voice, self._guard(runner), tokens)
         text, is_over = utterance.text, utterance.is_text_over
         utterance.text, utterance.is_text_over = "", False
@@ -225,7 +228,13 @@ class EngineCore:
         work = self._work[utterance]
         heard = utterance.frames_before if work.sent else 0
         self._work[utterance] = _Work(
-            work.runner, work.voice, self._guard(work.runner), work.tokens, sent=work.sent, heard_before=heard
+            work.runner,
+            work.voice,
+            self._guard(work.runner),
+            work.tokens,
+            sent=work.sent,
+            heard_before=heard,
+            words_told=work.words_told,
         )
         self.counters.parked += 1
         log.debug("%s waits for text, and gave its slot to another reply", utterance.voice.name)
@@ -328,13 +337,13 @@ class EngineCore:
 
     def _deliver(self, utterance: Utterance, work: _Work, samples: Samples) -> None:
         frames = samples.reshape(len(work.codes), -1)
-        work.codes = []
+        work.codes, work.decoded = [], work.decoded + len(frames)
         if not np.isfinite(samples).all():
             work.is_broken = True
             return
         kept, why = work.guard.heard(frames, text_is_over=utterance.may_end)
         work.why_stopped = work.why_stopped or why
-        frames = frames[:kept]
+        frames, cut = frames[:kept], len(frames) - kept
         again = min(work.heard_before, len(frames))
         frames, work.heard_before = frames[again:], work.heard_before - again
         if not work.sent:
@@ -348,12 +357,24 @@ class EngineCore:
         if not work.sent:
             sound *= _ramp(len(sound), JOINT_FADE_S, reply.outlet.format.rate)
             self._put(reply, reply.outlet.format.silence(utterance.pause_s))
+            reply.moments.append(Moment(utterance.number, reply.sent_samples))
+        if work.tokens is not None and work.tokens.words:
+            self._tell_words(utterance, work, work.decoded - cut - len(frames), frames.shape[1])
         if work.why_stopped:
             sound *= _ramp(len(sound), STOP_FADE_S, reply.outlet.format.rate)[::-1]
         pcm = to_pcm(sound)
         work.sent = True
         self._put(reply, pcm)
         work.chunk = self._chunks.frames(len(frames), reply.lead_s(self._now()), self._frame_cost_s)
+
+    def _tell_words(self, utterance: Utterance, work: _Work, first: int, frame_samples: int) -> None:
+        """Note the words whose ids were taken for the frames from ``first`` on, which are sent next."""
+        words, reply = work.tokens.words if work.tokens is not None else [], utterance.reply
+        while work.words_told < len(words) and words[work.words_told][0] < work.decoded:
+            index, chars = words[work.words_told]
+            at = reply.sent_samples + max(0, index - first) * frame_samples
+            reply.moments.append(Moment(utterance.number, at, chars))
+            work.words_told += 1
 
     def _put(self, reply: EngineRequest, pcm: bytes) -> None:
         if not pcm:

@@ -27,6 +27,7 @@ from ...util.backoff import Backoff
 from ...util.tasks import in_daemon_thread
 from ...voices.folder import VoiceCard, VoiceFolder
 from ...voices.speakers import NAMES, QWEN_SPEAKERS
+from .blends import BLEND, Blends
 from .checkpoints import Checkpoints
 from .config import EngineConfig
 from .hardware.plan import LARGE, SMALL, DevicePlan, plan
@@ -66,6 +67,7 @@ class Qwen3Engine(Engine):
         self._config, self._probe = config, probe
         self._fetch, self._folder = fetch, clones
         self.checkpoints = Checkpoints(config.models, find)
+        self._blends = Blends(clones, self.checkpoints)
         self._voices: tuple[object, tuple[Voice, ...]] = (None, ())
         self._clones: tuple[object, tuple[Voice, ...]] = (None, ())
         self._backoff = backoff or Backoff(5.0, 300.0)
@@ -136,6 +138,9 @@ class Qwen3Engine(Engine):
                 self._local.prepare(self._at_home(voice for voice in self._clones[1] if voice not in before))
         return self._clones[1]
 
+    def blend(self, recipe: str) -> Voice:
+        return self._blends.voice(recipe, self.name)
+
     def why_mute(self, name: str) -> str | None:
         """Why a voice of the home's own is not among `clones`; None if there is none of that name."""
         own = self._folder.find(name)
@@ -155,7 +160,11 @@ class Qwen3Engine(Engine):
         """Known once it was loaded, and still while it is out of memory."""
         if self._sound is None:
             return None
-        stamp = self._folder.stamp(voice.speaker.removeprefix(CLONE)) if voice.speaker.startswith(CLONE) else 0
+        stamp: object = 0
+        if voice.speaker.startswith(CLONE):
+            stamp = self._folder.stamp(voice.speaker.removeprefix(CLONE))
+        elif voice.speaker.startswith(BLEND):
+            stamp = self._blends.stamps(voice.speaker.removeprefix(BLEND))
         return Origin(self.name, f"{self._sound} {stamp}")
 
     async def start(self) -> None:
@@ -237,7 +246,7 @@ class Qwen3Engine(Engine):
             yield audio
 
     def _build(self, folders: Sequence[Path], chosen: DevicePlan) -> Runtime:
-        clones = ClonedVoices(self._folder)
+        clones = ClonedVoices(self._folder, self._blends)
         return Runtime(folders, self._config, chosen, resolve=clones, on_fatal=self._fatal_errors.write)
 
     def _at_home(self, voices: Iterable[Voice]) -> Iterator[Voice]:

@@ -59,7 +59,15 @@ class Feeder:
             with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(self._ahead.release)
 
-        self._reply = EngineRequest(audio_queue, spoken, request.notes, has_begun=request.is_continued)
+        self._reply = EngineRequest(
+            audio_queue,
+            spoken,
+            request.notes,
+            has_begun=request.is_continued,
+            moments=request.moments,
+            wants_words=request.wants_words,
+        )
+        self._count = 0  # utterances so far
 
     @property
     def has_queued(self) -> bool:
@@ -107,5 +115,15 @@ class Feeder:
     async def _utterance(self, language: str, layout: Layout, pause_s: float) -> Utterance:
         """The next utterance, as soon as the engine wants one more."""
         await self._ahead.acquire()
-        request = self._request
-        return Utterance(self._reply, request.voice, language, layout, voice_seed(request), request.instruct, pause_s)
+        request, number = self._request, self._count
+        self._count += 1
+        return Utterance(
+            self._reply,
+            request.voice,
+            language,
+            layout,
+            voice_seed(request),
+            request.instruct,
+            pause_s,
+            number=number,
+        )

@@ -6,8 +6,8 @@ Rounded weights and the compiled library are kept in ``rounded_dir`` for the nex
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from ...model.cpu.native.build import NoLibrary
 from ...model.cpu.native.library import Native, native
 from ...model.cpu.weights import load_fast_checkpoint
 from ...model.language_model import LanguageModel
+from ...model.rounded import round_for_card
 from .hardware.plan import DevicePlan
 from .hardware.threads import STAGES, ThreadTuner, in_words, tuner
 
@@ -42,7 +43,7 @@ def load_language_model(folder: Path, plan: DevicePlan, rounded_dir: Path | None
     """
     dtype = torch_dtype(plan.dtype)
     if plan.device != "cpu":
-        return load_checkpoint(folder, device=plan.torch_device, dtype=dtype)
+        return load_checkpoint(folder, device=plan.torch_device, dtype=dtype, prepare=_rounding(plan))
     if plan.quantize == "none":
         log.info("Qwen3-TTS on the CPU: %s, not quantized", _name(dtype))
         return load_checkpoint(folder, dtype=dtype)
@@ -110,7 +111,10 @@ def random_models(
     if plan.device != "cpu":
         decoder.suit_a_card()
     if plan.device != "cpu" or plan.quantize == "none":
-        return random_language_model(config, device=plan.torch_device, dtype=dtype), decoder
+        model = random_language_model(config, device=plan.torch_device, dtype=dtype)
+        if (rounding := _rounding(plan)) is not None and plan.device != "cpu":
+            rounding(model)
+        return model, decoder
     try:
         libraries = compiled(rounded_dir)
     except NoLibrary:
@@ -121,6 +125,13 @@ def random_models(
     with torch.inference_mode():
         model = fast_language_model(config, tensors, libraries.language, dtype=dtype, int4_predictor=int4)
         return model, use_library(decoder, libraries.codec)
+
+
+def _rounding(plan: DevicePlan) -> Callable[[LanguageModel], None] | None:
+    """What makes a card's model as coarse as planned; None: nothing does."""
+    if plan.quantize == "none":
+        return None
+    return partial(round_for_card, int4_predictor=plan.quantize == "int4")
 
 
 class Libraries(NamedTuple):

@@ -19,6 +19,7 @@ from ...speech.languages import LANGUAGES
 from ...speech.request import SpeechRequest
 from ...speech.voice import Voice, VoiceName
 from ...util.tasks import cancel_and_wait
+from ...voices.speakers import languages_of
 from .audio_queue import AudioQueue
 from .config import EngineConfig
 from .core import Counters, EngineCore, Prepare
@@ -121,7 +122,13 @@ class Runtime(Engine):
             feeding = asyncio.create_task(feeder.run())
             try:
                 async with aclosing(aiter(audio_queue)) as audio:  # type: ignore[type-var]  # it is a generator
-                    yield AudioStream(self.name, audio, lambda: feeder.has_queued, lambda: audio_queue.format)
+                    yield AudioStream(
+                        self.name,
+                        audio,
+                        lambda: feeder.has_queued,
+                        lambda: audio_queue.format,
+                        lambda: audio_queue.is_complete,
+                    )
             finally:
                 self._open.discard(audio_queue)
                 await cancel_and_wait(feeding)
@@ -226,7 +233,7 @@ class Runtime(Engine):
             plan.torch_device,
             driver=plan.driver,
             model=" ".join(plan.models),
-            dtype=plan.dtype,
+            dtype=plan.dtype if plan.quantize == "none" else f"{plan.dtype} {plan.quantize}",
             slots=config.slots,
             asked=config.frames,
         )
@@ -254,20 +261,20 @@ class Runtime(Engine):
 
 
 def speakers(config: ModelConfig) -> tuple[Voice, ...]:
-    """A checkpoint's speakers as voices: ``ryan-en`` and so on, in the languages that it knows.
+    """A checkpoint's speakers as voices: ``ryan-en`` and so on, in the languages that it knows, also beyond the ten.
 
     A fine-tuned checkpoint may have speakers of its own: what cannot be in a voice's name becomes ``_`` in it.
     """
-    known = [(code, language) for code, language in LANGUAGES.items() if language.model_name in config.talker.languages]
+    known = languages_of(config.talker.languages)
     return tuple(
         Voice(
             VoiceName(f"{''.join(c if c.isalnum() or c in ' _' else '_' for c in speaker)[:60]}-{code}"),
-            f"{speaker.replace('_', ' ').title()} ({language.model_name.title()})",
+            f"{speaker.replace('_', ' ').title()} ({language.title()})",
             (code,),
             Runtime.name,
             speaker,
             takes_instruct=config.takes_instruct,
         )
         for speaker in sorted(config.talker.speakers)
-        for code, language in known
+        for code, language in sorted(known.items(), key=lambda item: (item[0] not in LANGUAGES, item[0]))
     )

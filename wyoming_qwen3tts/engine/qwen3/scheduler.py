@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from ...speech.audio_format import AudioFormat
+from ...speech.request import Moment
 from ...speech.voice import Voice
 
 Layout = Literal["sentence", "live"]  # the whole text before the first frame | one text id per frame
@@ -30,7 +31,8 @@ class AudioSink(Protocol):
 class EngineRequest:
     """One request: utterances that follow each other in one slot. Written by the engine thread only.
 
-    ``spoken`` is told after each utterance, on the engine thread; ``notes`` is the request's own list.
+    ``spoken`` is told after each utterance, on the engine thread; ``notes`` and ``moments`` are the request's own
+    lists.
     """
 
     outlet: AudioSink
@@ -45,6 +47,13 @@ class EngineRequest:
     is_complete: bool = False  # no further utterance will come
     is_over: bool = False  # ended, failed or abandoned
     last_sample: int = 0  # of what was handed over: where a fade has to start
+    moments: list[Moment] = field(default_factory=list)
+    wants_words: bool = False  # among the moments
+
+    @property
+    def sent_samples(self) -> int:
+        """Audio handed over, in samples."""
+        return round(self.sent_s * self.outlet.format.rate)
 
     def lead_s(self, now: float) -> float:
         """How long until the listener hears silence; 0 for who has heard nothing yet."""
@@ -74,6 +83,7 @@ class Utterance:
     attempts: int = 0
     frames_before: int = 0  # made when its slot went to somebody else; they are made again before any new one
     dry_since: float | None = None  # it has a slot, and waits for text
+    number: int = 0  # of the request's segments
 
     @property
     def has_text(self) -> bool:

@@ -12,17 +12,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..code_predictor import DrawFrame
 from ..fused import PlainKernels
+from ..language_model import DrawFrame, FrameState, LanguageModel
 from ..layers import AttentionMetadata, RMSNorm
-from ..sampling import SamplingParams, choose
+from ..rounded import Weight
+from ..sampling import FrameSampling, SamplerState, SamplingParams, choose, gumbel_noise, process_logits
 from .draw import DrawnByParts
 
+Made = Callable[[Callable[..., Any]], Callable[..., Any]]
 SHAPES_MOST = 64  # of one function; torch's own limit is 8, and what lies above it runs as it is, unsaid
 
 
 def _place(qkv: Tensor, cos: Tensor, sin: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    """`Kernels.place` but for the cache: queries, and ``[B, 2 * kv_heads, T, head_dim]`` keys and values."""
+    """`PlainKernels.place` but for the cache: queries, and ``[B, 2 * kv_heads, T, head_dim]`` keys and values."""
     batch, length, parts, kv_heads, head_dim = qkv.shape
     groups = parts - 2
     even = torch.rms_norm(qkv, (head_dim,), None, eps)[:, :, : groups + 1]
@@ -37,9 +39,69 @@ def _swiglu(gate_up: Tensor) -> Tensor:
     return F.silu(gate) * up
 
 
-def _pick(scores: Tensor, noise: Tensor, table: Tensor, how: SamplingParams) -> tuple[Tensor, Tensor]:
+def _pick(scores: Tensor, noise: Tensor, table: Tensor, how: SamplingParams, codes: Tensor, rows: Tensor) -> Tensor:
     code = choose(scores.float(), how, noise)
-    return code, F.embedding(code, table)
+    row = F.embedding(code, table)
+    codes.copy_(code)
+    rows.copy_(row)
+    return row
+
+
+def _first(
+    scores: Tensor,
+    noise: Tensor,
+    table: Tensor,
+    state: tuple[SamplerState, Tensor, Tensor],
+    how: FrameSampling,
+    eos: int,
+    codes: Tensor,
+    rows: Tensor,
+) -> Tensor:
+    """``state``: what drawing remembers, who speaks, and what may not be said."""
+    sampler, active, suppressed = state
+    ruled = process_logits(scores.float(), sampler, suppressed, eos, how.repetition_penalty)
+    row = _pick(ruled, noise, table, how.talker, codes, rows)
+    sampler.advance(codes, active)
+    return row
+
+
+class _CompiledDraws:
+    """`draw.Draws` by ``made``, which compiles a function."""
+
+    def __init__(self, made: Made, product: Callable[[Tensor, RMSNorm, Weight], Tensor]) -> None:
+        self._noise, self._first, self._pick, self._product = made(gumbel_noise), made(_first), made(_pick), product
+
+    def noise(self, sampler: SamplerState, books: int, size: int) -> Tensor:
+        """See `Draws`."""
+        noise: Tensor = self._noise(sampler.seeds, sampler.frames, 0, books, size)
+        return noise
+
+    def first(
+        self,
+        scores: Tensor,
+        noise: Tensor,
+        model: LanguageModel,
+        state: FrameState,
+        how: FrameSampling,
+        codes: Tensor,
+        rows: Tensor,
+    ) -> Tensor:
+        """See `Draws`."""
+        table, eos = model.talker.codec_embedding.weight, model.config.talker.ids.eos
+        moved = (state.sampler, state.active, state.suppressed)
+        row: Tensor = self._first(scores, noise, table, moved, how, eos, codes, rows)
+        return row
+
+    def scores(self, last: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
+        """See `Draws`."""
+        return self._product(last, norm, weight)
+
+    def pick(
+        self, scores: Tensor, noise: Tensor, table: Tensor, how: SamplingParams, codes: Tensor, rows: Tensor
+    ) -> Tensor:
+        """See `Draws`."""
+        row: Tensor = self._pick(scores, noise, table, how, codes, rows)
+        return row
 
 
 class CompiledKernels(PlainKernels):
@@ -55,23 +117,16 @@ class CompiledKernels(PlainKernels):
         def made(function: Callable[..., Any]) -> Callable[..., Any]:
             return torch.compile(function, fullgraph=True, dynamic=False, backend=backend)
 
-        self._place, self._swiglu, self._picked = made(_place), made(_swiglu), made(_pick)
-        self.draw_frame: DrawFrame | None = DrawnByParts(self._scores, self._pick, self.rows_most)
+        self._place, self._swiglu = made(_place), made(_swiglu)
+        self.draw_frame: DrawFrame | None = DrawnByParts(_CompiledDraws(made, self.normed_product), self.rows_most)
 
     def place(self, qkv: Tensor, metadata: AttentionMetadata, both: Tensor, eps: float) -> Tensor:
-        """See `Kernels`."""
+        """See `PlainKernels`."""
         q: Tensor
         q, both[metadata.write] = self._place(qkv, metadata.cos, metadata.sin, eps)
         return q
 
-    def gated(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+    def gated(self, flat: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
         """See `Kernels`."""
         inner: Tensor = self._swiglu(self.normed_product(flat, norm, weight))
         return inner
-
-    def _scores(self, last: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
-        return self.normed_product(last, norm, weight)
-
-    def _pick(self, scores: Tensor, noise: Tensor, table: Tensor, how: SamplingParams) -> tuple[Tensor, Tensor]:
-        code, row = self._picked(scores, noise, table, how)
-        return code, row

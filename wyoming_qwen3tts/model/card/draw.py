@@ -1,53 +1,81 @@
-"""A frame of the code predictor whose codes are drawn by kernels of one's own."""
+"""A frame whose codes are drawn by kernels of one's own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
-from ..code_predictor import CodePredictor
 from ..fused import FusedTransformer
-from ..layers import AttentionMetadata, KvCache, RMSNorm
-from ..sampling import SamplingParams
+from ..language_model import FrameState, LanguageModel
+from ..layers import RMSNorm
+from ..rounded import Weight
+from ..sampling import FrameSampling, SamplerState, SamplingParams
 
-Scores = Callable[[Tensor, RMSNorm, Tensor], Tensor]  # [B, hidden], behind the norm by a head: [B, vocab]
-Pick = Callable[[Tensor, Tensor, Tensor, SamplingParams], tuple[Tensor, Tensor]]  # scores, noise, table: codes, rows
+
+class Draws(Protocol):
+    """What drawing a frame is made of, B rows. A code goes into ``codes`` ``[B]``, what it weighs into ``rows``
+    ``[B, H]``, both views; that row is also returned, as a tensor that the caller may write to."""
+
+    def noise(self, sampler: SamplerState, books: int, size: int) -> Tensor:
+        """`gumbel_noise` of a frame's first ``books`` codebooks, ``[B, books, size]``."""
+
+    def first(
+        self,
+        scores: Tensor,
+        noise: Tensor,
+        model: LanguageModel,
+        state: FrameState,
+        how: FrameSampling,
+        codes: Tensor,
+        rows: Tensor,
+    ) -> Tensor:
+        """Code 0 of the talker's ``scores`` ``[B, V]``; ``state.sampler`` is moved on."""
+
+    def scores(self, last: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
+        """``[B, hidden]``, behind the norm by a head: ``[B, vocab]``."""
+
+    def pick(
+        self, scores: Tensor, noise: Tensor, table: Tensor, how: SamplingParams, codes: Tensor, rows: Tensor
+    ) -> Tensor:
+        """A code of the code predictor's ``scores``, and its row of ``table``."""
 
 
 class DrawnByParts:
-    """`code_predictor.DrawFrame` of two parts, for up to ``rows_most`` rows."""
+    """`language_model.DrawFrame` by ``draws``, for up to ``rows_most`` rows."""
 
-    def __init__(self, scores: Scores, pick: Pick, rows_most: int) -> None:
-        self._scores, self._pick, self._rows_most = scores, pick, rows_most
+    def __init__(self, draws: Draws, rows_most: int) -> None:
+        self._draws, self._rows_most = draws, rows_most
 
-    def takes(self, how: SamplingParams, rows: int) -> bool:
+    def takes(self, sampling: FrameSampling, rows: int) -> bool:
         """See `DrawFrame`. Top-p wants its scores sorted."""
-        return not how.greedy and how.top_p == 1.0 and rows <= self._rows_most
+        drawn = all(not how.greedy and how.top_p == 1.0 for how in (sampling.talker, sampling.predictor))
+        return drawn and rows <= self._rows_most
 
     def __call__(
-        self,
-        predictor: CodePredictor,
-        x: Tensor,
-        noise: Tensor,
-        how: SamplingParams,
-        cache: KvCache,
-        places: tuple[AttentionMetadata, ...],
+        self, model: LanguageModel, hidden: Tensor, state: FrameState, sampling: FrameSampling
     ) -> tuple[Tensor, Tensor]:
         """See `DrawFrame`."""
+        draws, talker, predictor = self._draws, model.talker, model.predictor
+        batch, width = hidden.shape
+        groups, sizes = predictor.code_groups, (talker.head.out_features, predictor.stack.config.vocab_size)
+        codes = torch.empty(batch, groups, dtype=torch.int64, device=hidden.device)
+        rows = hidden.new_empty(batch, groups, width)
+        # Of all codes at once: a number depends on its code's id, and not on how many there are.
+        noise = draws.noise(state.sampler, groups, max(sizes))
+        first = noise[:, 0, : sizes[0]]
+        row = draws.first(talker.head(hidden), first, model, state, sampling, codes[:, 0], rows[:, 0])
+        x = torch.stack((hidden, row), dim=1)
         stack = cast("FusedTransformer", predictor.stack)
-        codes, embeddings = [], [x[:, 1]]
-        heads = [cast("nn.Linear", head).weight for head in predictor.heads]
+        heads = [cast("Weight", head.weight) for head in predictor.heads]
         tables = [cast("nn.Embedding", embedding).weight for embedding in predictor.embeddings]
-        for j, (metadata, head, table) in enumerate(zip(places, heads, tables, strict=True)):
-            flat = stack.unnormed(predictor.projection(x), metadata, cache)
-            last = flat.view(x.shape[0], x.shape[1], -1)[:, -1].contiguous()
-            scores = self._scores(last, stack.norm, head)
-            code, row = self._pick(scores, noise[:, j], table, how)
-            codes.append(code)
-            embeddings.append(row)
+        for j, (metadata, head, table) in enumerate(zip(state.places, heads, tables, strict=True), 1):
+            flat = predictor.projection(x).flatten(0, 1)
+            stack.add_layers(flat, x.shape[1], metadata, state.predictor_cache)
+            last = flat.view(batch, x.shape[1], -1)[:, -1].contiguous()
+            scores = draws.scores(last, stack.norm, head)
+            row = draws.pick(scores, noise[:, j, : sizes[1]], table, sampling.predictor, codes[:, j], rows[:, j])
             x = row[:, None]
         # One reduction, as `CodePredictor.frame` has it.
-        return torch.stack(codes, dim=1), torch.stack(embeddings, dim=1).sum(1)
+        return codes, rows.sum(1)

@@ -7,7 +7,7 @@ file length) first; pickles are never opened. Every refusal is one line: what, w
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from math import prod
 from pathlib import Path
@@ -48,10 +48,12 @@ def load_checkpoint(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     text_table_on_device: bool = False,
+    prepare: Callable[[LanguageModel], object] | None = None,
 ) -> Checkpoint:
     """Load talker, code predictor and tokenizer from a folder in the published layout (the codec loads by itself).
 
-    The text table stays a mapped file unless ``text_table_on_device``, which projects it there once.
+    The text table stays a mapped file unless ``text_table_on_device``, which projects it there once. ``prepare`` may
+    change the model before it goes to the device: until then it lies in main memory.
 
     Raises:
         ModelFileError: one line that says what is wrong with which file, and what to do.
@@ -62,7 +64,10 @@ def load_checkpoint(
     shapes = model_shapes(config)
     check_file(path, shapes)
     model = build_on_meta(config)
-    model.load_state_dict(_read_parameters(path, config, device, dtype), assign=True)
+    first = device if prepare is None else "cpu"
+    model.load_state_dict(_read_parameters(path, config, first, dtype), assign=True)
+    if prepare is not None:
+        prepare(model)
     model.to(device).requires_grad_(False).eval()
     with open_tensors(path) as file:  # a mapping of its own, so that the one of the parameters can go
         table = file.get_tensor(TEXT_TABLE)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from ...util.memory import sparse
+from ...util.sparse import sparse
 from ..checkpoint.config import ModelConfig, TransformerConfig
 from ..checkpoint.files import LAYERS_MAX
 from ..code_predictor import CodePredictor

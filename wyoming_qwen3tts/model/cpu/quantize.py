@@ -70,13 +70,23 @@ def pack_int8(matrix: Int8) -> Packed:
     return Packed(weights, _pack_scales(matrix.scales), matrix.values.shape[0], panels.shape[3] * 4, 8)
 
 
-def pack_int4(matrix: Int8) -> Packed:
-    """Round further, to 16 levels: the number of each group that is largest in size becomes -8."""
-    groups = _padded(matrix.float()).unflatten(1, (-1, GROUP))
+def to_int4(matrix: Int8, rows_in: int = 1) -> tuple[Tensor, Tensor]:
+    """Round further, to 16 levels: the number of each group that is largest in size becomes -8.
+
+    Returns levels ``[N, 32 * groups]`` uint8, to which 8 is added, and scales ``[N, groups]`` bfloat16; padded with
+    zeros to a multiple of ``rows_in`` rows.
+    """
+    groups = _padded(matrix.float(), rows_in).unflatten(1, (-1, GROUP))
     at = groups.abs().argmax(dim=-1, keepdim=True)
     scales = (groups.gather(-1, at).squeeze(-1) / -8.0).to(torch.bfloat16)
     levels = (groups * _inverse(scales)[..., None]).round_().clamp_(-8, 7).add_(8).to(torch.uint8)
-    panels = _panels(levels.flatten(1)).permute(0, 3, 1, 2, 4)
+    return levels.flatten(1), scales
+
+
+def pack_int4(matrix: Int8) -> Packed:
+    """`to_int4` in panels, two steps of four inputs a byte."""
+    levels, scales = to_int4(matrix, PANEL)
+    panels = _panels(levels).permute(0, 3, 1, 2, 4)
     weights = panels[:, ::2] | panels[:, 1::2] << 4
     return Packed(weights.contiguous(), _pack_scales(scales), matrix.values.shape[0], panels.shape[1] * 4, 4)
 

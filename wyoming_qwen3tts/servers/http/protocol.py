@@ -20,7 +20,19 @@ from websockets.frames import CloseCode, Frame
 
 from ...errors import SpeechError
 from ...settings import Limits
-from ..connections import LINGER_S, ConnectionLimiter, ReadPacer, Use, host_of, refuse_and_close, tune
+from ..connections import (
+    CONNECTION,
+    LINGER_S,
+    PIECE,
+    REQUEST,
+    ConnectionLimiter,
+    ReadPacer,
+    Use,
+    host_of,
+    refuse_and_close,
+    spend_loop_time,
+    tune,
+)
 from .errors import HttpError, error_body, error_headers
 
 log = logging.getLogger(__name__)
@@ -67,7 +79,33 @@ class WriteStallMixin:
             self._stall = None
 
 
-class WebSocketConnection(WriteStallMixin, WebSocketsSansIOProtocol):
+class RestingMixin:
+    """Reads nothing of a peer whose host has had more than its share."""
+
+    transport: asyncio.Transport
+    loop: asyncio.AbstractEventLoop
+    _rest_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def has_enough(self) -> bool:
+        """Whether what was read has to be worked off first."""
+        raise NotImplementedError
+
+    def _rest(self, wait_s: float) -> None:
+        if wait_s > 0:
+            self.transport.pause_reading()
+            if self._rest_timer is not None:
+                self._rest_timer.cancel()
+            self._rest_timer = self.loop.call_later(wait_s, self._read_on)
+
+    def _read_on(self) -> None:
+        self._rest_timer = None
+        reader = self.transport.get_protocol()  # another one since an upgrade
+        if isinstance(reader, RestingMixin) and not reader.has_enough:
+            self.transport.resume_reading()
+
+
+class WebSocketConnection(WriteStallMixin, RestingMixin, WebSocketsSansIOProtocol):
     """A connection that was upgraded. Its session finds it in its state, and keeps ``use`` up to date."""
 
     def __init__(
@@ -80,12 +118,12 @@ class WebSocketConnection(WriteStallMixin, WebSocketsSansIOProtocol):
         super().__init__(config, server_state, app_state | {"connection": self}, _loop)
         self._limits: Limits = app_state["limits"]
         self._use, self.since = Use.IDLE, self.loop.time()
-        self._pacer = ReadPacer()  # of frames that no session sees
-        self._reading_on: asyncio.TimerHandle | None = None
+        self._pacer: ReadPacer  # of frames that no session sees
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         tune(self.transport, _FRAMES_BYTES)
+        self._pacer = ReadPacer(self.host)
 
     @property
     def host(self) -> str:
@@ -124,17 +162,12 @@ class WebSocketConnection(WriteStallMixin, WebSocketsSansIOProtocol):
             self.conn.send_close(CloseCode.MESSAGE_TOO_BIG)
             self.handle_parser_exception()
 
-    def _slow_down(self) -> None:
-        if (wait_s := self._pacer.spend(1)) > 0:
-            self.transport.pause_reading()
-            if self._reading_on is not None:
-                self._reading_on.cancel()
-            self._reading_on = self.loop.call_later(wait_s, self._read_on)
+    @property
+    def has_enough(self) -> bool:
+        return bool(self.read_paused)
 
-    def _read_on(self) -> None:
-        self._reading_on = None
-        if not self.read_paused:
-            self.transport.resume_reading()
+    def _slow_down(self) -> None:
+        self._rest(self._pacer.spend(1))
 
     async def send(self, message: ASGISendEvent) -> None:
         """A session that goes on speaking after we hung up on its client learns that it is gone; uvicorn would log a
@@ -162,7 +195,7 @@ def _is_text(data: bytes) -> bool:
     return True
 
 
-class HttpConnection(WriteStallMixin, H11Protocol):
+class HttpConnection(WriteStallMixin, RestingMixin, H11Protocol):
     """A connection. ``app_state`` holds the ``limits``; requests find the connection in their state, and may say in
     ``answers_with`` what it is used for until they are answered."""
 
@@ -189,6 +222,10 @@ class HttpConnection(WriteStallMixin, H11Protocol):
             return Use.IDLE
         return Use.BUSY if self.cycle.more_body else self.answers_with
 
+    @property
+    def has_enough(self) -> bool:
+        return bool(self.flow.read_paused)
+
     def give_way(self) -> None:
         """End now, as others need the place."""
         if self.cycle is None or self.cycle.response_complete:
@@ -202,8 +239,10 @@ class HttpConnection(WriteStallMixin, H11Protocol):
         self._await_headers()
         if not self._has_room():
             self.refuse(HttpError(503, "Too many connections. Try again soon."))
+        self._rest(spend_loop_time(self.host, CONNECTION))
 
     def data_received(self, data: bytes) -> None:
+        self._rest(spend_loop_time(self.host, PIECE))
         super().data_received(data)
         if self.transport.get_protocol() is not self or self.conn.their_state is not h11.IDLE:
             self._got_headers()
@@ -216,7 +255,15 @@ class HttpConnection(WriteStallMixin, H11Protocol):
 
     def on_response_complete(self) -> None:
         self.since, self.answers_with = self.loop.time(), Use.BUSY
-        super().on_response_complete()
+        if (wait_s := spend_loop_time(self.host, REQUEST)) > 0 and not self.transport.is_closing():
+            self.loop.call_later(wait_s, self._take_next)
+        else:
+            super().on_response_complete()
+
+    def _take_next(self) -> None:
+        """What uvicorn does after a response: have the next request, which may be here already."""
+        if not self.transport.is_closing():
+            super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Bytes that are no request; h11 tells in its exception whether they were only too many."""

@@ -88,6 +88,9 @@ class StyleBody(BaseModel):
     """A sound before the speech."""
     sentence_pause_s: Annotated[float | None, Field(ge=0, le=LONGEST_SENTENCE_PAUSE_S, allow_inf_nan=False)] = None
     """Seconds of silence between two sentences; None: as the server is set."""
+    speech_marks: bool = False
+    """Send `speech.mark` events: which sentence of the text begins at which sample, and which word where the model
+    takes the text word by word. Approximate."""
 
     _ignored: tuple[str, ...] = PrivateAttr(default=())
 
@@ -131,6 +134,7 @@ class StyleBody(BaseModel):
             chime=self.chime,
             sentence_pause_s=self.sentence_pause_s,
             normalize=self.normalize,
+            speech_marks=self.speech_marks,
             fills_pauses=server == "websocket",
             server=server,
             client=client.name,
@@ -158,3 +162,9 @@ class SpeechBody(StyleBody):
     """As in Ollama: idle seconds or "5m" until the model is unloaded, 0 at once after this, -1 never."""
     stream: bool | None = None
     """Other servers want to be asked; here audio is always streamed."""
+
+    def options(self, catalog: VoiceCatalog, client: Requester, server: str) -> SpeechOptions:
+        """As `StyleBody.options`."""
+        if self.speech_marks and self.stream_format != "sse":
+            raise BadRequest('speech_marks come as events: send "stream_format": "sse" too.', field="speech_marks")
+        return super().options(catalog, client, server)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from ...settings import Address, Limits
 from ...util.tasks import cancel_and_wait, in_daemon_thread
-from ..connections import bind, close_all
+from ..connections import ACCEPTED, bind, close_all, widen_backlog
 
 if TYPE_CHECKING:
     import uvicorn
@@ -56,6 +56,7 @@ class HttpServer:
         try:
             await in_daemon_thread(self._prepare, "web door")
             await self._server.startup(sockets=self._sockets)
+            widen_backlog(self._sockets)
             self._app.state.metrics.start()
         except BaseException:
             close_all(self._sockets)
@@ -79,6 +80,7 @@ class HttpServer:
             ws_max_size=_MESSAGE_BYTES,
             ws_per_message_deflate=False,
             loop="asyncio",
+            backlog=ACCEPTED,
             lifespan="off",
             log_config=None,
             access_log=False,

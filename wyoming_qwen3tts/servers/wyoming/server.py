@@ -20,7 +20,17 @@ from ...speech.voice import Voice
 from ...speech.wyoming_framing import encode_event
 from ...util.fair_shares import share
 from ...util.tasks import cancel_and_wait
-from ..connections import BACKLOG, ConnectionLimiter, Use, bind, close_all, host_of, refuse_and_close, tune
+from ..connections import (
+    ACCEPTED,
+    ConnectionLimiter,
+    Use,
+    bind,
+    close_all,
+    host_of,
+    refuse_and_close,
+    tune,
+    widen_backlog,
+)
 from .info import info
 from .session import Session, SessionContext
 
@@ -89,9 +99,10 @@ class WyomingServer:
         sockets = bind(self._address, is_shared=self._shares_port)
         try:
             self._listeners = [
-                await asyncio.start_server(self._accept, sock=sock, limit=self._limits.header_bytes, backlog=BACKLOG)
+                await asyncio.start_server(self._accept, sock=sock, limit=self._limits.header_bytes, backlog=ACCEPTED)
                 for sock in sockets
             ]
+            widen_backlog(sockets)
         except BaseException:
             close_all(sockets)
             raise

@@ -130,7 +130,8 @@ class Session:
     # -- in
 
     async def _read_all(self) -> None:
-        pacer = ReadPacer(self._writer.transport)
+        pacer = ReadPacer(self._host, self._writer.transport)
+        await pacer.begin()
         while first := await self._first_byte():
             try:
                 with peer_errors():

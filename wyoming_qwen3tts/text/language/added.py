@@ -7,12 +7,13 @@ is asked only for what this leaves.
 import logging
 import re
 from collections.abc import Iterable
-from functools import cache, lru_cache
-from typing import Final, Protocol
+from functools import cache
+from typing import Final
 
 from babel.core import Locale, UnknownLocaleError
 from babel.dates import get_day_names, get_month_names
 
+from .identifier import identifier
 from .vocabulary import WORDS
 from .word_table import LATIN
 
@@ -109,28 +110,6 @@ _SMALL: Final = {
 }  # fmt: skip
 
 
-class _Identifier(Protocol):
-    def rank(self, text: str) -> list[tuple[str, float]]: ...
-
-
-@lru_cache(maxsize=4)
-def _identifier(codes: tuple[str, ...]) -> _Identifier | None:
-    """py3langid among ``codes``; None if it cannot be loaded or knows fewer than two of them."""
-    try:
-        # Late: loading its model takes up to 1.9 s.
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-        identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-        known = sorted({_LANGID.get(code, code) for code in codes} & set(identifier.nb_classes))
-        if len(known) < 2:
-            return None
-        identifier.set_languages(known)
-    except Exception:  # a foreign package and its file
-        log.exception("py3langid cannot be loaded; a short text may be taken for another language")
-        return None
-    return identifier  # type: ignore[no-any-return]
-
-
 def warm(added: Iterable[str]) -> None:
     """Load what telling the languages ``added`` needs."""
     codes = tuple(added)
@@ -195,11 +174,11 @@ def _evidence(text: str, mine: tuple[str, ...], rivals: tuple[str, ...]) -> dict
 
 
 def _rank(text: str, codes: tuple[str, ...]) -> list[tuple[str, float]]:
-    identifier = _identifier(tuple(sorted(codes)))
-    if identifier is None:
-        return []
     ours = {_LANGID.get(code, code): code for code in codes}
-    return [(ours[code], float(certainty)) for code, certainty in identifier.rank(text) if code in ours]
+    langid = identifier(tuple(sorted(ours)))
+    if langid is None:
+        return []
+    return [(ours[code], float(certainty)) for code, certainty in langid.rank(text) if code in ours]
 
 
 @cache

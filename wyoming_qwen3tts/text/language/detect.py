@@ -5,18 +5,15 @@ for. A decision falls at the first checkpoint where
 the evidence is clear, so it never depends on text that comes later, and a sentence still arriving can be spoken.
 """
 
-import logging
 import re
 import threading
 from collections.abc import Iterator
-from functools import cache
-from typing import Final, Protocol
+from typing import Final
 
 from . import added as added_languages
+from .identifier import Identifier, identifier
 from .vocabulary import LETTERS, SHAPES, WORDS
 from .word_table import LATIN, shares
-
-log = logging.getLogger(__name__)
 
 CHECKPOINTS: Final = (24, 48, 96)  # letters read before deciding; the last decides with whatever evidence there is
 LANGID_LETTERS: Final = 20  # below this py3langid mostly guesses
@@ -52,26 +49,12 @@ _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
 _LATIN = re.compile(_LATIN_LETTERS)
 
 
-class _Identifier(Protocol):
-    def rank(self, text: str) -> list[tuple[str, float]]: ...
-
-
 _warming = threading.Event()  # set while somebody loads it: the others go without, and do not load it too
 
 
-@cache
-def _identifier() -> _Identifier | None:
+def _identifier() -> Identifier | None:
     """py3langid; None if it cannot be loaded: then script and small words tell alone."""
-    try:
-        # Late: loading its model takes up to 1.9 s.
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-        identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-        identifier.set_languages(list(LATIN))
-    except Exception:  # a foreign package and its file
-        log.exception("py3langid cannot be loaded; a short text may be taken for another language")
-        return None
-    return identifier  # type: ignore[no-any-return]
+    return identifier(LATIN)
 
 
 def warm(added: tuple[str, ...] = ()) -> None:
@@ -80,8 +63,8 @@ def warm(added: tuple[str, ...] = ()) -> None:
     _warming.set()
     try:
         added_languages.warm(added)
-        if (identifier := _identifier()) is not None:
-            identifier.rank("warm")
+        if (langid := _identifier()) is not None:
+            langid.rank("warm")
     finally:
         _warming.clear()
 
@@ -216,9 +199,9 @@ def _latin(text: str, scores: dict[str, float], letters: int, known: str, *, sur
     evidence = dict(scores)
     best, second = sorted(evidence.values(), reverse=True)[:2]
     is_open = letters >= GUESS_LETTERS and best - second < CLEAR
-    if is_open and not _warming.is_set() and (identifier := _identifier()) is not None:
+    if is_open and not _warming.is_set() and (langid := _identifier()) is not None:
         weight = LANGID_WEIGHT if letters >= LANGID_LETTERS else GUESS_WEIGHT
-        for code, certainty in identifier.rank(_ADDRESS.sub(" ", text)):
+        for code, certainty in langid.rank(_ADDRESS.sub(" ", text)):
             evidence[code] += weight * float(certainty)
     elif not best:
         return None

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from ..positions import PositionMap
+
 MARKERS: Final = (
     "\ue010-\ue40f"  # private use: one character stands where something was, so that its report stays in place
 )
@@ -76,6 +78,8 @@ class LeftOutFilter:
         self._closing: re.Pattern[str] | None = None
         self._marker = ""
         self._count = 0
+        self._given = self._passed = 0  # characters so far
+        self.positions = PositionMap()  # where what is passed on stood
         self.left_out: dict[str, LeftOut] = {}  # marker -> what it stands for; the reader takes them away
 
     def add(self, text: str) -> str:
@@ -96,11 +100,15 @@ class LeftOutFilter:
         passed: list[str] = []
         at, end = 0, -1
         while at < len(text):
+            before = len(passed)
             end = self._step(text, at, passed, ended=ended)
             if end == at:
                 break  # more has to come
             at = end
+            self._passed += sum(map(len, passed[before:]))
+            self.positions.note(self._passed, self._given + at)
         self._waiting = text[at:]
+        self._given += at
         joined = "".join(passed)
         self._previous = joined[-1:] or self._previous
         return joined

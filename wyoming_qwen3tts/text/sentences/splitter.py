@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from ..positions import PositionMap
 from .full_stop import Stop, goes_on, goes_on_small, judge, starts_german_sentence
 from .left_out import MARKERS
 from .line_break import Break, is_marked, judge_break, next_line
@@ -65,11 +66,14 @@ class _Verdict(Enum):
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Raw text of one segment; ``starts_line`` says whether line markup may stand at its beginning,
-    ``starts_paragraph`` whether a blank line stands before it."""
+    ``starts_paragraph`` whether a blank line stands before it. ``start`` and ``end`` are places in all the text so far,
+    without the blanks around it."""
 
     raw: str
     starts_line: bool
     starts_paragraph: bool = False
+    start: int = 0
+    end: int = 0
 
 
 class Splitter:
@@ -82,6 +86,9 @@ class Splitter:
         self._at = 0  # everything before it is decided
         self._unspoken = 0  # characters of markup in the open piece
         self._held = ""  # a fragment too short to stand alone; the open piece continues it
+        self._held_at: tuple[int, int] | None = None  # where it begins and ends
+        self._passed = 0  # characters in front of `_text`
+        self.positions = PositionMap()  # where what is cut here stood in what came in
         self._quotes = 0  # how deep in 「」 we are
         self._starts_line = True  # the held fragment, or else the open piece, does
         self._breaks = 0  # lines that ended since the last piece
@@ -111,7 +118,20 @@ class Splitter:
         """The beginning of the next piece, as far as it is certain."""
         end = min(self._at, self._start + self._unspoken + max(0, SETTLED_CHARS - len(self._held)))
         raw = self._held + self._text[self._start : end]
-        return Piece(raw, self._starts_line, self._starts_paragraph(raw))
+        return Piece(raw, self._starts_line, self._starts_paragraph(raw), self._span(end)[0])
+
+    def _span(self, end: int) -> tuple[int, int]:
+        """Where the open piece begins and would end at ``end``, without blanks and what stands for what was left
+        out."""
+        first, last = self._start, end
+        while first < last and _is_blank(self._text[first]):
+            first += 1
+        while last > first and _is_blank(self._text[last - 1]):
+            last -= 1
+        first, last = self._passed + first, self._passed + last
+        if self._held_at is None:
+            return first, last
+        return self._held_at[0], self._held_at[1] if first == last else last
 
     def _starts_paragraph(self, raw: str) -> bool:
         return self._breaks + raw[: len(raw) - len(raw.lstrip())].count("\n") > 1
@@ -138,6 +158,7 @@ class Splitter:
             if verdict is _Verdict.GO_ON:
                 self._at = max(self._at, found.end())
             yield from self._take()
+        self._passed += self._start
         self._text, self._at, self._start = self._text[self._start :], self._at - self._start, 0
 
     def _judge(self, mark: str, *, ended: bool) -> _Verdict:
@@ -222,6 +243,9 @@ class Splitter:
             drop = 1 if found is Break.HYPHEN and at > self._start else 0
             blank = "" if drop else " "
             self._text = f"{self._text[: at - drop]}{blank}{self._text[at + 1 :]}"
+            if drop:
+                gone_at = self._passed + at - drop
+                self.positions.note(gone_at, self.positions.given(gone_at) + 2)
             self._at = at - drop
             return _Verdict.CUT
         return _Verdict.GO_ON
@@ -310,19 +334,20 @@ class Splitter:
         _, newline, line = raw.rpartition("\n")
         self._line_chars = len(line) + (0 if newline else self._line_chars)
         self._has_capitals = self._has_capitals or bool(_CAPITAL.search(raw))
-        weight = self._weight(raw)
+        weight, span = self._weight(raw), self._span(end)
         self._start = self._at = end
         self._unspoken = self._quotes = 0
         if forced or weight >= SHORTEST_CHARS or len(raw) > LONGEST_CHARS:
             if _SPEAKABLE.search(raw) or (self._ssml and "<" in raw):
-                self._done.append(Piece(raw, self._starts_line, self._starts_paragraph(raw)))
+                self._done.append(Piece(raw, self._starts_line, self._starts_paragraph(raw), *span))
                 self._is_first, self._breaks = False, raw[len(raw.rstrip()) :].count("\n")
             else:
                 self._breaks += raw.count("\n")
-            self._held = ""
+            self._held, self._held_at = "", None
         else:
-            self._breaks += 0 if _SPEAKABLE.search(raw) else raw.count("\n")
-            self._held = raw if _SPEAKABLE.search(raw) else "".join(_MARKER.findall(raw))
+            is_kept = _SPEAKABLE.search(raw) is not None
+            self._breaks += 0 if is_kept else raw.count("\n")
+            self._held, self._held_at = (raw, span) if is_kept else ("".join(_MARKER.findall(raw)), None)
         if not _SPEAKABLE.search(self._held):
             self._starts_line = raw.endswith("\n")
         return _Verdict.CUT
@@ -341,3 +366,8 @@ class Splitter:
             if self._text[at].isspace() and not (self._text[at - 1].isdigit() and at > settled):
                 return at + 1
         return limit
+
+
+def _is_blank(char: str) -> bool:
+    """Whether nothing of the text stands there: white space, or what stands for something left out."""
+    return char.isspace() or MARKERS[0] <= char <= MARKERS[-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,9 +37,15 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCuda]:
         yield card
 
 
-def test_two_listeners_hear_from_triton_what_they_hear_from_single_steps(card: FakeCuda, tmp_path: Path) -> None:
+@pytest.mark.parametrize("quantize", ["none", "int4"])
+def test_two_listeners_hear_from_triton_what_they_hear_from_single_steps(
+    card: FakeCuda, tmp_path: Path, quantize: str
+) -> None:
     folder = write_tiny_checkpoint(tmp_path / "tiny", shape=LEAST)
-    models, spoken = load_models([folder], device_plan("cuda:0"), None, lambda _: None), []
+    plan = replace(device_plan("cuda:0"), quantize=quantize)
+    models, spoken = load_models([folder], plan, None, lambda _: None), []
+    rounded = [name for name in models.checkpoints[0].model.arithmetics() if name.startswith("int")]
+    assert rounded == ([] if quantize == "none" else ["int4 on a card", "int8 on a card"])
     for road in ("steps", "fused"):
         (runner,) = build_runners(
             models, slots=2, positions=48, graphs=lambda: graphs_for("cuda:0", wanted=True), road=road

@@ -26,6 +26,7 @@ from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpo
 from wyoming_qwen3tts.model.fused import PLAIN, PlainKernels, use_kernels
 from wyoming_qwen3tts.model.language_model import LanguageModel
 from wyoming_qwen3tts.model.layers import RMSNorm
+from wyoming_qwen3tts.model.rounded import Weight
 
 LEAST = TinyShape(layers=1, predictor_layers=1, codec_layers=1, code_groups=2)
 
@@ -39,21 +40,21 @@ class Right(PlainKernels):
 class Wrong(Right):
     """A gate of the wrong sign."""
 
-    def gated(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+    def gated(self, flat: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
         return -2 * super().gated(flat, norm, weight)
 
 
 class Raises(Right):
     """What a compiler says."""
 
-    def gated(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+    def gated(self, flat: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
         raise ValueError("no such layout\nmore")
 
 
 class Lost(Right):
     """The card is gone."""
 
-    def gated(self, flat: Tensor, norm: RMSNorm, weight: Tensor) -> Tensor:
+    def gated(self, flat: Tensor, norm: RMSNorm, weight: Weight) -> Tensor:
         raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
 
 
@@ -103,7 +104,7 @@ def key(asked: Asked = "fused") -> Key:
 
 def take(model: LanguageModel, asked: Asked, memory: RoadMemory | None = None) -> tuple[Road, dict[str, str]]:
     choice = road_for(asked, model, key(asked), memory, lambda: graphs_for("cuda:0", wanted=True))
-    assert model.predictor.draw_frame is None  # it is left as it was
+    assert model.draw_frame is None  # it is left as it was
     return choice.road, choice.reasons
 
 

@@ -11,6 +11,7 @@ import torch
 
 from tests.engine.qwen3.runner.test_frames import Size, published, step
 from wyoming_qwen3tts.engine.qwen3.hardware import memory
+from wyoming_qwen3tts.engine.qwen3.precision import torch_dtype
 from wyoming_qwen3tts.engine.qwen3.runner.codec import PACKETS, _step
 from wyoming_qwen3tts.engine.qwen3.runner.prefill import GraphedPrompts
 from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import GraphRecorder, _Made
@@ -18,6 +19,7 @@ from wyoming_qwen3tts.model.checkpoint.published import published_config
 from wyoming_qwen3tts.model.codec import ALL_ROWS, CodecDecoder
 from wyoming_qwen3tts.model.cpu.quantize import is_rounded
 from wyoming_qwen3tts.model.language_model import LanguageModel
+from wyoming_qwen3tts.model.rounded import round_for_card
 from wyoming_qwen3tts.model.streaming import state_bytes
 
 MIB = 1 << 20
@@ -77,6 +79,24 @@ def test_the_weights_are_the_parameters(size: Size) -> None:
 
     assert wanted is not None
     assert wanted.weights_mb == pytest.approx((language + decoder) / MIB, rel=0.002)
+
+
+@pytest.mark.parametrize("size", ["0.6B", "1.7B"])
+@pytest.mark.parametrize("quantize", ["int8", "int4"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_rounded_weights_are_their_tensors(size: Size, quantize: str, dtype: str) -> None:
+    model = published(size, "meta").to(torch_dtype(dtype))
+    round_for_card(model, int4_predictor=quantize == "int4")
+    tensors = [*model.parameters(), *model.buffers()]
+    with torch.device("meta"):
+        codec = CodecDecoder(published_config(size).codec)
+    decoder = sum(p.numel() for p in codec.parameters()) * 4
+    wanted = memory.need(size, dtype=dtype, quantize=quantize, slots=1, positions=1)
+
+    assert wanted is not None
+    assert wanted.weights_mb == pytest.approx(
+        (sum(t.numel() * t.element_size() for t in tensors) + decoder) / MIB, rel=0.003
+    )
 
 
 def test_the_slots_are_their_tensors() -> None:

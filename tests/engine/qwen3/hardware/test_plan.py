@@ -162,11 +162,18 @@ CASES = [
         engine_config(vram_limit_mb=2_000),
     ),
     Case(
-        "int8 asked for, which is for CPUs",
+        "int8 asked for, by a road that has no products for it",
         box(RTX_4090),
         ("cuda:0", "bfloat16", True, LARGE),
-        ("engine.quantize int8 is for CPUs; on cuda:0 the model stays bfloat16.",),
+        ("engine.quantize int8 needs engine.frames fused on a card", "on cuda:0 the model stays bfloat16."),
         engine_config(quantize="int8"),
+    ),
+    Case(
+        "a card that holds the large model only with rounded weights",
+        box(replace(RTX_4060, free_mb=4_000)),
+        ("cuda:0", "bfloat16", True, LARGE),
+        (),
+        engine_config(models=(LARGE,), quantize="int4", frames="fused"),
     ),
     Case("graphs turned off", box(RTX_4090), ("cuda:0", "bfloat16", False, LARGE), (), engine_config(graphs=False)),
     Case(

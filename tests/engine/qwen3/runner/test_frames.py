@@ -41,13 +41,13 @@ def published(size: Size, device: str, **stack: int) -> LanguageModel:
     talker = replace(config.talker, stack=replace(config.talker.stack, **stack))
     with torch.device("meta"):
         model = LanguageModel(replace(config, talker=talker)).eval()
-    _settle(model, device, torch.bfloat16)
+    settle(model, device, torch.bfloat16)
     for part in (model.talker, model.predictor):
         part.stack.inv_freq = torch.empty(part.stack.inv_freq.shape, device=device)
     return lean(model)
 
 
-def _settle(module: nn.Module, device: str, dtype: torch.dtype = torch.float32) -> None:
+def settle(module: nn.Module, device: str, dtype: torch.dtype = torch.float32) -> None:
     """Parameters without values: `to_empty`, which knows no fake tensors."""
     tensors = {name: torch.empty(t.shape, dtype=dtype, device=device) for name, t in module.state_dict().items()}
     module.load_state_dict(tensors, assign=True)
@@ -110,7 +110,7 @@ def _viewed(x: Tensor, key: Any) -> tuple[Tensor, list[Tensor | None]]:
     return x, indices if any(index is not None for index in indices) else []
 
 
-class _OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Refuses what leaves the card: a graph cannot copy from the host's pageable memory."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -131,7 +131,7 @@ def test_on_a_card_a_frame_depends_on_no_value_and_never_leaves_it(batch: int, s
     """On a fake card there are no values: whatever asks for one raises."""
     with torch.inference_mode(), FakeTensorMode(), _Indexing():
         work = step(published("0.6B", "cuda", layers=2), batch, 256, sampling)
-        with _OneDevice():  # type: ignore[no-untyped-call]
+        with OneDevice():  # type: ignore[no-untyped-call]
             work()
 
 
@@ -143,11 +143,11 @@ def test_on_a_card_a_prompt_and_a_packet_depend_on_no_value() -> None:
         reader._start = torch.zeros((), dtype=torch.int64, device="cuda")
         with torch.device("meta"):
             codec = CodecDecoder(published_config("0.6B").codec).eval().requires_grad_(False)
-        _settle(codec, "cuda")
+        settle(codec, "cuda")
         state = codec.init_state(5)
         codes = torch.zeros(2, 4, 16, dtype=torch.int64, device="cuda")
         slots = torch.zeros(2, dtype=torch.int64, device="cuda")
-        with _OneDevice():  # type: ignore[no-untyped-call]
+        with OneDevice():  # type: ignore[no-untyped-call]
             reader._work(torch.zeros(1, 32, 1024, device="cuda", dtype=torch.bfloat16))
             assert codec.step(codes, state, slots).shape == (2, 4 * 1920)
 

@@ -12,6 +12,10 @@ MIB = 1 << 20
 # projection, code predictor with its heads and tables. The text table, 311 million more, stays on the host.
 _LANGUAGE_MODEL = {"0.6B": 594_700_000, "1.7B": 1_605_600_000}
 _TEXT_TABLE = 311_200_000
+# Of them those that a card may have rounded (model/rounded): of the talker's layers, of the code predictor with heads.
+_TALKER_ROUNDED = {"0.6B": 440_401_920, "1.7B": 1_409_286_144}
+_PREDICTOR_ROUNDED = 110_100_480
+_SCALE_BYTES = 2 / 32  # a number's part of its group's
 _WIDTH = {"0.6B": 1024, "1.7B": 2048}
 _CODEC_DECODER_BYTES = 122_144_449 * 4  # always float32; its codebooks are kept projected
 _KV_VALUES = 28 * 2 * 8 * 128  # of one position: 112 KiB in bfloat16, for both sizes
@@ -60,8 +64,8 @@ class Need:
         return f"{self.total_mb:,} MiB ({self.weights_mb:,} weights, {self.slots_mb:,} slots)"
 
 
-def need(model: str, *, dtype: str, slots: int, positions: int) -> Need | None:
-    """What ``model``, a hub id or a folder, takes; None if its size cannot be told."""
+def need(model: str, *, dtype: str, slots: int, positions: int, quantize: str = "none") -> Need | None:
+    """What ``model``, a hub id or a folder, takes; None if its size cannot be told. ``quantize`` as a plan has it."""
     size = _size(model)
     if size is None:
         return None
@@ -69,9 +73,25 @@ def need(model: str, *, dtype: str, slots: int, positions: int) -> Need | None:
     value_bytes = 4 if dtype == "float32" else 2
     kv_mb = _KV_VALUES * value_bytes / MIB  # of a position
     kept = PREFIXES_MB + 8 * _CODEC_STATE_MB + _TEXT_ROWS * width * value_bytes / MIB
-    weights_mb = round((parameters * value_bytes + _CODEC_DECODER_BYTES) / MIB)
+    saved = _saved_bytes(parameters, value_bytes, quantize)
+    weights_mb = round((parameters * value_bytes - saved + _CODEC_DECODER_BYTES) / MIB)
     slots_mb = round(slots * (positions * kv_mb + _CODEC_STATE_MB))
     return Need(weights_mb, slots_mb, round(kept), _NODES_MB + _POOL_MB + slots * _POOL_SLOT_MB)
+
+
+def _saved_bytes(parameters: int, value_bytes: int, quantize: str) -> float:
+    """By rounding. Only of a model of a published size is it known."""
+    if quantize == "none":
+        return 0.0
+    known = [
+        size for size, count in _LANGUAGE_MODEL.items() if parameters >= 0.98 * count
+    ]  # a folder's differ a little
+    if not known:
+        return 0.0
+    talker = _TALKER_ROUNDED[known[-1]]
+    of_predictor = 0.5 if quantize == "int4" else 1.0
+    kept = talker * (1 + _SCALE_BYTES) + _PREDICTOR_ROUNDED * (of_predictor + _SCALE_BYTES)
+    return (talker + _PREDICTOR_ROUNDED) * value_bytes - kept
 
 
 def cpu_need_mb(model: str, *, dtype: str) -> int | None:

@@ -15,7 +15,9 @@ _LARGE_FROM_MB = 7_600  # cards sold with 8 GB show 7,600 to 8,190 MiB
 _DRIVER_FOR = {12: "525", 13: "580"}  # the oldest for a CUDA major (NVIDIA's compatibility guide)
 # What a machine can be told to do, a container cannot: there another image is the way.
 _INSTALL = (
-    "take the image for it, cu126, cu128 or cu130" if "IMAGE_USER" in os.environ else "script/run --engine.kind qwen3"
+    "take the image for it, cu126, cu128 or cu130 (AMD: rocm)"
+    if "IMAGE_USER" in os.environ
+    else "script/run --engine.kind qwen3"
 )
 
 
@@ -61,8 +63,9 @@ class DevicePlan:
             rounded = "" if self.quantize == "none" else f", {self.quantize}"
             return f"cpu, {self.dtype}{rounded}"
         own = f", {self.kernels} kernels" if self.kernels else ""
+        rounded = "" if self.quantize == "none" else f", {self.quantize}"
         graphs = f"{'with' if self.graphs else 'without'} CUDA graphs{self.why_no_graphs}"
-        return f"{self.device}, {self.dtype}, {graphs}{own}"
+        return f"{self.device}, {self.dtype}{rounded}, {graphs}{own}"
 
     def without_graphs(self, why: str) -> DevicePlan:
         """The next step down, for a runner whose graphs could not be captured."""
@@ -216,14 +219,19 @@ def _cuda(config: EngineConfig, card: Card) -> DevicePlan:
                 f"float32 weights, twice the size: {card.name} ({_dotted(card.capability)}) does not compute with "
                 "bfloat16, which begins with the RTX 30 series."
             )
-    if config.quantize not in ("auto", "none"):
-        reasons.append(f"engine.quantize {config.quantize} is for CPUs; on cuda:{card.index} the model stays {dtype}.")
+    quantize = "none" if config.quantize == "auto" else config.quantize
+    if quantize != "none" and config.frames != "fused":
+        reasons.append(
+            f"engine.quantize {quantize} needs engine.frames fused on a card, whose kernels read rounded weights; on "
+            f"cuda:{card.index} the model stays {dtype}."
+        )
+        quantize = "none"
     room_mb = min(card.free_mb, config.vram_limit_mb or card.free_mb)
     allowed_mb = min(card.total_mb, config.vram_limit_mb or card.total_mb)
     models, graphs = config.models or (default_model(allowed_mb),), config.graphs
     fitting = []
     for model in models:
-        fits, with_graphs, why = _fitted(model, dtype, config, card, room_mb)
+        fits, with_graphs, why = _fitted(model, (dtype, quantize), config, card, room_mb)
         reasons += why
         graphs = graphs and with_graphs
         fitting += [fits] if fits else []
@@ -233,7 +241,7 @@ def _cuda(config: EngineConfig, card: Card) -> DevicePlan:
     if config.codec_tf32 and not tf32:
         reasons.append(f"engine.codec_tf32 does nothing on {card.name}: TF32 begins with NVIDIA's RTX 30 series.")
     models = tuple(dict.fromkeys(fitting))
-    return DevicePlan(f"cuda:{card.index}", dtype, "none", graphs, models, tuple(reasons), codec_tf32=tf32)
+    return DevicePlan(f"cuda:{card.index}", dtype, quantize, graphs, models, tuple(reasons), codec_tf32=tf32)
 
 
 def default_model(mib: int | None) -> str:
@@ -254,16 +262,19 @@ def suitable_models(config: EngineConfig, probe: Probe = probe) -> tuple[str, ..
 
 
 def _fitted(
-    model: str, dtype: str, config: EngineConfig, card: Card, room_mb: int
+    model: str, precision: tuple[str, str], config: EngineConfig, card: Card, room_mb: int
 ) -> tuple[str | None, bool, tuple[str, ...]]:
     """``model`` or its smaller brother, whether with graphs, and what is to be said about it. None: nothing fits.
 
-    Each model is measured alone: where several are listed, the idle ones leave the memory.
+    ``precision``: type and rounding. Each model is measured alone: where several are listed, the idle ones leave the
+    memory.
     """
     why: tuple[str, ...] = ()
     candidate: str | None = model
     while candidate is not None:
-        wanted = need(candidate, dtype=dtype, slots=config.slots, positions=config.positions)
+        wanted = need(
+            candidate, dtype=precision[0], quantize=precision[1], slots=config.slots, positions=config.positions
+        )
         if wanted is None:
             return candidate, True, (*why, f"The size of {candidate} is not known; whether it fits will be seen.")
         if wanted.total_mb <= room_mb:
@@ -303,7 +314,8 @@ def _lines(chosen: DevicePlan, config: EngineConfig, hardware: Hardware) -> tupl
     where = "the built-in voice speaks" if chosen.device is None else f"Qwen3-TTS on {chosen.device}"
     if (chosen.device or "").startswith("cuda"):
         where += " with CUDA graphs" if chosen.graphs else " without CUDA graphs"
-    wanted = need(chosen.model, dtype=chosen.dtype, slots=config.slots, positions=config.positions)
+    on_card = "none" if chosen.device == "cpu" else chosen.quantize
+    wanted = need(chosen.model, dtype=chosen.dtype, quantize=on_card, slots=config.slots, positions=config.positions)
     size = f", {wanted}" if wanted and (chosen.device or "").startswith("cuda") else ""
     return (
         f"Card: {cards or 'none'} ({driver})",

@@ -26,6 +26,7 @@ from ....model.tokenizer import TokenStream
 from ....speech.audio_format import AudioFormat
 from ....speech.languages import LANGUAGES
 from ....util.lru import LruCache
+from ....voices.speakers import languages_of
 from ..device_errors import device_errors, let_go
 from ..hardware.memory import PREFIXES_MB
 from ..scheduler import Utterance
@@ -107,6 +108,7 @@ class ModelRunner:
                 self._reader = GraphedPrompts(self.model.talker, positions, graphs)
         self._state, self._sounds = self._frames.state, self._sound.state
         self._spoiled: set[int] = set()
+        self._languages = languages_of(self.model.config.talker.languages)  # its names, by code
         self._prefixes = LruCache[KvCache](PREFIXES_KEPT, _bytes_of, PREFIXES_MB << 20)
         self.prefills = self.frames = self.codec_steps = 0
 
@@ -146,9 +148,9 @@ class ModelRunner:
         """Look there for what a voice needs before computing it."""
         self._prefixes.backing_store, self._sound.primed.backing_store = cache.prefix, cache.primed
 
-    def tokens(self) -> TokenStream:
+    def tokens(self, *, notes_words: bool = False) -> TokenStream:
         """Ids of a text that comes in pieces."""
-        return TokenStream(self.prompts.tokenizer)
+        return TokenStream(self.prompts.tokenizer, notes_words=notes_words)
 
     @on_device
     def prefill(self, utterance: Utterance, voice: PromptVoice) -> int:
@@ -188,7 +190,8 @@ class ModelRunner:
         return room
 
     def _prompt(self, utterance: Utterance, voice: PromptVoice) -> Prompt:
-        language = LANGUAGES[utterance.language].model_name
+        code = utterance.language
+        language = self._languages.get(code) or (LANGUAGES[code].model_name if code in LANGUAGES else code)
         if utterance.layout == "live":
             return self.prompts.live(_as_they_come(utterance), voice, language, utterance.instruct)
         utterance.ids = self.prompts.tokenizer.speech(utterance.text)

@@ -141,6 +141,8 @@ async def _as_events(speech: Reply, encoding: Encoder, outlet: ResponseStream, t
             encoded = await encoding.add(pcm)
             if not outlet.is_open:
                 await outlet.open("text/event-stream", _who(speech.stats))
+            for mark in speech.marks():
+                await outlet.write(event({"type": "speech.mark", **mark.as_json(), "sample_rate": FORMAT.rate}))
             await outlet.write(_delta(encoded))
         await outlet.write(_delta(await encoding.finish()))
     except SpeechError as error:

@@ -111,7 +111,7 @@ class _Session:
     # -- in
 
     async def _read_all(self) -> None:
-        pacer = ReadPacer()
+        pacer = ReadPacer(self._socket.state.connection.host)
         while not self._live.is_finishing:
             try:
                 async with asyncio.timeout(self._limits.idle_s):
@@ -244,6 +244,9 @@ class _Session:
                     who |= {"instead_of": stats.instead_of} if stats.instead_of else {}
                     form = {"format": utterance.form, "sample_rate": FORMAT.rate}
                     await self._tell("audio.start", utterance.index, sentence_index=0, sentence_text="", **form, **who)
+                for mark in speech.marks():
+                    what = mark.as_json() | {"sample_rate": FORMAT.rate}
+                    await self._tell("speech.mark", utterance.index, **what)
                 sent += await self._send(encoded)
             sent += await self._send(await encoding.finish())
         await self._tell("audio.done", utterance.index, sentence_index=0, total_bytes=sent, error=False)
@@ -259,7 +262,7 @@ class _Session:
             raise WebSocketDisconnect(_ABNORMAL)
         await (self._socket.send_text(what) if isinstance(what, str) else self._socket.send_bytes(what))
 
-    async def _tell(self, kind: str, index: int, **what: Any) -> None:
+    async def _tell(self, kind: str, index: int, /, **what: Any) -> None:
         await self._give(json.dumps({"type": kind, "utterance_index": index, **what}))
 
     async def _say(self, error: SpeechError, utterance: _Utterance | None = None) -> None:

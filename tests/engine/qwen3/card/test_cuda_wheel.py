@@ -1,0 +1,80 @@
+"""What a build of PyTorch for CUDA says without a driver: everything imports; a frame, a prompt and a packet pass as a
+card's tensors without values. ``script/check-card-wheel`` runs this; other builds refuse such tensors."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+import torch
+from torch._subclasses import FakeTensorMode
+
+import wyoming_qwen3tts
+from tests.engine.qwen3.runner.test_frames import GREEDY, OneDevice, published, settle, step
+from wyoming_qwen3tts.engine.qwen3.card.roads import Road
+from wyoming_qwen3tts.engine.qwen3.card.trial import kernels_of
+from wyoming_qwen3tts.engine.qwen3.config import EngineConfig
+from wyoming_qwen3tts.engine.qwen3.hardware.plan import plan
+from wyoming_qwen3tts.engine.qwen3.runner.prefill import GraphedPrompts
+from wyoming_qwen3tts.model.checkpoint.published import published_config
+from wyoming_qwen3tts.model.codec import CodecDecoder
+from wyoming_qwen3tts.model.fused import use_kernels
+from wyoming_qwen3tts.model.rounded import round_for_card
+from wyoming_qwen3tts.model.sampling import FrameSampling
+from wyoming_qwen3tts.settings import Settings
+
+if torch.version.cuda is None or torch.cuda.is_available():
+    pytest.skip("a build for CUDA on a machine without a card is asked for", allow_module_level=True)
+
+pytestmark = pytest.mark.timeout(900)  # none of this is run with the other tests
+
+
+def test_everything_imports_without_a_driver() -> None:
+    root = Path(wyoming_qwen3tts.__file__).parent
+    paths = [path.relative_to(root.parent).with_suffix("") for path in sorted(root.rglob("*.py"))]
+    found = [".".join(path.parts).removesuffix(".__init__") for path in paths]
+    for name in found:
+        if not name.endswith("__main__") and ".peers." not in name:  # those run in other environments
+            importlib.import_module(name)
+
+    assert "wyoming_qwen3tts.model.card.operations" in found
+
+
+def test_the_plan_says_in_a_line_that_there_is_no_driver() -> None:
+    chosen = plan(EngineConfig.of(Settings.model_validate({"engine": {"device": "cuda"}})))
+
+    assert chosen.device is None
+    assert "there is no NVIDIA driver here" in " ".join(chosen.reasons)
+
+
+@pytest.mark.parametrize("rounding", ["none", "int4"])
+@pytest.mark.parametrize("road", ["graphs", "fused"])
+@pytest.mark.parametrize("batch", [1, 2, 4, 8])
+def test_a_frame_depends_on_no_value_and_never_leaves_the_card(batch: int, road: Road, rounding: str) -> None:
+    for sampling in (FrameSampling(), GREEDY):
+        with torch.inference_mode(), FakeTensorMode():
+            model = published("0.6B", "cuda", layers=2)
+            if rounding != "none":
+                round_for_card(model, int4_predictor=True)
+            use_kernels(model, kernels_of(road))
+            work = step(model, batch, 256, sampling)
+            with OneDevice():  # type: ignore[no-untyped-call]
+                work()
+
+
+def test_a_prompt_and_a_packet_depend_on_no_value() -> None:
+    with torch.inference_mode(), FakeTensorMode():
+        talker = published("1.7B", "cuda", layers=2).talker
+        reader = GraphedPrompts.__new__(GraphedPrompts)
+        reader._talker, reader._scratch = talker, talker.init_cache(1, 256)
+        reader._start = torch.zeros((), dtype=torch.int64, device="cuda")
+        with torch.device("meta"):
+            codec = CodecDecoder(published_config("1.7B").codec).eval().requires_grad_(False)
+        settle(codec, "cuda")
+        state = codec.init_state(5)
+        codes = torch.zeros(2, 4, 16, dtype=torch.int64, device="cuda")
+        slots = torch.zeros(2, dtype=torch.int64, device="cuda")
+        with OneDevice():  # type: ignore[no-untyped-call]
+            reader._work(torch.zeros(1, 32, 2048, device="cuda", dtype=torch.bfloat16))
+            assert codec.step(codes, state, slots).shape == (2, 4 * 1920)
