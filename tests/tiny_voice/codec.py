@@ -28,7 +28,7 @@ _HOP, _BANDS = 240, 80  # of the encoder's spectrum: eight columns a frame
 _RESOLUTIONS = (2048, 1024, 512, 256, 128)
 _SEGMENT, _BATCH = 16, 8  # frames of a piece, and pieces of a step
 _DECAY, _DEAD = 0.97, 0.02  # of a codebook's means; a row that is used less begins anew
-_SOFT_START = 300  # steps without a quantizer
+SOFT_STEPS = 300  # without a quantizer, at the beginning
 
 
 def mel_bank(size: int, bands: int) -> Tensor:
@@ -244,10 +244,11 @@ def train(
     keep: Path,
     tell: Callable[[str], None],
     *,
+    soft_steps: int = SOFT_STEPS,
     lr: float = 1.5e-3,
     seed: int = 0,
 ) -> None:
-    """Train for ``seconds``, from where ``keep`` stands; it is written every few minutes."""
+    """Train for ``seconds``, from where ``keep`` stands; it is written every two minutes."""
     torch.manual_seed(seed)
     chance = np.random.default_rng(seed)
     banks = {size: mel_bank(size, max(8, min(80, size // 12))) for size in _RESOLUTIONS}
@@ -263,11 +264,11 @@ def train(
                 lr * min(1.0, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * now / seconds)))
             )
         wanted = _pieces(long, chance)
-        if step == _SOFT_START:
+        if step == soft_steps:
             with torch.no_grad():
                 every = torch.cat([codec.encoder(_pieces(long, chance)).flatten(0, 1) for _ in range(40)])
             codec.quantizer.begin(every)
-        heard, apart = codec(wanted, is_soft=step < _SOFT_START)
+        heard, apart = codec(wanted, is_soft=step < soft_steps)
         found = loss(heard, wanted, banks)
         optimizer.zero_grad(set_to_none=True)
         (found + 0.25 * apart).backward()

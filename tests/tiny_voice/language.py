@@ -55,6 +55,19 @@ class Teachable(nn.Module):
         self, batch: Sequence[Utterance], layouts: Sequence[str], chance: np.random.Generator
     ) -> tuple[Tensor, Tensor]:
         """Cross entropies, in nats: of code 0 and the end, and of the other codes."""
+        x, wanted, frames = self._inputs(batch, layouts)
+        hidden = run(self.model.talker.stack, x)
+        said = wanted != _IGNORE
+        first = F.cross_entropy(self.model.talker.head(hidden[said]).float(), wanted[said])
+        return first, self._predictor_loss(hidden, wanted, frames, chance)
+
+    def hidden(self, batch: Sequence[Utterance], layouts: Sequence[str]) -> Tensor:
+        """``[B, T, H]``: the talker's states."""
+        return run(self.model.talker.stack, self._inputs(batch, layouts)[0])
+
+    def _inputs(self, batch: Sequence[Utterance], layouts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
+        """``[B, T, H]``; code 0 that each position foretells, or `_IGNORE`, ``[B, T]``; the other codes of the frame
+        that is put in there, ``[B, T, groups - 1]``."""
         rows = [self._row(one, layout) for one, layout in zip(batch, layouts, strict=True)]
         length, groups = max(len(text) for text, *_ in rows), self.config.talker.code_groups
         text, sounds, wanted = (torch.zeros(len(rows), length, dtype=torch.int64) for _ in range(3))
@@ -69,11 +82,7 @@ class Teachable(nn.Module):
             is_frame[at, begins:end] = True
             wanted[at, start : start + len(codes)] = codes[:, 0]
             wanted[at, end - 1] = self.config.talker.ids.eos
-        x = self._embedded(text, sounds, frames, is_frame)
-        hidden = run(self.model.talker.stack, x)
-        said = wanted != _IGNORE
-        first = F.cross_entropy(self.model.talker.head(hidden[said]).float(), wanted[said])
-        return first, self._predictor_loss(hidden, wanted, frames, chance)
+        return self._embedded(text, sounds, frames, is_frame), wanted, frames
 
     def _row(self, one: Utterance, layout: str) -> tuple[list[int], list[int], Tensor, int]:
         """Text ids and sound ids (-1: none) of each position, the codes, and where the first of them is foretold. The
@@ -150,7 +159,7 @@ def train(
     lr: float = 1.5e-3,
     seed: int = 0,
 ) -> None:
-    """Train for ``seconds``, from where ``keep`` stands; it is written every few minutes."""
+    """Train for ``seconds``, from where ``keep`` stands; it is written every two minutes."""
     torch.manual_seed(seed)
     chance = np.random.default_rng(seed)
     decayed = [p for p in teachable.parameters() if p.dim() >= 2]

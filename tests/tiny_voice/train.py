@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,16 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(wanted.threads)
     wanted.folder.mkdir(parents=True, exist_ok=True)
+    _same_work(wanted.folder / "work.txt", f"{wanted.sentences} sentences, {checkpoint.SHAPE}\n")
     Work(wanted.folder, wanted.sentences).run(wanted.codec_s, wanted.language_s)
+
+
+def _same_work(file: Path, what: str) -> None:
+    """What lies in a folder goes on only with the sizes that it was begun with."""
+    if not file.exists():
+        file.write_text(what)
+    elif file.read_text() != what:
+        sys.exit(f"{file.parent} holds another training ({file.read_text().strip()}). Name an empty folder.")
 
 
 class Work:
