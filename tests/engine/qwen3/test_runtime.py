@@ -616,10 +616,10 @@ async def test_a_prompt_that_found_no_memory_is_read_again_without_what_was_kept
         runner, failures = room.runner, [RuntimeError("CUDA error: out of memory")]
         read, cleared, forget = runner._reader.read, [0], runner.forget_voices
 
-        def full(*args: Any) -> None:
+        def full(*args: Any) -> torch.Tensor | None:
             if failures:
                 raise failures.pop()
-            read(*args)
+            return read(*args)
 
         def counted() -> None:
             cleared[0] += 1

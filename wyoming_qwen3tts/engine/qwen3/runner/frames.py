@@ -23,12 +23,14 @@ class FrameMaker(Protocol):
     """What the runner asks of whoever makes frames."""
 
     state: FrameState
+    takes_said: bool  # whether `begin` takes what the talker said
 
-    def begin(self, slot: int, position: int, seed: int, inputs: Iterator[Tensor]) -> None:
+    def begin(self, slot: int, position: int, seed: int, inputs: Iterator[Tensor], said: Tensor | None = None) -> None:
         """Give a slot to an utterance whose prompt up to ``position`` (excluded) is in its cache.
 
         ``inputs`` yields ``[H]``: the prompt's last position, then one text row a frame; behind its end there is pad.
-        It is asked for a row only when that row's frame is to be made.
+        It is asked for a row only when that row's frame is to be made. With ``said``, the talker's state ``[H]`` at the
+        prompt's last position, the whole prompt is in the cache, and ``inputs`` yields text rows only.
         """
 
     def leave(self, slot: int) -> bool:
@@ -81,21 +83,41 @@ class SlotTensors:
         return Rows(frame_state, embedding, text, found, self.numbers[:count])
 
 
-def frame_step(model: LanguageModel, sampling: FrameSampling, rows: Rows, context_len: int) -> None:
+class Said(NamedTuple):
+    """What the talker has said already of some of a step's rows, whose prompts were read to their ends."""
+
+    rows: Tensor  # [B] bool
+    hidden: Tensor  # [B, H]; of the other rows anything
+    is_all: bool  # of every active row
+
+
+def frame_step(
+    model: LanguageModel, sampling: FrameSampling, rows: Rows, context_len: int, said: Said | None = None
+) -> None:
     """One frame for every active row; what idle rows compute is forgotten.
 
     Tensors only: nothing is asked of the device, shapes depend on B and ``bound`` alone, and whatever differs from
-    frame to frame (text, bias, who is active) is read from ``rows``. So it can be captured once and replayed.
+    frame to frame (text, bias, who is active) is read from ``rows``. So it can be captured once and replayed. Without a
+    card, rows of ``said`` need no step of the talker: all of its weights would be read once more.
     """
     state = rows.state
-    text = rows.text[rows.numbers, state.sampler.frames & RING - 1]
-    hidden = model.talker.step((rows.embedding + text)[:, None], state.cache, state.positions, context_len)
+    hidden = _hidden(model, rows, context_len, said)
     codes, embedding = model.codes(hidden, state, sampling)
     # One sum for all: a single value that is no number makes it none.
     is_finite = (hidden + embedding).sum(-1, keepdim=True, dtype=torch.float32).abs() < float("inf")
     rows.found.copy_(torch.cat((codes, is_finite), dim=1))
     torch.where(state.active[:, None], embedding, rows.embedding, out=rows.embedding)
-    state.positions.add_(state.active)  # last, so that a step that ran out of memory can be tried again
+    moved = state.active if said is None else state.active & ~said.rows
+    state.positions.add_(moved)  # last, so that a step that ran out of memory can be tried again
+
+
+def _hidden(model: LanguageModel, rows: Rows, context_len: int, said: Said | None) -> Tensor:
+    if said is not None and said.is_all:
+        return said.hidden
+    state = rows.state
+    text = rows.text[rows.numbers, state.sampler.frames & RING - 1]
+    hidden = model.talker.step((rows.embedding + text)[:, None], state.cache, state.positions, context_len)
+    return hidden if said is None else torch.where(said.rows[:, None], said.hidden, hidden)
 
 
 class Slots:
@@ -104,16 +126,17 @@ class Slots:
     def __init__(self, model: LanguageModel, slots: int, positions: int, pad: Tensor) -> None:
         self.positions, self._pad = positions, pad
         self.tensors = SlotTensors(model, slots, positions)
-        self.at = [0] * slots  # each row's position
+        self.at = [0] * slots  # each row's position, or one more: a first frame of what was said already moves none
         self._made = [0] * slots  # frames of this attempt
         self._fed = [0] * slots  # text rows of it that are in the ring
         self._inputs: list[Iterator[Tensor] | None] = [None] * slots  # None: there is only pad
         self._bias = [0.0] * slots
 
-    def begin(self, slot: int, position: int, seed: int, inputs: Iterator[Tensor]) -> None:
+    def begin(self, slot: int, position: int, seed: int, inputs: Iterator[Tensor], first_text: int = 0) -> None:
+        """See `FrameMaker`. ``first_text``: the frame whose text is the first of ``inputs``."""
         self.tensors.state.restart(slot, position, seed)
         self.tensors.embedding[slot].zero_()
-        self.at[slot], self._made[slot], self._fed[slot] = position, 0, 0
+        self.at[slot], self._made[slot], self._fed[slot] = position, 0, first_text
         self._inputs[slot], self._bias[slot] = inputs, 0.0
 
     def prepare(self, slot: int, bias: float) -> None:
@@ -149,7 +172,16 @@ class Frames:
         self._model, self._sampling = model, sampling
         self._slots = Slots(model, slots, positions, pad)
         self.state = self._slots.tensors.state
-        self.begin = self._slots.begin
+        # On a card one step more costs little, and recordings, which cannot go without, are held against these frames.
+        self.takes_said = model.device.type == "cpu"
+        self._said: dict[int, Tensor] = {}  # by slot, until its first frame is made
+
+    def begin(self, slot: int, position: int, seed: int, inputs: Iterator[Tensor], said: Tensor | None = None) -> None:
+        """See `FrameMaker`."""
+        self._said.pop(slot, None)
+        if said is not None:
+            self._said[slot] = said
+        self._slots.begin(slot, position, seed, inputs, first_text=int(said is not None))
 
     def leave(self, slot: int) -> bool:
         """See `FrameMaker`: here nothing is ever left over."""
@@ -164,11 +196,22 @@ class Frames:
         first, last = min(slots), max(slots)
         rows = self._slots.tensors.rows(first, last + 1)
         rows.state.active.copy_(torch.tensor([slot in slots for slot in range(first, last + 1)]))
-        frame_step(self._model, self._sampling, rows, self._bound(slots))
+        frame_step(self._model, self._sampling, rows, self._bound(slots), self._said_of(slots, first, rows))
         found: list[list[int]] = rows.found.tolist()
         for slot in slots:
+            self._said.pop(slot, None)
             self._slots.made(slot)
         return [found[slot - first] for slot in slots]
+
+    def _said_of(self, slots: list[int], first: int, rows: Rows) -> Said | None:
+        new = [slot for slot in slots if slot in self._said]
+        if not new:
+            return None
+        mask, hidden = torch.zeros_like(rows.state.active), torch.zeros_like(rows.embedding)
+        for slot in new:
+            mask[slot - first] = True
+            hidden[slot - first] = self._said[slot]
+        return Said(mask, hidden, is_all=len(new) == len(slots))
 
     def _bound(self, slots: list[int]) -> int:
         above = max(self._slots.at[slot] for slot in slots) + 1

@@ -89,6 +89,8 @@ class GraphedFrames:
         GraphsFailed: if a graph cannot be captured or differs from what it was captured of.
     """
 
+    takes_said = False
+
     def __init__(
         self,
         model: LanguageModel,
@@ -118,8 +120,8 @@ class GraphedFrames:
                 self._replays[size, context_len] = replay = graphs.capture(work, "frames")
                 check(work, replay, rows, context_len, f"the frame of {size} at {context_len} positions")
 
-    def begin(self, slot: int, position: int, seed: int, inputs: Iterator[Tensor]) -> None:
-        """See `FrameMaker`."""
+    def begin(self, slot: int, position: int, seed: int, inputs: Iterator[Tensor], said: Tensor | None = None) -> None:
+        """See `FrameMaker`; ``said`` is not taken."""
         self._slots.begin(slot, position, seed, inputs)
         self._first[slot] = True
 

@@ -19,8 +19,9 @@ REACH = 256  # positions of the cache that graphs read into; longer prompts are 
 class PromptReader(Protocol):
     """What the runner asks of whoever reads prompts."""
 
-    def read(self, x: Tensor, prefix: KvCache | None, row: KvCache) -> None:
-        """Fill a row's first positions: with ``prefix``, a one-row cache as long as it is, then with ``x [T, H]``."""
+    def read(self, x: Tensor, prefix: KvCache | None, row: KvCache) -> Tensor | None:
+        """Fill a row's first positions: with ``prefix``, a one-row cache as long as it is, then with ``x [T, H]``.
+        Returns the talker's state at the last one, ``[H]``, if it is known."""
 
 
 class Prompts:
@@ -29,14 +30,13 @@ class Prompts:
     def __init__(self, talker: Talker) -> None:
         self._talker = talker
 
-    def read(self, x: Tensor, prefix: KvCache | None, row: KvCache) -> None:
+    def read(self, x: Tensor, prefix: KvCache | None, row: KvCache) -> Tensor | None:
         """See `PromptReader`."""
         start = 0
         if prefix is not None:
             row.copy_prefix(prefix)
             start = prefix.positions
-        if x.shape[0]:
-            self._talker.prefill(x[None], row, start)
+        return self._talker.prefill(x[None], row, start)[0, -1] if x.shape[0] else None
 
 
 class _Length(NamedTuple):
@@ -83,14 +83,13 @@ class GraphedPrompts(Prompts):
         if not all(torch.equal(direct, replayed) for direct, replayed in zip(*results, strict=True)):
             raise GraphsFailed(f"a prompt of {length.x.shape[1]} positions differs from what it was captured of")
 
-    def read(self, x: Tensor, prefix: KvCache | None, row: KvCache) -> None:
-        """See `PromptReader`."""
+    def read(self, x: Tensor, prefix: KvCache | None, row: KvCache) -> Tensor | None:
+        """See `PromptReader`. What a replay says is in nobody's memory."""
         start = 0 if prefix is None else prefix.positions
         count = x.shape[0]
         length = min((length for length in self._lengths if length >= count), default=None)
         if not count or length is None or start + length > self._scratch.positions:
-            super().read(x, prefix, row)
-            return
+            return super().read(x, prefix, row)
         if prefix is not None:
             self._scratch.copy_prefix(prefix)
         static, replay = self._lengths[length]
@@ -99,3 +98,4 @@ class GraphedPrompts(Prompts):
         self._start.fill_(start)
         replay()
         row.copy_prefix(KvCache(*(tensor[:, :, :, : start + count] for tensor in self._scratch)))
+        return None

@@ -154,10 +154,11 @@ class ModelRunner:
 
     @on_device
     def prefill(self, utterance: Utterance, voice: PromptVoice) -> int:
-        """Prefills all positions but the last, which is the first frame's input; returns the frames there is room for.
+        """Prefills all positions; returns the frames there is room for.
 
-        A voice's prefix is read once
-        and then copied, so a live utterance, whose own part is one position, costs no pass of the talker at all.
+        A voice's prefix is read once and then copied. The last position is the first frame's input where what the
+        talker says of it could not be kept, and of a live utterance, whose own part it is: no pass of the talker at
+        all, here.
         Where memory runs out it is tried once more, without what was kept of other voices.
 
         Raises:
@@ -184,8 +185,13 @@ class ModelRunner:
         self._clean(slot)
         self.prefills += prompt.own.shape[0] > 1
         prefix = self._prefix(utterance, voice, prompt.prefix)
-        self._reader.read(prompt.own[:-1], prefix, self._state.cache.rows(slot))
-        self._frames.begin(slot, prompt.length - 1, utterance.seed, chain((prompt.own[-1],), prompt.feed))
+        row = self._state.cache.rows(slot)
+        is_whole = self._frames.takes_said and prompt.own.shape[0] > 1
+        said = self._reader.read(prompt.own if is_whole else prompt.own[:-1], prefix, row)
+        if is_whole and said is not None:
+            self._frames.begin(slot, prompt.length, utterance.seed, prompt.feed, said)
+        else:
+            self._frames.begin(slot, prompt.length - 1, utterance.seed, chain((prompt.own[-1],), prompt.feed))
         self._sound.begin(slot, voice)
         return room
 
