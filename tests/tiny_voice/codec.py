@@ -26,6 +26,7 @@ from .speech import FRAME, RATE
 
 _HOP, _BANDS = 240, 80  # of the encoder's spectrum: eight columns a frame
 _RESOLUTIONS = (2048, 1024, 512, 256, 128)
+_RATE_OF_LEARNING = 1.5e-3
 _SEGMENT, _BATCH = 16, 8  # frames of a piece, and pieces of a step
 _DECAY, _DEAD = 0.97, 0.02  # of a codebook's means; a row that is used less begins anew
 SOFT_STEPS = 300  # without a quantizer, at the beginning
@@ -245,23 +246,24 @@ def train(
     tell: Callable[[str], None],
     *,
     soft_steps: int = SOFT_STEPS,
-    lr: float = 1.5e-3,
-    seed: int = 0,
+    most_steps: float = math.inf,
 ) -> None:
-    """Train for ``seconds``, from where ``keep`` stands; it is written every two minutes."""
-    torch.manual_seed(seed)
-    chance = np.random.default_rng(seed)
+    """Train for ``seconds``, or ``most_steps`` steps, from where ``keep`` stands; it is written every two minutes."""
+    torch.manual_seed(0)
+    chance = np.random.default_rng(0)
     banks = {size: mel_bank(size, max(8, min(80, size // 12))) for size in _RESOLUTIONS}
-    optimizer = torch.optim.AdamW(codec.parameters(), lr=lr, betas=(0.8, 0.99), weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(codec.parameters(), lr=_RATE_OF_LEARNING, betas=(0.8, 0.99), weight_decay=1e-4)
     step, spent = _resume(codec, optimizer, keep)
     began = saved = told = time.monotonic() - spent
     recent: list[float] = []
     codec.train()
     long = [one for one in speech if len(one) >= _SEGMENT * FRAME]
-    while (now := time.monotonic() - began) < seconds:
+    while (now := time.monotonic() - began) < seconds and step < most_steps:
         for group in optimizer.param_groups:
             group["lr"] = (
-                lr * min(1.0, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * now / seconds)))
+                _RATE_OF_LEARNING
+                * min(1.0, (step + 1) / 100)
+                * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * now / seconds)))
             )
         wanted = _pieces(long, chance)
         if step == soft_steps:
