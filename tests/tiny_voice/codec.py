@@ -26,7 +26,7 @@ from .speech import FRAME, RATE
 
 _HOP, _BANDS = 240, 80  # of the encoder's spectrum: eight columns a frame
 _RESOLUTIONS = (2048, 1024, 512, 256, 128)
-_RATE_OF_LEARNING = 1.5e-3
+_PACE = 1.5e-3  # of learning, at its highest
 _SEGMENT, _BATCH = 16, 8  # frames of a piece, and pieces of a step
 _DECAY, _DEAD = 0.97, 0.02  # of a codebook's means; a row that is used less begins anew
 SOFT_STEPS = 300  # without a quantizer, at the beginning
@@ -252,7 +252,7 @@ def train(
     torch.manual_seed(0)
     chance = np.random.default_rng(0)
     banks = {size: mel_bank(size, max(8, min(80, size // 12))) for size in _RESOLUTIONS}
-    optimizer = torch.optim.AdamW(codec.parameters(), lr=_RATE_OF_LEARNING, betas=(0.8, 0.99), weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(codec.parameters(), lr=_PACE, betas=(0.8, 0.99), weight_decay=1e-4)
     step, spent = _resume(codec, optimizer, keep)
     began = saved = told = time.monotonic() - spent
     recent: list[float] = []
@@ -261,9 +261,7 @@ def train(
     while (now := time.monotonic() - began) < seconds and step < most_steps:
         for group in optimizer.param_groups:
             group["lr"] = (
-                _RATE_OF_LEARNING
-                * min(1.0, (step + 1) / 100)
-                * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * now / seconds)))
+                _PACE * min(1.0, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * now / seconds)))
             )
         wanted = _pieces(long, chance)
         if step == soft_steps:

@@ -17,7 +17,7 @@ from wyoming_qwen3tts.model.checkpoint.config import ModelConfig
 from wyoming_qwen3tts.model.language_model import LanguageModel
 from wyoming_qwen3tts.model.layers import Attention, Layer, RMSNorm, Transformer, normalise, rotate
 
-_RATE_OF_LEARNING = 1.5e-3
+_PACE = 1.5e-3  # of learning, at its highest
 _BATCH = 24  # utterances of a step
 _PREDICTED = 256  # frames of a step that the code predictor learns from
 _IGNORE = -100
@@ -165,7 +165,7 @@ def train(
     decayed = [p for p in teachable.parameters() if p.dim() >= 2]
     others = [p for p in teachable.parameters() if p.dim() < 2]
     groups = [{"params": decayed, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=_RATE_OF_LEARNING, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(groups, lr=_PACE, betas=(0.9, 0.98))
     step, spent = 0, 0.0
     if keep.exists():
         state = torch.load(keep, weights_only=True)
@@ -185,9 +185,7 @@ def train(
     while (now := time.monotonic() - began) < seconds and step < most_steps:
         for group in optimizer.param_groups:
             group["lr"] = (
-                _RATE_OF_LEARNING
-                * min(1.0, (step + 1) / 200)
-                * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * now / seconds)))
+                _PACE * min(1.0, (step + 1) / 200) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * now / seconds)))
             )
         batch = _like_long(lengths, chance)
         layouts = ["sentence" if at % 2 else "live" for at in range(len(batch))]
