@@ -89,18 +89,19 @@ def write_tiny_checkpoint(
     seed: int = 0,
     shape: TinyShape | None = None,
     dtype: torch.dtype = torch.bfloat16,
+    words: tuple[str, ...] = (),
 ) -> Path:
     """Write a checkpoint into ``folder`` (made if need be) and return it.
 
     ``size`` is the config's ``tts_model_size``, ``0b6`` or ``1b7``; of a CustomVoice checkpoint only ``1b7`` takes
     instructions. By default VoiceDesign is ``1b7`` and the others ``0b6``, as published. ``dtype`` is that of the
-    language model's file; the codec's is float32.
+    language model's file; the codec's is float32. ``words`` are tokens beside `WORDS`, with the space before them, too.
     """
     shape = shape or TinyShape()
     size = size or ("1b7" if kind == "voice_design" else "0b6")
     codec = folder / "speech_tokenizer"
     codec.mkdir(parents=True, exist_ok=True)
-    vocab_size = _write_tokenizer(folder)
+    vocab_size = _write_tokenizer(folder, words)
     _dump(folder / "config.json", _config(kind, size, vocab_size, shape))
     _dump(folder / "generation_config.json", _generation())
     _dump(folder / "preprocessor_config.json", {"processor_class": "Qwen3TTSProcessor", "padding_side": "left"})
@@ -124,11 +125,15 @@ def _save(path: Path, tensors: dict[str, Tensor], dtype: torch.dtype) -> None:
     save_file({name: tensor.to(dtype) for name, tensor in tensors.items()}, path, metadata={"format": "pt"})
 
 
-def _write_tokenizer(folder: Path) -> int:
-    """A byte-level BPE whose merges spell out `WORDS` from the left. Returns the number of ids, special ones too."""
+def _write_tokenizer(folder: Path, words: tuple[str, ...]) -> int:
+    """A byte-level BPE whose merges spell out ``words`` and `WORDS` from the left. Returns the number of ids, special
+    ones too."""
     merges: dict[str, None] = {}
     tokens = dict.fromkeys(sorted(ByteLevel.alphabet()))
     for word in [
+        *WORDS.split()[:2],
+        *(f"\u0120{word}" for word in words),  # before the bare ones, whose merges would leave the space alone
+        *words,
         *WORDS.split(),
         *(f"\u0120{word}" for word in WORDS.split()),
     ]:  # U+0120 stands for a space in byte-level vocabularies
