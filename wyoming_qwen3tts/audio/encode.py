@@ -242,7 +242,7 @@ class _Growing(io.RawIOBase):
         self._ready = bytearray()
         self._position = self._end = 0
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # soundfile hands over bytes only
         data = bytes(data)
         if self._position < _HEAD_BYTES:
             known = data[: _HEAD_BYTES - self._position]

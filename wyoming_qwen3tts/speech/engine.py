@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Self
 
-from ..errors import BadRequest
+from ..errors import UnknownVoice
 from .audio_format import FORMAT, AudioFormat
 from .request import SpeechRequest
 from .voice import Voice
@@ -200,9 +200,9 @@ class Engine(ABC):
 
         Raises:
             BadRequest: if it cannot be mixed; says why.
-            UnknownVoice: for a part that is not here.
+            UnknownVoice: for a part that is not here, and for all of them where the engine mixes none.
         """
-        raise BadRequest(
+        raise UnknownVoice(
             f"The {self.name} engine cannot mix voices. The Qwen3-TTS engine of this machine can: engine.kind qwen3.",
             field="voice",
         )

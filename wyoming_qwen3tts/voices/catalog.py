@@ -120,7 +120,7 @@ class VoiceCatalog:
         if not name:
             return self.for_language(language.strip()) if code and language else None
         if self._blend is not None and is_recipe(name):
-            return self._mixed(self._blend(unicodedata.normalize("NFKC", name)), code)
+            return self._mixed(self._blend, unicodedata.normalize("NFKC", name), code)
         try:
             wanted, view = VoiceName.parse(name).casefold(), self._view()
         except UnknownVoice as error:
@@ -138,8 +138,19 @@ class VoiceCatalog:
             raise UnknownVoice(f"The voice {name[:64]} does not speak {code}.", field="language")
         return self._absent(wanted, code, name)
 
-    @staticmethod
-    def _mixed(voice: Voice, code: str | None) -> Voice:
+    def _mixed(self, blend: Callable[[str], Voice], recipe: str, code: str | None) -> Voice | None:
+        """Who speaks as ``recipe`` says; for a blend of Qwen's speakers, whose model is not here, who speaks for one of
+        them."""
+        try:
+            voice = blend(recipe)
+        except UnknownVoice:
+            try:
+                names = [part.name.strip().casefold() for part in parse_blend(recipe)]
+            except BadRequest as error:
+                raise BadRequest(str(error), field="voice") from None
+            if not all(name in QWEN_SPEAKERS for name in names):
+                raise
+            return self._absent(names[0], code, recipe)
         if code is None:
             return voice
         if code not in voice.languages:

@@ -21,7 +21,8 @@ from wyoming_qwen3tts.model.checkpoint.config import ModelType
 from wyoming_qwen3tts.model.prompt import PromptVoice
 from wyoming_qwen3tts.service.options import SpeechOptions
 from wyoming_qwen3tts.speech.languages import LANGUAGES
-from wyoming_qwen3tts.speech.voice import VoiceName
+from wyoming_qwen3tts.speech.voice import Voice, VoiceName
+from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 from wyoming_qwen3tts.voices.folder import VoiceFolder
 from wyoming_qwen3tts.voices.levels import VoiceLevels
 
@@ -100,13 +101,29 @@ async def test_over_wyoming_and_http_the_refusal_comes_in_the_same_words(tiny_fo
         assert "above 0" in events[-1].data["text"]
         await wire.close()
     async with web() as it:
-        reply: httpx.Response = await it.post(input=SAID, voice=MIX)
+        reply: httpx.Response = await it.post(input=SAID, voice="ryan(-1)+vivian")
         assert reply.status_code == 400
         assert reply.json()["error"]["param"] == "voice"
+        assert "above 0" in reply.json()["error"]["message"]
+
+
+def test_a_blend_of_qwens_speakers_is_spoken_by_the_built_in_voice_while_their_model_is_away(tmp_path: Path) -> None:
+    """As each of them is: nobody stays silent for it."""
+    builtin = Voice(VoiceName("builtin-en"), "Built-in", ("en",), "builtin", "builtin")
+    nowhere = Blends(VoiceFolder(tmp_path / "voices"), Checkpoints((str(tmp_path / "none"),), Path))
+    for blend in (FakeEngine().blend, lambda recipe: nowhere.voice(recipe, "qwen3")):
+        catalog = VoiceCatalog([builtin], blend=blend)
+        assert (found := catalog.find(MIX, "en")) is not None
+        assert found.name == builtin.name
+        assert catalog.find("Ryan (2) + VIVIAN") is None  # the text's language tells
+        with pytest.raises(UnknownVoice):
+            catalog.find("ryan+nobody", "en")
+        with pytest.raises(BadRequest):
+            catalog.find("ryan(0)+vivian", "en")
 
 
 async def test_an_engine_without_blends_says_so(tmp_path: Path) -> None:
-    with pytest.raises(BadRequest, match=r"fake engine cannot mix voices.*engine\.kind qwen3"):
+    with pytest.raises(UnknownVoice, match=r"fake engine cannot mix voices.*engine\.kind qwen3"):
         FakeEngine().blend(MIX)
 
 

@@ -87,7 +87,8 @@ async def web(
     settings = settings or Settings()
     settings = settings.model_copy(update={"limits": settings.limits.model_copy(update=limits or {})})
     studio = app.get("studio")
-    catalog = VoiceCatalog(engine.voices(), studio.voices if studio else tuple, added=settings.voices.added)
+    cloned = studio.voices if studio else tuple
+    catalog = VoiceCatalog(engine.voices(), cloned, added=settings.voices.added, blend=engine.blend)
     service = SpeechService(engine, catalog, settings.limits, slots=slots)
     service.load()
 

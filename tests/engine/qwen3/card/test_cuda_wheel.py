@@ -11,14 +11,11 @@ import torch
 from torch._subclasses import FakeTensorMode
 
 import wyoming_qwen3tts
-from tests.engine.qwen3.runner.test_frames import GREEDY, OneDevice, published, settle, step
+from tests.engine.qwen3.runner.test_frames import GREEDY, OneDevice, prompt_and_packet, published, step
 from wyoming_qwen3tts.engine.qwen3.card.roads import Road
 from wyoming_qwen3tts.engine.qwen3.card.trial import kernels_of
 from wyoming_qwen3tts.engine.qwen3.config import EngineConfig
 from wyoming_qwen3tts.engine.qwen3.hardware.plan import plan
-from wyoming_qwen3tts.engine.qwen3.runner.prefill import GraphedPrompts
-from wyoming_qwen3tts.model.checkpoint.published import published_config
-from wyoming_qwen3tts.model.codec import CodecDecoder
 from wyoming_qwen3tts.model.fused import use_kernels
 from wyoming_qwen3tts.model.rounded import round_for_card
 from wyoming_qwen3tts.model.sampling import FrameSampling
@@ -65,16 +62,4 @@ def test_a_frame_depends_on_no_value_and_never_leaves_the_card(batch: int, road:
 
 def test_a_prompt_and_a_packet_depend_on_no_value() -> None:
     with torch.inference_mode(), FakeTensorMode():
-        talker = published("1.7B", "cuda", layers=2).talker
-        reader = GraphedPrompts.__new__(GraphedPrompts)
-        reader._talker, reader._scratch = talker, talker.init_cache(1, 256)
-        reader._start = torch.zeros((), dtype=torch.int64, device="cuda")
-        with torch.device("meta"):
-            codec = CodecDecoder(published_config("1.7B").codec).eval().requires_grad_(False)
-        settle(codec, "cuda")
-        state = codec.init_state(5)
-        codes = torch.zeros(2, 4, 16, dtype=torch.int64, device="cuda")
-        slots = torch.zeros(2, dtype=torch.int64, device="cuda")
-        with OneDevice():  # type: ignore[no-untyped-call]
-            reader._work(torch.zeros(1, 32, 2048, device="cuda", dtype=torch.bfloat16))
-            assert codec.step(codes, state, slots).shape == (2, 4 * 1920)
+        prompt_and_packet("1.7B")

@@ -135,21 +135,28 @@ def test_on_a_card_a_frame_depends_on_no_value_and_never_leaves_it(batch: int, s
             work()
 
 
+def prompt_and_packet(size: Size) -> None:
+    """A prompt is read and a packet decoded on a card's tensors without values."""
+    talker = published(size, "cuda", layers=2).talker
+    reader = GraphedPrompts.__new__(GraphedPrompts)
+    reader._talker, reader._scratch = talker, talker.init_cache(1, 256)
+    reader._start = torch.zeros((), dtype=torch.int64, device="cuda")
+    config = published_config(size)
+    with torch.device("meta"):
+        codec = CodecDecoder(config.codec).eval().requires_grad_(False)
+    settle(codec, "cuda")
+    state = codec.init_state(5)
+    codes = torch.zeros(2, 4, 16, dtype=torch.int64, device="cuda")
+    slots = torch.zeros(2, dtype=torch.int64, device="cuda")
+    x = torch.zeros(1, 32, config.talker.stack.hidden_size, device="cuda", dtype=torch.bfloat16)
+    with OneDevice():  # type: ignore[no-untyped-call]
+        reader._work(x)
+        assert codec.step(codes, state, slots).shape == (2, 4 * 1920)
+
+
 def test_on_a_card_a_prompt_and_a_packet_depend_on_no_value() -> None:
     with torch.inference_mode(), FakeTensorMode(), _Indexing():
-        talker = published("0.6B", "cuda", layers=2).talker
-        reader = GraphedPrompts.__new__(GraphedPrompts)
-        reader._talker, reader._scratch = talker, talker.init_cache(1, 256)
-        reader._start = torch.zeros((), dtype=torch.int64, device="cuda")
-        with torch.device("meta"):
-            codec = CodecDecoder(published_config("0.6B").codec).eval().requires_grad_(False)
-        settle(codec, "cuda")
-        state = codec.init_state(5)
-        codes = torch.zeros(2, 4, 16, dtype=torch.int64, device="cuda")
-        slots = torch.zeros(2, dtype=torch.int64, device="cuda")
-        with OneDevice():  # type: ignore[no-untyped-call]
-            reader._work(torch.zeros(1, 32, 1024, device="cuda", dtype=torch.bfloat16))
-            assert codec.step(codes, state, slots).shape == (2, 4 * 1920)
+        prompt_and_packet("0.6B")
 
 
 @pytest.fixture(scope="module")
