@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from wyoming_qwen3tts.model.codec import DILATIONS
 
 from .codec import Codec
 from .language import Teachable
+from .sentences import words
 
 Tensors = dict[str, Tensor]
 
@@ -48,8 +48,7 @@ SHAPE = tiny.TinyShape(
 
 def begin(folder: Path, texts: Iterable[str]) -> ModelConfig:
     """Write everything with random weights, and a vocabulary in which each word of ``texts`` is one token."""
-    words = sorted({word for text in texts for word in re.findall(r"[A-Za-z]+", text)})
-    tiny.write_tiny_checkpoint(folder, shape=SHAPE, words=tuple(words))
+    tiny.write_tiny_checkpoint(folder, shape=SHAPE, words=tuple(words(texts)))
     generation = json.loads((folder / "generation_config.json").read_text())
     calm = {"temperature": 0.6, "top_k": 20, "subtalker_temperature": 0.6, "subtalker_top_k": 20}
     (folder / "generation_config.json").write_text(json.dumps(generation | calm, indent=1) + "\n")

@@ -149,8 +149,14 @@ class Codec(nn.Module):
         self.slow_pairs = len(config.upsampling_ratios)
         self.is_coarse = False  # bfloat16, for the training's speed
 
-    def forward(self, samples: Tensor, *, is_soft: bool) -> tuple[Tensor, Tensor]:
-        """What comes back, and how far the encoder is from the codebooks."""
+    def forward(self, samples: Tensor, *, is_soft: bool, is_settled: bool = False) -> tuple[Tensor, Tensor]:
+        """What comes back, and how far the encoder is from the codebooks. ``is_settled``: the codes are learnt no
+        further, only what is made of them."""
+        if is_settled:
+            with torch.no_grad():
+                vectors = self.encoder(samples)
+                _, sums = self.quantizer.quantize(vectors.flatten(0, 1))
+            return self._sound(sums.view_as(vectors)), vectors.new_zeros(())
         vectors = self.encoder(samples)
         if is_soft:
             return self._sound(vectors), vectors.square().mean() * 0.01
@@ -247,16 +253,22 @@ def train(
     *,
     soft_steps: int = SOFT_STEPS,
     most_steps: float = math.inf,
+    is_settled: bool = False,
 ) -> None:
-    """Train for ``seconds``, or ``most_steps`` steps, from where ``keep`` stands; it is written every two minutes."""
+    """Train for ``seconds``, or ``most_steps`` steps, from where ``keep`` stands; it is written every two minutes.
+
+    ``is_settled``: encoder and codebooks stay as they are, so that codes that were made with them hold.
+    """
     torch.manual_seed(0)
-    chance = np.random.default_rng(0)
+    chance = np.random.default_rng(1 if is_settled else 0)
     banks = {size: mel_bank(size, max(8, min(80, size // 12))) for size in _RESOLUTIONS}
-    optimizer = torch.optim.AdamW(codec.parameters(), lr=_PACE, betas=(0.8, 0.99), weight_decay=1e-4)
+    learning = [codec.widen, codec.decoder] if is_settled else [codec]
+    parameters = [one for module in learning for one in module.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=_PACE, betas=(0.8, 0.99), weight_decay=1e-4)
     step, spent = _resume(codec, optimizer, keep)
     began = saved = told = time.monotonic() - spent
     recent: list[float] = []
-    codec.train()
+    codec.train(not is_settled)
     long = [one for one in speech if len(one) >= _SEGMENT * FRAME]
     while (now := time.monotonic() - began) < seconds and step < most_steps:
         for group in optimizer.param_groups:
@@ -264,15 +276,15 @@ def train(
                 _PACE * min(1.0, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * now / seconds)))
             )
         wanted = _pieces(long, chance)
-        if step == soft_steps:
+        if step == soft_steps and not is_settled:
             with torch.no_grad():
                 every = torch.cat([codec.encoder(_pieces(long, chance)).flatten(0, 1) for _ in range(40)])
             codec.quantizer.begin(every)
-        heard, apart = codec(wanted, is_soft=step < soft_steps)
+        heard, apart = codec(wanted, is_soft=step < soft_steps, is_settled=is_settled)
         found = loss(heard, wanted, banks)
         optimizer.zero_grad(set_to_none=True)
         (found + 0.25 * apart).backward()
-        nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         _keep_positive(codec.decoder)
         recent.append(float(found.detach()))

@@ -20,6 +20,9 @@ from wyoming_qwen3tts.model.layers import Attention, Layer, RMSNorm, Transformer
 _PACE = 1.5e-3  # of learning, at its highest
 _BATCH = 24  # utterances of a step
 _PREDICTED = 256  # frames of a step that the code predictor learns from
+_HIDDEN, _WRONG = 0.15, 0.05  # shares of the frames before that are not heard, or heard wrong, so that the text counts
+_DROPPED = 0.1  # of what each part of a layer adds
+_TELL_S, _TRIED = 60, 48  # how often it is said how well held-out utterances are foretold, and how many of them
 _IGNORE = -100
 
 
@@ -55,9 +58,10 @@ class Teachable(nn.Module):
     def loss(
         self, batch: Sequence[Utterance], layouts: Sequence[str], chance: np.random.Generator
     ) -> tuple[Tensor, Tensor]:
-        """Cross entropies, in nats: of code 0 and the end, and of the other codes."""
-        x, wanted, frames = self._inputs(batch, layouts)
-        hidden = run(self.model.talker.stack, x)
+        """Cross entropies, in nats: of code 0 and the end, and of the other codes. In training some of the frames
+        before are hidden or wrong."""
+        x, wanted, frames = self._inputs(batch, layouts, chance if self.training else None)
+        hidden = run(self.model.talker.stack, x, _DROPPED if self.training else 0.0)
         said = wanted != _IGNORE
         first = F.cross_entropy(self.model.talker.head(hidden[said]).float(), wanted[said])
         return first, self._predictor_loss(hidden, wanted, frames, chance)
@@ -66,7 +70,9 @@ class Teachable(nn.Module):
         """``[B, T, H]``: the talker's states."""
         return run(self.model.talker.stack, self._inputs(batch, layouts)[0])
 
-    def _inputs(self, batch: Sequence[Utterance], layouts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
+    def _inputs(
+        self, batch: Sequence[Utterance], layouts: Sequence[str], chance: np.random.Generator | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """``[B, T, H]``; code 0 that each position foretells, or `_IGNORE`, ``[B, T]``; the other codes of the frame
         that is put in there, ``[B, T, groups - 1]``."""
         rows = [self._row(one, layout) for one, layout in zip(batch, layouts, strict=True)]
@@ -83,7 +89,7 @@ class Teachable(nn.Module):
             is_frame[at, begins:end] = True
             wanted[at, start : start + len(codes)] = codes[:, 0]
             wanted[at, end - 1] = self.config.talker.ids.eos
-        return self._embedded(text, sounds, frames, is_frame), wanted, frames
+        return self._embedded(text, sounds, frames, is_frame, chance), wanted, frames
 
     def _row(self, one: Utterance, layout: str) -> tuple[list[int], list[int], Tensor, int]:
         """Text ids and sound ids (-1: none) of each position, the codes, and where the first of them is foretold. The
@@ -105,13 +111,17 @@ class Teachable(nn.Module):
             sounds += [ids.bos, *codes[:, 0].tolist()]
         return text, sounds, codes, len(text) - count - 1
 
-    def _embedded(self, text: Tensor, sounds: Tensor, frames: Tensor, is_frame: Tensor) -> Tensor:
+    def _embedded(
+        self, text: Tensor, sounds: Tensor, frames: Tensor, is_frame: Tensor, chance: np.random.Generator | None
+    ) -> Tensor:
         talker, predictor = self.model.talker, self.model.predictor
         x = talker.text_projection(self.text_table(text))
-        x = x + talker.codec_embedding(sounds.clamp(min=0)) * (sounds >= 0)[..., None]
+        heard = talker.codec_embedding(sounds.clamp(min=0)) * (sounds >= 0)[..., None]
         rest = sum(table(frames[is_frame][:, j]) for j, table in enumerate(predictor.embeddings))
-        embedded: Tensor = x.index_put(is_frame.nonzero(as_tuple=True), rest, accumulate=True)
-        return embedded
+        embedded: Tensor = heard.index_put(is_frame.nonzero(as_tuple=True), rest, accumulate=True)
+        if chance is not None:
+            embedded = embedded.index_put(is_frame.nonzero(as_tuple=True), _spoilt(embedded[is_frame], chance))
+        return x + embedded
 
     def _predictor_loss(self, hidden: Tensor, wanted: Tensor, frames: Tensor, chance: np.random.Generator) -> Tensor:
         talker, predictor = self.model.talker, self.model.predictor
@@ -127,8 +137,17 @@ class Teachable(nn.Module):
         return F.cross_entropy(scores.float().flatten(0, 1), codes[:, 1:].flatten())
 
 
-def run(stack: Transformer, x: Tensor) -> Tensor:
-    """`Transformer.forward` of whole sequences without a cache, as gradients want it: ``[B, T, H]``."""
+def _spoilt(frames: Tensor, chance: np.random.Generator) -> Tensor:
+    """``[N, H]``: some are nothing, some are others."""
+    draw = torch.from_numpy(chance.random(len(frames)))
+    others = frames[torch.from_numpy(chance.permutation(len(frames)))]
+    frames = torch.where((draw < _WRONG)[:, None], others, frames)
+    return frames * (draw < 1 - _HIDDEN)[:, None]
+
+
+def run(stack: Transformer, x: Tensor, dropped: float = 0.0) -> Tensor:
+    """`Transformer.forward` of whole sequences without a cache, as gradients want it: ``[B, T, H]``. ``dropped``: the
+    share of what a part of a layer adds that is left out."""
     cos, sin = stack.rotary(torch.arange(x.shape[1])[None, None])
     for layer in stack.layers:
         assert isinstance(layer, Layer)
@@ -138,8 +157,8 @@ def run(stack: Transformer, x: Tensor) -> Tensor:
         turned = rotate(_norms(attention)[:, None] * normalise(turned, attention.eps), cos, sin)
         queries, keys = torch.split(turned, [attention.heads, attention.kv_heads], dim=1)
         y = F.scaled_dot_product_attention(queries, keys, values.to(queries.dtype), is_causal=True, enable_gqa=True)
-        x = x + attention.out(y.transpose(1, 2).flatten(2))
-        x = x + layer.mlp(layer.mlp_norm(x))
+        x = x + F.dropout(attention.out(y.transpose(1, 2).flatten(2)), dropped, training=dropped > 0)
+        x = x + F.dropout(layer.mlp(layer.mlp_norm(x)), dropped, training=dropped > 0)
     return stack.norm(x)  # type: ignore[no-any-return]
 
 
@@ -153,13 +172,15 @@ def _norms(attention: Attention) -> Tensor:
 def train(
     teachable: Teachable,
     utterances: Sequence[Utterance],
+    held_out: Sequence[Utterance],
     seconds: float,
     keep: Path,
     tell: Callable[[str], None],
     *,
     most_steps: float = math.inf,
 ) -> None:
-    """Train for ``seconds``, or ``most_steps`` steps, from where ``keep`` stands; it is written every two minutes."""
+    """Train for ``seconds``, or ``most_steps`` steps, from where ``keep`` stands; it is written every two minutes. What
+    is told of ``held_out`` shows whether the text is read or sentences are learnt by heart."""
     torch.manual_seed(0)
     chance = np.random.default_rng(0)
     decayed = [p for p in teachable.parameters() if p.dim() >= 2]
@@ -182,6 +203,7 @@ def train(
         torch.save(state, part)
         part.rename(keep)
 
+    teachable.train()
     while (now := time.monotonic() - began) < seconds and step < most_steps:
         for group in optimizer.param_groups:
             group["lr"] = (
@@ -197,14 +219,29 @@ def train(
         optimizer.step()
         recent.append((float(first.detach()), float(rest.detach())))
         step += 1
-        if time.monotonic() - told > 30:
-            one, two = np.mean(recent, 0)
-            tell(f"language: step {step}, {now:.0f} s, code 0 {one:.3f}, other codes {two:.3f}")
+        if time.monotonic() - told > _TELL_S:
+            (one, two), (new_one, new_two) = np.mean(recent, 0), _tried(teachable, held_out[:_TRIED])
+            tell(
+                f"language: step {step}, {now:.0f} s, code 0 {one:.3f}, other codes {two:.3f}; "
+                f"never seen: {new_one:.3f}, {new_two:.3f}"
+            )
             told, recent = time.monotonic(), []
         if time.monotonic() - saved > 120:
             save(now)
             saved = time.monotonic()
     save(seconds)
+    teachable.eval()
+
+
+@torch.no_grad()
+def _tried(teachable: Teachable, utterances: Sequence[Utterance]) -> tuple[float, float]:
+    """The losses of utterances, nothing hidden."""
+    teachable.eval()
+    layouts = ["sentence" if at % 2 else "live" for at in range(len(utterances))]
+    with torch.autocast("cpu", torch.bfloat16):
+        first, rest = teachable.loss(utterances, layouts, np.random.default_rng(0))
+    teachable.train()
+    return float(first), float(rest)
 
 
 def _like_long(lengths: np.ndarray, chance: np.random.Generator) -> np.ndarray:

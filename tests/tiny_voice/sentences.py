@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 ONES = (
@@ -39,7 +41,7 @@ HELD_OUT = 10  # one sentence of so many
 
 @dataclass(frozen=True, slots=True)
 class Sentences:
-    """Those to learn from, and those that are never seen."""
+    """Those to learn from, drills among them, and those that are never seen."""
 
     train: tuple[str, ...]
     held_out: tuple[str, ...]
@@ -53,14 +55,27 @@ def number(value: int) -> str:
     return f"{tens} {ONES[ones]}" if ones else tens
 
 
-def make(count: int, seed: int = 0) -> Sentences:
-    """``count`` different sentences, one in ten of them held out. The same for the same ``seed``."""
+def make(count: int, drills: int = 0, seed: int = 0) -> Sentences:
+    """``count`` different sentences, one in ten of them held out, and ``drills`` more to learn from: words of the same
+    vocabulary in any order, so that what comes next can be told from the text alone. The same for the same ``seed``."""
     chance = random.Random(seed)
     found: dict[str, None] = {}
     while len(found) < count:
         found[_sentence(chance)] = None
     every = list(found)
-    return Sentences(tuple(text for at, text in enumerate(every) if at % HELD_OUT), tuple(every[::HELD_OUT]))
+    learnt = [text for at, text in enumerate(every) if at % HELD_OUT]
+    vocabulary = words(every)
+    more = [_drill(chance, vocabulary) for _ in range(drills)]
+    return Sentences((*learnt, *more), tuple(every[::HELD_OUT]))
+
+
+def words(texts: Iterable[str]) -> list[str]:
+    """All words of ``texts``, each once, in order."""
+    return sorted({word for text in texts for word in re.findall(r"[A-Za-z]+", text)})
+
+
+def _drill(chance: random.Random, vocabulary: list[str]) -> str:
+    return " ".join(chance.choices(vocabulary, k=chance.randint(2, 8))) + "."
 
 
 def _sentence(chance: random.Random) -> str:

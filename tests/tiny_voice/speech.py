@@ -16,10 +16,11 @@ RATE, FRAME = 24_000, 1_920
 SPEAKERS = {"ryan": 1.14, "serena": 1.0}  # how much longer, and so deeper, than the built-in voice
 _LEVEL = 0.1  # root mean square
 _LEAD_S, _TAIL_S = 0.08, 0.12  # silence that is left around speech
+_STRETCH = 0.03  # how much a voice's other takes are longer or shorter, at most
 
 
-def spoken(texts: list[str], keep_in: Path, tell: Callable[[str], None]) -> dict[str, list[Samples]]:
-    """The sentences of every speaker, in the order of ``texts``; made once, and kept in ``keep_in``."""
+def spoken(texts: list[str], keep_in: Path, tell: Callable[[str], None]) -> list[Samples]:
+    """The sentences in the built-in voice, in the order of ``texts``; made once, and kept in ``keep_in``."""
     file = keep_in / "speech.npz"
     if not file.exists():
         tell(f"Speaking {len(texts)} sentences")
@@ -27,8 +28,19 @@ def spoken(texts: list[str], keep_in: Path, tell: Callable[[str], None]) -> dict
     with np.load(file) as kept:
         kept_ends = kept["ends"][:-1]
         whole = kept["samples"].astype(np.float32) / 32_768
-    plain = np.split(whole, kept_ends)
-    return {name: [_framed(_as(name, one)) for one in plain] for name in SPEAKERS}
+    return np.split(whole, kept_ends)
+
+
+def take(speaker: str, samples: Samples, chance: np.random.Generator | None = None) -> Samples:
+    """As ``speaker`` says it, in whole frames; with ``chance`` a little longer or shorter, and later by part of a
+    frame, as no two takes of one sentence are alike."""
+    ratio = SPEAKERS[speaker]
+    if chance is not None:
+        ratio *= 1 + chance.uniform(-_STRETCH, _STRETCH)
+        samples = np.pad(samples, (int(chance.integers(FRAME)), 0))
+    if ratio != 1.0:
+        samples = np.asarray(samplerate.resample(samples, ratio, "sinc_fastest"), np.float32)
+    return np.pad(samples, (0, -len(samples) % FRAME))
 
 
 def _make(texts: list[str], file: Path) -> None:
@@ -50,15 +62,3 @@ def _trimmed(samples: Samples) -> Samples:
     loud = np.flatnonzero(np.abs(samples) > 0.01)
     start, end = max(0, loud[0] - round(_LEAD_S * RATE)), loud[-1] + round(_TAIL_S * RATE)
     return np.clip(samples[start:end], -0.98, 0.98)
-
-
-def _as(speaker: str, samples: Samples) -> Samples:
-    ratio = SPEAKERS[speaker]
-    if ratio == 1.0:
-        return samples
-    return np.asarray(samplerate.resample(samples, ratio, "sinc_fastest"), np.float32)
-
-
-def _framed(samples: Samples) -> Samples:
-    """Whole frames: silence at the end."""
-    return np.pad(samples, (0, -len(samples) % FRAME))

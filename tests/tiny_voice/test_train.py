@@ -98,10 +98,10 @@ def test_teaching_makes_the_right_codes_likelier_and_goes_on_where_it_was(folder
 
     taught = language.Teachable(config, tokenizer.role)
     before = losses(taught)
-    language.train(taught, few, 600.0, keep, lambda _: None, most_steps=20)
+    language.train(taught, few, few, 600.0, keep, lambda _: None, most_steps=20)
     after = losses(taught)
     assert after < 0.9 * before
 
     again = language.Teachable(config, tokenizer.role)
-    language.train(again, few, 600.0, keep, lambda _: None, most_steps=20)  # none is left
+    language.train(again, few, few, 600.0, keep, lambda _: None, most_steps=20)  # none is left
     assert losses(again) == pytest.approx(after, rel=1e-3)
