@@ -1,4 +1,4 @@
-"""Writes what is made of the settings. Called by script/reference-config; tests say whether it has to be called again."""
+"""Writes what is made of the settings. Called by script/reference-config; tests say whether that is to be done again."""
 
 from __future__ import annotations
 

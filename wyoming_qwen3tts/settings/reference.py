@@ -45,9 +45,9 @@ printf 'voices:\\n  language: de\\n' > my-settings.yaml
 wyoming-qwen3tts voices --config my-settings.yaml
 ```
 
-[config/wyoming-qwen3tts.yaml](../config/wyoming-qwen3tts.yaml) is an options file with every setting. Lists are separated by commas. In
-the apps of Home Assistant a setting is under **Configuration**, where the last column names it; the others keep their
-default there. A misspelt name stops the start and offers the nearest right one.
+[An options file with every setting](../config/wyoming-qwen3tts.yaml) is in `config/`. Lists are separated by commas.
+In the apps of Home Assistant a setting is under **Configuration**, where the last column names it; the others keep
+their default there. A misspelt name stops the start and offers the nearest right one.
 """
 
 
@@ -58,9 +58,8 @@ def page(options: Mapping[str, str]) -> str:
     top = [name for name in fields if "." not in name]
     for name, field in Settings.model_fields.items():
         if name not in top:
-            section = field.annotation
-            assert section is not None
-            lines += ["", f"## {name}", "", " ".join((section.__doc__ or "").split()), ""]
+            about = getattr(field.annotation, "__doc__", None) or ""
+            lines += ["", f"## {name}", "", " ".join(about.split()), ""]
             lines += _table((known for known in fields if known.startswith(f"{name}.")), fields, options)
     lines += ["", "## The rest", "", *_table(top, fields, options)]
     return "\n".join(lines) + "\n"
