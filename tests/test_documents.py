@@ -34,7 +34,7 @@ USERS = ["README.md", *(f"docs/{name}.md" for name in (
     "install", "home-assistant", "voices", "announcements", "http-api", "security", "settings", "stand-in", "marks",
 ))]  # fmt: skip
 #: Flags of other programs, and of tests that are programs too.
-FOREIGN = {"--build-arg", "--gpus", "--packed", "--rm", "--runtime", "--set-as-default"}
+FOREIGN = {"--build", "--build-arg", "--gpus", "--packed", "--rm", "--runtime", "--set-as-default"}
 
 
 # What is printed
