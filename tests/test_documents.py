@@ -182,6 +182,9 @@ def _quoted(text: str) -> str:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", RUN)
 def test_the_commands_of_a_page_work_as_printed(name: str, checkout: Path, tmp_path: Path) -> None:
+    missing = [program for program in ("curl", "espeak-ng", "git", "kakasi") if not shutil.which(program)]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} not installed")
     inside = ["unshare", "--user", "--map-root-user", "--net", "--"]
     if not shutil.which("unshare") or subprocess.run([*inside, "true"], capture_output=True, check=False).returncode:
         pytest.skip("the default ports are only used in a network of our own, and unshare -rn does not work here")
