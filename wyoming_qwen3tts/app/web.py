@@ -60,12 +60,13 @@ def web_server(
 
     def build() -> FastAPI:
         from ..servers.http.app import build_app
+        from ..servers.http.hosts import own_names
         from ..servers.http.routers import announce, clips, lexicon, page
 
         routers = [page.routes(), lexicon.routes(settings)]
         if announcements is not None:
             routers += [announce.routes(announcements.announcer), clips.routes(announcements.clips)]
-        return build_app(service, settings, studio=studio, control=control, routers=routers)
+        return build_app(service, settings, studio=studio, control=control, routers=routers, own_names=own_names)
 
     return HttpServer(build, Address(*sockets[0].getsockname()[:2]), settings.limits, sockets)
 

@@ -14,6 +14,7 @@ from ....service.service import SpeechService
 from ....settings import Settings
 from ....studio.studio import VoiceStudio
 from ..auth import Gate, OpenRouter
+from ..hosts import is_loopback
 from .engine import status_json
 
 
@@ -56,12 +57,19 @@ def routes(service: SpeechService, settings: Settings, studio: VoiceStudio | Non
             "design": {"on": design is None, "why_not": design},
             "mixing": {"on": mix is None, "why_not": mix},
             "needs_key": gate.needs_key,
+            "only_here": _is_only_here(settings),
             "base_url": settings.http.base_url or None,
             "languages": list(service.catalog.languages),
             "engine": service.engine.name,
         }
 
     return router
+
+
+def _is_only_here(settings: Settings) -> bool:
+    """Whether no other device can open the web door."""
+    address = settings.http.address
+    return address is not None and (address.host == "localhost" or is_loopback(address.host))
 
 
 def why_not(
