@@ -48,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"wyoming-qwen3tts: {error}\n")
         return 1
     except OSError as error:
-        sys.stderr.write(f"wyoming-qwen3tts: {error.filename or ''}: {error.strerror or error}\n")
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"wyoming-qwen3tts: {where}{error.strerror or error}\n")
         return 1
     except KeyboardInterrupt:
         return 130
