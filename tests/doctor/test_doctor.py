@@ -42,6 +42,7 @@ from wyoming_qwen3tts.doctor import (
 from wyoming_qwen3tts.downloads.hub import is_offline
 from wyoming_qwen3tts.engine.qwen3.hardware.probe import Card, Hardware
 from wyoming_qwen3tts.settings.sources import load
+from wyoming_qwen3tts.util import installation
 
 RTX = Card(0, "NVIDIA GeForce RTX 5090", (12, 0), 32_607, 30_000)
 ABLE = Hardware(
@@ -105,8 +106,8 @@ def test_a_card_that_torch_has_code_for_is_fine() -> None:
 @pytest.mark.parametrize(
     ("hardware", "check", "fix"),
     [
-        (Hardware(driver="580.1", driver_cuda=(13, 0)), "code for the card", "cu126, cu128 or cu130 image"),
-        (Hardware(torch="2.13.0+cpu", driver="580.1", driver_cuda=(13, 0)), "code for the card", "cu126, cu128"),
+        (Hardware(driver="580.1", driver_cuda=(13, 0)), "code for the card", "script/run --engine.kind qwen3"),
+        (Hardware(torch="2.13.0+cpu", driver="580.1", driver_cuda=(13, 0)), "code for the card", "script/run --engine.kind qwen3"),
         (
             Hardware(torch="2.11.0+cu128", wheel_cuda=(12, 8), driver="580.1", driver_cuda=(13, 0), cuda_error="busy"),
             "card",
@@ -225,7 +226,7 @@ def test_the_built_in_voice_needs_no_model_files() -> None:
 def test_an_installation_without_the_extra_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "_PACKAGES", ("no_such_package",))
 
-    assert "[qwen3]" in models.check(place(ABLE))[0].fix
+    assert models.check(place(ABLE))[0].fix == installation.qwen3_advice()
 
 
 # The built-in voice

@@ -9,6 +9,7 @@ from ..util.processes import ProcessError, run_blocking
 from .checks import Check, CheckContext, fine, wrong
 
 _INSTALL = "apt install espeak-ng kakasi (the images have both)"
+_AGAIN = "The installation is incomplete. Set it up anew: rm -r .venv && script/setup; in a container, pull the image"
 
 
 def check(_: CheckContext) -> list[Check]:
@@ -17,7 +18,7 @@ def check(_: CheckContext) -> list[Check]:
 
 def _english() -> Check:
     if importlib.util.find_spec("hibari") is None:
-        return wrong("built-in voice, English", "hibari-tts is not installed", "pip install wyoming-qwen3tts")
+        return wrong("built-in voice, English", "hibari-tts is not installed", _AGAIN)
     return fine("built-in voice, English", "English by hibari-tts")
 
 

@@ -3,9 +3,9 @@ once, with its reason and what to do about it."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 
+from ....util.installation import qwen3_advice
 from ..config import EngineConfig
 from .memory import Need, cpu_need_mb, need, smaller
 from .probe import Card, Hardware, Probe, cpu_has_bfloat16, probe, runs
@@ -13,12 +13,6 @@ from .probe import Card, Hardware, Probe, cpu_has_bfloat16, probe, runs
 SMALL, LARGE = "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice", "Qwen/Qwen3-TTS-12Hz-1.7B-CustomVoice"
 _LARGE_FROM_MB = 7_600  # cards sold with 8 GB show 7,600 to 8,190 MiB
 _DRIVER_FOR = {12: "525", 13: "580"}  # the oldest for a CUDA major (NVIDIA's compatibility guide)
-# What a machine can be told to do, a container cannot: there another image is the way.
-_INSTALL = (
-    "take the image for it, cu126, cu128 or cu130 (AMD: rocm)"
-    if "IMAGE_USER" in os.environ
-    else "script/run --engine.kind qwen3"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +77,7 @@ def plan(config: EngineConfig, probe: Probe = probe) -> DevicePlan:
 def _choose(config: EngineConfig, hardware: Hardware) -> DevicePlan:
     if hardware.torch is None:
         why = f"torch cannot be loaded ({hardware.torch_error})" if hardware.torch_error else "torch is not installed"
-        return _builtin(config, f"Qwen3-TTS is off: {why}. Set it up: {_INSTALL}")
+        return _builtin(config, f"Qwen3-TTS is off: {why}. Set it up: {qwen3_advice(serve=True)}")
     if config.device == "cpu":
         return _on_cpu(config, hardware)
     card = _best_card(hardware)
@@ -113,13 +107,13 @@ def _why_no_cuda(hardware: Hardware) -> str:
             "the NVIDIA container toolkit."
         )
     if hardware.wheel_cuda is None:
-        return f"torch {hardware.torch} is a build for CPUs. Install one for this card: {_INSTALL}"
+        return f"torch {hardware.torch} is a build for CPUs. Install one for this card: {qwen3_advice(serve=True)}"
     if hardware.driver_cuda is not None and hardware.driver_cuda[0] < hardware.wheel_cuda[0]:
         enough = _DRIVER_FOR.get(hardware.wheel_cuda[0], "the newest")
         return (
             f"the driver {hardware.driver} runs CUDA {_dotted(hardware.driver_cuda)}, but torch {hardware.torch} needs "
             f"{_dotted(hardware.wheel_cuda)}. Update the driver to {enough} or later, or install a torch for CUDA "
-            f"{hardware.driver_cuda[0]}: {_INSTALL}"
+            f"{hardware.driver_cuda[0]}: {qwen3_advice(serve=True)}"
         )
     if not hardware.cards:
         return (
@@ -137,7 +131,7 @@ def _why_no_rocm(hardware: Hardware) -> str:
     if hardware.driver is None:
         return (
             f"{torch}, and there is no /dev/kfd. Install AMD's driver, and give a container the devices /dev/kfd and "
-            f"/dev/dri; for a card of NVIDIA's, take another torch: {_INSTALL}"
+            f"/dev/dri; for a card of NVIDIA's, take another torch: {qwen3_advice(serve=True)}"
         )
     if not hardware.cards:
         complaint = f" ({hardware.cuda_error})" if hardware.cuda_error else ""
@@ -155,8 +149,8 @@ def _why_no_rocm(hardware: Hardware) -> str:
 def _other_wheel(hardware: Hardware) -> str:
     newest = max(card.capability for card in hardware.cards)
     if newest < (7, 5):
-        return f"Pascal and Volta need a cu126 build, torch 2.14 at the latest: {_INSTALL}"
-    return f"Install a newer one, cu128 or cu130: {_INSTALL}"
+        return f"Pascal and Volta need a cu126 build, torch 2.14 at the latest: {qwen3_advice(serve=True)}"
+    return f"Install a newer one, cu128 or cu130: {qwen3_advice(serve=True)}"
 
 
 def _builtin(config: EngineConfig, *reasons: str) -> DevicePlan:
