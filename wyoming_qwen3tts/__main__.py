@@ -10,18 +10,26 @@ from argparse import Namespace
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
+from .app.build import check_models
 from .app.data_folder import claim_data_folder
 from .app.privileges import drop_privileges
 from .app.serve import EXIT_BAD_SETTINGS, serve
 from .cli import parser
-from .errors import BadRequest, SettingsError, SpeechError
+from .downloads.store import Kind
+from .errors import BadRequest, SettingsError, SpeechError, first_line
 from .model.checkpoint.files import ModelFileError, UnfitCodec
 from .monitoring import logs
 from .service.options import SpeechOptions
 from .settings import Settings, sources, walk
+from .util.installation import QWEN3_PACKAGES, qwen3_advice
 from .util.memory import use_few_arenas
 
 log = logging.getLogger(__name__)
+
+#: Which kind of model a command needs, where it is not CustomVoice.
+_KINDS: dict[str, Kind] = {"clone": "Base", "design": "VoiceDesign"}
+#: Commands that report on whatever models are set, or look at none of them.
+_ANY_MODEL = {"doctor", "healthcheck", "announce", "bench"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = sources.load(flags, os.environ, Path(chosen.config) if "config" in chosen else None)
         drop_privileges(settings.data_dir, os.environ)
         claim_data_folder(settings)
+        if chosen.command not in _ANY_MODEL:
+            check_models(settings, _KINDS.get(chosen.command, "CustomVoice"))
         serving = chosen.command in (None, "serve")
         if serving:
             use_few_arenas()
@@ -47,12 +57,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SpeechError, ModelFileError) as error:
         sys.stderr.write(f"wyoming-qwen3tts: {error}\n")
         return 1
+    except ImportError as error:
+        sys.stderr.write(f"wyoming-qwen3tts: {_in_words(error)}\n")
+        return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         sys.stderr.write(f"wyoming-qwen3tts: {where}{error.strerror or error}\n")
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _in_words(error: ImportError) -> str:
+    """Commands are imported late, so what an extra lacks is found out here."""
+    log.debug("What could not be imported", exc_info=error)
+    name = (error.name or "").partition(".")[0]
+    if name in QWEN3_PACKAGES:
+        return f"This needs the extra qwen3, and {name} is not installed: {qwen3_advice()}"
+    return f"The installation is not complete: {first_line(error)}. Install it again: script/setup"
 
 
 def _run(chosen: Namespace, settings: Settings) -> int:
