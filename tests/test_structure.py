@@ -10,12 +10,21 @@ import sys
 import wyoming_qwen3tts
 from tests.conftest import ROOT, in_tree_order
 
+_CHANGES = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
 
-def test_the_changelog_begins_with_this_version() -> None:
-    first = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
 
-    assert first
-    assert first[1] == wyoming_qwen3tts.__version__
+def test_the_changelog_has_the_form_of_keep_a_changelog() -> None:
+    """https://keepachangelog.com/en/1.1.0/: what is not released yet, then this version; an entry is a line."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## (.*)$", text, re.MULTILINE)
+
+    assert versions[0] == "[Unreleased]"
+    assert re.fullmatch(rf"\[{re.escape(wyoming_qwen3tts.__version__)}\] - \d{{4}}-\d\d-\d\d", versions[1])
+    assert set(re.findall(r"^### (.*)$", text, re.MULTILINE)) <= set(_CHANGES)
+    assert [line for line in text.splitlines() if line.startswith(" ")] == []
+    for version in versions:
+        name = version.split("]")[0] + "]"
+        assert f"\n{name}: " in text, f"{name} has no link at the end"
 
 
 def test_files_on_the_command_line_are_taken_folder_by_folder() -> None:

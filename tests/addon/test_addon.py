@@ -154,7 +154,7 @@ def test_translations_differ_between_languages() -> None:
 
 @pytest.mark.parametrize("addon", ADDONS)
 def test_the_changelog_begins_with_this_version(addon: str) -> None:
-    first = re.search(r"^## (\S+)", (ADDON / addon / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    first = re.search(r"^## \[(\S+)\]", (ADDON / addon / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
 
     assert first
     assert first[1] == config(addon)["version"]

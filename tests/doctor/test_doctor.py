@@ -107,7 +107,7 @@ def test_a_card_that_torch_has_code_for_is_fine() -> None:
     ("hardware", "check", "fix"),
     [
         (Hardware(driver="580.1", driver_cuda=(13, 0)), "code for the card", "script/run --engine.kind qwen3"),
-        (Hardware(torch="2.13.0+cpu", driver="580.1", driver_cuda=(13, 0)), "code for the card", "script/run --engine.kind qwen3"),
+        (Hardware(torch="2.13.0+cpu", driver="580.1", driver_cuda=(13, 0)), "code for the card", "script/run --engine"),
         (
             Hardware(torch="2.11.0+cu128", wheel_cuda=(12, 8), driver="580.1", driver_cuda=(13, 0), cuda_error="busy"),
             "card",

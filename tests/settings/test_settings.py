@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.settings.generate import files, option_names
 from wyoming_qwen3tts.errors import SettingsError
 from wyoming_qwen3tts.settings import Address, Limits, is_secret, parse_address, sources, walk
-from wyoming_qwen3tts.settings.sources import load
+from wyoming_qwen3tts.settings.reference import MOST_USED
+from wyoming_qwen3tts.settings.sources import flag, load, variable
 
 
 def test_flags_win_over_the_environment_which_wins_over_the_file(tmp_path: Path) -> None:
@@ -187,12 +189,22 @@ def test_every_limit_is_finite_and_has_a_reason() -> None:
         assert field.metadata or name == "host_connections", name
 
 
-def test_the_reference_file_is_current() -> None:
+@pytest.mark.parametrize("name", ["config/wyoming-qwen3tts.yaml", "docs/settings.md"])
+def test_what_is_made_of_the_settings_is_current(name: str) -> None:
     """``script/reference-config`` writes it."""
-    from wyoming_qwen3tts.settings.reference import reference
+    assert (ROOT / name).read_text(encoding="utf-8") == files()[ROOT / name], "run script/reference-config"
 
-    file = ROOT / "config" / "wyoming-qwen3tts.yaml"
-    assert file.read_text(encoding="utf-8") == reference(), "run script/reference-config"
+
+def test_the_page_names_every_setting_with_flag_variable_and_option() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `--")]
+
+    for name, _ in walk():
+        shown = [row for row in rows if row.startswith(f"| `{flag(name)}` | `{variable(name)}` |")]
+        assert len(shown) == 1 + (name in MOST_USED), name
+        if name in option_names():
+            assert all(row.endswith(f"| {option_names()[name]} |") for row in shown), name
+    assert len(set(MOST_USED)) == 12
 
 
 def test_the_reference_file_sets_nothing_but_can_be_loaded() -> None:
