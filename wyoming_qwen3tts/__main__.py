@@ -20,7 +20,7 @@ from .errors import BadRequest, SettingsError, SpeechError, first_line
 from .model.checkpoint.files import ModelFileError, UnfitCodec
 from .monitoring import logs
 from .service.options import SpeechOptions
-from .settings import Settings, sources, walk
+from .settings import Settings, sources
 from .util.installation import QWEN3_PACKAGES, qwen3_advice
 from .util.memory import use_few_arenas
 
@@ -35,21 +35,10 @@ _ANY_MODEL = {"doctor", "healthcheck", "announce", "bench"}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the process's exit code."""
     chosen = parser.parse(arguments)
-    logs.set_up("info" if chosen.command in (None, "serve") else "warning")
-    names = {name for name, _ in walk()}
-    flags = {name: value for name, value in vars(chosen).items() if name in names}
     try:
-        settings = sources.load(flags, os.environ, Path(chosen.config) if "config" in chosen else None)
-        drop_privileges(settings.data_dir, os.environ)
-        claim_data_folder(settings)
-        if chosen.command not in _ANY_MODEL:
-            check_models(settings, _KINDS.get(chosen.command, "CustomVoice"))
-        serving = chosen.command in (None, "serve")
-        if serving:
-            use_few_arenas()
-        if serving or "log_level" in flags:
-            logs.set_up(settings.log_level, in_background=serving)
-        return _run(chosen, settings)
+        if chosen.command == "completion":  # it needs no setting
+            return _complete(chosen.shell)
+        return _run(chosen, _begin(chosen))
     except (SettingsError, UnfitCodec) as error:
         for line in str(error).splitlines():
             sys.stderr.write(f"wyoming-qwen3tts: {line}\n")
@@ -66,6 +55,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _complete(shell: str) -> int:
+    from .cli.completion import script
+
+    sys.stdout.write(script(shell, parser.build(every_setting=True)))
+    return 0
+
+
+def _begin(chosen: Namespace) -> Settings:
+    """The settings, checked, with the log and the data folder as they want them."""
+    serving = chosen.command in (None, "serve")
+    logs.set_up("info" if serving else "warning")
+    flags = {name: value for name, value in vars(chosen).items() if name in parser.names()}
+    settings = sources.load(flags, os.environ, Path(chosen.config) if "config" in chosen else None)
+    drop_privileges(settings.data_dir, os.environ)
+    claim_data_folder(settings)
+    if chosen.command not in _ANY_MODEL:
+        check_models(settings, _KINDS.get(chosen.command, "CustomVoice"))
+    if serving:
+        use_few_arenas()
+    if serving or "log_level" in flags:
+        logs.set_up(settings.log_level, in_background=serving)
+    return settings
 
 
 def _in_words(error: ImportError) -> str:
