@@ -19,6 +19,7 @@ SpeechError
     │   ├── Unsuitable    this machine cannot run it as it is: no driver, the wrong torch
     │   └── DeviceLost    the device computes nothing any more; only a new process can help
     └── StoreError        a model's files are not here and could not be fetched
+        └── NotFetched    the network or the disk was in the way; the next attempt may succeed
 
 SettingsError             the start is refused; not a SpeechError, as no request is to blame
 """
@@ -117,6 +118,10 @@ class DeviceLost(EngineDown):
 
 class StoreError(EngineError):
     code, http_status, retry_after_s = "model-missing", 503, 60
+
+
+class NotFetched(StoreError):
+    """The network or the disk was in the way: the next attempt may succeed without anybody's doing."""
 
 
 def first_line(error: BaseException) -> str:

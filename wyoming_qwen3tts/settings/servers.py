@@ -11,14 +11,15 @@ from .values import (
     Key,
     Section,
     Uri,
-    UriOrOff,
+    WebUriOrOff,
     as_text,
+    checked_entity,
     checked_host,
     checked_origin,
     checked_topic,
-    checked_url,
     listed,
     parse_address,
+    web_address,
 )
 
 
@@ -46,9 +47,9 @@ class Wyoming(Section):
 class Http(Section):
     """The web door: OpenAI's speech API, live text over WebSocket, and the page."""
 
-    uri: UriOrOff = "tcp://127.0.0.1:8880"
+    uri: WebUriOrOff = "tcp://127.0.0.1:8880"
     """Address and port to listen on; `tcp://0.0.0.0:8880` for the whole network, `off` to do without."""
-    base_url: Annotated[str, AfterValidator(checked_url)] = ""
+    base_url: Annotated[str, web_address("http://192.168.1.20:8880")] = ""
     """How speakers in the house reach the web door, such as `http://192.168.1.20:8880`. None: worked out from `uri`."""
     api_keys: Annotated[tuple[Key, ...], BeforeValidator(listed)] = ()
     """Keys of 8 characters or more that clients must send, separated by commas; `name:key` names the client in the
@@ -113,9 +114,9 @@ class Mqtt(Section):
 class HomeAssistantSettings(Section):
     """How announcements reach its media players and satellites."""
 
-    url: Annotated[str, AfterValidator(checked_url)] = ""
+    url: Annotated[str, web_address("http://homeassistant.local:8123")] = ""
     """Such as `http://homeassistant.local:8123`. Inside the add-on it is known by itself."""
     token: SecretStr = SecretStr("")
     """A long-lived access token, from your profile page in Home Assistant."""
-    tts_entity: Annotated[str, Field(pattern=r"^(tts\.[a-z0-9_]+)?$")] = ""
+    tts_entity: Annotated[str, AfterValidator(checked_entity)] = ""
     """What this server is called there, such as `tts.qwen3_tts`. None: looked for by its name."""

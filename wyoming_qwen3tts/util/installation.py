@@ -9,6 +9,8 @@ from pathlib import Path
 #: Of the repository, as ``url`` in repository.yaml.
 REPOSITORY = "https://github.com/wyoming-qwen3tts/wyoming-qwen3tts"
 IMAGE_USER = "IMAGE_USER"  # the variable by which an image names the user that everything runs as
+#: What the extra ``qwen3`` consists of, by the names that are imported.
+QWEN3_PACKAGES = ("torch", "safetensors", "tokenizers", "huggingface_hub", "transformers")
 _ROOT = Path(__file__).parents[2]
 
 
