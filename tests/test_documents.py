@@ -6,6 +6,7 @@ Every ``sh`` block has a mark in its fence. ``sh run``: it is run, in a fresh cl
 
 from __future__ import annotations
 
+import argparse
 import ast
 import re
 import shutil
@@ -25,6 +26,7 @@ import wyoming_qwen3tts
 from tests import documents
 from tests.conftest import ROOT
 from tests.documents import Block, anchors, files, links, name_of, prose, shell_blocks, words_of
+from wyoming_qwen3tts.cli.mistakes import commands_of
 from wyoming_qwen3tts.cli.parser import build, parse
 
 BLOCKS = [block for path in files() for block in shell_blocks(path)]
@@ -78,12 +80,18 @@ def test_a_blocks_commands_and_flags_exist(block: Block, capsys: pytest.CaptureF
             pytest.fail(f"{block.file}:{block.line}: {' '.join(arguments)}: {capsys.readouterr().err}")
 
 
+def _flags(parser: argparse.ArgumentParser) -> set[str]:
+    """Of a parser and of its commands."""
+    below = (flag for command in commands_of(parser).values() for flag in _flags(command))
+    return {*parser._option_string_actions, *below}
+
+
 @pytest.mark.parametrize("path", files(), ids=name_of)
 def test_flags_in_the_text_exist(path: Path) -> None:
     inline = " ".join(re.findall(r"`([^`\n]+)`", prose(path)))
     shown = set(re.findall(r"(?<![\w-])--[a-z][\w.-]*", inline))
 
-    assert shown - FOREIGN <= build().flags()
+    assert shown - FOREIGN <= _flags(build())
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"{block.file}:{block.line}")
