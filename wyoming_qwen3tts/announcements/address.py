@@ -19,7 +19,7 @@ _PROBE_S = 5.0
 _BRIDGES = (ipaddress.ip_network("172.16.0.0/12"),)  # where Docker, and the Supervisor, put their containers
 _ADVICE = "Set http.base_url to this machine's address in the house, such as http://192.168.1.20:8880"
 _ALONE = "it means this machine alone"
-_OPEN = "Open the web door to the house: http.uri tcp://0.0.0.0:8880; in a container also set http.base_url"
+_OPEN = "Open the page to the house: http.uri tcp://0.0.0.0:8880; in a container also set http.base_url"
 
 
 def in_container(environ: Mapping[str, str] = os.environ) -> bool:
