@@ -38,6 +38,7 @@ from .announcements import Announcements
 from .build import BuiltEngine, build_engine, build_studio, speech_service
 from .descriptors import raise_descriptors, within_descriptors
 from .interpreter import answer_soon, keeping_loaded
+from .voices_file import watch_voices
 from .web import web_address, web_listener, web_server
 
 log = logging.getLogger(__name__)
@@ -98,6 +99,8 @@ async def serve(
         service.load()  # only now: with the port taken, nothing is loaded in vain
         address = Address(address.host, server.port)
         await stack.enter_async_context(prerendering(service, settings.cache))
+        watching = watch_voices(service.catalog, settings.lexicon_dir)
+        stack.push_async_callback(cancel_and_wait, asyncio.create_task(watching))
         await _wait_until_answering(address)
         _say_where(address, settings)
         if is_own:

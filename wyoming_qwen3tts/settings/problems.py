@@ -71,3 +71,15 @@ def as_typed(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(as_typed, value))
     return "" if isinstance(value, dict) or value is None else str(value)
+
+
+def yaml_fault(error: Exception) -> str:
+    """Where YAML is broken, and how."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    said = str(problem or ("it is nested too deeply" if isinstance(error, RecursionError) else "it cannot be read"))
+    said = said.replace("'<stream end>'", "the end of the file")
+    if "'\\t'" in said:
+        said = "there is a tab: YAML wants spaces"
+    elif said == "mapping values are not allowed here":
+        said = "this colon is in the wrong place: put the text in quotes, or look at the spaces before it"
+    return f"line {mark.line + 1}, column {mark.column + 1}: {said}" if mark else said

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from ..errors import SettingsError
 from . import Settings, is_secret, walk
-from .problems import as_typed, in_words
+from .problems import as_typed, in_words, yaml_fault
 
 log = logging.getLogger(__name__)
 
@@ -143,11 +143,7 @@ def _from_file(path: Path) -> Iterator[tuple[str, object]]:
     except json.JSONDecodeError as error:
         raise SettingsError(f"{path} is not JSON: line {error.lineno}: {error.msg}") from None
     except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark else ""
-        raise SettingsError(
-            f"{path} is not YAML: {where}{getattr(error, 'problem', None) or 'cannot be read'}"
-        ) from None
+        raise SettingsError(f"{path} is not YAML: {yaml_fault(error)}") from None
     if content is None:
         return
     if not isinstance(content, dict):
