@@ -337,12 +337,14 @@ def _is_said(quoted: str) -> bool:
 
 
 def _messages() -> list[str]:
-    text = prose(ROOT / "docs" / "troubleshooting.md")
-    return [row.replace("\\|", "|") for row in re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)]
+    """What tables quote whose first column is called so."""
+    text = "\n".join(prose(ROOT / "docs" / name) for name in ("troubleshooting.md", "voices.md"))
+    tables = re.findall(r"^\| message \|.*\n\|---.*\n((?:\|.*\n)+)", text, re.MULTILINE)
+    return [row.replace("\\|", "|") for table in tables for row in re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)]
 
 
 @pytest.mark.parametrize("message", _messages())
-def test_a_message_of_the_troubleshooting_page_is_what_the_program_says(message: str) -> None:
+def test_a_message_that_a_page_quotes_is_what_the_program_says(message: str) -> None:
     assert _is_said(message)
 
 
