@@ -88,7 +88,7 @@ def _flags(parser: argparse.ArgumentParser) -> set[str]:
 
 @pytest.mark.parametrize("path", files(), ids=name_of)
 def test_flags_in_the_text_exist(path: Path) -> None:
-    inline = " ".join(re.findall(r"`([^`\n]+)`", prose(path)))
+    inline = " ".join(re.findall(r"`([^`]+)`", prose(path)))
     shown = set(re.findall(r"(?<![\w-])--[a-z][\w.-]*", inline))
 
     assert shown - FOREIGN <= _flags(build())
