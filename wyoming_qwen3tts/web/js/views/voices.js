@@ -59,7 +59,7 @@ function card(voice, code, general) {
     hearButton(() => id, language, nameOf(voice))),
     h("div", { class: "row tight" },
       isOwn(voice) && h("span", { class: "tag soft" }, t(`kind.${kindOf(voice)}`)),
-      style.instruct && h("span", { class: "tag", title: style.instruct }, style.instruct),
+      style.instruct && h("code", { class: "tag", title: style.instruct }, style.instruct),
       style.speed && style.speed !== 1 && h("span", { class: "tag" }, `${style.speed}×`),
       h("code", { class: "muted clip id", title: id }, id),
       h("span", { class: "row tight end" },
