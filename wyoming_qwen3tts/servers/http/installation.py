@@ -14,6 +14,7 @@ from ...settings import sources
 
 Place = Literal["checkout", "package", "container", "addon", "addon-nvidia"]
 _SOURCE = Path(__file__).resolve().parents[3]
+_SAID = {"on": "true", "off": "false"}  # in YAML
 _NATURAL = {"engine.kind": "qwen3"}  # what the add-on without a card spells in a word of its own
 
 
@@ -27,13 +28,14 @@ class Installation:
     has_torch: bool
     has_torch_for_card: bool  # and not one for processors alone
 
-    def spelt(self, name: str, value: str) -> dict[str, str | None]:
-        """A setting in its three spellings; ``option`` is None where the add-on has none for it."""
+    def spelt(self, name: str, value: str) -> dict[str, str]:
+        """A setting as a flag, as a variable, and as an option of an add-on; ``here`` names the one that counts here."""
+        here = "option" if self.place.startswith("addon") else "variable" if self.place == "container" else "flag"
         return {
-            "name": name,
+            "here": here,
             "flag": f"{sources.flag(name)} {value}",
             "variable": f"{sources.variable(name)}={value}",
-            "option": self._option({name: value}),
+            "option": f"{name}: {_SAID.get(value, value)}",
         }
 
     def command(self, settings: Mapping[str, str]) -> str | None:
@@ -63,8 +65,7 @@ class Installation:
         sections: dict[str, list[str]] = {}
         for name, value in settings.items():
             section, _, key = name.partition(".")
-            said = {"on": "true", "off": "false"}.get(value, value)
-            sections.setdefault(section, []).append(f"  {key}: {said}")
+            sections.setdefault(section, []).append(f"  {key}: {_SAID.get(value, value)}")
         return "\n".join(f"{section}:\n" + "\n".join(lines) for section, lines in sections.items())
 
 

@@ -207,9 +207,10 @@ class Permission:
             raise HttpError(
                 403, "Voices are made by those who have a key. Set one: --http.api-keys NAME:KEY", code="key-needed"
             )
-        if self._house.studio is None or (reason := why_not(self._house, self._ability)) is not None:
+        reason, studio = why_not(self._house, self._ability), self._house.studio
+        if studio is None or reason is not None:
             raise HttpError(409, str(reason), code="not-possible")
-        return self._house.studio
+        return studio
 
 
 async def _described(maker: VoiceStudio, name: str, prompt: str, language: str, text: str | None) -> Voice:
