@@ -64,6 +64,7 @@ def web_server(
 
     def build() -> FastAPI:
         from ..servers.http.app import build_app
+        from ..servers.http.hosts import own_names
         from ..servers.http.installation import look
         from ..servers.http.natural import Tools
         from ..servers.http.routers import announce, clips, lexicon, page
@@ -72,7 +73,9 @@ def web_server(
         if announcements is not None:
             routers += [announce.routes(announcements.announcer), clips.routes(announcements.clips)]
         tools = Tools(look(os.environ), download, Examination(settings))
-        return build_app(service, settings, studio=studio, control=control, routers=routers, tools=tools)
+        return build_app(
+            service, settings, studio=studio, control=control, routers=routers, tools=tools, own_names=own_names
+        )
 
     return HttpServer(build, Address(*sockets[0].getsockname()[:2]), settings.limits, sockets)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
@@ -39,16 +39,20 @@ def build_app(
     routers: Sequence[APIRouter] = (),
     supervisor: str | None = None,
     tools: Tools | None = None,
+    own_names: Callable[[], set[str]] | None = None,
 ) -> FastAPI:
     """Everything that is spoken over HTTP. ``routers`` are guarded like our own, but for an `OpenRouter`.
 
     ``supervisor`` is the address from which ingress comes; by default the Supervisor's own where there is one.
     ``tools``: what the page can do beside speaking; by default nothing.
+    ``own_names`` finds this machine's names, and may take its time.
     """
     if supervisor is None and "SUPERVISOR_TOKEN" in os.environ:
         supervisor = SUPERVISOR
     encode.load_libraries()
     gate = Gate(settings.http, supervisor)
+    if own_names is not None:
+        gate.names.learn(own_names)
     app = _empty_app()
     app.state.routes = []
     app.state.closing = closing = asyncio.Event()
@@ -64,6 +68,7 @@ def build_app(
         open_routes=open_routes,
         linked_routes=linked_routes,
         may_upload=may_make,
+        base_url=settings.http.base_url,
     )
     app.state.metrics = metrics.of_service(service)
     recorder = live.StreamRecorder()

@@ -29,7 +29,7 @@ class Installation:
     has_torch_for_card: bool  # and not one for processors alone
 
     def spelt(self, name: str, value: str) -> dict[str, str]:
-        """A setting as a flag, as a variable, and as an option of an add-on; ``here`` names the one that counts here."""
+        """A setting as a flag, a variable, and an option of an add-on; ``here`` names the one that counts here."""
         here = "option" if self.place.startswith("addon") else "variable" if self.place == "container" else "flag"
         return {
             "here": here,

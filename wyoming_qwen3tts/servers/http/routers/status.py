@@ -11,7 +11,9 @@ from fastapi.responses import JSONResponse
 from .... import __version__
 from ....monitoring.health import health
 from ....service.service import SpeechService
+from ....settings import Settings
 from ..auth import Gate, OpenRouter
+from ..hosts import is_loopback
 from ..natural import House, making_json, natural_json
 from .engine import status_json
 
@@ -57,6 +59,7 @@ def routes(house: House, gate: Gate) -> APIRouter:
             "natural": natural_json(house),
             "place": house.installation.place,
             "needs_key": gate.needs_key,
+            "only_here": _is_only_here(settings),
             "base_url": settings.http.base_url or None,
             "languages": list(service.catalog.languages),
             "engine": service.engine.name,
@@ -73,3 +76,9 @@ def read_with_accent(service: SpeechService) -> dict[str, str]:
         if other is not None and other.voice.language != voice.language:
             found[voice.language] = other.voice.name
     return found
+
+
+def _is_only_here(settings: Settings) -> bool:
+    """Whether no other device can open the web door."""
+    address = settings.http.address
+    return address is not None and (address.host == "localhost" or is_loopback(address.host))

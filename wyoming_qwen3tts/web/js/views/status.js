@@ -1,6 +1,6 @@
 // What the server does just now, and why something was slow or wrong.
 
-import { call, post } from "../api.js";
+import { ROOT, call, post } from "../api.js";
 import { base } from "../snippets.js";
 import { h, icon, note } from "../dom.js";
 import { field, problems, select } from "../fields.js";
@@ -180,5 +180,14 @@ function whereParts() {
     h("dl", { class: "facts-list pair" }, fact("status.host", host), fact("status.port", port)),
     h("dl", { class: "facts-list" }, fact("status.http", base()), fact("status.version", about.version)),
     h("p", { class: "muted small" }, t("status.ha")),
+    ...reachParts(about),
   ];
+}
+
+/** How the house gets in, where only this machine can. */
+function reachParts(about) {
+  if (!about.only_here || ROOT.pathname !== "/") return [];
+  const flag = (text) => h("p", {}, h("code", {}, text));
+  return [note("warn", "warn", h("p", {}, t("reach.local")), flag(`--http.uri tcp://0.0.0.0:${ROOT.port || 80}`),
+    !about.needs_key && [h("p", {}, t("reach.key")), flag("--http.api-keys NAME:KEY")])];
 }
