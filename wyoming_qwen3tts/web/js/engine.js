@@ -18,8 +18,18 @@ export function shortText() {
   const state = stateOf();
   const { progress } = store.live?.engine ?? {};
   if (state === "loading" && progress != null) return `${t("state.loading")} ${number(progress * 100)} %`;
+  if (speaksInstead() && ["ready", "degraded", "failed"].includes(state)) return t(speaksInstead() === "builtin" ? "state.builtin" : "state.stand-in");
   return t(`state.${state}`);
 }
+
+/** Which engine speaks while the one that is wanted cannot, or "builtin" where no other is wanted; "" if it can. */
+export function speaksInstead() {
+  const engine = store.live?.engine;
+  return engine?.fallback ?? (engine?.kind === "builtin" ? "builtin" : "");
+}
+
+/** Why somebody else speaks: the server's code in words. */
+export const whyInWords = (code) => (has(`why.${code}`) ? t(`why.${code}`) : t("why.other", { code }));
 
 export function engineText() {
   const engine = store.live?.engine;

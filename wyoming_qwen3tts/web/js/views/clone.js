@@ -1,15 +1,15 @@
 // A voice from a clip: record or upload it, see whether it is good enough, give it a name.
 
-import { ROOT, post } from "../api.js";
+import { post } from "../api.js";
 import { h, icon, iconButton, note } from "../dom.js";
 import { clipWords, partsOf, said, wordsOf } from "../errors.js";
 import { clearErrors, field, problems, showError } from "../fields.js";
 import { language as pageLanguage, number, seconds, t } from "../i18n.js";
 import { refreshVoices } from "../live.js";
+import { checklist } from "../needs.js";
 import { Reply } from "../player.js";
 import { judge, measure } from "../quality.js";
 import { decode, kindOf, record, why } from "../recorder.js";
-import { store, watch } from "../store.js";
 import { hearButton } from "../voicelist.js";
 import { Wave, still } from "../wave.js";
 import { use } from "./speak.js";
@@ -69,32 +69,18 @@ export function cloneForm() {
     return undefined;
   }
   const form = h("form", { class: "stack", novalidate: true, onsubmit: make }, sound.element, finish);
-  const barrier = h("div", {});
-  const about = () => {
-    const cloning = store.about?.cloning;
-    barrier.replaceChildren(...barriers(cloning, t("clone.off")));
-    form.hidden = barrier.hasChildNodes();
-  };
-  const first = () => [barrier, form];
-  about();
-  const stop = watch("about", about);
+  const needs = checklist("cloning", "need.title.clone", form);
+  const first = () => [needs.element, form];
   element.append(...first());
   return {
     element,
     leave: () => {
-      stop();
+      needs.leave();
       sound.leave();
     },
   };
 }
 
-
-/** What stands in the way of making voices: the server cannot, or this visitor may not. */
-export function barriers(ability, title) {
-  const isKnown = store.about?.needs_key || ROOT.pathname !== "/"; // by a key, or through Home Assistant
-  const why = ability && (ability.on ? (isKnown ? null : t("clone.key")) : ability.why_not);
-  return why ? [note("warn", "info", h("p", {}, h("strong", {}, title)), h("p", {}, why))] : [];
-}
 
 /** A voice that was just made: hear it, use it. */
 export function done(element, voice, again) {

@@ -5,11 +5,11 @@ import { h, icon, iconButton, setIcon } from "../dom.js";
 import { clearErrors, field, problems, select, showError } from "../fields.js";
 import { LANGUAGES, language as pageLanguage, number, seconds, t } from "../i18n.js";
 import { refreshVoices } from "../live.js";
+import { checklist } from "../needs.js";
 import { Reply, ready, stopAll } from "../player.js";
-import { store, watch } from "../store.js";
 import { sample } from "../voicelist.js";
 import { Wave, still } from "../wave.js";
-import { barriers, done } from "./clone.js";
+import { done } from "./clone.js";
 
 const VARIANTS = 3;
 const EXAMPLES = ["design.example.1", "design.example.2", "design.example.3"];
@@ -40,7 +40,7 @@ export function designForm() {
     clearErrors(fields, general);
     if (!description.value.trim()) return showError({ param: "description", message: t("design.missing") }, fields, general);
     asking = new AbortController();
-    const list = variantList(results, () => element.replaceChildren(barrier, form), element);
+    const list = variantList(results, () => element.replaceChildren(needs.element, form), element);
     label();
     try {
       const wish = { description: description.value.trim(), language: language.value, text: text.value.trim() || sample(language.value), variants: VARIANTS };
@@ -66,19 +66,12 @@ export function designForm() {
       general,
       h("div", { class: "row" }, button)),
     results);
-  const barrier = h("div", {});
-  const about = () => {
-    const design = store.about?.design;
-    barrier.replaceChildren(...barriers(design, t("design.off")));
-    form.hidden = barrier.hasChildNodes();
-  };
-  about();
-  const stop = watch("about", about);
-  element.append(barrier, form);
+  const needs = checklist("design", "need.title.design", form);
+  element.append(needs.element, form);
   return {
     element,
     leave: () => {
-      stop();
+      needs.leave();
       asking?.abort();
     },
   };

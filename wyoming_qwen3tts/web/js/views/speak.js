@@ -2,10 +2,12 @@
 
 import { get } from "../api.js";
 import { avatar, debounced, h, icon, iconButton, note, saveFile } from "../dom.js";
+import { whyInWords } from "../engine.js";
 import { said, wordsOf } from "../errors.js";
 import { clearErrors, field, problems, select, showError } from "../fields.js";
 import { language as pageLanguage, languageName, milliseconds, number, seconds, t } from "../i18n.js";
 import { marksBar } from "../marks.js";
+import { naturalCard } from "../natural.js";
 import { Reply, ready } from "../player.js";
 import { snippetBox } from "../snippets.js";
 import { session, store, watch } from "../store.js";
@@ -36,13 +38,14 @@ export function speakView() {
     player.clear();
   };
   const form = composer(changed, player);
-  const stop = [watch("voices", () => form.voices()), watch("about", () => snippets.refresh())];
+  const natural = naturalCard();
+  const stop = [natural.leave, watch("voices", () => form.voices()), watch("about", () => snippets.refresh())];
   preview.ask();
 
   return {
     title: t("speak.title"),
     intro: t("speak.intro"),
-    body: h("div", { class: "columns" },
+    body: h("div", { class: "columns" }, natural.element,
       h("div", { class: "stack" }, form.element, player.element),
       h("div", { class: "stack" }, preview.element,
         h("section", { class: "card", "aria-labelledby": "copy-title" }, h("h2", { id: "copy-title" }, t("copy.title")), snippets.element)),
@@ -110,7 +113,7 @@ function composer(changed, player) {
 /** The button, the waveform, and how long everything took. */
 function playerCard() {
   const wave = new Wave({ empty: t("speak.empty") });
-  const facts = h("div", { class: "facts" }), said = h("p", { class: "visually-hidden", role: "status" }); // said once, at the end
+  const facts = h("div", { class: "facts" }), instead = h("div", { class: "instead", role: "status" }), said = h("p", { class: "visually-hidden", role: "status" }); // said once, at the end
   const button = h("button", { type: "submit", class: "button primary large" });
   const again = iconButton("repeat", t("speak.again"), () => replay());
   const save = iconButton("download", t("speak.save"), () => saveFile(last.wav(), "speech.wav"));
@@ -124,6 +127,7 @@ function playerCard() {
     tools.hidden = !(last?.over && last.samples);
     if (!last) return;
     facts.replaceChildren(...factsOf(last));
+    instead.replaceChildren(...insteadOf(last));
     if (last.over) said.textContent = facts.textContent;
   }
   const grow = () => facts.replaceChildren(...factsOf(last));
@@ -170,7 +174,7 @@ function playerCard() {
     last.addEventListener("change", show);
   }
   show();
-  const element = h("section", { class: "card", "aria-label": t("speak.sound") }, wave.element, h("div", { class: "card-head" }, facts, tools), said);
+  const element = h("section", { class: "card", "aria-label": t("speak.sound") }, h("div", {}, wave.element, instead), h("div", { class: "card-head" }, facts, tools), said);
   return {
     element, button, toggle,
     connect: (theirs, place) => { fields = theirs; general = place; },
@@ -184,10 +188,16 @@ function factsOf(reply) {
   const fact = (key, value) => h("span", {}, `${t(key)} `, h("b", {}, value));
   const found = [fact("speak.first", milliseconds(stats.heard)), fact("speak.length", seconds(reply.seconds))];
   if (reply.voice) found.unshift(fact("speak.voice", reply.engine && !reply.voice.startsWith(reply.engine) ? `${reply.voice} (${reply.engine})` : reply.voice));
-  if (reply.insteadOf) found.splice(1, 0, fact("speak.insteadOf", reply.insteadOf));
   if (stats.made && stats.made > stats.first) found.push(fact("speak.rate", `${number(reply.seconds / (stats.made / 1000), 1)}×`));
   if (stats.gaps) found.push(fact("speak.gaps", number(stats.gaps)));
   return found;
+}
+
+/** That somebody else spoke than was asked for, why, and where to find what to do about it. */
+function insteadOf(reply) {
+  if (!reply.insteadOf) return [];
+  const said = t("substitute.said", { voice: reply.voice, wanted: reply.insteadOf, why: whyInWords(reply.insteadWhy) });
+  return [note("warn", "warn", h("p", {}, said, " ", h("a", { href: "#/status" }, t("substitute.way"))))];
 }
 
 /** What will be spoken, and what was changed for it. */

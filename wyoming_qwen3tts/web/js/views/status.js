@@ -6,8 +6,9 @@ import { h, icon, note } from "../dom.js";
 import { fixOf, said, wordsOf } from "../errors.js";
 import { field, problems, select } from "../fields.js";
 import { has, megabytes, milliseconds, number, seconds, t } from "../i18n.js";
+import { naturalCard } from "../natural.js";
 import { store, watch } from "../store.js";
-import { engineText, phaseOf, stateOf } from "../engine.js";
+import { engineText, phaseOf, stateOf, whyInWords } from "../engine.js";
 
 const SLOW_MS = 1000; // to the first sound: people notice
 const LEAD_SHOWN_S = 10;
@@ -31,11 +32,12 @@ export function statusView() {
     where.replaceChildren(...whereParts());
   };
   show();
-  const stop = ["live", "about", "connection", "spoken"].map((name) => watch(name, show));
+  const natural = naturalCard({ canHide: false });
+  const stop = [natural.leave, ...["live", "about", "connection", "spoken"].map((name) => watch(name, show))];
   return {
     title: t("status.title"),
     intro: t("status.intro"),
-    body: h("div", { class: "columns" }, h("div", { class: "stack" }, streams, servers, errors), h("div", { class: "stack" }, engine, where)),
+    body: h("div", { class: "columns" }, natural.element, h("div", { class: "stack" }, streams, servers, errors), h("div", { class: "stack" }, engine, where)),
     leave: () => stop.forEach((end) => end()),
   };
 }
@@ -106,7 +108,8 @@ function streamParts() {
   const head = [t("status.door"), t("speak.voice"), t("status.first"), t("status.lead"), t("status.since")];
   const cells = (stream, over) => [
     h("td", {}, h("span", {}, stream.door), stream.client && h("span", { class: "muted small block clip" }, stream.client)),
-    h("td", {}, h("span", { class: "clip" }, stream.voice || "–"), stream.engine && h("span", { class: "muted small block" }, stream.engine)),
+    h("td", {}, h("span", { class: "clip" }, stream.voice || "–"), stream.engine && h("span", { class: "muted small block" }, stream.engine),
+      stream.instead_of && h("span", { class: "slow small block" }, `${t("speak.insteadOf")} ${stream.instead_of}: ${whyInWords(stream.instead_why)}`)),
     h("td", {}, stream.ttfa_ms == null ? h("span", { class: "muted" }, "…") : h("span", { class: stream.ttfa_ms > SLOW_MS ? "slow" : "" }, milliseconds(stream.ttfa_ms))),
     h("td", {}, over ? h("span", { class: "muted" }, t("status.over")) : lead(stream)),
     h("td", {}, stream.seconds ? seconds(stream.seconds) : "–"),
