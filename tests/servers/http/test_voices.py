@@ -195,7 +195,7 @@ async def test_too_many_consents_are_refused(tmp_path: Path, monkeypatch: pytest
     [
         ({"cloning": False}, FakeStudio(), 403, "--voices.cloning on"),
         ({"keys": ()}, FakeStudio(), 403, "--http.api-keys"),
-        ({}, None, 409, "needs Qwen3-TTS"),
+        ({}, None, 409, "needs the Qwen3-TTS engine"),
         ({}, FakeStudio(can_clone=False, why_not="Cloning needs a Base model."), 409, "needs a Base model"),
     ],
     ids=["off", "without a key", "no studio", "no model"],

@@ -28,7 +28,7 @@ _SPEECH = "/v1/audio/speech"
 _LOOKED_AT = ("/health", "/metrics", "/v1/models", "/v1/audio/models")
 _ALLOW, _EXPOSE = "Access-Control-Allow-Origin", "Access-Control-Expose-Headers"
 _OUR_HEADERS = "Content-Length, Retry-After, X-Request-Id, X-TTS-Engine, X-TTS-Ignored, "
-_OUR_HEADERS += "X-TTS-Instead-Of, X-TTS-Language, X-TTS-Voice"
+_OUR_HEADERS += "X-TTS-Instead-Of, X-TTS-Instead-Why, X-TTS-Language, X-TTS-Voice"
 _KINDS = ("application/json", "multipart/form-data")
 
 

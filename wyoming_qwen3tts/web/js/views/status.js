@@ -3,10 +3,12 @@
 import { ROOT, call, post } from "../api.js";
 import { base } from "../snippets.js";
 import { h, icon, note } from "../dom.js";
+import { fixOf, said, wordsOf } from "../errors.js";
 import { field, problems, select } from "../fields.js";
 import { has, megabytes, milliseconds, number, seconds, t } from "../i18n.js";
+import { naturalCard } from "../natural.js";
 import { store, watch } from "../store.js";
-import { engineText, phaseOf, stateOf } from "../engine.js";
+import { engineText, phaseOf, stateOf, whyInWords } from "../engine.js";
 
 const SLOW_MS = 1000; // to the first sound: people notice
 const LEAD_SHOWN_S = 10;
@@ -30,11 +32,12 @@ export function statusView() {
     where.replaceChildren(...whereParts());
   };
   show();
-  const stop = ["live", "about", "connection", "spoken"].map((name) => watch(name, show));
+  const natural = naturalCard({ canHide: false });
+  const stop = [natural.leave, ...["live", "about", "connection", "spoken"].map((name) => watch(name, show))];
   return {
     title: t("status.title"),
     intro: t("status.intro"),
-    body: h("div", { class: "columns" }, h("div", { class: "stack" }, streams, servers, errors), h("div", { class: "stack" }, engine, where)),
+    body: h("div", { class: "columns" }, natural.element, h("div", { class: "stack" }, streams, servers, errors), h("div", { class: "stack" }, engine, where)),
     leave: () => stop.forEach((end) => end()),
   };
 }
@@ -49,6 +52,7 @@ function engineParts() {
     h("div", { class: "card-head" }, h("h2", { id: "engine-title" }, t("status.engine")),
       h("span", { class: "chip", "data-state": state }, h("span", { class: "dot" }), h("span", {}, t(`state.${state}`)))),
     h("p", { class: "engine-text" }, engineText()),
+    live.engine?.reason && h("p", {}, h("code", { lang: "en" }, live.engine.reason)),
     state === "loading" && progress != null && h("progress", { value: progress, max: 1, "aria-label": t("state.loading") }),
     h("dl", { class: "numbers" }, meters,
       h("div", {}, h("dt", {}, t("status.queue")), h("dd", {}, number(queued(live))))),
@@ -104,7 +108,8 @@ function streamParts() {
   const head = [t("status.door"), t("speak.voice"), t("status.first"), t("status.lead"), t("status.since")];
   const cells = (stream, over) => [
     h("td", {}, h("span", {}, stream.door), stream.client && h("span", { class: "muted small block clip" }, stream.client)),
-    h("td", {}, h("span", { class: "clip" }, stream.voice || "–"), stream.engine && h("span", { class: "muted small block" }, stream.engine)),
+    h("td", {}, h("span", { class: "clip" }, stream.voice || "–"), stream.engine && h("span", { class: "muted small block" }, stream.engine),
+      stream.instead_of && h("span", { class: "slow small block" }, `${t("speak.insteadOf")} ${stream.instead_of}: ${whyInWords(stream.instead_why)}`)),
     h("td", {}, stream.ttfa_ms == null ? h("span", { class: "muted" }, "…") : h("span", { class: stream.ttfa_ms > SLOW_MS ? "slow" : "" }, milliseconds(stream.ttfa_ms))),
     h("td", {}, over ? h("span", { class: "muted" }, t("status.over")) : lead(stream)),
     h("td", {}, stream.seconds ? seconds(stream.seconds) : "–"),
@@ -135,10 +140,10 @@ function serverParts() {
   if (!all.length) return [];
   const head = [t("servers.server"), t("servers.due"), t("servers.asked"), t("servers.failed"), t("servers.slow")];
   const rows = all.map((server) => h("tr", {},
-    h("td", {}, h("span", { class: "clip" }, server.url.replace(/^http:\/\//, "")),
+    h("td", {}, h("code", { class: "clip" }, server.url.replace(/^http:\/\//, "")),
       h("span", { class: "row tight small", "data-state": COLOUR[server.state] ?? "failed" }, h("span", { class: "dot" }),
         h("span", {}, has(`server.${server.state}`) ? t(`server.${server.state}`) : server.state),
-        server.trouble && h("span", { class: "muted" }, server.trouble))),
+        server.trouble && h("code", { class: "muted", lang: "en" }, server.trouble))),
     h("td", {}, server.outstanding_s ? seconds(server.outstanding_s) : "–"),
     ...[server.asked, server.failed, server.hedged].map((count) => h("td", {}, number(count)))));
   return [
@@ -151,13 +156,13 @@ function serverParts() {
 }
 
 function errorParts() {
-  const errors = (store.live?.errors ?? []).slice(0, 8); // the newest first
+  const errors = (store.live?.errors ?? []).slice(0, 8).map((error) => ({ ...error, isTheirs: true })); // the newest first
   return [
     h("h2", { id: "errors-title" }, t("status.errors")),
     errors.length
       ? h("ul", { class: "stack-small" }, errors.map((error) => h("li", {}, note("bad", "warn",
-        h("p", {}, h("strong", {}, error.message)), error.fix && h("p", {}, error.fix),
-        h("p", { class: "small" }, `${when(error.at)} · ${error.code}`)))))
+        h("p", {}, h("strong", {}, wordsOf(error))), h("p", {}, fixOf(error)), said(error),
+        h("p", { class: "small" }, `${when(error.at)} · `, h("code", {}, error.code))))))
       : note("good", "check", t("status.fine")),
   ];
 }

@@ -5,6 +5,7 @@ import { avatar, h, icon, iconButton, note, openDialog, saveFile, toast } from "
 import { problems, select } from "../fields.js";
 import { t } from "../i18n.js";
 import { refreshVoices } from "../live.js";
+import { naturalCard } from "../natural.js";
 import { stopAll } from "../player.js";
 import { store, watch } from "../store.js";
 import { hearButton, homeLanguage, idOf, isOwn, kindOf, languagesOf, nameOf, sorted, spokenLanguages } from "../voicelist.js";
@@ -20,17 +21,18 @@ export function voicesView() {
   const fill = () => grid.replaceChildren(...groups(shown, general));
   language.addEventListener("change", () => { shown = language.value; fill(); });
   fill();
-  const stop = watch("voices", fill);
+  const natural = naturalCard();
+  const stop = [natural.leave, watch("voices", fill)];
 
   return {
     title: t("voices.title"),
     intro: t("voices.intro"),
-    body: h("div", { class: "stack" },
+    body: h("div", { class: "stack" }, natural.element,
       h("div", { class: "row toolbar" }, language, h("span", { class: "grow" }), importButton(general),
         h("a", { class: "button primary", href: "#/new" }, icon("plus"), t("nav.new"))),
       general, grid),
     leave: () => {
-      stop();
+      stop.forEach((end) => end());
       stopAll();
     },
   };
@@ -59,7 +61,7 @@ function card(voice, code, general) {
     hearButton(() => id, language, nameOf(voice))),
     h("div", { class: "row tight" },
       isOwn(voice) && h("span", { class: "tag soft" }, t(`kind.${kindOf(voice)}`)),
-      style.instruct && h("span", { class: "tag", title: style.instruct }, style.instruct),
+      style.instruct && h("code", { class: "tag", title: style.instruct }, style.instruct),
       style.speed && style.speed !== 1 && h("span", { class: "tag" }, `${style.speed}×`),
       h("code", { class: "muted clip id", title: id }, id),
       h("span", { class: "row tight end" },
