@@ -220,7 +220,7 @@ def test_downloads_are_off_for_doctor_when_they_are_off_for_the_store(
 
 
 def test_the_built_in_voice_needs_no_model_files() -> None:
-    assert models.check(place())[0].detail == "no model files needed"
+    assert models.check(place())[0].detail == "none are needed"
 
 
 def test_an_installation_without_the_extra_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +241,7 @@ def test_the_programs_of_the_built_in_voice_are_found(monkeypatch: pytest.Monkey
     english, others, kanji = voice.check(place())
 
     assert english.ok
-    assert others == Check(others.check, True, "others by eSpeak NG text-to-speech: 1.52")
+    assert others == Check(others.check, True, "by eSpeak NG text-to-speech: 1.52")
     assert not kanji.ok
 
 

@@ -84,7 +84,7 @@ async def serve(
         try:
             web_sockets = web_listener(settings)
         except OSError as error:
-            return _cannot_listen("http.uri", settings.http.address or address, error)
+            return await _cannot_listen("http.uri", settings.http.address or address, error)
         if web_sockets is not None:
             stack.callback(close_all, web_sockets)
         try:
@@ -94,7 +94,7 @@ async def serve(
                 service, address, settings.limits, lambda: sound.format, shares_port=shares_port
             ).__aenter__()
         except OSError as error:
-            return _cannot_listen("wyoming.uri", address, error)
+            return await _cannot_listen("wyoming.uri", address, error)
         stack.push_async_callback(cancel_and_wait, asyncio.create_task(trimming(lambda: service.arrivals)))
         servers: list[Door] = [server]
         stack.push_async_callback(_close, servers)
@@ -240,20 +240,24 @@ async def _close(servers: Sequence[Door]) -> None:
     await asyncio.gather(*(server.__aexit__(None, None, None) for server in servers))
 
 
-def _cannot_listen(setting: str, address: Address, error: OSError) -> int:
+async def _cannot_listen(setting: str, address: Address, error: OSError) -> int:
     if error.errno == errno.EADDRINUSE:
-        log.error(
-            "%s is taken by another program. Stop it, or choose another port: --%s tcp://%s:%d",
-            address,
-            setting,
-            address.host,
-            address.port + 1,
-        )
+        whose = "wyoming-qwen3tts itself, which runs already" if await _is_ours(setting, address) else "another program"
+        other = Address(address.host, address.port + 1)
+        log.error("%s is taken by %s. Stop it, or choose another port: --%s %s", address, whose, setting, other)
         return EXIT_PORT_TAKEN
     if error.errno == errno.EACCES:
         log.error("No permission to listen on %s. Choose a port above 1023: --%s", address, setting)
         return EXIT_PORT_TAKEN
     raise SettingsError(f"{setting}: cannot listen on {address}: {error.strerror or error}")
+
+
+async def _is_ours(setting: str, address: Address) -> bool:
+    from ..doctor.ports import speaks_http, speaks_wyoming
+
+    if setting == "wyoming.uri":
+        return await speaks_wyoming(address)
+    return await asyncio.to_thread(speaks_http, address)
 
 
 async def _wait_until_answering(address: Address) -> None:
