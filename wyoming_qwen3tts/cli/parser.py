@@ -43,6 +43,11 @@ class _Parser(argparse.ArgumentParser):
             return f"{name}: {why.replace('invalid choice: ', 'there is no ').replace('(choose from', '(there are')}"
         return message
 
+    def flags(self) -> set[str]:
+        """Every flag of this parser and of its commands."""
+        below = [command.flags() for command in mistakes.commands_of(self).values() if isinstance(command, _Parser)]
+        return set(self._option_string_actions).union(*below)
+
     @property
     def form(self) -> str:
         """What is typed, but for the flags."""

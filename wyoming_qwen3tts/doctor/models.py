@@ -21,7 +21,7 @@ _DOWNLOAD_BYTES = {"0.6B": 2_510_000_000, "1.7B": 4_530_000_000}
 
 def check(place: CheckContext) -> list[Check]:
     if not place.wants_model:
-        return [fine("model files", "no model files needed")]
+        return [fine("model files", "none are needed")]
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         return [wrong("model files", f"{', '.join(missing)} not installed", qwen3_advice())]

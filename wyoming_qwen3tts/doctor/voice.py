@@ -19,7 +19,7 @@ def check(_: CheckContext) -> list[Check]:
 def _english() -> Check:
     if importlib.util.find_spec("hibari") is None:
         return wrong("built-in voice, English", "hibari-tts is not installed", _AGAIN)
-    return fine("built-in voice, English", "English by hibari-tts")
+    return fine("built-in voice, English", "by hibari-tts")
 
 
 def _others() -> Check:
@@ -33,11 +33,11 @@ def _others() -> Check:
     if output.code:
         return wrong(name, f"{program} does not run: {output.complaint}", _INSTALL)
     version = output.stdout.decode(errors="replace").split("  Data at")[0]
-    return fine(name, f"others by {version.strip()}")
+    return fine(name, f"by {version.strip()}")
 
 
 def _japanese() -> Check:
     name = "built-in voice, kanji"
     if shutil.which("kakasi") is None:
         return wrong(name, "kakasi is not installed: Japanese is spelt out, not read", _INSTALL)
-    return fine(name, "kanji by kakasi")
+    return fine(name, "by kakasi")

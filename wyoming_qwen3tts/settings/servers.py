@@ -24,7 +24,7 @@ from .values import (
 
 
 class Wyoming(Section):
-    """Where Home Assistant connects."""
+    """The server that Home Assistant uses."""
 
     uri: Uri = "tcp://0.0.0.0:10200"
     """Address and port to listen on; `tcp://127.0.0.1:10200` for this machine only, `tcp://[::]:10200` or
@@ -45,24 +45,25 @@ class Wyoming(Section):
 
 
 class Http(Section):
-    """The page, and the HTTP API: OpenAI's speech API, and live text over WebSocket."""
+    """The web server: the page, OpenAI's speech API, and live text over WebSocket."""
 
     uri: WebUriOrOff = "tcp://127.0.0.1:8880"
-    """Address and port to listen on; `tcp://0.0.0.0:8880` for the whole network, `off` to do without."""
+    """Address and port to listen on; `tcp://0.0.0.0:8880` for the whole network, `off` to do without. `http://` instead
+    of `tcp://` will do."""
     base_url: Annotated[str, web_address("http://192.168.1.20:8880")] = ""
-    """How speakers in the house reach page and API, such as `http://192.168.1.20:8880`. None: worked out from `uri`."""
+    """How speakers in the house reach the web server, such as `http://192.168.1.20:8880`. None: worked out from
+    `uri`."""
     api_keys: Annotated[tuple[Key, ...], BeforeValidator(listed)] = ()
     """Keys of 8 characters or more that clients must send, separated by commas; `name:key` names the client in the
     log. None: no key needed."""
     hosts: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
-    """Further names that the page is reached by, such as `voice.example.org`. What no stranger can own works by
-    itself: addresses, names without a dot or under `.local`, `.lan`, `.home`, `.internal`, `.home.arpa` and their like,
-    below `fritz.box` and `speedport.ip`, this machine's own, and the host of `base_url`. Any other name is refused, as
-    a web page from outside could use it to reach into the house."""
+    """Further names that the web server is reached by, such as `voice.example.org`. Addresses, `localhost`, names
+    without a dot or under `.local`, `.lan`, `.internal` and `.home.arpa`, and the host of `base_url` always work; any other
+    name is refused, as a web page from outside could use it to reach into the house."""
 
     origins: Annotated[tuple[Annotated[str, AfterValidator(checked_origin)], ...], BeforeValidator(listed)] = ()
-    """Web pages of other sites that may use this server, such as `https://chat.example.org`, separated by commas; `*`
-    for all, where there are keys. None: only its own."""
+    """Web pages of other sites that may use the web server, such as `https://chat.example.org`, separated by commas;
+    `*` for all, where there are keys. None: only its own."""
 
     @field_validator("origins")
     @classmethod

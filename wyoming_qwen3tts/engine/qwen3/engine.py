@@ -190,8 +190,9 @@ class Qwen3Engine(Engine):
         config = replace(self._config, models=(self._only,)) if self._only else self._config
         chosen = await asyncio.to_thread(plan, config, self._probe)
         for line in chosen.lines:
-            log.info("%s", line)
+            log.debug("%s", line)
         chosen = await self._trusted(chosen, config)
+        log.info("Voice: %s", chosen.voice)
         if chosen.device is None:
             raise (Unsuitable if chosen.has_room else NotNow)(" ".join(chosen.reasons))
         folders = await self._fetched(chosen.models)

@@ -25,7 +25,9 @@ class DevicePlan:
     graphs: bool
     models: tuple[str, ...]
     reasons: tuple[str, ...] = ()  # one sentence for each step down, and what to do about it
-    lines: tuple[str, ...] = ()  # five, for the log of the start
+    lines: tuple[str, ...] = ()  # what was found and chosen, for whoever looks for a fault
+    slots: int = 1  # replies at the same time
+    card: str = ""  # its name
     why_no_graphs: str = ""  # in brackets, where they were planned and could not be had
     codec_tf32: bool = False
     kernels: str = ""  # of a road that computes by its own: compiled, fused
@@ -61,6 +63,17 @@ class DevicePlan:
         graphs = f"{'with' if self.graphs else 'without'} CUDA graphs{self.why_no_graphs}"
         return f"{self.device}, {self.dtype}{rounded}, {graphs}{own}"
 
+    @property
+    def voice(self) -> str:
+        """Who is going to speak, and why in this way: a line of the log of the start."""
+        if self.device is None:
+            return "built-in, as Qwen3-TTS cannot be loaded here"
+        names = ", ".join(model.rstrip("/").rpartition("/")[2].removeprefix("Qwen3-TTS-12Hz-") for model in self.models)
+        where = f"on {self.runs_on}" if self.device != "cpu" else f"on the processor, {self.runs_on.partition(', ')[2]}"
+        card = f" ({self.card})" if self.card else ""
+        what = f"Qwen3-TTS {names}, {where}{card}, {self.slots} replies at a time; built-in until it is loaded"
+        return ". ".join((what, *(reason.rstrip(".") for reason in self.reasons)))
+
     def without_graphs(self, why: str) -> DevicePlan:
         """The next step down, for a runner whose graphs could not be captured."""
         said = f"No CUDA graphs: {why}. Speech starts later."
@@ -71,7 +84,9 @@ def plan(config: EngineConfig, probe: Probe = probe) -> DevicePlan:
     """Choose for this machine."""
     hardware = probe()
     chosen = _choose(config, hardware)
-    return replace(chosen, lines=_lines(chosen, config, hardware), driver=hardware.driver or "")
+    card = next((card.name for card in hardware.cards if f"cuda:{card.index}" == chosen.device), "")
+    lines = _lines(chosen, config, hardware)
+    return replace(chosen, lines=lines, driver=hardware.driver or "", slots=config.slots, card=card)
 
 
 def _choose(config: EngineConfig, hardware: Hardware) -> DevicePlan:
