@@ -36,7 +36,7 @@ USERS = ["README.md", *(f"docs/{name}.md" for name in (
     "install", "home-assistant", "voices", "announcements", "http-api", "security", "settings", "stand-in", "marks",
 ))]  # fmt: skip
 #: Flags of other programs, and of tests that are programs too.
-FOREIGN = {"--build", "--build-arg", "--gpus", "--packed", "--rm", "--runtime", "--set-as-default"}
+FOREIGN = {"--url", "--key", "--build", "--build-arg", "--gpus", "--packed", "--rm", "--runtime", "--set-as-default"}
 
 
 # What is printed
@@ -352,4 +352,4 @@ def test_a_message_that_nobody_says_is_found() -> None:
     assert len(_messages()) > 30
     assert not _is_said("A key is needed: Authorization: Bearer KEYS.")
     assert _is_said("espeak-ng is not installed: ...")
-    assert _is_said("... is taken by another program. Stop it ... tcp://")
+    assert _is_said("... is taken by ... Stop it ... port: --")
