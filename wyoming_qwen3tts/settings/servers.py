@@ -58,8 +58,8 @@ class Http(Section):
     log. None: no key needed."""
     hosts: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
     """Further names that the web server is reached by, such as `voice.example.org`. Addresses, `localhost`, names
-    without a dot or under `.local`, `.lan`, `.internal` and `.home.arpa`, and the host of `base_url` always work; any other
-    name is refused, as a web page from outside could use it to reach into the house."""
+    without a dot or under `.local`, `.lan`, `.internal` and `.home.arpa`, and the host of `base_url` always work; any
+    other name is refused, as a web page from outside could use it to reach into the house."""
 
     origins: Annotated[tuple[Annotated[str, AfterValidator(checked_origin)], ...], BeforeValidator(listed)] = ()
     """Web pages of other sites that may use the web server, such as `https://chat.example.org`, separated by commas;
