@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import TypedDict
 
 EXTRA = {"torch", "safetensors", "tokenizers", "huggingface_hub", "transformers", "triton"}
 
@@ -29,7 +30,15 @@ class Bare(importlib.machinery.PathFinder):
         return None if fullname.partition(".")[0] in EXTRA else super().find_spec(fullname, path, target)
 
 
-def told(arguments: list[str], environment: dict[str, str]) -> dict[str, object]:
+class Told(TypedDict):
+    """Of one command line."""
+
+    code: object
+    out: str
+    err: str
+
+
+def told(arguments: list[str], environment: dict[str, str]) -> Told:
     """Exit code, standard output and standard error of one command line."""
     from wyoming_qwen3tts.__main__ import main
 
