@@ -112,6 +112,37 @@ async def test_a_key_is_asked_for_kept_in_the_tab_and_never_put_in_an_address(ch
         assert await page.evaluate("Object.values(localStorage).join()") == ""
 
 
+async def test_the_key_dialog_needs_no_mouse_and_can_be_come_back_to(chromium: Browser) -> None:
+    settings = Settings.model_validate({"http": {"api_keys": "kitchen:open-sesame"}})
+    async with home(settings=settings) as house, visiting(chromium, house.url) as page:
+        key = page.get_by_label("API key")
+        await expect(key).to_be_focused()
+        await page.keyboard.type("open-sesamy")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text("did not accept that key")).to_be_visible()
+        await expect(key).to_have_value("open-sesamy")
+        await page.keyboard.press("Escape")
+        await expect(key).to_be_hidden()
+        await expect(page.locator("body")).not_to_contain_text("Bearer")
+        await page.get_by_role("button", name="Unlock").focus()
+        await page.keyboard.press("Enter")
+        await expect(key).to_be_focused()
+        await page.keyboard.type("open-sesame")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#engine-chip")).to_have_attribute("data-state", "ready")
+        await expect(page.get_by_role("button", name="Unlock")).to_be_hidden()
+        await expect(page.get_by_text("Read as English")).to_be_visible()
+
+
+async def test_every_dialog_with_a_field_begins_there(chromium: Browser) -> None:
+    async with home() as house, visiting(chromium, house.url) as page:
+        await page.locator("#voice-button").click()
+        await expect(page.get_by_role("dialog").get_by_role("searchbox")).to_be_focused()
+        await page.keyboard.press("Escape")
+        await page.locator("#settings-button").click()
+        await expect(page.get_by_role("dialog").get_by_label("Language of this page")).to_be_focused()
+
+
 async def test_a_restart_of_the_server_is_said_and_survived(chromium: Browser) -> None:
     port = free_port()
     async with contextlib.AsyncExitStack() as stack:
