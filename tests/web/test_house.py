@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from playwright.async_api import Browser, expect
 
 from tests.harness import free_port, until
 from tests.web.browser import go, heard, some_sound, visiting
-from tests.web.home import SERVERS, Actor, Studio, home
+from tests.web.home import INSTALLED, SERVERS, Actor, Studio, home
+from wyoming_qwen3tts.servers.http.natural import Tools
 from wyoming_qwen3tts.settings import Settings
 from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
 
@@ -243,3 +246,57 @@ async def test_the_servers_of_a_remote_engine_are_shown_with_what_is_wrong_with_
         await expect(card.nth(0)).to_contain_text("10.0.0.2:8091Ready12 s4,21030")
         await expect(card.nth(1)).to_contain_text("10.0.0.3:8091Takes no moreits health is 5033.5 s3,98502")
         await expect(card.nth(2)).to_contain_text("Left alonenothing came for 10 s–891")
+
+
+class Doctor:
+    """Says what it is told to."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.checks = [
+            {"check": "disk", "ok": True, "detail": "9 GB free", "fix": ""},
+            {
+                "check": "built-in voice, other languages",
+                "ok": False,
+                "detail": "espeak-ng is not installed",
+                "fix": "apt",
+            },
+        ]
+
+    async def __call__(self, *, speed: bool = False) -> list[dict[str, Any]]:
+        self.asked += 1
+        return self.checks
+
+
+async def test_the_server_is_examined_on_status_and_again_when_asked(chromium: Browser) -> None:
+    doctor = Doctor()
+    tools = Tools(INSTALLED, examination=doctor)
+    async with home(tools=tools) as house, visiting(chromium, house.url, locale="de") as page:
+        await go(page, "status")
+        card = page.get_by_role("region", name="Prüfung")
+        await expect(card).to_contain_text("Eingebaute Stimme: andere Sprachen (espeak-ng) espeak-ng is not installed")
+        await expect(card).to_contain_text("Zu tun: apt")
+        await expect(card.get_by_text("In Ordnung: 1")).to_be_visible()
+        doctor.checks = doctor.checks[:1]
+        await card.get_by_role("button", name="Noch einmal prüfen").click()
+        await expect(card.get_by_text("Alles ist in Ordnung: 1 Punkte")).to_be_visible()
+        await go(page, "speak")
+        await go(page, "status")
+        await expect(card.get_by_text("Alles ist in Ordnung: 1 Punkte")).to_be_visible()
+
+    assert doctor.asked == 2
+
+
+async def test_last_errors_say_how_long_ago_and_can_be_cleared_and_a_mistake_is_not_red(chromium: Browser) -> None:
+    async with home(Actor(fail_at=0)) as house, visiting(chromium, house.url, locale="de") as page:
+        await page.locator("button.primary.large").click()
+        await expect(page.locator(".note.bad")).to_be_visible()
+        await page.evaluate("""fetch("v1/audio/speech", {method: "POST", headers: {"Content-Type": "application/json"},
+            body: JSON.stringify({input: "Hallo.", voice: "nobody"})})""")
+        await go(page, "status")
+        errors = page.get_by_role("region", name="Letzte Fehler")
+        await expect(errors.locator("li")).to_have_count(2)
+        await expect(errors.locator(".note.bad")).to_have_count(1)
+        await expect(errors.locator("time").first).to_have_text(re.compile(r"^(jetzt|vor \d+ Sekunden?)$"))
+        await errors.get_by_role("button", name="Vergessen").click()
+        await expect(errors.locator("li")).to_have_count(0)

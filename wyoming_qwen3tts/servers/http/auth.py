@@ -27,9 +27,10 @@ class ForeignName(HttpError):
     def __init__(self, name: str) -> None:
         self.name = name[:80]
         super().__init__(
-            403, f"This server is not called {self.name!r}. If it is, add it to http.hosts: --http.hosts {self.name}"
+            403,
+            f"This server is not called {self.name!r}. If it is, add it to http.hosts: --http.hosts {self.name}",
+            code="foreign-name",
         )
-        self.code = "foreign-name"
 
 
 class OpenRouter(APIRouter):

@@ -6,11 +6,11 @@ import { t } from "./i18n.js";
 export const ROOT = new URL("../../../", import.meta.url); // .../assets/<version>/js/api.js -> ...
 export const url = (path) => new URL(path, ROOT);
 
-/** What the server refused, as it says it. `param` names the field to blame, if one is. */
+/** What was refused. `param` names the field to blame, if one is; `isTheirs`: the message is the server's, in English. */
 export class ApiError extends Error {
-  constructor(status, { message, code, param, retry_after_s, lines } = {}) {
+  constructor(status, { message, code, why, param, retry_after_s, lines } = {}, isTheirs = false) {
     super(message ?? t("error.unknown", { status }));
-    Object.assign(this, { status, code, param, retryAfter: retry_after_s, lines });
+    Object.assign(this, { status, code, why, param, retryAfter: retry_after_s, lines, isTheirs });
   }
 }
 
@@ -51,7 +51,7 @@ async function refusal(response) {
   try {
     const { error } = await response.json();
     if (response.status === 401) error.message = t("key.locked"); // the server's own words are for programs
-    return new ApiError(response.status, { retry_after_s: retry, ...error });
+    return new ApiError(response.status, { retry_after_s: retry, ...error }, response.status !== 401);
   } catch {
     return new ApiError(response.status, { retry_after_s: retry });
   }

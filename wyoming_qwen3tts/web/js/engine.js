@@ -35,7 +35,5 @@ export function engineText() {
   const engine = store.live?.engine;
   if (!engine || store.connection !== "live") return t("state.waiting.long");
   const kind = t(engine.kind === "builtin" ? "engine.builtin" : engine.kind === "qwen3" ? "engine.qwen3" : "engine.other", { kind: engine.kind });
-  const { state, reason, progress, fallback } = engine;
-  if (reason == null && progress == null && fallback == null) return kind;
-  return `${kind} ${state[0].toUpperCase()}${state.slice(1)}.`; // says why, how far, or who speaks meanwhile
+  return has(`phase.${engine.phase}`) ? `${kind} ${t(`phase.${engine.phase}`)}` : kind; // nothing more to say of "ready"
 }

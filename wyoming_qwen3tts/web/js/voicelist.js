@@ -1,8 +1,9 @@
 // What the page knows about voices: names fit for people, order, and hearing one.
 
 import { avatar, h, icon, iconButton, openDialog, setIcon, toast } from "./dom.js";
-import { LANGUAGES, has, language as pageLanguage, languageName, t } from "./i18n.js";
 import { whyInWords } from "./engine.js";
+import { wordsOf } from "./errors.js";
+import { LANGUAGES, has, language as pageLanguage, languageName, t } from "./i18n.js";
 import { Reply } from "./player.js";
 import { local, store } from "./store.js";
 
@@ -123,7 +124,7 @@ export function hearButton(voice, code, label, text = () => sample(code())) {
     if (heard?.reply === reply) heard = null;
     setIcon(button, "play", t("hear.play", { name: label }));
     button.removeAttribute("aria-pressed");
-    if (reply.error) toast(reply.error.message, "warn");
+    if (reply.error) toast(wordsOf(reply.error), "warn");
   });
   button.classList.add("round");
   return button;

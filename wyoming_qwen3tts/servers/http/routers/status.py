@@ -58,6 +58,7 @@ def routes(house: House, gate: Gate) -> APIRouter:
             "mixing": making_json(house, "mix", is_known=is_known),
             "natural": natural_json(house),
             "place": house.installation.place,
+            "can_examine": house.examination is not None,
             "needs_key": gate.needs_key,
             "only_here": _is_only_here(settings),
             "base_url": settings.http.base_url or None,

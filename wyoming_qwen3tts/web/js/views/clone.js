@@ -2,8 +2,9 @@
 
 import { post } from "../api.js";
 import { h, icon, iconButton, note } from "../dom.js";
+import { clipWords, partsOf, said, wordsOf } from "../errors.js";
 import { clearErrors, field, problems, showError } from "../fields.js";
-import { has, language as pageLanguage, number, seconds, t } from "../i18n.js";
+import { language as pageLanguage, number, seconds, t } from "../i18n.js";
 import { refreshVoices } from "../live.js";
 import { checklist } from "../needs.js";
 import { Reply } from "../player.js";
@@ -95,12 +96,12 @@ export function done(element, voice, again) {
 
 /** Record or upload, then what it sounds like and what is wrong with it. */
 function soundCard(ontake) {
-  const errors = h("p", { class: "error", role: "alert", hidden: true });
+  const errors = h("div", { class: "error", role: "alert", hidden: true });
   const body = h("div", { class: "stack-small" });
   const element = h("section", { class: "card", "aria-labelledby": "clone-1" },
     h("h2", { id: "clone-1" }, h("span", { class: "step" }, "1"), t("clone.step1")), body, errors);
   const field = element;
-  field.fail = (message) => { errors.replaceChildren(icon("warn"), h("span", {}, message)); errors.hidden = false; };
+  field.fail = (message) => { errors.replaceChildren(icon("warn"), h("div", {}, message)); errors.hidden = false; };
   field.clear = () => { errors.hidden = true; };
   let finishRecording = null;
 
@@ -193,9 +194,9 @@ function soundCard(ontake) {
       if (report.ok === false) ontake(null);
     } catch (error) {
       if (error.status >= 400 && error.status < 500) {
-        field.fail(error.message);
+        field.fail([wordsOf(error), said(error)]);
         ontake(null);
-      } else verdict.append(note("warn", "warn", error.message));
+      } else verdict.append(note("warn", "warn", partsOf(error)));
     }
     return undefined;
   }
@@ -207,12 +208,11 @@ function soundCard(ontake) {
 /** Nobody reads the script faster; a shorter recording does not hold all of it. */
 const readingTime = () => [...script()].length / (["ja", "ko", "zh"].includes(pageLanguage) ? 8 : 20);
 
-/** The server explains in English, with numbers; the same in the page's language, where it has words for it. */
+/** The server explains in English, with numbers; elsewhere the page has words for it. */
 function inWords({ code, message }) {
-  const own = { "too-short": "short", noise: "noisy", short: "brief" }[code] ?? code;
-  const key = `quality.${own}`;
-  const isKnown = has(key) && code !== "long"; // ours is about what is too long for any use
-  return pageLanguage !== "en" && isKnown ? t(key, { n: own === "short" ? 1.5 : 3 }) : message;
+  const key = clipWords(code);
+  if (pageLanguage === "en") return message;
+  return [t(key, { n: code === "too-short" ? 1.5 : 3 }), code === "unreadable" && h("code", { class: "block", lang: "en" }, message)];
 }
 
 const script = () => t("clone.script"); // has no digits: what is said must be what is written

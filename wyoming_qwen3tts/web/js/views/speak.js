@@ -3,6 +3,7 @@
 import { get } from "../api.js";
 import { avatar, debounced, h, icon, iconButton, note, saveFile } from "../dom.js";
 import { whyInWords } from "../engine.js";
+import { said, wordsOf } from "../errors.js";
 import { clearErrors, field, problems, select, showError } from "../fields.js";
 import { LANGUAGES, language as pageLanguage, languageName, milliseconds, number, seconds, t } from "../i18n.js";
 import { marksBar } from "../marks.js";
@@ -219,7 +220,7 @@ function spokenCard() {
       const answer = await get(`v1/audio/spoken?${new URLSearchParams({ text, ...(language && { language }) })}`);
       if (mine === asked) body.replaceChildren(...spokenParts(answer));
     } catch (error) {
-      if (mine === asked) body.replaceChildren(h("p", { class: "muted" }, error.message));
+      if (mine === asked) body.replaceChildren(h("div", { class: "muted" }, wordsOf(error), said(error)));
     }
   });
   const element = h("section", { class: "card", "aria-labelledby": "spoken-title" },
@@ -229,15 +230,17 @@ function spokenCard() {
   return { element, ask };
 }
 
+const ruleName = (rule) => t(`rule.${rule.replaceAll(" ", "-")}`);
+
 /** The answer of v1/audio/spoken as elements; the words view shows it too. */
 export function spokenParts(answer) {
   const parts = [h("p", { class: "spoken", dir: "auto", lang: answer.language }, answer.spoken || "—")];
   if (answer.changes.length) {
     parts.push(h("ul", { class: "changes" }, answer.changes.slice(0, 12).map((change) =>
-      h("li", {}, h("span", { class: "from" }, change.from.trim() || "␣"), icon("arrow"),
-        h("span", { class: "to" }, change.to.trim() || t("spoken.left.out")), h("span", { class: "tag" }, change.rule)))));
+      h("li", {}, h("span", { class: "from", dir: "auto", lang: answer.language }, change.from.trim() || "␣"), icon("arrow"),
+        h("span", { class: "to", dir: "auto", lang: answer.language }, change.to.trim() || t("spoken.left.out")), h("span", { class: "tag" }, ruleName(change.rule))))));
   } else parts.push(h("p", { class: "muted small" }, t("spoken.same")));
-  for (const said of answer.notes ?? []) parts.push(note("warn", "warn", said));
+  for (const code of answer.note_codes ?? []) parts.push(note("warn", "warn", t(`note.${code}`)));
   parts.push(h("p", { class: "muted small" }, t("spoken.language", { language: languageName(answer.language) })));
   return parts;
 }

@@ -83,7 +83,7 @@ function card(voices, general) {
   const show = () => {
     const style = voice.style ?? {};
     id.textContent = id.title = idOf(voice);
-    tags.replaceChildren(...[style.instruct, (style.speed ?? 1) !== 1 && `${style.speed}×`].filter(Boolean).map((text) => h("span", { class: "tag", title: text }, text)));
+    tags.replaceChildren(...[style.instruct, (style.speed ?? 1) !== 1 && `${style.speed}×`].filter(Boolean).map((text) => h("code", { class: "tag", title: text }, text)));
     away.replaceChildren(...(voice.spoken_by ? [h("p", { class: "slow small" }, t("substitute.now", { why: whyInWords(voice.spoken_by.why) }))] : []));
   };
   const options = voices.map((one) => [idOf(one), [languagesOf(one), styleOf(one)].filter(Boolean).join(", ")]).sort(([, a], [, b]) => a.localeCompare(b));
