@@ -192,10 +192,3 @@ async def test_a_voice_is_mixed_heard_and_mixed_anew(chromium: Browser) -> None:
         assert studio.recipes == ["ryan(2)+vivian(1)", "ryan(5)+vivian(1)"]
         await go(page, "voices")
         await expect(page.get_by_role("listitem").filter(has_text="Both")).to_contain_text("mixed")
-
-
-async def test_a_server_that_cannot_clone_says_what_is_missing(chromium: Browser) -> None:
-    async with home() as house, visiting(chromium, house.url) as page:
-        await go(page, "new")
-
-        await expect(page.get_by_text("--voices.cloning on", exact=True)).to_be_visible()

@@ -59,6 +59,7 @@ def routes(house: House, gate: Gate) -> APIRouter:
             "mixing": making_json(house, "mix", is_known=is_known),
             "natural": natural_json(house),
             "place": house.installation.place,
+            "can_examine": house.examination is not None,
             "clips": {"endings": list(readable_endings()), "bytes": settings.limits.clip_bytes},
             "needs_key": gate.needs_key,
             "only_here": _is_only_here(settings),
