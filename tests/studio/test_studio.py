@@ -120,8 +120,8 @@ BAD_CLIPS: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "a bomb": (bomb, "unreadable", "clip"),
     "large": (lambda: b"RIFF" + bytes(11 << 20), "unreadable", "larger than 10 MiB"),
     "cut": (truncated_flac, "unreadable", "damaged"),
-    "a text": (lambda: b"This is no sound.", "unreadable", "neither WAV nor FLAC"),
-    "nothing": (lambda: b"", "unreadable", "neither WAV nor FLAC"),
+    "a text": (lambda: b"This is no sound.", "unreadable", "no sound file that is read here"),
+    "nothing": (lambda: b"", "unreadable", "no sound file that is read here"),
 }
 
 

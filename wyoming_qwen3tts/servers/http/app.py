@@ -67,7 +67,7 @@ def build_app(
         limits=settings.limits,
         open_routes=open_routes,
         linked_routes=linked_routes,
-        may_upload=may_make,
+        may_upload=voices.UploadPermission(house),
         base_url=settings.http.base_url,
     )
     app.state.metrics = metrics.of_service(service)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from .... import __version__
+from ....audio.reference.reader import readable_endings
 from ....monitoring.health import health
 from ....service.service import SpeechService
 from ....settings import Settings
@@ -58,6 +59,8 @@ def routes(house: House, gate: Gate) -> APIRouter:
             "mixing": making_json(house, "mix", is_known=is_known),
             "natural": natural_json(house),
             "place": house.installation.place,
+            "can_examine": house.examination is not None,
+            "clips": {"endings": list(readable_endings()), "bytes": settings.limits.clip_bytes},
             "needs_key": gate.needs_key,
             "only_here": _is_only_here(settings),
             "base_url": settings.http.base_url or None,

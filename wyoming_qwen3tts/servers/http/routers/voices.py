@@ -104,13 +104,15 @@ def making(house: House, consents: Consents) -> APIRouter:
     """For whoever is known, by a key or through Home Assistant, and only if the house allows it."""
     router = APIRouter(tags=["voices"])
     designer = Permission(house, "design")
-    _creating(router, Permission(house, "clone"), designer, consents)
+    _creating(router, Permission(house, "clone"), designer, Permission(house, None), consents)
     _designing(router, designer)
     _moving(router, house.service, Permission(house))
     return router
 
 
-def _creating(router: APIRouter, cloner: Permission, designer: Permission, consents: Consents) -> None:
+def _creating(
+    router: APIRouter, cloner: Permission, designer: Permission, listener: Permission, consents: Consents
+) -> None:
     @router.post("/v1/audio/voices", summary="A voice from a clip of somebody, or from a description")
     async def create(
         request: Request,
@@ -131,7 +133,7 @@ def _creating(router: APIRouter, cloner: Permission, designer: Permission, conse
 
     @router.post("/v1/audio/voices/check", summary="Whether a clip can become a voice")
     async def check(request: Request, audio_sample: Annotated[UploadFile, File()]) -> dict[str, Any]:
-        maker = cloner(request)
+        maker = listener(request)
         with _named(clip="audio_sample"):
             return (await maker.check(await audio_sample.read())).as_json()
 
@@ -189,10 +191,20 @@ def _moving(router: APIRouter, service: SpeechService, any_maker: Permission) ->
         return {"id": voice.name, "deleted": True, "object": "audio.voice.deleted"}
 
 
-class Permission:
-    """Gives the studio to whoever may use it."""
+class UploadPermission:
+    """Refuses who may send no clip, before it comes: to have one judged needs no model."""
 
-    def __init__(self, house: House, ability: Ability = "mix") -> None:
+    def __init__(self, house: House) -> None:
+        self._to_make, self._to_judge = Permission(house), Permission(house, None)
+
+    def __call__(self, request: HTTPConnection) -> None:
+        (self._to_judge if request.url.path.endswith("/check") else self._to_make)(request)
+
+
+class Permission:
+    """Gives the studio to whoever may use it; without an ``ability``, for what needs no model."""
+
+    def __init__(self, house: House, ability: Ability | None = "mix") -> None:
         self._house, self._ability = house, ability
 
     def __call__(self, request: HTTPConnection) -> VoiceStudio:
@@ -207,7 +219,8 @@ class Permission:
             raise HttpError(
                 403, "Voices are made by those who have a key. Set one: --http.api-keys NAME:KEY", code="key-needed"
             )
-        reason, studio = why_not(self._house, self._ability), self._house.studio
+        studio = self._house.studio
+        reason = None if studio is not None and self._ability is None else why_not(self._house, self._ability or "mix")
         if studio is None or reason is not None:
             raise HttpError(409, str(reason), code="not-possible")
         return studio

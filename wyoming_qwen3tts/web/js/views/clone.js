@@ -10,15 +10,21 @@ import { checklist } from "../needs.js";
 import { Reply } from "../player.js";
 import { judge, measure } from "../quality.js";
 import { decode, kindOf, record, why } from "../recorder.js";
+import { store, watch } from "../store.js";
 import { hearButton } from "../voicelist.js";
 import { Wave, still } from "../wave.js";
 import { use } from "./speak.js";
 
-const TAKEN = ["wav", "flac"];
-const LARGEST_MB = 10;
+/** What the server reads, as v1/about says: more where ffmpeg is installed. */
+const endings = () => store.about?.clips?.endings ?? [".wav", ".flac"];
+const largestMb = () => (store.about?.clips?.bytes ?? 10 * 2 ** 20) / 2 ** 20;
+const NAMES = { ".wav": "WAV", ".flac": "FLAC", ".m4a": "M4A", ".mp3": "MP3", ".ogg": "Ogg", ".webm": "WebM" }; // the usual ones
+const isTaken = (kind) => endings().includes(`.${kind.toLowerCase()}`);
+const formats = () => new Intl.ListFormat(pageLanguage, { type: "conjunction" }).format(endings().map((ending) => NAMES[ending]).filter(Boolean));
 
 export function cloneForm() {
   let clip = null; // {blob, name, samples, rate}
+  let canMake = false; // all that it takes is here
   const element = h("div", { class: "stack" });
   const general = problems();
   const name = h("input", { class: "input", maxlength: 64, autocomplete: "off", placeholder: t("clone.name.example") });
@@ -27,7 +33,7 @@ export function cloneForm() {
   const sound = soundCard((taken) => {
     clip = taken;
     clearErrors(fields, general);
-    finish.hidden = !clip;
+    finish.hidden = !(clip && canMake);
     if (clip?.said && !text.value) text.value = clip.said; // may be corrected
   });
   const consentField = h("div", { class: "field" });
@@ -69,7 +75,14 @@ export function cloneForm() {
     return undefined;
   }
   const form = h("form", { class: "stack", novalidate: true, onsubmit: make }, sound.element, finish);
-  const needs = checklist("cloning", "need.title.clone", form);
+  const needs = checklist("cloning", "need.title.clone", {
+    set hidden(isLacking) {
+      const lacks = isLacking ? store.about.cloning.needs.filter((need) => !need.ok).map((need) => need.code) : [];
+      form.hidden = lacks.some((code) => code === "allowed" || code === "key"); // to judge a clip needs no model
+      canMake = !isLacking;
+      finish.hidden = !(clip && canMake);
+    },
+  });
   const first = () => [needs.element, form];
   element.append(...first());
   return {
@@ -104,14 +117,17 @@ function soundCard(ontake) {
   field.fail = (message) => { errors.replaceChildren(icon("warn"), h("div", {}, message)); errors.hidden = false; };
   field.clear = () => { errors.hidden = true; };
   let finishRecording = null;
+  let known = ""; // the endings that the start shows
+  const stopWatching = watch("about", () => body.querySelector("#clip-file") && known !== endings().join() && start());
 
   function start() {
-    const input = h("input", { type: "file", class: "visually-hidden", accept: ".wav,.flac,audio/wav,audio/flac", id: "clip-file", onchange: () => input.files[0] && uploaded(input.files[0]) });
-    const drop = h("label", { class: "drop", for: "clip-file" }, icon("upload"), h("span", {}, h("strong", {}, t("clone.upload")), h("br", {}), h("span", { class: "muted small" }, t("clone.formats"))));
+    const input = h("input", { type: "file", class: "visually-hidden", accept: endings().join(), id: "clip-file", onchange: () => input.files[0] && uploaded(input.files[0]) });
+    const drop = h("label", { class: "drop", for: "clip-file" }, icon("upload"), h("span", {}, h("strong", {}, t("clone.upload")), h("br", {}), h("span", { class: "muted small" }, t("clone.formats", { formats: formats(), n: number(largestMb()) }))));
     for (const type of ["dragenter", "dragover"]) drop.addEventListener(type, (event) => { event.preventDefault(); drop.classList.add("over"); });
     drop.addEventListener("dragleave", () => drop.classList.remove("over"));
     drop.addEventListener("drop", (event) => { event.preventDefault(); drop.classList.remove("over"); if (event.dataTransfer.files[0]) uploaded(event.dataTransfer.files[0]); });
     const cannot = why();
+    known = endings().join();
     body.replaceChildren(
       h("p", { class: "muted" }, t("clone.howto")),
       h("blockquote", { class: "script", lang: pageLanguage }, script()),
@@ -163,8 +179,8 @@ function soundCard(ontake) {
   async function uploaded(file) {
     field.clear();
     const kind = await kindOf(file);
-    if (!TAKEN.includes(kind)) return field.fail(kind === "?" ? t("clone.format.unknown") : t("clone.format.wrong", { kind }));
-    if (file.size > LARGEST_MB * 2 ** 20) return field.fail(t("clone.too.big", { n: LARGEST_MB }));
+    if (!isTaken(kind)) return field.fail(kind === "?" ? t("clone.format.unknown", { formats: formats() }) : t("clone.format.wrong", { kind, formats: formats() }));
+    if (file.size > largestMb() * 2 ** 20) return field.fail(t("clone.too.big", { n: number(largestMb()) }));
     const decoded = await decode(file);
     return look({ blob: file, name: file.name, ...(decoded ?? {}) });
   }
@@ -202,7 +218,7 @@ function soundCard(ontake) {
   }
 
   start();
-  return { element, field, leave: () => { finishRecording?.(); finishRecording = null; } };
+  return { element, field, leave: () => { stopWatching(); finishRecording?.(); finishRecording = null; } };
 }
 
 /** Nobody reads the script faster; a shorter recording does not hold all of it. */

@@ -5,7 +5,7 @@ import { avatar, debounced, h, icon, iconButton, note, saveFile } from "../dom.j
 import { whyInWords } from "../engine.js";
 import { said, wordsOf } from "../errors.js";
 import { clearErrors, field, problems, select, showError } from "../fields.js";
-import { language as pageLanguage, languageName, milliseconds, number, seconds, t } from "../i18n.js";
+import { LANGUAGES, language as pageLanguage, languageName, milliseconds, number, seconds, t } from "../i18n.js";
 import { marksBar } from "../marks.js";
 import { naturalCard } from "../natural.js";
 import { Reply, ready } from "../player.js";
@@ -25,6 +25,9 @@ export function use(voice, language = "") {
   Object.assign(wish, { voice, language });
   keep();
 }
+
+/** The text that was typed here; "" where it is only a sentence of ours. */
+export const ownText = () => (Object.keys(LANGUAGES).some((code) => wish.text === sample(code)) ? "" : wish.text.trim());
 
 export function speakView() {
   if (!wish.text) wish.text = sample(pageLanguage);

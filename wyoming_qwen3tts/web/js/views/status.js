@@ -1,11 +1,12 @@
 // What the server does just now, and why something was slow or wrong.
 
 import { ROOT, call, post } from "../api.js";
+import { checkupCard } from "../checkup.js";
 import { base } from "../snippets.js";
 import { h, icon, note } from "../dom.js";
 import { fixOf, said, wordsOf } from "../errors.js";
 import { field, problems, select } from "../fields.js";
-import { has, megabytes, milliseconds, number, seconds, t } from "../i18n.js";
+import { has, language, megabytes, milliseconds, number, seconds, t } from "../i18n.js";
 import { naturalCard } from "../natural.js";
 import { store, watch } from "../store.js";
 import { engineText, phaseOf, stateOf, whyInWords } from "../engine.js";
@@ -18,26 +19,39 @@ export function statusView() {
   const engine = h("section", { class: "card", "aria-labelledby": "engine-title" });
   const streams = h("section", { class: "card", "aria-labelledby": "streams-title" });
   const servers = h("section", { class: "card", "aria-labelledby": "servers-title" });
-  const errors = h("section", { class: "card", "aria-labelledby": "errors-title" });
+  const errorList = h("div", { class: "stack-small" }), forget = h("button", { type: "button", class: "button small", onclick: async () => {
+    failed.clear();
+    try {
+      await call("v1/live/errors", { method: "DELETE" });
+    } catch (error) {
+      failed.fail(error);
+    }
+  } }, icon("trash"), t("status.forget"));
+  const errors = h("section", { class: "card", "aria-labelledby": "errors-title" }, errorList, h("div", { class: "row" }, forget));
   const where = h("section", { class: "card", "aria-labelledby": "where-title" });
   const failed = problems();
   const actions = engineActions(failed);
+  let told = "";
   const show = () => {
     engine.replaceChildren(...engineParts(), actions.element, failed);
     actions.show();
     streams.replaceChildren(...streamParts());
     servers.replaceChildren(...serverParts());
     servers.hidden = !servers.childElementCount;
-    errors.replaceChildren(...errorParts());
+    const known = JSON.stringify([store.live?.errors, Math.floor(Date.now() / 10_000)]); // and how long ago they were
+    if (known !== told) errorList.replaceChildren(...errorParts());
+    told = known;
+    forget.hidden = !store.live?.errors?.length;
     where.replaceChildren(...whereParts());
   };
   show();
   const natural = naturalCard({ canHide: false });
-  const stop = [natural.leave, ...["live", "about", "connection", "spoken"].map((name) => watch(name, show))];
+  const checkup = checkupCard();
+  const stop = [natural.leave, checkup.leave, ...["live", "about", "connection", "spoken"].map((name) => watch(name, show))];
   return {
     title: t("status.title"),
     intro: t("status.intro"),
-    body: h("div", { class: "columns" }, natural.element, h("div", { class: "stack" }, streams, servers, errors), h("div", { class: "stack" }, engine, where)),
+    body: h("div", { class: "columns" }, natural.element, h("div", { class: "stack" }, streams, servers, errors), h("div", { class: "stack" }, engine, checkup.element, where)),
     leave: () => stop.forEach((end) => end()),
   };
 }
@@ -160,16 +174,19 @@ function errorParts() {
   return [
     h("h2", { id: "errors-title" }, t("status.errors")),
     errors.length
-      ? h("ul", { class: "stack-small" }, errors.map((error) => h("li", {}, note("bad", "warn",
+      ? h("ul", { class: "stack-small" }, errors.map((error) => h("li", {}, note(error.is_mistake ? "" : "bad", error.is_mistake ? "info" : "warn",
         h("p", {}, h("strong", {}, wordsOf(error))), h("p", {}, fixOf(error)), said(error),
-        h("p", { class: "small" }, `${when(error.at)} · `, h("code", {}, error.code))))))
+        h("p", { class: "small" }, ago(error.at), " · ", h("code", {}, error.code))))))
       : note("good", "check", t("status.fine")),
   ];
 }
 
-function when(at) {
-  const date = typeof at === "number" ? new Date(at < 1e12 ? at * 1000 : at) : new Date(at);
-  return Number.isNaN(date.valueOf()) ? "" : date.toLocaleTimeString(document.documentElement.lang);
+/** How long ago, with the time itself for whoever compares it with the log. */
+function ago(at) {
+  const date = new Date(at), passed = Math.max(0, (Date.now() - date) / 1000);
+  const [unit, size] = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]].find(([, one]) => passed >= one) ?? ["second", 1];
+  const words = new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-Math.round(passed / size), unit);
+  return h("time", { datetime: at, title: date.toLocaleString(language) }, words);
 }
 
 function whereParts() {
