@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 
 SCRIPTS = ROOT / "script"
 SIMDE = "include/simde/x86/avx512.h"
+LATIN, CJK = "fonts/truetype/noto/NotoSans-Regular.ttf", "fonts/opentype/noto/NotoSansCJK-Regular.ttc"
 COMPILE = "-m wyoming_qwen3tts.model.cpu.native.build"
 CPU = "torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 
@@ -138,9 +139,9 @@ def checkout(tmp_path: Path) -> Path:
     )
     for name in (*(f"bin/{program}" for program in programs), ".venv/bin/wyoming-qwen3tts"):
         _program(tmp_path / name, 'echo "$(basename "$0") $*" >> "$CALLS"')
-    header = tmp_path / SIMDE
-    header.parent.mkdir(parents=True)
-    header.touch()
+    for file in map(tmp_path.joinpath, (SIMDE, LATIN, CJK)):
+        file.parent.mkdir(parents=True)
+        file.touch()
     return tmp_path
 
 
@@ -157,7 +158,13 @@ def _run(checkout: Path, *words: str, **environment: str) -> list[str]:
     subprocess.run(
         words,
         cwd=checkout,
-        env={"PATH": path, "CALLS": str(calls), "INCLUDE": str(checkout / "include"), **environment},
+        env={
+            "PATH": path,
+            "CALLS": str(calls),
+            "INCLUDE": str(checkout / "include"),
+            "FONTS": str(checkout / "fonts"),
+            **environment,
+        },
         check=True,
         capture_output=True,
     )
@@ -335,6 +342,8 @@ def test_a_server_that_starts_says_nothing_of_an_installation_that_is_there(chec
         ("bin/aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu"),
         ("bin/qemu-aarch64", "qemu-user"),
         (SIMDE, "libsimde-dev"),
+        (LATIN, "fonts-noto-core"),
+        (CJK, "fonts-noto-cjk"),
     ],
 )
 def test_what_a_test_needs_comes_with_its_package(checkout: Path, pip: Path, file: str, package: str) -> None:

@@ -33,15 +33,6 @@ def test_files_on_the_command_line_are_taken_folder_by_folder() -> None:
     assert in_tree_order(given) == [given[3], given[0], given[2], given[1]]
 
 
-def test_the_readme_shows_flags_that_exist() -> None:
-    from wyoming_qwen3tts.cli.parser import build
-
-    shown = set(re.findall(r"(?<![\w-])--[a-z][\w.-]*", (ROOT / "README.md").read_text(encoding="utf-8")))
-    foreign = {"--server"}  # of other programs
-
-    assert shown - foreign <= build().flags()
-
-
 def test_importing_the_package_costs_nothing() -> None:
     """Asked for its version by packagers and by the health check."""
     script = "import sys; before = set(sys.modules); import wyoming_qwen3tts; print(len(set(sys.modules) - before))"

@@ -35,15 +35,16 @@ class SpeechError(Exception):
     """Base of all errors this package raises on purpose. The message is fit to show a user.
 
     ``field`` names the input that is to blame, where one is: ``name``, ``clip``, ``text``, ...
+    ``why`` is finer than ``code``, where programs may tell people in their own language what to do.
     """
 
     code = "speech-failed"  # Wyoming `error.code`; the other doors will say the same
     http_status = 500
     retry_after_s: int | None = None
 
-    def __init__(self, *words: object, field: str | None = None) -> None:
+    def __init__(self, *words: object, field: str | None = None, why: str | None = None) -> None:
         super().__init__(*words)
-        self.field = field
+        self.field, self.why = field, why
 
 
 class BadRequest(SpeechError):

@@ -40,7 +40,7 @@ from wyoming_qwen3tts.doctor import (
     voice,
 )
 from wyoming_qwen3tts.downloads.hub import is_offline
-from wyoming_qwen3tts.engine.qwen3.hardware.probe import Card, Hardware
+from wyoming_qwen3tts.engine.qwen3.hardware.probe import Card, Hardware, nvidia_on_bus
 from wyoming_qwen3tts.settings.sources import load
 from wyoming_qwen3tts.util import installation
 
@@ -84,8 +84,8 @@ def test_a_card_without_a_driver_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_pa
         (tmp_path / name / "vendor").write_text(vendor + "\n")
         (tmp_path / name / "class").write_text(kind + "\n")
     (tmp_path / "0000:02:00.0").mkdir()  # gone while we look
-    assert card.nvidia_on_bus(tmp_path)
-    assert not card.nvidia_on_bus(tmp_path / "0000:00:02.0")
+    assert nvidia_on_bus(tmp_path)
+    assert not nvidia_on_bus(tmp_path / "0000:00:02.0")
     monkeypatch.setattr(card, "nvidia_on_bus", lambda: True)
 
     found = by_name(card.check(place()))["driver"]

@@ -1,4 +1,4 @@
-"""Writes what is made of the settings. Called by script/reference-config; tests say whether that is to be done again."""
+"""Writes what is made of the settings. Called by script/reference-config; tests say whether it is time to do so."""
 
 from __future__ import annotations
 

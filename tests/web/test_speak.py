@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -11,6 +13,8 @@ from tests.harness import until
 from tests.web.browser import go, heard, some_sound, visiting
 from tests.web.home import FRAME_SAMPLES, Actor, home
 from wyoming_qwen3tts.engine.builtin.engine import BuiltinEngine
+from wyoming_qwen3tts.speech.engine import AudioStream, EngineStatus, Phase
+from wyoming_qwen3tts.speech.request import SpeechRequest
 
 
 async def test_a_typed_text_is_heard_while_it_is_still_being_made(chromium: Browser) -> None:
@@ -108,6 +112,39 @@ async def test_a_voice_is_picked_by_listening(chromium: Browser) -> None:
         await until(lambda: len(engine.requests) > 1)
 
         assert [who for who, _ in engine.requests] == ["ono_anna-de", "vivian-de"]
+
+
+class Replaced(Actor):
+    """Somebody else speaks, as while a model is loaded."""
+
+    @asynccontextmanager
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
+        async with super().speak(request) as audio:
+            audio.engine = "builtin"
+            audio.voice = next(voice for voice in self.voices() if voice.name == f"builtin-{request.voice.language}")
+            audio.why = "loading"
+            yield audio
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        ("en-GB", "builtin-en spoke in place of ryan-en: the model is still loading."),
+        ("de", "builtin-de sprach anstelle von ryan-de: das Modell wird noch geladen."),
+    ],
+)
+async def test_that_somebody_else_spoke_is_said_and_why(chromium: Browser, locale: str, said: str) -> None:
+    engine = Replaced()
+    engine.hold_at = 2
+    engine.status = EngineStatus(Phase.DEGRADED, "no card", fallback="builtin")
+    async with home(engine) as house, visiting(chromium, house.url, locale=locale) as page:
+        await page.locator("button.primary.large").click()
+        note = page.locator(".instead[role=status]")
+        await expect(note).to_contain_text(said)
+        await expect(note.get_by_role("link")).to_have_attribute("href", "#/status")
+        await expect(page.locator("#engine-chip")).to_have_attribute("data-state", "degraded")
+        await go(page, "status")
+        await expect(page.locator("tbody tr")).to_contain_text(said.split(": ")[1].removesuffix("."))
 
 
 async def test_a_failure_is_told_in_words_and_what_is_wrong_beside_its_field(chromium: Browser) -> None:

@@ -21,7 +21,7 @@ async def test_a_word_is_added_corrected_and_heard_in_what_will_be_spoken(chromi
         await expect(page.get_by_text("Sohnoss and Zigbee are on.")).to_be_visible()
         await page.get_by_label("Written", exact=True).fill("Zigbee")
         await page.get_by_role("button", name="Add").click()
-        await expect(page.get_by_text("nothing to speak after '='")).to_be_visible()
+        await expect(page.get_by_text("Write how it should be said.")).to_be_visible()
         await page.get_by_label("Said like", exact=True).fill("Sigbi")
         await page.get_by_role("button", name="Add").click()
         await expect(page.get_by_text("Sohnoss and Sigbi are on.")).to_be_visible()

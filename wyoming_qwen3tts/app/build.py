@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from ..downloads.background import BackgroundDownload
 from ..downloads.store import Kind, Store, check_model
 from ..engine.builtin.engine import BuiltinEngine
 from ..engine.control import ModelControl
@@ -185,6 +186,12 @@ def build_store(settings: Settings, models: Sequence[str] = ()) -> Store:
         endpoint=source.endpoint,
         offline=source.offline,
     )
+
+
+def build_download(settings: Settings) -> BackgroundDownload:
+    """Fetches the models that are configured, by default those that are published, when somebody asks. To be closed."""
+    models = settings.engine.model or DEFAULT_MODELS
+    return BackgroundDownload(build_store(settings, models), models)
 
 
 def with_fallback(

@@ -35,7 +35,7 @@ from ..util.memory import trimming
 from ..util.tasks import cancel_and_wait
 from . import start_lines
 from .announcements import Announcements
-from .build import BuiltEngine, build_engine, build_studio, speech_service
+from .build import BuiltEngine, build_download, build_engine, build_studio, speech_service
 from .descriptors import raise_descriptors, within_descriptors
 from .interpreter import answer_soon, keeping_loaded
 from .voices_file import watch_voices
@@ -208,7 +208,9 @@ async def _open(
         servers.append(announcements)
         studio = build_studio(settings, built.designer, service.catalog)
         stack.callback(studio.close)
-        web = web_server(settings, service, web_sockets, studio, built.control, announcements)
+        download = build_download(settings)
+        stack.push_async_callback(download.close)
+        web = web_server(settings, service, web_sockets, studio, built.control, announcements, download)
         try:
             await web.__aenter__()
         except Exception:  # Wyoming speaks all the same

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..downloads.background import BackgroundDownload
 from ..engine.control import ModelControl
 from ..servers.connections import bind
 from ..servers.http.server import HttpServer
@@ -15,6 +17,7 @@ from ..service.service import SpeechService
 from ..settings import Address, Settings
 from ..studio.studio import VoiceStudio
 from .announcements import Announcements
+from .examination import Examination
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -54,16 +57,23 @@ def web_server(
     studio: VoiceStudio,
     control: ModelControl | None = None,
     announcements: Announcements | None = None,
+    download: BackgroundDownload | None = None,
 ) -> HttpServer:
     """The web door, to be opened when ``announcements`` are; their sound is fetched there."""
 
     def build() -> FastAPI:
         from ..servers.http.app import build_app
+        from ..servers.http.hosts import own_names
+        from ..servers.http.installation import look
+        from ..servers.http.natural import Tools
         from ..servers.http.routers import announce, clips, lexicon, page
 
         routers = [page.routes(), lexicon.routes(settings)]
         if announcements is not None:
             routers += [announce.routes(announcements.announcer), clips.routes(announcements.clips)]
-        return build_app(service, settings, studio=studio, control=control, routers=routers)
+        tools = Tools(look(os.environ), download, Examination(settings))
+        return build_app(
+            service, settings, studio=studio, control=control, routers=routers, tools=tools, own_names=own_names
+        )
 
     return HttpServer(build, Address(*sockets[0].getsockname()[:2]), settings.limits, sockets)

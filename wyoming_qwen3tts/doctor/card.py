@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ..engine.qwen3.hardware.nvml import read_cards
-from ..engine.qwen3.hardware.probe import Hardware, runs
+from ..engine.qwen3.hardware.probe import Hardware, nvidia_on_bus, runs
 from ..util.installation import qwen3_advice
 from .checks import Check, CheckContext, fine, wrong
 
@@ -13,7 +11,6 @@ _CONTAINER = (
     "Install the driver; in a container, also the NVIDIA container toolkit, and give the container the card "
     "(docker: --gpus all; compose: the file for one GPU in docker/)"
 )
-_PCI = Path("/sys/bus/pci/devices")
 
 
 def check(place: CheckContext) -> list[Check]:
@@ -37,18 +34,6 @@ def _driver(place: CheckContext, hardware: Hardware) -> Check:
     if nvidia_on_bus():
         return wrong("driver", "an NVIDIA card is in this machine, but no driver for it is in reach", _CONTAINER)
     return fine("driver", "no NVIDIA card and no driver")
-
-
-def nvidia_on_bus(devices: Path = _PCI) -> bool:
-    """Whether a graphics card of NVIDIA's (vendor 10de, class 03) sits on the PCI bus, driver or not."""
-    for device in sorted(devices.glob("*")):
-        try:
-            vendor, kind = (device / "vendor").read_text().strip(), (device / "class").read_text().strip()
-        except OSError:
-            continue
-        if vendor == "0x10de" and kind.startswith("0x03"):
-            return True
-    return False
 
 
 def _card(hardware: Hardware) -> Check:

@@ -18,6 +18,7 @@ class RequestStats:
     client: str = ""
     voice: str = "-"  # who speaks
     instead_of: str = ""  # whom somebody else speaks for; none: the voice that was asked for speaks
+    instead_why: str = ""  # the code of why somebody else does, as in `AudioStream`; `no-model` too
     language: str = "-"
     engine: str = "-"  # which one spoke
     chars: int = 0
@@ -47,11 +48,12 @@ class RequestStats:
         """It ended with an error."""
         self.outcome, self.error = f"{error.code}: {error}", error
 
-    def speaks(self, engine: str, voice: Voice | None) -> None:
-        """``engine`` makes the sound; ``voice`` is whoever it takes in the place of the one that was asked for."""
+    def speaks(self, engine: str, voice: Voice | None, why: str = "") -> None:
+        """``engine`` makes the sound; ``voice`` is whoever it takes in the place of the one that was asked for, and
+        ``why`` the code of the reason."""
         self.engine = engine
         if voice is not None and voice.name != self.voice:
-            self.voice, self.instead_of = voice.name, self.instead_of or self.voice
+            self.voice, self.instead_of, self.instead_why = voice.name, self.instead_of or self.voice, why
 
     def count(self, pcm: bytes, now: float) -> None:
         """This much more goes to the listener."""

@@ -57,9 +57,10 @@ class Http(Section):
     """Keys of 8 characters or more that clients must send, separated by commas; `name:key` names the client in the
     log. None: no key needed."""
     hosts: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
-    """Further names that the web server is reached by, such as `voice.example.org`. Addresses, `localhost`, names
-    without a dot or under `.local`, `.lan`, `.internal` and `.home.arpa`, and the host of `base_url` always work; any
-    other name is refused, as a web page from outside could use it to reach into the house."""
+    """Further names that the web server is reached by, such as `voice.example.org`. What no stranger can own works by
+    itself: addresses, names without a dot or under `.local`, `.lan`, `.home`, `.internal`, `.home.arpa` and their like,
+    below `fritz.box` and `speedport.ip`, this machine's own, and the host of `base_url`. Any other name is refused, as
+    a web page from outside could use it to reach into the house."""
 
     origins: Annotated[tuple[Annotated[str, AfterValidator(checked_origin)], ...], BeforeValidator(listed)] = ()
     """Web pages of other sites that may use the web server, such as `https://chat.example.org`, separated by commas;

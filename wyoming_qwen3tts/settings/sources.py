@@ -12,10 +12,11 @@ import logging
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 
 import yaml
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from ..errors import SettingsError
 from . import Settings, is_secret, walk
@@ -48,6 +49,22 @@ def flag(name: str) -> str:
 def variable(name: str) -> str:
     """``limits.text_chars`` in the environment: ``QWEN3TTS_LIMITS__TEXT_CHARS``."""
     return ENV_PREFIX + name.replace(".", "__").upper()
+
+
+def as_variables(settings: Settings) -> dict[str, str]:
+    """``settings`` for the environment of a child of ours, which has the same ones then. Holds secrets."""
+    defaults, found = Settings(), dict[str, str]()
+    for name, _ in walk():
+        value, default = (attrgetter(name)(one) for one in (settings, defaults))
+        if value != default:
+            found[variable(name)] = _as_text(value)
+    return found
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(map(_as_text, value)) if isinstance(value, tuple) else str(value)
 
 
 def load(flags: Mapping[str, str], environ: Mapping[str, str], config: Path | None = None) -> Settings:

@@ -178,6 +178,12 @@ class VoiceCatalog:
         can = any(self._with_style(view, wanted, code) for code in self._wanted) and wanted not in view.own
         return wanted if can else None
 
+    def absent(self, name: str | None, voice: Voice) -> str:
+        """The speaker of Qwen's that ``name`` asks for, where the built-in ``voice`` speaks as their model is not here;
+        "" if ``name`` got whom it asks for."""
+        wanted = (name or "").strip().casefold()
+        return wanted if voice.speaker == BUILTIN and wanted.partition("-")[0] in QWEN_SPEAKERS else ""
+
     def speaking(self, speaker: str, language: str) -> Voice:
         """``speaker`` in ``language``; where it does not know that, whoever is mapped."""
         return self._with_style(self._view(), speaker, language) or self.for_language(language)

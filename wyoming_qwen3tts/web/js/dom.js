@@ -84,7 +84,7 @@ export function saveFile(blob, name) {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** A modal dialog that is gone once it is closed. `build(close)` gives its body and foot. */
+/** A modal dialog that is gone once it is closed. `build(close)` gives its body and foot. Its first field has the focus. */
 export function openDialog(title, closeLabel, build, { onclose } = {}) {
   const id = newId("dialog");
   const dialog = h("dialog", { "aria-labelledby": id });
@@ -102,6 +102,7 @@ export function openDialog(title, closeLabel, build, { onclose } = {}) {
   });
   document.body.append(dialog);
   dialog.showModal();
+  dialog.querySelector(".dialog-body :is(input, select, textarea):not([type=hidden], :disabled)")?.focus();
   return dialog;
 }
 

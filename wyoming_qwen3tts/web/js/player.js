@@ -36,7 +36,7 @@ export class Reply extends EventTarget {
     this.samples = 0;
     this.state = "waiting"; // "making", "playing" (all is made), "ended", "stopped" or "failed"
     this.stats = { clicked: performance.now(), first: null, heard: null, made: null, gaps: 0 };
-    this.voice = this.insteadOf = this.engine = ""; // who speaks, known with the first sound
+    this.voice = this.insteadOf = this.insteadWhy = this.engine = ""; // who speaks, known with the first sound
     this._abort = new AbortController();
     this._sources = new Set();
     this._next = 0;
@@ -65,6 +65,7 @@ export class Reply extends EventTarget {
       });
       this.voice = decodeURIComponent(response.headers.get("X-TTS-Voice") ?? "");
       this.insteadOf = decodeURIComponent(response.headers.get("X-TTS-Instead-Of") ?? "");
+      this.insteadWhy = response.headers.get("X-TTS-Instead-Why") ?? "";
       this.engine = response.headers.get("X-TTS-Engine") ?? "";
       await this._read(response.body.getReader());
       if (this.state === "waiting" || this.state === "making") this._set("playing");

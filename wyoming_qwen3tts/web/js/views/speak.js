@@ -2,9 +2,12 @@
 
 import { get } from "../api.js";
 import { avatar, debounced, h, icon, iconButton, note, saveFile } from "../dom.js";
+import { whyInWords } from "../engine.js";
+import { said, wordsOf } from "../errors.js";
 import { clearErrors, field, problems, select, showError } from "../fields.js";
-import { language as pageLanguage, languageName, milliseconds, number, seconds, t } from "../i18n.js";
+import { LANGUAGES, language as pageLanguage, languageName, milliseconds, number, seconds, t } from "../i18n.js";
 import { marksBar } from "../marks.js";
+import { naturalCard } from "../natural.js";
 import { Reply, ready } from "../player.js";
 import { snippetBox } from "../snippets.js";
 import { session, store, watch } from "../store.js";
@@ -23,6 +26,9 @@ export function use(voice, language = "") {
   keep();
 }
 
+/** The text that was typed here; "" where it is only a sentence of ours. */
+export const ownText = () => (Object.keys(LANGUAGES).some((code) => wish.text === sample(code)) ? "" : wish.text.trim());
+
 export function speakView() {
   if (!wish.text) wish.text = sample(pageLanguage);
   const snippets = snippetBox(() => ({ ...wish, text: wish.text.trim() || "…" }));
@@ -35,13 +41,14 @@ export function speakView() {
     player.clear();
   };
   const form = composer(changed, player);
-  const stop = [watch("voices", () => form.voices()), watch("about", () => snippets.refresh())];
+  const natural = naturalCard();
+  const stop = [natural.leave, watch("voices", () => form.voices()), watch("about", () => snippets.refresh())];
   preview.ask();
 
   return {
     title: t("speak.title"),
     intro: t("speak.intro"),
-    body: h("div", { class: "columns" },
+    body: h("div", { class: "columns" }, natural.element,
       h("div", { class: "stack" }, form.element, player.element),
       h("div", { class: "stack" }, preview.element,
         h("section", { class: "card", "aria-labelledby": "copy-title" }, h("h2", { id: "copy-title" }, t("copy.title")), snippets.element)),
@@ -109,7 +116,7 @@ function composer(changed, player) {
 /** The button, the waveform, and how long everything took. */
 function playerCard() {
   const wave = new Wave({ empty: t("speak.empty") });
-  const facts = h("div", { class: "facts" }), said = h("p", { class: "visually-hidden", role: "status" }); // said once, at the end
+  const facts = h("div", { class: "facts" }), instead = h("div", { class: "instead", role: "status" }), said = h("p", { class: "visually-hidden", role: "status" }); // said once, at the end
   const button = h("button", { type: "submit", class: "button primary large" });
   const again = iconButton("repeat", t("speak.again"), () => replay());
   const save = iconButton("download", t("speak.save"), () => saveFile(last.wav(), "speech.wav"));
@@ -123,6 +130,7 @@ function playerCard() {
     tools.hidden = !(last?.over && last.samples);
     if (!last) return;
     facts.replaceChildren(...factsOf(last));
+    instead.replaceChildren(...insteadOf(last));
     if (last.over) said.textContent = facts.textContent;
   }
   const grow = () => facts.replaceChildren(...factsOf(last));
@@ -169,7 +177,7 @@ function playerCard() {
     last.addEventListener("change", show);
   }
   show();
-  const element = h("section", { class: "card", "aria-label": t("speak.sound") }, wave.element, h("div", { class: "card-head" }, facts, tools), said);
+  const element = h("section", { class: "card", "aria-label": t("speak.sound") }, h("div", {}, wave.element, instead), h("div", { class: "card-head" }, facts, tools), said);
   return {
     element, button, toggle,
     connect: (theirs, place) => { fields = theirs; general = place; },
@@ -183,10 +191,16 @@ function factsOf(reply) {
   const fact = (key, value) => h("span", {}, `${t(key)} `, h("b", {}, value));
   const found = [fact("speak.first", milliseconds(stats.heard)), fact("speak.length", seconds(reply.seconds))];
   if (reply.voice) found.unshift(fact("speak.voice", reply.engine && !reply.voice.startsWith(reply.engine) ? `${reply.voice} (${reply.engine})` : reply.voice));
-  if (reply.insteadOf) found.splice(1, 0, fact("speak.insteadOf", reply.insteadOf));
   if (stats.made && stats.made > stats.first) found.push(fact("speak.rate", `${number(reply.seconds / (stats.made / 1000), 1)}×`));
   if (stats.gaps) found.push(fact("speak.gaps", number(stats.gaps)));
   return found;
+}
+
+/** That somebody else spoke than was asked for, why, and where to find what to do about it. */
+function insteadOf(reply) {
+  if (!reply.insteadOf) return [];
+  const said = t("substitute.said", { voice: reply.voice, wanted: reply.insteadOf, why: whyInWords(reply.insteadWhy) });
+  return [note("warn", "warn", h("p", {}, said, " ", h("a", { href: "#/status" }, t("substitute.way"))))];
 }
 
 /** What will be spoken, and what was changed for it. */
@@ -206,7 +220,7 @@ function spokenCard() {
       const answer = await get(`v1/audio/spoken?${new URLSearchParams({ text, ...(language && { language }) })}`);
       if (mine === asked) body.replaceChildren(...spokenParts(answer));
     } catch (error) {
-      if (mine === asked) body.replaceChildren(h("p", { class: "muted" }, error.message));
+      if (mine === asked) body.replaceChildren(h("div", { class: "muted" }, wordsOf(error), said(error)));
     }
   });
   const element = h("section", { class: "card", "aria-labelledby": "spoken-title" },
@@ -216,15 +230,17 @@ function spokenCard() {
   return { element, ask };
 }
 
+const ruleName = (rule) => t(`rule.${rule.replaceAll(" ", "-")}`);
+
 /** The answer of v1/audio/spoken as elements; the words view shows it too. */
 export function spokenParts(answer) {
   const parts = [h("p", { class: "spoken", dir: "auto", lang: answer.language }, answer.spoken || "—")];
   if (answer.changes.length) {
     parts.push(h("ul", { class: "changes" }, answer.changes.slice(0, 12).map((change) =>
-      h("li", {}, h("span", { class: "from" }, change.from.trim() || "␣"), icon("arrow"),
-        h("span", { class: "to" }, change.to.trim() || t("spoken.left.out")), h("span", { class: "tag" }, change.rule)))));
+      h("li", {}, h("span", { class: "from", dir: "auto", lang: answer.language }, change.from.trim() || "␣"), icon("arrow"),
+        h("span", { class: "to", dir: "auto", lang: answer.language }, change.to.trim() || t("spoken.left.out")), h("span", { class: "tag" }, ruleName(change.rule))))));
   } else parts.push(h("p", { class: "muted small" }, t("spoken.same")));
-  for (const said of answer.notes ?? []) parts.push(note("warn", "warn", said));
+  for (const code of answer.note_codes ?? []) parts.push(note("warn", "warn", t(`note.${code}`)));
   parts.push(h("p", { class: "muted small" }, t("spoken.language", { language: languageName(answer.language) })));
   return parts;
 }

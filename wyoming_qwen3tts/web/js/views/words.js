@@ -2,6 +2,7 @@
 
 import { call, get } from "../api.js";
 import { debounced, h, icon, iconButton, note, toast } from "../dom.js";
+import { partsOf, said, wordsOf } from "../errors.js";
 import { problems } from "../fields.js";
 import { LANGUAGES, language as pageLanguage, t } from "../i18n.js";
 import { stopAll } from "../player.js";
@@ -59,7 +60,7 @@ class Editor {
   took(answer) {
     this.version = answer.version;
     this.lines = answer.text.split("\n").slice(0, -1);
-    this.errors = new Map((answer.errors ?? []).map((error) => [error.line - 1, error.message]));
+    this.errors = new Map((answer.errors ?? []).map((error) => [error.line - 1, faultOf(error)]));
   }
 
   /** Saves with `change` made to the lines. Returns whether the server took it; otherwise `fail` is told why. */
@@ -142,8 +143,8 @@ class Editor {
     const save = async () => {
       failed.replaceChildren();
       const ok = await this.save((lines) => lines.splice(0, lines.length, ...area.value.replace(/\n$/, "").split("\n")), (error) =>
-        failed.replaceChildren(note("bad", "warn", ...(error.lines ?? [{ message: error.message }]).slice(0, 8).map((one) =>
-          h("p", {}, one.line ? `${t("words.line", { n: one.line })}: ${one.message}` : one.message)))));
+        failed.replaceChildren(note("bad", "warn", ...(error.lines?.slice(0, 8).map((one) =>
+          h("p", {}, `${t("words.line", { n: one.line })}: ${faultOf(one)}`)) ?? partsOf(error)))));
       if (!ok) return;
       toast(t("words.saved"));
       this.show(".words-text summary");
@@ -166,7 +167,12 @@ function split(text) {
 const line = (word, said, comment = "") => `${word.trim()} = ${said.trim()}${comment ? `  ${comment}` : ""}`;
 
 /** What the server says of line `at`, else the whole. */
-const reason = (error, at) => error.lines?.find((one) => one.line === at + 1)?.message ?? error.message;
+function reason(error, at) {
+  const one = error.lines?.find(({ line: number }) => number === at + 1);
+  return one ? faultOf(one) : wordsOf(error);
+}
+
+const faultOf = ({ code }) => t(`lexicon.${code}`);
 
 /** Try the lexicon on a sentence: what will be spoken, and how it sounds. */
 function tryCard() {
@@ -182,7 +188,7 @@ function tryCard() {
       const answer = await get(`v1/audio/spoken?${new URLSearchParams({ text: area.value.slice(0, 1500), ...(language() && { language: language() }) })}`);
       if (mine === asked) body.replaceChildren(...spokenParts(answer));
     } catch (error) {
-      if (mine === asked) body.replaceChildren(h("p", { class: "muted" }, error.message));
+      if (mine === asked) body.replaceChildren(h("div", { class: "muted" }, wordsOf(error), said(error)));
     }
     return undefined;
   });
