@@ -81,7 +81,6 @@ FOREIGN: Mapping[str, _Foreign] = {
     "update-voices": _is("the command download"),
     "use-cuda": _CARD,
     "cuda": _CARD,
-    "gpu": _CARD,
     "cpu": _is("--engine.device cpu"),
     "compute-type": _is("--engine.dtype {} or --engine.quantize int8", "float32"),
     "quantization": _is("--engine.quantize {}", "int8"),
@@ -144,6 +143,7 @@ _AS_SETTING: Mapping[str, str] = {
     "--sentence-pause": "--voices.sentence-pause-s {}",
     "--feed": "--engine.feed {}",
     "--target": "--announce.targets {}",
+    "--gpu": "--engine.device cuda; a card that works is used by itself",
 }
 
 SYNONYMS: Mapping[str, str] = {
