@@ -2,6 +2,7 @@
 
 import { get } from "../api.js";
 import { avatar, debounced, h, icon, iconButton, note, saveFile } from "../dom.js";
+import { captions } from "../captions.js";
 import { whyInWords } from "../engine.js";
 import { said, wordsOf } from "../errors.js";
 import { clearErrors, field, problems, select, showError } from "../fields.js";
@@ -117,6 +118,7 @@ function composer(changed, player) {
 function playerCard() {
   const wave = new Wave({ empty: t("speak.empty") });
   const facts = h("div", { class: "facts" }), instead = h("div", { class: "instead", role: "status" }), said = h("p", { class: "visually-hidden", role: "status" }); // said once, at the end
+  const caption = captions();
   const button = h("button", { type: "submit", class: "button primary large" });
   const again = iconButton("repeat", t("speak.again"), () => replay());
   const save = iconButton("download", t("speak.save"), () => saveFile(last.wav(), "speech.wav"));
@@ -151,15 +153,17 @@ function playerCard() {
     if (wish.voice) request.voice = wish.voice;
     if (wish.language) request.language = wish.language;
     if (wish.instructions.trim()) request.instructions = wish.instructions.trim();
-    await reply.speak(request);
+    caption.follow(Object.assign(reply, { text: request.input }));
+    await reply.speak(request, { withMarks: true });
     if (reply.error) showError(reply.error, fields, general);
     show();
   }
 
   async function replay() {
     const pieces = last.pieces;
-    playing = new Reply();
+    playing = Object.assign(new Reply(), { text: last.text, marks: last.marks, language: last.language });
     wave.show(playing);
+    caption.follow(playing);
     playing.addEventListener("change", show);
     await playing.replay(pieces);
     show();
@@ -177,7 +181,7 @@ function playerCard() {
     last.addEventListener("change", show);
   }
   show();
-  const element = h("section", { class: "card", "aria-label": t("speak.sound") }, h("div", {}, wave.element, instead), h("div", { class: "card-head" }, facts, tools), said);
+  const element = h("section", { class: "card", "aria-label": t("speak.sound") }, h("div", {}, wave.element, instead, caption.element), h("div", { class: "card-head" }, facts, tools), said);
   return {
     element, button, toggle,
     connect: (theirs, place) => { fields = theirs; general = place; },
