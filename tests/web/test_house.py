@@ -98,23 +98,25 @@ async def test_everything_works_under_the_prefix_of_home_assistants_ingress(chro
 async def test_inside_of_home_assistant_the_page_has_a_bar_on_top_and_nobody_is_kept_out(chromium: Browser) -> None:
     settings = Settings.model_validate({"homeassistant": {"tts_entity": "tts.living_room_voice"}})
     wrong: dict[str, list[str]] = {}
-    async with home(settings=settings, studio=Studio(), supervisor="127.0.0.1") as house:
-        async with ingress(house.door.port) as url:
-            for scheme in SCHEMES:
-                async with visiting(chromium, url, scheme=scheme, reduced_motion="reduce") as page:
-                    await expect(page.locator("#engine-chip")).to_have_attribute("data-state", "ready")
-                    await page.evaluate(AXE + ";null")
-                    bar = await page.locator(".top").bounding_box()
-                    main = await page.locator("main").bounding_box()
-                    assert bar
-                    assert main
-                    assert (bar["x"], bar["y"]) == (0, 0)
-                    assert bar["width"] > 1_200
-                    assert bar["height"] < 80
-                    await expect(page.locator("pre code")).to_contain_text("entity_id: tts.living_room_voice")
-                    for view in ("speak", "voices", "new", "words", "status"):
-                        await go(page, view)
-                        wrong[f"{view}, {scheme}"] = await faults(page)
+    async with (
+        home(settings=settings, studio=Studio(), supervisor="127.0.0.1") as house,
+        ingress(house.door.port) as url,
+    ):
+        for scheme in SCHEMES:
+            async with visiting(chromium, url, scheme=scheme, reduced_motion="reduce") as page:
+                await expect(page.locator("#engine-chip")).to_have_attribute("data-state", "ready")
+                await page.evaluate(AXE + ";null")
+                bar = await page.locator(".top").bounding_box()
+                main = await page.locator("main").bounding_box()
+                assert bar
+                assert main
+                assert (bar["x"], bar["y"]) == (0, 0)
+                assert bar["width"] > 1_200
+                assert bar["height"] < 80
+                await expect(page.locator("pre code")).to_contain_text("entity_id: tts.living_room_voice")
+                for view in ("speak", "voices", "new", "words", "status"):
+                    await go(page, view)
+                    wrong[f"{view}, {scheme}"] = await faults(page)
 
     assert not any(wrong.values()), wrong
 

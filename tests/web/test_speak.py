@@ -276,8 +276,9 @@ async def test_a_long_text_leaves_the_page_short_and_is_counted_before_it_is_sen
 
 
 async def test_a_manner_is_asked_for_only_where_a_model_follows_it(chromium: Browser) -> None:
-    engine = BuiltinEngine()
-    for one, is_off in ((Actor(), False), (engine, True)):
+    builtin = Actor()
+    builtin.name = "builtin"
+    for one, is_off in ((Actor(), False), (builtin, True)):
         async with home(one) as house, visiting(chromium, house.url) as page:
             await expect(page.locator("#engine-chip")).not_to_have_attribute("data-state", "waiting")
             manner = page.get_by_label("Manner")

@@ -35,10 +35,8 @@ ${language ? `  language: ${yaml(language)}\n` : ""}${options}`.trimEnd();
 }
 
 export function script(wish) {
-  const [first, ...rest] = homeAssistant(wish).split("
-");
-  return ["script:", "  say_it:", "    sequence:", `      - ${first}`, ...rest.map((line) => `        ${line}`)].join("
-");
+  const [first, ...rest] = homeAssistant(wish).split("\n");
+  return ["script:", "  say_it:", "    sequence:", `      - ${first}`, ...rest.map((line) => `        ${line}`)].join("\n");
 }
 
 /** What an announcement says, here to one loudspeaker. */
