@@ -65,7 +65,7 @@ async def running(
 async def listening(log: Path, within_s: float = 20.0) -> Address:
     """Where the server says it listens."""
     began = time.perf_counter()
-    while not (said := re.search(r"Listening on tcp://127\.0\.0\.1:(\d+)", log.read_text())):  # noqa: ASYNC240
+    while not (said := re.search(r"Home Assistant: .*\bport (\d+)", log.read_text())):  # noqa: ASYNC240
         assert time.perf_counter() - began < within_s, f"the server does not start: {log.read_text()}"  # noqa: ASYNC240
         await asyncio.sleep(0.02)
     return Address("127.0.0.1", int(said[1]))
@@ -226,8 +226,8 @@ def test_bad_settings_end_with_78_and_what_to_write_instead(
 async def reachable(log: Path, within_s: float = 20.0) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the web door that the log names."""
     began = time.perf_counter()
-    while not (said := re.search(r"The web door is open: (http://\S+)", log.read_text())):  # noqa: ASYNC240
-        assert time.perf_counter() - began < within_s, f"the web door does not open: {log.read_text()}"  # noqa: ASYNC240
+    while not (said := re.search(r"Page: (http://[^\s,]+)", log.read_text())):  # noqa: ASYNC240
+        assert time.perf_counter() - began < within_s, f"the page does not open: {log.read_text()}"  # noqa: ASYNC240
         await asyncio.sleep(0.02)
     async with httpx.AsyncClient(base_url=said[1], timeout=30) as client:
         yield client
@@ -283,7 +283,7 @@ def test_a_default_web_port_that_is_taken_silences_nobody(caplog: pytest.LogCapt
             sock.listen()
 
         assert web_listener(Settings()) is None
-    assert "The web door stays closed" in caplog.text
+    assert "Page: off, as another program has" in caplog.text
     assert "--http.uri off" in caplog.text
 
 

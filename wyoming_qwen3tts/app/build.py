@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from ..downloads.background import BackgroundDownload
-from ..downloads.store import Store
+from ..downloads.store import Kind, Store, check_model
 from ..engine.builtin.engine import BuiltinEngine
 from ..engine.control import ModelControl
 from ..engine.failover import FailoverEngine
@@ -22,7 +22,7 @@ from ..engine.qwen3.hardware.plan import LARGE, SMALL
 from ..engine.qwen3.hardware.probe import may_have_card
 from ..engine.remote.engine import RemoteEngine, Timing
 from ..engine.wyoming.engine import WyomingEngine
-from ..errors import SettingsError
+from ..errors import SettingsError, StoreError
 from ..homeassistant.piper_app import stand_in_addresses
 from ..service.phrase_cache import PhraseCache
 from ..service.postprocess import PostProcessor
@@ -162,6 +162,19 @@ def build_studio(settings: Settings, designer: Engine | None, catalog: VoiceCata
         Checkpoints(settings.engine.model, store.find),
         designer,
     )
+
+
+def check_models(settings: Settings, kind: Kind = "CustomVoice") -> None:
+    """See that every configured model can be one. ``kind`` is proposed in the place of one that names none.
+
+    Raises:
+        SettingsError: for the first that cannot.
+    """
+    for model in settings.engine.model:
+        try:
+            check_model(model, kind)
+        except StoreError as error:
+            raise SettingsError(f"engine.model: {error}") from None
 
 
 def build_store(settings: Settings, models: Sequence[str] = ()) -> Store:

@@ -13,7 +13,6 @@ from ..downloads.background import BackgroundDownload
 from ..engine.control import ModelControl
 from ..servers.connections import bind
 from ..servers.http.server import HttpServer
-from ..servers.wyoming.client import local
 from ..service.service import SpeechService
 from ..settings import Address, Settings
 from ..studio.studio import VoiceStudio
@@ -42,8 +41,8 @@ def web_listener(settings: Settings) -> list[socket.socket] | None:
         if "uri" in settings.http.model_fields_set or error.errno != errno.EADDRINUSE:
             raise
         log.warning(
-            "The web door stays closed, as another program has %s. Choose another port, or none: --http.uri "
-            "tcp://%s:%d, --http.uri off",
+            "Page: off, as another program has %s. Choose another port, or none: --http.uri tcp://%s:%d, or "
+            "--http.uri off",
             address,
             address.host,
             address.port + 1,
@@ -78,10 +77,3 @@ def web_server(
         )
 
     return HttpServer(build, Address(*sockets[0].getsockname()[:2]), settings.limits, sockets)
-
-
-def web_address(settings: Settings, port: int) -> str:
-    """How a person reaches the web door."""
-    assert settings.http.address is not None  # noqa: S101  there is a door
-    host = local(settings.http.address).host
-    return settings.http.base_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -18,9 +18,9 @@ _ANSWER_S = 8.0
 
 def check(place: CheckContext) -> list[Check]:
     wyoming, http = place.settings.wyoming.address, place.settings.http.address
-    checks = [_one("port for Wyoming", wyoming, "--wyoming.uri", lambda: asyncio.run(_speaks_wyoming(wyoming)))]
+    checks = [_one("port for Wyoming", wyoming, "--wyoming.uri", lambda: asyncio.run(speaks_wyoming(wyoming)))]
     if http is not None:
-        checks.append(_one("port for the web", http, "--http.uri", lambda: _speaks_http(http)))
+        checks.append(_one("port for the web", http, "--http.uri", lambda: speaks_http(http)))
     return checks
 
 
@@ -38,7 +38,8 @@ def _one(name: str, address: Address, flag: str, is_ours: Callable[[], bool]) ->
     return fine(name, f"{address} is free")
 
 
-async def _speaks_wyoming(address: Address) -> bool:
+async def speaks_wyoming(address: Address) -> bool:
+    """Whether a server of our kind answers there."""
     try:
         async with asyncio.timeout(_ANSWER_S), connect(local(address)) as client:
             answer = await client.describe()
@@ -47,7 +48,8 @@ async def _speaks_wyoming(address: Address) -> bool:
     return PROGRAM in [program.get("name") for program in answer.get("tts", [])]
 
 
-def _speaks_http(address: Address) -> bool:
+def speaks_http(address: Address) -> bool:
+    """Whether a page of our kind answers there. Blocks."""
     import httpx
 
     host, port = local(address)

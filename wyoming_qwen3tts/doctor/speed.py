@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..engine.qwen3.hardware.cores import cpu_quota, host_cores, usable_cores
 from ..engine.qwen3.hardware.memory import cpu_need_mb
 from ..engine.qwen3.hardware.plan import LARGE, SMALL, cpu_plan, published
+from ..util.installation import qwen3_advice
 from .checks import Check, CheckContext, fine, wrong
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ def checks(place: CheckContext, take: Take | None = None) -> Iterator[Check]:
     """Measure, and say. ``take`` measures with a precision of weights; by default the compiled library does."""
     if place.hardware.torch is None:
         why = place.hardware.torch_error or "PyTorch is not installed"
-        fix = "Install it, with the rest of the model: script/run --engine.kind qwen3, or in containers the cpu image"
-        yield wrong("speed", f"Qwen3-TTS cannot be measured: {why}", fix)
+        yield wrong("speed", f"Qwen3-TTS cannot be measured: {why}", qwen3_advice())
         return
     load, cores = os.getloadavg()[0], host_cores()  # before we are one who uses them
     dtype = cpu_plan(place.config, has_bfloat16=place.hardware.cpu_bfloat16).dtype

@@ -330,7 +330,7 @@ class FailoverEngine(DelegatingEngine):
             log.info("How fast the %s engine speaks is not known yet: %s", self.primary.name, error)
             return
         if (rtf := head_start.book.speed(voices[0].name, 1)) is not None:
-            log.info("The %s engine speaks at %.2f of real time here", self.primary.name, rtf)
+            log.info("The %s engine speaks %.1f times as fast as speech here", self.primary.name, 1 / max(rtf, 0.001))
             await self._keep_speeds()
 
     async def _keep_speeds(self) -> None:

@@ -100,6 +100,11 @@ class VoiceStudio:
         """What is missing, and what to do; nothing if both cloning and designing work."""
         return self._why_no_clone() or self._why_no_design()
 
+    @property
+    def why_no_design(self) -> str:
+        """What is missing for designing a voice, and what to do; nothing if it works."""
+        return self._why_no_design()
+
     def check_name(self, name: str) -> None:
         """Raises BadRequest if a new voice may not be called so."""
         self._new_name(name)

@@ -13,13 +13,13 @@ from ...service.service import SpeechService
 from ...settings import Settings
 from ...speech.engine import Phase
 from ...studio.studio import VoiceStudio
+from ...util.installation import qwen3_advice
 from .installation import Installation
 
 Ability = Literal["clone", "design", "mix"]
 _GB = {"0.6B": 2.5, "1.7B": 4.5}  # of a model's files, about
 _FIXED = {"builtin", "wyoming"}  # engines whose voices are as they are
 _KINDS: dict[Ability, tuple[ModelType, ...]] = {"clone": ("base",), "design": ("voice_design", "base"), "mix": ()}
-_INSTALL = {"checkout": "script/setup qwen3", "package": "pip install 'wyoming-qwen3tts[qwen3]'"}
 _NAMED: dict[str, ModelType] = {"-Base": "base", "-VoiceDesign": "voice_design"}
 
 
@@ -96,7 +96,7 @@ def _for_card(house: House) -> list[dict[str, Any]]:
             steps.append({"code": "image", "command": "docker compose -f docker/compose.cuda.yaml up -d --build"})
         case _:
             if found.place == "package" and not found.has_torch:
-                steps.append({"code": "install", "command": _INSTALL[found.place]})
+                steps.append({"code": "install", "command": qwen3_advice()})
             kind = {"engine.kind": "qwen3"} if house.settings.engine.kind != "auto" else {}
             steps.append({"code": "restart", "command": found.command(kind)})
     return steps
@@ -106,7 +106,7 @@ def _for_processor(house: House) -> list[dict[str, Any]]:
     found = house.installation
     steps: list[dict[str, Any]] = []
     if not found.has_torch:
-        steps.append({"code": "install", "command": _INSTALL.get(found.place)})
+        steps.append({"code": "install", "command": qwen3_advice() if found.place in ("checkout", "package") else None})
     can_measure = found.has_torch and house.examination is not None
     steps.append({"code": "measure", "command": found.program("doctor --speed"), "can_do": can_measure})
     if house.download is not None:
@@ -152,7 +152,7 @@ class Need(NamedTuple):
         models = ", ".join(self.models)
         return {
             "engine": f"Making voices needs the Qwen3-TTS engine of this machine: {change}",
-            "torch": "Making voices needs PyTorch, which is not installed: script/setup qwen3, or another image",
+            "torch": f"Making voices needs PyTorch, which is not installed: {qwen3_advice()}",
             "model": f"This needs a model that is not configured: {change}",
             "files": f"The files of {models} are not here: wyoming-qwen3tts download {models}",
             "allowed": "Making voices through the web door is off. Turn it on: --voices.cloning on",

@@ -49,7 +49,7 @@ function step(one) {
   const text = t(`step.${one.code}`, { model: (one.model ?? "").split("/").pop(), gb: one.gb && number(one.gb, 1) });
   return {
     element: h("li", { class: one.code === "elsewhere" && "other" }, h("div", { class: "stack-small" },
-      h("p", {}, text, one.is_done && h("span", { class: "tag good" }, icon("check"), t("step.done"))), ...doing.parts, one.command && !one.is_done && commandBox(one.command))),
+      h("p", {}, text, one.is_done && h("span", { class: "tag good" }, icon("check"), t("step.done"))), ...doing.parts, one.command && !one.is_done && !doing.parts.length && commandBox(one.command))),
     tick: doing.tick,
   };
 }
@@ -57,7 +57,7 @@ function step(one) {
 const look = () => ({ parts: [h("a", { class: "button small", href: "#/status" }, t("step.look.do"))], tick: () => {} });
 
 function measure() {
-  const results = h("div", { class: "stack-small", role: "status" }), failed = problems();
+  const results = h("div", { class: "stack-small instead", role: "status" }), failed = problems();
   const button = h("button", { type: "button", class: "button small", onclick: async () => {
     button.disabled = true;
     failed.clear();
@@ -75,7 +75,7 @@ function measure() {
     results.replaceChildren(...(measured ?? []).flatMap(result));
   };
   show();
-  return { parts: [h("div", { class: "row" }, button), results, failed], tick: () => {} };
+  return { parts: [h("div", {}, button, results, failed)], tick: () => {} };
 }
 
 /** What a check of `doctor --speed` says, by its facts; one that has none in the server's own words. */
@@ -122,5 +122,5 @@ export function download({ model, is_done: isDone }) {
     else said.replaceChildren();
   };
   tick();
-  return { parts: [h("div", { class: "row" }, button), bar, said, failed], tick };
+  return { parts: [h("div", {}, button, h("div", { class: "going" }, bar, said), failed)], tick };
 }
