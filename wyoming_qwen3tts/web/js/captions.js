@@ -6,7 +6,7 @@ const RATE = 24_000; // of the sound that marks count in
 
 /** The sentence that is heard, and the word in it where the server tells of words. It is no live region: it is heard. */
 export function captions() {
-  const element = h("p", { class: "caption", dir: "auto", hidden: true });
+  const element = h("p", { class: "caption", dir: "auto" });
   let frame = 0;
 
   /** Follows `reply`, which has `text`, `marks` and `position`, to its end; its last sentence stays. */
@@ -22,12 +22,11 @@ export function captions() {
       if (sentence && (word ?? sentence) !== shown) {
         shown = word ?? sentence;
         element.lang = reply.language;
-        element.hidden = false;
         element.replaceChildren(...parts(sentence, word, words));
       }
       if (!reply.over && element.isConnected) frame = requestAnimationFrame(tick);
     };
-    element.hidden = true;
+    element.replaceChildren();
     tick();
   }
 

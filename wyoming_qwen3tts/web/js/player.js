@@ -82,10 +82,17 @@ export class Reply extends EventTarget {
     }
   }
 
-  /** Plays samples that are there already. */
-  async replay(pieces) {
+  /** Plays samples that are there already, from second `from` on. */
+  async replay(pieces, from = 0) {
     this._begin();
-    for (const piece of pieces) this._schedule(piece);
+    let skip = Math.round(from * RATE);
+    for (const piece of pieces) {
+      if (skip < piece.length) this._play(skip ? piece.subarray(skip) : piece);
+      skip = Math.max(0, skip - piece.length);
+      this._keep(piece);
+    }
+    this._from = (this._from ?? context.currentTime) - from;
+    this._next ||= context.currentTime;
     this._set("playing");
     await this._heard();
   }
@@ -150,6 +157,18 @@ export class Reply extends EventTarget {
   }
 
   _schedule(samples) {
+    this._play(samples);
+    this._keep(samples);
+    if (this.state === "waiting") this._set("making", "sound");
+    this._tell("data");
+  }
+
+  _keep(samples) {
+    this.pieces.push(samples);
+    this.samples += samples.length;
+  }
+
+  _play(samples) {
     const buffer = context.createBuffer(1, samples.length, RATE);
     buffer.copyToChannel(samples, 0);
     const source = new AudioBufferSourceNode(context, { buffer });
@@ -170,10 +189,6 @@ export class Reply extends EventTarget {
     this._next += buffer.duration;
     this._sources.add(source);
     source.onended = () => this._sources.delete(source);
-    this.pieces.push(samples);
-    this.samples += samples.length;
-    if (this.state === "waiting") this._set("making", "sound");
-    this._tell("data");
   }
 
   async _heard() {
