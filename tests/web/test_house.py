@@ -13,8 +13,9 @@ from typing import Any
 from playwright.async_api import Browser, expect
 
 from tests.harness import free_port, until
-from tests.web.browser import go, heard, some_sound, visiting
+from tests.web.browser import SCHEMES, go, heard, some_sound, visiting
 from tests.web.home import INSTALLED, SERVERS, Actor, Studio, home
+from tests.web.looks import AXE, faults
 from wyoming_qwen3tts.servers.http.natural import Tools
 from wyoming_qwen3tts.settings import Settings
 from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
@@ -92,6 +93,32 @@ async def test_everything_works_under_the_prefix_of_home_assistants_ingress(chro
         await page.get_by_role("tab", name="curl").click()
 
         await expect(page.locator("pre")).not_to_contain_text("hassio_ingress")
+
+
+async def test_inside_of_home_assistant_the_page_has_a_bar_on_top_and_nobody_is_kept_out(chromium: Browser) -> None:
+    settings = Settings.model_validate({"homeassistant": {"tts_entity": "tts.living_room_voice"}})
+    wrong: dict[str, list[str]] = {}
+    async with (
+        home(settings=settings, studio=Studio(), supervisor="127.0.0.1") as house,
+        ingress(house.door.port) as url,
+    ):
+        for scheme in SCHEMES:
+            async with visiting(chromium, url, scheme=scheme, reduced_motion="reduce") as page:
+                await expect(page.locator("#engine-chip")).to_have_attribute("data-state", "ready")
+                await page.evaluate(AXE + ";null")
+                bar = await page.locator(".top").bounding_box()
+                main = await page.locator("main").bounding_box()
+                assert bar
+                assert main
+                assert (bar["x"], bar["y"]) == (0, 0)
+                assert bar["width"] > 1_200
+                assert bar["height"] < 80
+                await expect(page.locator("pre code")).to_contain_text("entity_id: tts.living_room_voice")
+                for view in ("speak", "voices", "new", "words", "status"):
+                    await go(page, view)
+                    wrong[f"{view}, {scheme}"] = await faults(page)
+
+    assert not any(wrong.values()), wrong
 
 
 async def test_a_key_is_asked_for_kept_in_the_tab_and_never_put_in_an_address(chromium: Browser) -> None:
@@ -178,7 +205,7 @@ async def test_on_a_slow_network_the_page_comes_and_speech_has_gaps_but_loses_no
         await network.send("Network.emulateNetworkConditions", slow | {"downloadThroughput": 20_000})
         await page.get_by_label("Text", exact=True).fill("Slow.")
         await page.get_by_role("button", name="Speak", exact=True).click()
-        await expect(page.get_by_role("button", name="Save as WAV")).to_be_visible()
+        await expect(page.get_by_role("button", name="Save as WAV")).to_be_enabled()
 
         assert took < 5, f"{took:.1f} s over 480 kbit/s"
         assert sum(piece["samples"] for piece in await heard(page)) == engine.frames_made * 1_920

@@ -6,33 +6,17 @@ from __future__ import annotations
 import itertools
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import axe_core_python
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
 from tests.web.browser import LOCALES, SCHEMES, SIZES, go, visiting
-from tests.web.contrast import too_faint
 from tests.web.home import KEY, SERVERS, Actor, Studio, clip, home
+from tests.web.looks import AXE, faults
 from wyoming_qwen3tts.settings import Settings
 
-AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 LONG = "Grossmutter Wilhelmine-Charlotte von und zu Donaudampfschifffahrt"
 LOOKS = list(itertools.product(SIZES, SCHEMES, LOCALES))
-
-
-async def faults(page: Page, *, hover: bool = False) -> list[str]:
-    """What axe finds, one line a rule, what is wider than the screen, and which controls stand out too little."""
-    found: dict[str, Any] = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    lines = [
-        f"{one['id']}: {one['nodes'][0]['html'][:160]} {one['nodes'][0]['failureSummary'][:200]}"
-        for one in found["violations"]
-    ]
-    width, shown = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-    if width > shown:
-        lines.append(f"{width - shown} px are outside of the screen")
-    return lines + await too_faint(page, hover=hover)
 
 
 @pytest.mark.parametrize(("size", "scheme", "locale"), LOOKS, ids=lambda value: value)

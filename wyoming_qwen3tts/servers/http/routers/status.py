@@ -61,6 +61,11 @@ def routes(house: House, gate: Gate) -> APIRouter:
             "place": house.installation.place,
             "can_examine": house.examination is not None,
             "clips": {"endings": list(readable_endings()), "bytes": settings.limits.clip_bytes},
+            "text_chars": settings.limits.text_chars,
+            "home_assistant": {
+                "tts_entity": settings.homeassistant.tts_entity or None,
+                "topic": settings.mqtt.base_topic,
+            },
             "needs_key": gate.needs_key,
             "only_here": _is_only_here(settings),
             "base_url": settings.http.base_url or None,

@@ -121,7 +121,7 @@ function streamParts() {
   const now = store.live?.streams ?? [];
   const head = [t("status.door"), t("speak.voice"), t("status.first"), t("status.lead"), t("status.since")];
   const cells = (stream, over) => [
-    h("td", {}, h("span", {}, stream.door), stream.client && h("span", { class: "muted small block clip" }, stream.client)),
+    h("td", {}, h("span", { class: "clip" }, doorOf(stream))),
     h("td", {}, h("span", { class: "clip" }, stream.voice || "–"), stream.engine && h("span", { class: "muted small block" }, stream.engine),
       stream.instead_of && h("span", { class: "slow small block" }, `${t("speak.insteadOf")} ${stream.instead_of}: ${whyInWords(stream.instead_why)}`)),
     h("td", {}, stream.ttfa_ms == null ? h("span", { class: "muted" }, "…") : h("span", { class: stream.ttfa_ms > SLOW_MS ? "slow" : "" }, milliseconds(stream.ttfa_ms))),
@@ -137,6 +137,12 @@ function streamParts() {
       : h("div", { class: "empty-state" }, icon("wave"), h("p", {}, t("status.quiet"))),
     h("p", { class: "muted small" }, t("status.explain")),
   ];
+}
+
+/** Where it was asked for, in words, and by whom: "API (hall)". */
+function doorOf({ door, client }) {
+  const name = has(`door.${door}`) ? t(`door.${door}`) : door;
+  return client ? `${name} (${client})` : name;
 }
 
 /** How far sound is ahead of the listener: near nothing means it may break off. */

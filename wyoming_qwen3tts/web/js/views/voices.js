@@ -3,7 +3,7 @@
 import { call, post } from "../api.js";
 import { avatar, h, icon, iconButton, openDialog, saveFile, toast } from "../dom.js";
 import { whyInWords } from "../engine.js";
-import { field, problems, select } from "../fields.js";
+import { field, problems, select, showError } from "../fields.js";
 import { language as pageLanguage, t } from "../i18n.js";
 import { refreshVoices } from "../live.js";
 import { naturalCard } from "../natural.js";
@@ -56,12 +56,11 @@ function groups(code, general, showAll) {
   const kinds = (...which) => everybody.filter(([voice]) => which.includes(kindOf(voice)));
   const own = everybody.filter(([voice]) => isOwn(voice)), speakers = kinds("speaker"), others = kinds("wyoming"), builtin = kinds("builtin");
   const group = (key, found, extra) => h("section", { "aria-labelledby": `group-${key}` },
-    h("h2", { id: `group-${key}`, class: "group-title" }, t(`voices.${key}`), h("span", { class: "tag" }, String(found.length))),
+    h("h2", { id: `group-${key}`, class: "group-title" }, t(`voices.${key}`), found.length > 0 && h("span", { class: "tag" }, String(found.length))),
     extra, found.length > 0 && h("ul", { class: "voice-grid" }, found.map((voices) => card(voices, general))));
   const found = [];
   if (own.length || !wanted) {
-    found.push(group("own", own, own.length ? null : h("div", { class: "empty-state card" }, icon("mic"), h("p", {}, t("voices.own.empty")),
-      h("a", { class: "button small", href: "#/new" }, t("nav.new")))));
+    found.push(group("own", own, own.length ? null : h("div", { class: "empty-state card" }, icon("mic"), h("p", {}, t("voices.own.empty")))));
   }
   if (speakers.length) found.push(group("speakers", speakers));
   if (others.length) found.push(group("others", others));
@@ -99,6 +98,7 @@ function card(voices, general) {
     characterOf(voice) && h("p", {}, characterOf(voice)),
     tags, away,
     h("div", { class: "row tight nowrap" }, choice || id, h("span", { class: "row tight end" },
+      isOwn(voice) && iconButton("pencil", t("voices.rename", { name }), () => askForName(voice)),
       isOwn(voice) && iconButton("download", t("voices.export", { name }), () => exported(voice, general)),
       isOwn(voice) && iconButton("trash", t("voices.remove", { name }), () => askToRemove(voice)),
       hearButton(() => idOf(voice), language, name, () => sentence || sample(language())),
@@ -121,6 +121,42 @@ async function exported(voice, general) {
   } catch (error) {
     general.fail(error);
   }
+}
+
+/** Another name: the voice is taken in once more under it, then the old one goes. */
+function askForName(voice) {
+  const failed = problems();
+  openDialog(t("voices.rename", { name: nameOf(voice) }), t("close"), (close) => {
+    const input = h("input", { class: "input", maxlength: 64, autocomplete: "off", value: nameOf(voice) });
+    const name = field("name", t("clone.name"), input, { hint: t("voices.rename.note") });
+    const button = h("button", { type: "submit", class: "button primary", form: "rename" }, icon("check"), t("voices.rename.do"));
+    const rename = async (event) => {
+      event.preventDefault();
+      const wanted = input.value.trim();
+      if (!wanted) return name.fail(t("clone.name.missing"));
+      if (wanted === nameOf(voice)) return close();
+      button.disabled = true;
+      const path = `v1/audio/voices/${encodeURIComponent(idOf(voice))}`;
+      try {
+        const form = new FormData();
+        form.append("file", await (await call(`${path}/export`)).blob(), "voice");
+        form.append("name", wanted);
+        await post("v1/audio/voices/import", undefined, { form });
+        await call(path, { method: "DELETE" });
+        await refreshVoices();
+        toast(t("voices.renamed", { name: wanted }));
+        close();
+      } catch (error) {
+        showError(error, { name }, failed);
+        button.disabled = false;
+      }
+      return undefined;
+    };
+    return {
+      body: h("form", { class: "stack-small", id: "rename", novalidate: true, onsubmit: rename }, name, failed),
+      foot: [h("button", { type: "button", class: "button", onclick: close }, t("cancel")), button],
+    };
+  });
 }
 
 function askToRemove(voice) {

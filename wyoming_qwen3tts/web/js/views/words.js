@@ -1,9 +1,9 @@
 // How words are said here: the lexicon, one file a language, edited line by line so that comments stay.
 
 import { call, get } from "../api.js";
-import { debounced, h, icon, iconButton, note, toast } from "../dom.js";
+import { debounced, h, icon, iconButton, note, toast, toastWithUndo } from "../dom.js";
 import { partsOf, said, wordsOf } from "../errors.js";
-import { problems } from "../fields.js";
+import { field, problems, select } from "../fields.js";
 import { LANGUAGES, language as pageLanguage, t } from "../i18n.js";
 import { stopAll } from "../player.js";
 import { hearButton, sample } from "../voicelist.js";
@@ -19,21 +19,17 @@ export function wordsView() {
   let editor = null;
   const open = async (name) => {
     file = name;
-    editor = new Editor(name, panel, general, trying.ask);
+    editor = new Editor(name, panel, general, trying);
     await editor.load();
   };
   const scopes = [["all", t("words.all")], ...Object.entries(LANGUAGES)];
-  const chips = h("div", { class: "chips", role: "group", "aria-label": t("words.scope") }, scopes.map(([name, label]) =>
-    h("button", { type: "button", "aria-pressed": String(name === file), onclick: (event) => {
-      for (const chip of chips.children) chip.setAttribute("aria-pressed", String(chip === event.currentTarget));
-      open(name);
-    } }, label)));
+  const scope = field("scope", t("words.scope"), select(scopes, file, { onchange: (event) => open(event.target.value) }));
   open(file);
   return {
     title: t("words.title"),
     intro: t("words.intro"),
     body: h("div", { class: "columns" },
-      h("section", { class: "card", "aria-label": t("words.title") }, chips, general, panel),
+      h("section", { class: "card", "aria-label": t("words.title") }, scope, general, panel),
       trying.element),
     leave: stopAll,
   };
@@ -41,8 +37,8 @@ export function wordsView() {
 
 /** One lexicon file. Its text is kept as lines; what is no entry (comments, blank lines) is left as it is. */
 class Editor {
-  constructor(name, panel, general, onsave) {
-    Object.assign(this, { name, panel, general, onsave, lines: [], errors: new Map(), version: null });
+  constructor(name, panel, general, trying) {
+    Object.assign(this, { name, panel, general, trying, lines: [], errors: new Map(), version: null });
   }
 
   async load() {
@@ -71,7 +67,7 @@ class Editor {
     try {
       const response = await call(`v1/lexicon/${this.name}`, { method: "PUT", json: { text: lines.map((line) => `${line}\n`).join(""), version: this.version } });
       this.took(await response.json());
-      this.onsave();
+      this.trying.ask();
       return true;
     } catch (error) {
       if (error.code === "lexicon-changed") {
@@ -109,7 +105,13 @@ class Editor {
     }
     if (this.errors.has(at)) fail(this.errors.get(at));
     const remove = iconButton("trash", t("words.remove", { word: entry.word }), async () => {
-      if (await this.save((lines) => lines.splice(at, 1), (error) => fail(reason(error, at)))) this.show(".adder input");
+      const gone = this.lines[at];
+      if (!await this.save((lines) => lines.splice(at, 1), (error) => fail(reason(error, at)))) return;
+      this.show(".adder input");
+      toastWithUndo(t("words.removed", { word: entry.word }), t("words.undo"), async () => {
+        const ok = await this.save((lines) => lines.splice(Math.min(at, lines.length), 0, gone), (error) => this.general.fail(error));
+        if (ok && this.panel.isConnected) this.show(".adder input");
+      });
     });
     return h("li", {}, h("div", { class: "word" }, word, icon("arrow"), said, remove), failed);
   }
@@ -129,6 +131,7 @@ class Editor {
       });
       if (!ok) return;
       toast(t("words.saved"));
+      this.trying.hold(word.value.trim());
       this.show(".adder input");
     };
     return h("form", { class: "adder", onsubmit: submit, novalidate: true },
@@ -197,6 +200,12 @@ function tryCard() {
   const hear = hearButton(() => "", () => language() || undefined, t("words.trial"), () => area.value);
   return {
     ask,
+    /** The sentence holds `word`, so that it can be heard at once. */
+    hold(word) {
+      if (area.value.toLocaleLowerCase().includes(word.toLocaleLowerCase())) return;
+      area.value = `${area.value.trim()} ${word}.`.trim();
+      ask();
+    },
     element: h("section", { class: "card", "aria-labelledby": "try-title" },
       h("div", { class: "card-head" }, h("h2", { id: "try-title" }, t("words.try")), hear),
       h("div", { class: "field" }, h("label", { for: "trial" }, t("words.trial")), area), body),
