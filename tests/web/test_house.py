@@ -252,7 +252,7 @@ async def test_streams_are_seen_while_they_are_spoken_and_afterwards(chromium: B
         await some_sound(page, 1)
         await go(page, "status")
         row = page.locator("tbody tr")
-        await expect(row).to_contain_text("http")
+        await expect(row).to_contain_text("API (127.0.0.1)")
         await expect(page.get_by_text("1 now")).to_be_visible()
         engine.resume.set()
 
