@@ -51,6 +51,25 @@ def test_workflows_fit_their_schema(path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize(
+    ("schema", "name"),
+    [
+        ("vendor.github-issue-forms", "bug.yml"),
+        ("vendor.github-issue-forms", "ran-on-my-card.yml"),
+        ("vendor.github-issue-config", "config.yml"),
+    ],
+)
+def test_the_forms_for_issues_fit_their_schemas(schema: str, name: str) -> None:
+    done = tool("check-jsonschema", "--builtin-schema", schema, ROOT / ".github/ISSUE_TEMPLATE" / name)
+
+    assert done.returncode == 0, done.stdout
+    assert {path.name for path in (ROOT / ".github/ISSUE_TEMPLATE").iterdir()} == {
+        "bug.yml",
+        "config.yml",
+        "ran-on-my-card.yml",
+    }
+
+
 def test_yamllint_finds_nothing() -> None:
     done = tool("yamllint", "--strict", "-d", _RULES, *COMPOSE, *WORKFLOWS, ROOT / "addon", ROOT / "repository.yaml")
 

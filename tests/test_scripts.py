@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 
 SCRIPTS = ROOT / "script"
 SIMDE = "include/simde/x86/avx512.h"
+LATIN, CJK = "fonts/truetype/noto/NotoSans-Regular.ttf", "fonts/opentype/noto/NotoSansCJK-Regular.ttc"
 COMPILE = "-m wyoming_qwen3tts.model.cpu.native.build"
 CPU = "torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 
@@ -138,9 +139,9 @@ def checkout(tmp_path: Path) -> Path:
     )
     for name in (*(f"bin/{program}" for program in programs), ".venv/bin/wyoming-qwen3tts"):
         _program(tmp_path / name, 'echo "$(basename "$0") $*" >> "$CALLS"')
-    header = tmp_path / SIMDE
-    header.parent.mkdir(parents=True)
-    header.touch()
+    for file in map(tmp_path.joinpath, (SIMDE, LATIN, CJK)):
+        file.parent.mkdir(parents=True)
+        file.touch()
     return tmp_path
 
 
@@ -157,7 +158,13 @@ def _run(checkout: Path, *words: str, **environment: str) -> list[str]:
     subprocess.run(
         words,
         cwd=checkout,
-        env={"PATH": path, "CALLS": str(calls), "INCLUDE": str(checkout / "include"), **environment},
+        env={
+            "PATH": path,
+            "CALLS": str(calls),
+            "INCLUDE": str(checkout / "include"),
+            "FONTS": str(checkout / "fonts"),
+            **environment,
+        },
         check=True,
         capture_output=True,
     )
@@ -275,6 +282,58 @@ def test_what_tests_need_is_installed_for_developers_only(checkout: Path, pip: P
     assert calls[-1].endswith("-e .[dev]")
 
 
+def _last_line(checkout: Path, *words: str, **environment: str) -> str:
+    path = f"{checkout / 'bin'}:/usr/bin:/bin:{environment.pop('more', '')}"
+    done = subprocess.run(
+        [checkout / "script" / "setup", *words],
+        cwd=checkout,
+        env={"PATH": path, "CALLS": "/dev/null", "INCLUDE": str(checkout / "include"), **environment},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stderr.splitlines()[-1]
+
+
+def test_setup_ends_with_what_is_there_and_what_to_type_next(checkout: Path, pip: Path, tmp_path: Path) -> None:
+    home = str(tmp_path / "home")
+
+    first = _last_line(checkout, HOME=home)
+    assert first.startswith(
+        "Installed: wyoming-qwen3tts, in .venv. Next: . .venv/bin/activate, then wyoming-qwen3tts say"
+    )
+    assert _last_line(checkout, HOME=home) == first
+    on_the_path = _last_line(checkout, HOME=home, more=f"{home}/.local/bin")
+    assert on_the_path == first.replace(". .venv/bin/activate, then ", "")
+    assert (tmp_path / "home/.local/bin/wyoming-qwen3tts").resolve() == checkout / ".venv/bin/wyoming-qwen3tts"
+    assert _last_line(checkout, "qwen3", HOME=home).endswith("then script/run --engine.kind qwen3")
+    assert _last_line(checkout, "dev", HOME=home).endswith("script/test")
+
+
+def test_a_command_of_the_same_name_that_is_there_already_stays(checkout: Path, pip: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "home/.local/bin/wyoming-qwen3tts"
+    _program(theirs, "echo another checkout")
+    before = theirs.read_text()
+
+    last = _last_line(checkout, HOME=str(tmp_path / "home"), more=str(theirs.parent))
+
+    assert theirs.read_text() == before
+    assert ". .venv/bin/activate" in last
+
+
+def test_a_server_that_starts_says_nothing_of_an_installation_that_is_there(checkout: Path, pip: Path) -> None:
+    _last_line(checkout)
+    done = subprocess.run(
+        [checkout / "script" / "run"],
+        env={"PATH": f"{checkout / 'bin'}:/usr/bin:/bin", "CALLS": "/dev/null"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize(
     ("file", "package"),
     [
@@ -283,6 +342,8 @@ def test_what_tests_need_is_installed_for_developers_only(checkout: Path, pip: P
         ("bin/aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu"),
         ("bin/qemu-aarch64", "qemu-user"),
         (SIMDE, "libsimde-dev"),
+        (LATIN, "fonts-noto-core"),
+        (CJK, "fonts-noto-cjk"),
     ],
 )
 def test_what_a_test_needs_comes_with_its_package(checkout: Path, pip: Path, file: str, package: str) -> None:

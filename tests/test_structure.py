@@ -10,27 +10,27 @@ import sys
 import wyoming_qwen3tts
 from tests.conftest import ROOT, in_tree_order
 
+_CHANGES = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
 
-def test_the_changelog_begins_with_this_version() -> None:
-    first = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
 
-    assert first
-    assert first[1] == wyoming_qwen3tts.__version__
+def test_the_changelog_has_the_form_of_keep_a_changelog() -> None:
+    """https://keepachangelog.com/en/1.1.0/: what is not released yet, then this version; an entry is a line."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## (.*)$", text, re.MULTILINE)
+
+    assert versions[0] == "[Unreleased]"
+    assert re.fullmatch(rf"\[{re.escape(wyoming_qwen3tts.__version__)}\] - \d{{4}}-\d\d-\d\d", versions[1])
+    assert set(re.findall(r"^### (.*)$", text, re.MULTILINE)) <= set(_CHANGES)
+    assert [line for line in text.splitlines() if line.startswith(" ")] == []
+    for version in versions:
+        name = version.split("]")[0] + "]"
+        assert f"\n{name}: " in text, f"{name} has no link at the end"
 
 
 def test_files_on_the_command_line_are_taken_folder_by_folder() -> None:
     given = ["tests/model/cpu/test_b.py::test_z", "tests/test_top.py", "tests/model/cpu/test_b.py::test_a", "tests/cli"]
 
     assert in_tree_order(given) == [given[3], given[0], given[2], given[1]]
-
-
-def test_the_readme_shows_flags_that_exist() -> None:
-    from wyoming_qwen3tts.cli.parser import build
-
-    shown = set(re.findall(r"(?<![\w-])--[a-z][\w.-]*", (ROOT / "README.md").read_text(encoding="utf-8")))
-    foreign = {"--server"}  # of other programs
-
-    assert shown - foreign <= build().flags()
 
 
 def test_importing_the_package_costs_nothing() -> None:

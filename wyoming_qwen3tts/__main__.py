@@ -10,36 +10,35 @@ from argparse import Namespace
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
+from .app.build import check_models
 from .app.data_folder import claim_data_folder
 from .app.privileges import drop_privileges
 from .app.serve import EXIT_BAD_SETTINGS, serve
 from .cli import parser
-from .errors import BadRequest, SettingsError, SpeechError
+from .downloads.store import Kind
+from .errors import BadRequest, SettingsError, SpeechError, first_line
 from .model.checkpoint.files import ModelFileError, UnfitCodec
 from .monitoring import logs
 from .service.options import SpeechOptions
-from .settings import Settings, sources, walk
+from .settings import Settings, sources
+from .util.installation import QWEN3_PACKAGES, qwen3_advice
 from .util.memory import use_few_arenas
 
 log = logging.getLogger(__name__)
+
+#: Which kind of model a command needs, where it is not CustomVoice.
+_KINDS: dict[str, Kind] = {"clone": "Base", "design": "VoiceDesign"}
+#: Commands that report on whatever models are set, or look at none of them.
+_ANY_MODEL = {"doctor", "healthcheck", "announce", "bench"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the process's exit code."""
     chosen = parser.parse(arguments)
-    logs.set_up("info" if chosen.command in (None, "serve") else "warning")
-    names = {name for name, _ in walk()}
-    flags = {name: value for name, value in vars(chosen).items() if name in names}
     try:
-        settings = sources.load(flags, os.environ, Path(chosen.config) if "config" in chosen else None)
-        drop_privileges(settings.data_dir, os.environ)
-        claim_data_folder(settings)
-        serving = chosen.command in (None, "serve")
-        if serving:
-            use_few_arenas()
-        if serving or "log_level" in flags:
-            logs.set_up(settings.log_level, in_background=serving)
-        return _run(chosen, settings)
+        if chosen.command == "completion":  # it needs no setting
+            return _complete(chosen.shell)
+        return _run(chosen, _begin(chosen))
     except (SettingsError, UnfitCodec) as error:
         for line in str(error).splitlines():
             sys.stderr.write(f"wyoming-qwen3tts: {line}\n")
@@ -47,11 +46,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SpeechError, ModelFileError) as error:
         sys.stderr.write(f"wyoming-qwen3tts: {error}\n")
         return 1
+    except ImportError as error:
+        sys.stderr.write(f"wyoming-qwen3tts: {_in_words(error)}\n")
+        return 1
     except OSError as error:
-        sys.stderr.write(f"wyoming-qwen3tts: {error.filename or ''}: {error.strerror or error}\n")
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"wyoming-qwen3tts: {where}{error.strerror or error}\n")
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _complete(shell: str) -> int:
+    from .cli.completion import script
+
+    sys.stdout.write(script(shell, parser.build(every_setting=True)))
+    return 0
+
+
+def _begin(chosen: Namespace) -> Settings:
+    """The settings, checked, with the log and the data folder as they want them."""
+    serving = chosen.command in (None, "serve")
+    logs.set_up("info" if serving else "warning")
+    flags = {name: value for name, value in vars(chosen).items() if name in parser.names()}
+    settings = sources.load(flags, os.environ, Path(chosen.config) if "config" in chosen else None)
+    drop_privileges(settings.data_dir, os.environ)
+    claim_data_folder(settings)
+    if chosen.command not in _ANY_MODEL:
+        check_models(settings, _KINDS.get(chosen.command, "CustomVoice"))
+    if serving:
+        use_few_arenas()
+    if serving or "log_level" in flags:
+        logs.set_up(settings.log_level, in_background=serving)
+    return settings
+
+
+def _in_words(error: ImportError) -> str:
+    """Commands are imported late, so what an extra lacks is found out here."""
+    log.debug("What could not be imported", exc_info=error)
+    name = (error.name or "").partition(".")[0]
+    if name in QWEN3_PACKAGES:
+        return f"This needs the extra qwen3, and {name} is not installed: {qwen3_advice()}"
+    return f"The installation is not complete: {first_line(error)}. Install it again: script/setup"
 
 
 def _run(chosen: Namespace, settings: Settings) -> int:

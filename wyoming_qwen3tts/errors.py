@@ -19,26 +19,32 @@ SpeechError
     │   ├── Unsuitable    this machine cannot run it as it is: no driver, the wrong torch
     │   └── DeviceLost    the device computes nothing any more; only a new process can help
     └── StoreError        a model's files are not here and could not be fetched
+        └── NotFetched    the network or the disk was in the way; the next attempt may succeed
 
 SettingsError             the start is refused; not a SpeechError, as no request is to blame
 """
 
+import os
+import re
+
 _WINDOW_CHARS = 8
+_ERRNO = re.compile(r"\[Errno -?\d+\] ")
 
 
 class SpeechError(Exception):
     """Base of all errors this package raises on purpose. The message is fit to show a user.
 
     ``field`` names the input that is to blame, where one is: ``name``, ``clip``, ``text``, ...
+    ``why`` is finer than ``code``, where programs may tell people in their own language what to do.
     """
 
     code = "speech-failed"  # Wyoming `error.code`; the other doors will say the same
     http_status = 500
     retry_after_s: int | None = None
 
-    def __init__(self, *words: object, field: str | None = None) -> None:
+    def __init__(self, *words: object, field: str | None = None, why: str | None = None) -> None:
         super().__init__(*words)
-        self.field = field
+        self.field, self.why = field, why
 
 
 class BadRequest(SpeechError):
@@ -119,9 +125,18 @@ class StoreError(EngineError):
     code, http_status, retry_after_s = "model-missing", 503, 60
 
 
+class NotFetched(StoreError):
+    """The network or the disk was in the way: the next attempt may succeed without anybody's doing."""
+
+
 def first_line(error: BaseException) -> str:
-    """What an error says, as one line: at most 200 characters of its first one, its type if it says nothing."""
-    return str(error).strip().partition("\n")[0].strip()[:200] or type(error).__name__
+    """What an error says, as one line for people: at most 200 characters of its first one, without the system's numbers
+    and the words that asyncio adds; its type if it says nothing."""
+    number = getattr(error, "errno", None)
+    if isinstance(number, int) and number > 0 and "Connect call failed" in str(error):
+        return os.strerror(number)
+    said = _ERRNO.sub("", str(error).strip().partition("\n")[0].strip())
+    return said[:200] or type(error).__name__
 
 
 def without_text(words: str, text: str) -> str:

@@ -171,6 +171,15 @@ RUN tar --extract --gzip --strip-components=1 --file /tmp/source.tar.gz
     return text
 
 
+def changelog() -> str:
+    """CHANGELOG.md, of what is released: the Supervisor shows it beside an update. Links into the repository are
+    addresses here, as the pages that they name are not in the folder."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    text = re.sub(r"^## \[Unreleased\]\n.*?(?=^## )", "", text, flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"^\[Unreleased\]: .*\n", "", text, flags=re.MULTILINE)
+    return re.sub(r"\]\((?!https?:)", f"]({_URL}/blob/main/", text)
+
+
 def files() -> dict[Path, bytes]:
     """Every file that is made, and what is to be in it."""
     made: dict[Path, bytes] = {}
@@ -178,7 +187,7 @@ def files() -> dict[Path, bytes]:
         folder = ADDON / addon
         made[folder / "config.yaml"] = config(addon).encode()
         made[folder / "Dockerfile"] = dockerfile(addon).encode()
-        made[folder / "CHANGELOG.md"] = (ROOT / "CHANGELOG.md").read_bytes()
+        made[folder / "CHANGELOG.md"] = changelog().encode()
         for language in LANGUAGES:
             made[folder / "translations" / f"{language}.yaml"] = translation(addon, language).encode()
     for name in ("icon.png", "logo.png", "apparmor.txt"):

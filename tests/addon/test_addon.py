@@ -83,12 +83,13 @@ def test_the_config_has_only_keys_that_count_and_no_default(addon: str) -> None:
 
 
 def test_nothing_else_in_the_repository_is_called_config() -> None:
-    """The Supervisor takes any such file, in any folder, for an add-on."""
+    """The Supervisor takes any such file for an add-on, in any folder but those whose names begin with a dot."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout.splitlines()  # fmt: skip
-    found = {name for name in listed if re.fullmatch(r"config\.(ya?ml|json)", Path(name).name)}
+    seen = [name for name in listed if not any(part.startswith(".") for part in Path(name).parts)]
+    found = {name for name in seen if re.fullmatch(r"config\.(ya?ml|json)", Path(name).name)}
 
     assert found == {f"addon/{addon}/config.yaml" for addon in ADDONS}
 
@@ -154,7 +155,7 @@ def test_translations_differ_between_languages() -> None:
 
 @pytest.mark.parametrize("addon", ADDONS)
 def test_the_changelog_begins_with_this_version(addon: str) -> None:
-    first = re.search(r"^## (\S+)", (ADDON / addon / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    first = re.search(r"^## \[(\S+)\]", (ADDON / addon / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
 
     assert first
     assert first[1] == config(addon)["version"]

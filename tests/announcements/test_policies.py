@@ -122,7 +122,7 @@ async def test_at_the_start_the_log_says_whether_announcements_can_be_fetched(
     caplog.set_level(logging.INFO)
     async with ClipStore(limit_bytes=1 << 20, lifetime_s=60) as clips:
         assert not await tell_reachability("http://127.0.0.1:1", clips, contained=False)
-        assert "Open the web door to the house: http.uri tcp://0.0.0.0:8880" in caplog.text
+        assert "Open the page to the house: http.uri tcp://0.0.0.0:8880" in caplog.text
         assert not await tell_reachability("http://172.17.0.2:8880", clips, contained=True)
         assert "Set http.base_url to this machine's address" in caplog.text
 

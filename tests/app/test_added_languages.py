@@ -169,7 +169,7 @@ def test_a_language_that_nobody_speaks_is_in_doctor_and_in_the_log_and_not_offer
     assert (spoken.ok, spoken.detail) == (True, "Nederlands by espeak-ng")
     assert (unspoken.ok, unspoken.detail) == (False, "espeak-ng has no voice for zu")
     with caplog.at_level(logging.INFO):
-        doctor.say_at_start(chosen, {})
+        doctor.warn_at_start(chosen, {})
     assert "espeak-ng has no voice for zu. Take them out of voices.languages" in caplog.text
     assert "zu" not in [code for voice in build_engine(chosen).engine.voices() for code in voice.languages]
 

@@ -20,7 +20,7 @@ from wyoming_qwen3tts.cli.announce import announce
 from wyoming_qwen3tts.errors import SpeechError
 from wyoming_qwen3tts.settings import Settings
 
-_OPEN = re.compile(r"web door is open: http://127\.0\.0\.1:(\d+)")
+_OPEN = re.compile(r"Page: http://127\.0\.0\.1:(\d+)")
 
 
 async def asked(*words: str) -> tuple[int, str, str]:

@@ -145,7 +145,7 @@ def _absent(folder: Path) -> Path:
         (_short, "at least 1.5 s"),
         (_silent, "silent"),
         (_clipped, "too loud"),
-        (_text_file, "neither WAV nor FLAC"),
+        (_text_file, "no sound file that is read here"),
         (_cut_off, "cannot be decoded"),
         (_absent, "No such file"),
     ],

@@ -110,7 +110,7 @@ def test_without_torch_it_says_what_to_install() -> None:
 
     assert not check.ok
     assert "PyTorch is not installed" in check.detail
-    assert "script/run --engine.kind qwen3" in check.fix
+    assert "script/setup qwen3" in check.fix
 
 
 def test_the_command_prints_all_of_it(

@@ -65,7 +65,7 @@ async def running(
 async def listening(log: Path, within_s: float = 20.0) -> Address:
     """Where the server says it listens."""
     began = time.perf_counter()
-    while not (said := re.search(r"Listening on tcp://127\.0\.0\.1:(\d+)", log.read_text())):  # noqa: ASYNC240
+    while not (said := re.search(r"Home Assistant: .*\bport (\d+)", log.read_text())):  # noqa: ASYNC240
         assert time.perf_counter() - began < within_s, f"the server does not start: {log.read_text()}"  # noqa: ASYNC240
         await asyncio.sleep(0.02)
     return Address("127.0.0.1", int(said[1]))
@@ -226,8 +226,8 @@ def test_bad_settings_end_with_78_and_what_to_write_instead(
 async def reachable(log: Path, within_s: float = 20.0) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the web door that the log names."""
     began = time.perf_counter()
-    while not (said := re.search(r"The web door is open: (http://\S+)", log.read_text())):  # noqa: ASYNC240
-        assert time.perf_counter() - began < within_s, f"the web door does not open: {log.read_text()}"  # noqa: ASYNC240
+    while not (said := re.search(r"Page: (http://[^\s,]+)", log.read_text())):  # noqa: ASYNC240
+        assert time.perf_counter() - began < within_s, f"the page does not open: {log.read_text()}"  # noqa: ASYNC240
         await asyncio.sleep(0.02)
     async with httpx.AsyncClient(base_url=said[1], timeout=30) as client:
         yield client
@@ -253,6 +253,17 @@ async def test_speech_over_the_web_door_is_finished_on_sigterm_and_nothing_new_i
     assert code == 0
     assert sound > 4 * 48_000
     assert "Traceback" not in log.read_text()
+
+
+async def test_a_port_that_this_server_has_already_is_said_to_be_its_own(tmp_path: Path) -> None:
+    async with running(log=tmp_path / "log") as (_, address):
+        second = await asyncio.create_subprocess_exec(
+            *COMMAND, "--wyoming.uri", str(address), "--http.uri", "off", stderr=asyncio.subprocess.PIPE
+        )
+        _, said = await second.communicate()
+
+    assert second.returncode == 75
+    assert f"{address} is taken by wyoming-qwen3tts itself, which runs already. Stop it, or" in said.decode()
 
 
 def test_a_web_port_that_was_asked_for_and_is_taken_ends_with_75_and_one_line_that_names_it() -> None:
@@ -283,7 +294,7 @@ def test_a_default_web_port_that_is_taken_silences_nobody(caplog: pytest.LogCapt
             sock.listen()
 
         assert web_listener(Settings()) is None
-    assert "The web door stays closed" in caplog.text
+    assert "Page: off, as another program has" in caplog.text
     assert "--http.uri off" in caplog.text
 
 

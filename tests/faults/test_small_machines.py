@@ -74,7 +74,7 @@ def test_one_core_or_half_of_one_gets_one_thread(
         (root / "sys/fs/cgroup/cpu.max").write_text(quota)
         (root / "proc/self/cgroup").write_text("0::/\n")
     of_a_machine(monkeypatch, {0} if quota is None else {0, 1, 2, 3}, root)
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
 
     speaks(folder, tmp_path / "cache")
 
@@ -89,7 +89,7 @@ def test_a_processor_without_avx2_computes_with_pytorch_and_says_why(
     monkeypatch.setattr(build, "cpu_flags", lambda: frozenset({"sse4_2", "ssse3"}))
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.setattr(precision, "_libraries", precision._libraries.__wrapped__)
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
 
     speaks(folder, tmp_path)
 

@@ -69,16 +69,26 @@ def test_each_change_of_status_is_said_once_and_progress_is_none(caplog: pytest.
         states.observe(of(status))
 
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("INFO", "The qwen3 engine is loading"),
-        ("INFO", "The qwen3 engine is ready"),
         ("WARNING", "The qwen3 engine is degraded: out of memory"),
         ("INFO", "The qwen3 engine is ready"),
     ]
 
 
+def test_that_it_speaks_is_news_where_somebody_stood_in_for_it(caplog: pytest.LogCaptureFixture) -> None:
+    """What it is up to before, the lines of the start and the engine's own warnings say."""
+    caplog.set_level(logging.INFO)
+    for before in (EngineStatus(Phase.LOADING), EngineStatus(Phase.LOADING, fallback="builtin")):
+        states = StateLog()
+        for status in (before, EngineStatus(Phase.DEGRADED, "a server is away"), before, READY):
+            states.observe(of(status))
+
+    assert [record.getMessage() for record in caplog.records] == ["The qwen3 engine is ready"]
+
+
 def test_a_percentage_in_an_error_is_no_progress(caplog: pytest.LogCaptureFixture) -> None:
     """Another share of memory in use is another error, and both are said whole."""
     states = StateLog()
+    states.observe(of(READY))
     for share in (97, 98, 98):
         states.observe(of(EngineStatus(Phase.FAILED, f"KV cache usage is {share} %")))
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.settings.generate import files, option_names
 from wyoming_qwen3tts.errors import SettingsError
 from wyoming_qwen3tts.settings import Address, Limits, is_secret, parse_address, sources, walk
-from wyoming_qwen3tts.settings.sources import load
+from wyoming_qwen3tts.settings.reference import MOST_USED
+from wyoming_qwen3tts.settings.sources import flag, load, variable
 
 
 def test_flags_win_over_the_environment_which_wins_over_the_file(tmp_path: Path) -> None:
@@ -41,9 +44,19 @@ def test_the_file_may_be_json_and_named_by_the_environment(tmp_path: Path) -> No
         ("limits: {text_chars: many}", "limits.text_chars (in"),
         ("- a list", "not a list"),
         ("engine: {slots: [", "not YAML: line 1"),
-        ("engine: {kind: cloud}", "'builtin'"),
-        ("wyoming: {uri: 'http://x:1'}", "tcp://0.0.0.0:10200"),
-        ("http: {uri: 'http://127.0.0.1:8880'}", "tcp://0.0.0.0:10200"),
+        ("engine: {kind: cloud}", "must be auto, builtin, qwen3, remote or wyoming, not 'cloud'"),
+        ("wyoming: {uri: 'http://x:1'}", "tcp://0.0.0.0:10200 (or tcp://[::]:10200); here: tcp://x:1"),
+        ("wyoming: {uri: 'tcp://x'}", "the port is missing: tcp://x:10200"),
+        ("http: {uri: 'http://127.0.0.1'}", "the port is missing: tcp://127.0.0.1:8880"),
+        ("http: {uri: 'https://127.0.0.1:8880'}", "for https put a proxy in front"),
+        ("homeassistant: {url: 'homeassistant.local:8123'}", "http:// is missing: http://homeassistant.local:8123"),
+        ("models: {endpoint: mirror.example}", "https:// is missing: https://mirror.example"),
+        ("engine: {urls: 'tcp://x:1'}", "must begin with http:// or https://, such as http://192.168.1.30:8091"),
+        ("mqtt: {host: 'mqtt://127.0.0.1'}", "write it without mqtt://, as 127.0.0.1; the port is mqtt.port"),
+        ("mqtt: {host: '127.0.0.1:1883'}", "mqtt.host 127.0.0.1, mqtt.port 1883"),
+        ("mqtt: {password: 12345}", "must be text. YAML takes it for a number or a date: put it in quotes"),
+        ("voices: {language: no}", "YAML takes a bare yes, no, on or off for a switch: put it in quotes"),
+        ("voices: {languages: [nl, no]}", "put it in quotes"),
     ],
 )
 def test_a_bad_file_names_the_setting_and_what_is_right(tmp_path: Path, content: str, message: str) -> None:
@@ -55,6 +68,40 @@ def test_a_bad_file_names_the_setting_and_what_is_right(tmp_path: Path, content:
         load({}, {}, file)
 
     assert message in str(caught.value)
+
+
+_ACCIDENTS = (
+    "5", "5.5", "-1", "1e99", ".inf", ".nan", "99999999999999999999", "true", "no", "[]", "[1]", "[no]", "[[a]]",
+    "2024-01-01", "12:30", "text", "''", "'a b'", "host:8123", "mqtt://1.2.3.4", "http://1.2.3.4", "'[::'", "'{'",
+)  # fmt: skip
+_INSIDE = re.compile(
+    r"pydantic|\binput\b|\bvalid\b|\binstance\b|\btype\b|None|True|False|Secret|annotat"
+    r"|\b(int|str|bool|float|tuple|dict|string|integer|boolean|datetime|Path|Literal)\b"
+)
+
+
+@pytest.mark.parametrize("name", [name for name, _ in walk()])
+def test_no_message_about_a_value_names_what_the_program_is_made_of(name: str, tmp_path: Path) -> None:
+    """A wrong kind, a missing scheme, and what YAML makes of a bare word."""
+    file = tmp_path / "options.yaml"
+    *sections, last = name.split(".")
+    lines = [f"{'  ' * depth}{section}:" for depth, section in enumerate(sections)]
+    said = []
+    for value in _ACCIDENTS:
+        file.write_text("\n".join([*lines, f"{'  ' * len(sections)}{last}: {value}"]))
+        try:
+            load({}, {}, file)
+        except SettingsError as error:
+            said.append(str(error))
+
+    assert not [line for line in said if _INSIDE.search(line.replace(str(file), "").replace(name, ""))]
+    assert all(line.startswith(f"{name} (in {file}): ") for line in said)
+    assert said
+
+
+def test_the_pages_address_may_be_written_as_a_browser_has_it() -> None:
+    assert load({"http.uri": "http://0.0.0.0:8880"}, {}).http.address == Address("0.0.0.0", 8880)
+    assert load({"http.uri": "HTTP://[::1]:8880/"}, {}).http.address == Address("::1", 8880)
 
 
 @pytest.mark.parametrize("what", ["missing", "a folder", "not UTF-8"])
@@ -126,8 +173,8 @@ def test_an_error_in_the_add_ons_options_is_said_in_plain_words(
         load({}, {"SUPERVISOR_TOKEN": "x"})
 
     assert str(caught.value).splitlines() == [
-        "engine.slots (in the add-on's configuration): input should be greater than or equal to 1, not '0'",
-        "mqtt.port (in the add-on's configuration): input should be less than or equal to 65535, not '99999'",
+        "engine.slots (in the add-on's configuration): must be at least 1, not '0'",
+        "mqtt.port (in the add-on's configuration): must be at most 65535, not '99999'",
     ]
 
 
@@ -161,7 +208,13 @@ def test_a_line_without_a_value_sets_nothing_but_must_be_a_setting(tmp_path: Pat
 
 
 def test_only_what_differs_from_the_defaults_is_logged() -> None:
-    assert sources.describe(load({"engine.slots": "8"}, {})) == "engine.slots=8"
+    flags = {"engine.slots": "8", "zeroconf": "off", "voices.languages": "nl,pl", "audio.speed": "1.5"}
+    flags |= {"mqtt.password": "secret", "data_dir": "/somewhere"}
+
+    told = sources.describe(load(flags, {}))
+
+    assert told == "--engine.slots 8 --voices.languages nl,pl --audio.speed 1.5 --zeroconf off"
+    assert sources.describe(load({}, {})) == "all defaults"
 
 
 def test_secrets_are_never_in_an_error() -> None:
@@ -187,12 +240,22 @@ def test_every_limit_is_finite_and_has_a_reason() -> None:
         assert field.metadata or name == "host_connections", name
 
 
-def test_the_reference_file_is_current() -> None:
+@pytest.mark.parametrize("name", ["config/wyoming-qwen3tts.yaml", "docs/settings.md"])
+def test_what_is_made_of_the_settings_is_current(name: str) -> None:
     """``script/reference-config`` writes it."""
-    from wyoming_qwen3tts.settings.reference import reference
+    assert (ROOT / name).read_text(encoding="utf-8") == files()[ROOT / name], "run script/reference-config"
 
-    file = ROOT / "config" / "wyoming-qwen3tts.yaml"
-    assert file.read_text(encoding="utf-8") == reference(), "run script/reference-config"
+
+def test_the_page_names_every_setting_with_flag_variable_and_option() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `--")]
+
+    for name, _ in walk():
+        shown = [row for row in rows if row.startswith(f"| `{flag(name)}` | `{variable(name)}` |")]
+        assert len(shown) == 1 + (name in MOST_USED), name
+        if name in option_names():
+            assert all(row.endswith(f"| {option_names()[name]} |") for row in shown), name
+    assert len(set(MOST_USED)) == 12
 
 
 def test_the_reference_file_sets_nothing_but_can_be_loaded() -> None:

@@ -120,8 +120,8 @@ BAD_CLIPS: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "a bomb": (bomb, "unreadable", "clip"),
     "large": (lambda: b"RIFF" + bytes(11 << 20), "unreadable", "larger than 10 MiB"),
     "cut": (truncated_flac, "unreadable", "damaged"),
-    "a text": (lambda: b"This is no sound.", "unreadable", "neither WAV nor FLAC"),
-    "nothing": (lambda: b"", "unreadable", "neither WAV nor FLAC"),
+    "a text": (lambda: b"This is no sound.", "unreadable", "no sound file that is read here"),
+    "nothing": (lambda: b"", "unreadable", "no sound file that is read here"),
 }
 
 
@@ -179,10 +179,11 @@ async def test_without_a_base_checkpoint_it_says_which_to_add(tiny: Folders, tmp
             await here.studio.clone("Anna", clip())
 
 
-async def test_a_base_checkpoint_that_is_still_downloaded_is_to_be_waited_for(tmp_path: Path) -> None:
+async def test_of_a_base_checkpoint_that_is_not_here_it_says_how_to_fetch_it(tmp_path: Path) -> None:
     async with desk(tmp_path, "Qwen/Qwen3-TTS-12Hz-0.6B-Base") as here:
         assert here.studio.why_not == (
-            "Cloning needs a Base checkpoint, and Qwen/Qwen3-TTS-12Hz-0.6B-Base is not here yet. Wait for its download."
+            "Cloning needs a Base checkpoint, and Qwen/Qwen3-TTS-12Hz-0.6B-Base is not here yet: "
+            "wyoming-qwen3tts download Qwen/Qwen3-TTS-12Hz-0.6B-Base"
         )
 
 

@@ -171,7 +171,7 @@ def test_a_mapping_that_names_nobody_says_so_once_and_the_language_is_spoken_as_
     assert before == "vivian-de"
     assert after == ["vivian-de", "serena-fr", "vivian-de"]
     assert len(caplog.records) == 1
-    assert "languages.de: there is no voice 'granny'" in caplog.text
+    assert "voices.yaml, line 1, languages.de.voice: there is no voice 'granny' (nearest: " in caplog.text
 
 
 def test_a_mapped_voice_that_is_cloned_later_speaks_from_then_on() -> None:

@@ -20,7 +20,9 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--remote-debugging-port=0",
 )  # fmt: skip
-SIZES = {"desktop": (1440, 900), "phone": (360, 740)}
+SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
+SCHEMES = ("light", "dark")
+LOCALES = ("en-GB", "de-DE", "ja-JP")  # a short language, a long one, and one with other letters
 
 #: Notes every piece of sound that is scheduled, and by which clocks.
 _EAR = """

@@ -18,6 +18,8 @@ from pydantic import SecretStr
 from tests.harness import FakeEngine, until
 from wyoming_qwen3tts.errors import BadRequest, EngineError, UnknownVoice
 from wyoming_qwen3tts.servers.http.app import build_app
+from wyoming_qwen3tts.servers.http.installation import Installation
+from wyoming_qwen3tts.servers.http.natural import Tools
 from wyoming_qwen3tts.servers.http.routers import lexicon, page
 from wyoming_qwen3tts.servers.http.server import HttpServer
 from wyoming_qwen3tts.service.service import SpeechService
@@ -25,7 +27,7 @@ from wyoming_qwen3tts.settings import Address, Http, Settings
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.engine import ServerCount
 from wyoming_qwen3tts.speech.languages import LANGUAGES
-from wyoming_qwen3tts.speech.request import SpeechRequest
+from wyoming_qwen3tts.speech.request import Moment, SpeechRequest
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 from wyoming_qwen3tts.voices.speakers import NAMES, QWEN_SPEAKERS
@@ -36,6 +38,7 @@ SERVERS = (
     ServerCount("http://10.0.0.3:8091", "draining", "its health is 503", 3985, 0, 2, 3.5),
     ServerCount("http://model-server-in-the-cellar.local:8091", "left-alone", "nothing came for 10 s", 8, 9, 1, 0.0),
 )
+INSTALLED = Installation("checkout", has_card=False, has_driver=False, has_torch=True, has_torch_for_card=False)
 FRAME_SAMPLES = FORMAT.frame_bytes // 2
 
 
@@ -69,6 +72,7 @@ class Actor(FakeEngine):
         self.requests.append((request.voice.name, spoken))
         count = 0
         async for segment in request.whole_segments():
+            request.moments.append(Moment(len(spoken), count * FRAME_SAMPLES))
             spoken.append(segment.text)
             for _ in range(1 + len(segment.text) * 3 // 4 // 5):
                 if self.frames_made == self.hold_at:
@@ -229,6 +233,7 @@ async def home(
         settings = settings.model_copy(update={"voices": voices, "http": keyed})
     cloned = studio.voices if studio else tuple
     app["studio"] = studio
+    app.setdefault("tools", Tools(INSTALLED))
     service = SpeechService(engine, VoiceCatalog(engine.voices(), cloned), settings.limits, slots=4)
     service.load()
     door = HttpServer(

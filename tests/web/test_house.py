@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from playwright.async_api import Browser, expect
 
 from tests.harness import free_port, until
-from tests.web.browser import go, heard, some_sound, visiting
-from tests.web.home import SERVERS, Actor, Studio, home
+from tests.web.browser import SCHEMES, go, heard, some_sound, visiting
+from tests.web.home import INSTALLED, SERVERS, Actor, Studio, home
+from tests.web.looks import AXE, faults
+from wyoming_qwen3tts.servers.http.natural import Tools
 from wyoming_qwen3tts.settings import Settings
 from wyoming_qwen3tts.speech.engine import EngineStatus, Phase
 
@@ -91,6 +95,32 @@ async def test_everything_works_under_the_prefix_of_home_assistants_ingress(chro
         await expect(page.locator("pre")).not_to_contain_text("hassio_ingress")
 
 
+async def test_inside_of_home_assistant_the_page_has_a_bar_on_top_and_nobody_is_kept_out(chromium: Browser) -> None:
+    settings = Settings.model_validate({"homeassistant": {"tts_entity": "tts.living_room_voice"}})
+    wrong: dict[str, list[str]] = {}
+    async with (
+        home(settings=settings, studio=Studio(), supervisor="127.0.0.1") as house,
+        ingress(house.door.port) as url,
+    ):
+        for scheme in SCHEMES:
+            async with visiting(chromium, url, scheme=scheme, reduced_motion="reduce") as page:
+                await expect(page.locator("#engine-chip")).to_have_attribute("data-state", "ready")
+                await page.evaluate(AXE + ";null")
+                bar = await page.locator(".top").bounding_box()
+                main = await page.locator("main").bounding_box()
+                assert bar
+                assert main
+                assert (bar["x"], bar["y"]) == (0, 0)
+                assert bar["width"] > 1_200
+                assert bar["height"] < 80
+                await expect(page.locator("pre code")).to_contain_text("entity_id: tts.living_room_voice")
+                for view in ("speak", "voices", "new", "words", "status"):
+                    await go(page, view)
+                    wrong[f"{view}, {scheme}"] = await faults(page)
+
+    assert not any(wrong.values()), wrong
+
+
 async def test_a_key_is_asked_for_kept_in_the_tab_and_never_put_in_an_address(chromium: Browser) -> None:
     settings = Settings.model_validate({"http": {"api_keys": "kitchen:open-sesame"}})
     async with home(settings=settings) as house, visiting(chromium, house.url) as page:
@@ -110,6 +140,37 @@ async def test_a_key_is_asked_for_kept_in_the_tab_and_never_put_in_an_address(ch
 
         assert not [url for url in asked if "sesame" in url]
         assert await page.evaluate("Object.values(localStorage).join()") == ""
+
+
+async def test_the_key_dialog_needs_no_mouse_and_can_be_come_back_to(chromium: Browser) -> None:
+    settings = Settings.model_validate({"http": {"api_keys": "kitchen:open-sesame"}})
+    async with home(settings=settings) as house, visiting(chromium, house.url) as page:
+        key = page.get_by_label("API key")
+        await expect(key).to_be_focused()
+        await page.keyboard.type("open-sesamy")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text("did not accept that key")).to_be_visible()
+        await expect(key).to_have_value("open-sesamy")
+        await page.keyboard.press("Escape")
+        await expect(key).to_be_hidden()
+        await expect(page.locator("body")).not_to_contain_text("Bearer")
+        await page.get_by_role("button", name="Unlock").focus()
+        await page.keyboard.press("Enter")
+        await expect(key).to_be_focused()
+        await page.keyboard.type("open-sesame")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#engine-chip")).to_have_attribute("data-state", "ready")
+        await expect(page.get_by_role("button", name="Unlock")).to_be_hidden()
+        await expect(page.get_by_text("Read as English")).to_be_visible()
+
+
+async def test_every_dialog_with_a_field_begins_there(chromium: Browser) -> None:
+    async with home() as house, visiting(chromium, house.url) as page:
+        await page.locator("#voice-button").click()
+        await expect(page.get_by_role("dialog").get_by_role("searchbox")).to_be_focused()
+        await page.keyboard.press("Escape")
+        await page.locator("#settings-button").click()
+        await expect(page.get_by_role("dialog").get_by_label("Language of this page")).to_be_focused()
 
 
 async def test_a_restart_of_the_server_is_said_and_survived(chromium: Browser) -> None:
@@ -144,7 +205,7 @@ async def test_on_a_slow_network_the_page_comes_and_speech_has_gaps_but_loses_no
         await network.send("Network.emulateNetworkConditions", slow | {"downloadThroughput": 20_000})
         await page.get_by_label("Text", exact=True).fill("Slow.")
         await page.get_by_role("button", name="Speak", exact=True).click()
-        await expect(page.get_by_role("button", name="Save as WAV")).to_be_visible()
+        await expect(page.get_by_role("button", name="Save as WAV")).to_be_enabled()
 
         assert took < 5, f"{took:.1f} s over 480 kbit/s"
         assert sum(piece["samples"] for piece in await heard(page)) == engine.frames_made * 1_920
@@ -191,7 +252,7 @@ async def test_streams_are_seen_while_they_are_spoken_and_afterwards(chromium: B
         await some_sound(page, 1)
         await go(page, "status")
         row = page.locator("tbody tr")
-        await expect(row).to_contain_text("http")
+        await expect(row).to_contain_text("API (127.0.0.1)")
         await expect(page.get_by_text("1 now")).to_be_visible()
         engine.resume.set()
 
@@ -212,3 +273,57 @@ async def test_the_servers_of_a_remote_engine_are_shown_with_what_is_wrong_with_
         await expect(card.nth(0)).to_contain_text("10.0.0.2:8091Ready12 s4,21030")
         await expect(card.nth(1)).to_contain_text("10.0.0.3:8091Takes no moreits health is 5033.5 s3,98502")
         await expect(card.nth(2)).to_contain_text("Left alonenothing came for 10 s–891")
+
+
+class Doctor:
+    """Says what it is told to."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.checks = [
+            {"check": "disk", "ok": True, "detail": "9 GB free", "fix": ""},
+            {
+                "check": "built-in voice, other languages",
+                "ok": False,
+                "detail": "espeak-ng is not installed",
+                "fix": "apt",
+            },
+        ]
+
+    async def __call__(self, *, speed: bool = False) -> list[dict[str, Any]]:
+        self.asked += 1
+        return self.checks
+
+
+async def test_the_server_is_examined_on_status_and_again_when_asked(chromium: Browser) -> None:
+    doctor = Doctor()
+    tools = Tools(INSTALLED, examination=doctor)
+    async with home(tools=tools) as house, visiting(chromium, house.url, locale="de") as page:
+        await go(page, "status")
+        card = page.get_by_role("region", name="Prüfung")
+        await expect(card).to_contain_text("Eingebaute Stimme: andere Sprachen (espeak-ng) espeak-ng is not installed")
+        await expect(card).to_contain_text("Zu tun: apt")
+        await expect(card.get_by_text("In Ordnung: 1")).to_be_visible()
+        doctor.checks = doctor.checks[:1]
+        await card.get_by_role("button", name="Noch einmal prüfen").click()
+        await expect(card.get_by_text("Alles ist in Ordnung: 1 Punkte")).to_be_visible()
+        await go(page, "speak")
+        await go(page, "status")
+        await expect(card.get_by_text("Alles ist in Ordnung: 1 Punkte")).to_be_visible()
+
+    assert doctor.asked == 2
+
+
+async def test_last_errors_say_how_long_ago_and_can_be_cleared_and_a_mistake_is_not_red(chromium: Browser) -> None:
+    async with home(Actor(fail_at=0)) as house, visiting(chromium, house.url, locale="de") as page:
+        await page.locator("button.primary.large").click()
+        await expect(page.locator(".note.bad")).to_be_visible()
+        await page.evaluate("""fetch("v1/audio/speech", {method: "POST", headers: {"Content-Type": "application/json"},
+            body: JSON.stringify({input: "Hallo.", voice: "nobody"})})""")
+        await go(page, "status")
+        errors = page.get_by_role("region", name="Letzte Fehler")
+        await expect(errors.locator("li")).to_have_count(2)
+        await expect(errors.locator(".note.bad")).to_have_count(1)
+        await expect(errors.locator("time").first).to_have_text(re.compile(r"^(jetzt|vor \d+ Sekunden?)$"))
+        await errors.get_by_role("button", name="Vergessen").click()
+        await expect(errors.locator("li")).to_have_count(0)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Locator, expect
 
 from tests.harness import until
-from tests.web.browser import go, heard, some_sound, visiting
+from tests.web.browser import SIZES, go, heard, some_sound, visiting
 from tests.web.home import FRAME_SAMPLES, Actor, home
 from wyoming_qwen3tts.engine.builtin.engine import BuiltinEngine
+from wyoming_qwen3tts.speech.engine import AudioStream, EngineStatus, Phase
+from wyoming_qwen3tts.speech.request import SpeechRequest
 
 
 async def test_a_typed_text_is_heard_while_it_is_still_being_made(chromium: Browser) -> None:
@@ -23,7 +28,7 @@ async def test_a_typed_text_is_heard_while_it_is_still_being_made(chromium: Brow
         await expect(page.get_by_text("First sound after")).to_be_visible()
         assert engine.frames_made == 3, "the engine is still at it"
         engine.resume.set()
-        await expect(page.get_by_role("button", name="Save as WAV")).to_be_visible()
+        await expect(page.get_by_role("button", name="Save as WAV")).to_be_enabled()
 
         pieces = await heard(page)
         assert sum(piece["samples"] for piece in pieces) == engine.frames_made * FRAME_SAMPLES
@@ -81,7 +86,7 @@ async def test_the_example_of_a_dialogue_is_spoken_by_two_and_takes_no_text_away
         await page.get_by_text("Moods, pauses and voices").click()
         await page.get_by_role("button", name="A dialogue").click()
         await page.get_by_role("button", name="Speak", exact=True).click()
-        await expect(page.get_by_role("button", name="Save as WAV")).to_be_visible()
+        await expect(page.get_by_role("button", name="Save as WAV")).to_be_enabled()
         assert engine.requests == [
             ("ryan-en", ["Dinner is on the table."]),
             ("vivian-en", ["I am coming down at once!"]),
@@ -96,7 +101,7 @@ async def test_the_example_of_a_dialogue_is_spoken_by_two_and_takes_no_text_away
 async def test_a_voice_is_picked_by_listening(chromium: Browser) -> None:
     engine = Actor()
     async with home(engine) as house, visiting(chromium, house.url) as page:
-        await page.get_by_role("button", name="Suits the text").click()
+        await page.get_by_role("button", name="Automatic").click()
         picker = page.get_by_role("dialog", name="Choose a voice")
         await picker.get_by_label("Language").select_option("de")
         await picker.get_by_role("button", name="Listen to Ono Anna").click()
@@ -108,6 +113,79 @@ async def test_a_voice_is_picked_by_listening(chromium: Browser) -> None:
         await until(lambda: len(engine.requests) > 1)
 
         assert [who for who, _ in engine.requests] == ["ono_anna-de", "vivian-de"]
+
+
+async def test_the_sentence_that_is_heard_is_shown_also_when_it_is_played_again(chromium: Browser) -> None:
+    engine = Actor()
+    first, second = "🍵 The kettle is on.", "The kitchen smells of bread."
+    async with home(engine) as house, visiting(chromium, house.url) as page:
+        engine.hold_at = 1 + len(first) * 3 // 4 // 5 + 1  # in the second sentence
+        await page.get_by_label("Text", exact=True).fill(f"{first} {second}")
+        caption = page.locator(".caption")
+        await expect(caption).to_have_text("")
+        await page.get_by_role("button", name="Speak", exact=True).click()
+        await expect(caption).to_contain_text("The kettle is on.")
+        await expect(caption).not_to_contain_text("bread")
+        await expect(caption).to_have_text(second)
+        await expect(caption).to_have_attribute("lang", "en")
+        engine.resume.set()
+        await expect(page.get_by_role("button", name="Save as WAV")).to_be_visible()
+        await expect(caption).to_have_text(second)
+        await page.get_by_role("button", name="Play again").click()
+        await expect(caption).to_contain_text("The kettle is on.")
+
+
+async def test_the_word_that_is_heard_stands_out_where_the_server_tells_it(chromium: Browser) -> None:
+    """With marks of our own: words come from a model that takes them one by one."""
+    async with home() as house, visiting(chromium, house.url) as page:
+        shown = await page.evaluate(
+            """async (root) => {
+                const { captions } = await import(root + "js/captions.js");
+                const mark = (kind, text_offset, text_length, sample) => ({ kind, text_offset, text_length, sample });
+                const reply = { text: "🍵 Tea is ready.", language: "en", position: 0.5, over: true, marks: [
+                    mark("sentence", 0, 15, 0), mark("word", 2, 3, 2400), mark("word", 6, 2, 9600),
+                    mark("word", 9, 5, 24000)] };
+                const caption = captions();
+                caption.follow(reply);
+                return caption.element.innerHTML;
+            }""",
+            await page.evaluate("new URL('..', document.querySelector('script[type=module]').src).href"),
+        )
+
+    assert shown == "🍵 Tea <mark>is</mark> ready."
+
+
+class Replaced(Actor):
+    """Somebody else speaks, as while a model is loaded."""
+
+    @asynccontextmanager
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
+        async with super().speak(request) as audio:
+            audio.engine = "builtin"
+            audio.voice = next(voice for voice in self.voices() if voice.name == f"builtin-{request.voice.language}")
+            audio.why = "loading"
+            yield audio
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        ("en-GB", "builtin-en spoke in place of ryan-en: the model is still loading."),
+        ("de", "builtin-de sprach anstelle von ryan-de: das Modell wird noch geladen."),
+    ],
+)
+async def test_that_somebody_else_spoke_is_said_and_why(chromium: Browser, locale: str, said: str) -> None:
+    engine = Replaced()
+    engine.hold_at = 2
+    engine.status = EngineStatus(Phase.DEGRADED, "no card", fallback="builtin")
+    async with home(engine) as house, visiting(chromium, house.url, locale=locale) as page:
+        await page.locator("button.primary.large").click()
+        note = page.locator(".instead[role=status]")
+        await expect(note).to_contain_text(said)
+        await expect(note.get_by_role("link")).to_have_attribute("href", "#/status")
+        await expect(page.locator("#engine-chip")).to_have_attribute("data-state", "degraded")
+        await go(page, "status")
+        await expect(page.locator("tbody tr")).to_contain_text(said.split(": ")[1].removesuffix("."))
 
 
 async def test_a_failure_is_told_in_words_and_what_is_wrong_beside_its_field(chromium: Browser) -> None:
@@ -147,6 +225,110 @@ async def test_the_built_in_voice_is_heard_in_the_page(chromium: Browser) -> Non
     async with home(engine) as house, visiting(chromium, house.url) as page:
         await page.get_by_label("Text", exact=True).fill("Good morning.")
         await page.get_by_role("button", name="Speak", exact=True).click()
-        await expect(page.get_by_role("button", name="Save as WAV")).to_be_visible(timeout=20_000)
+        await expect(page.get_by_role("button", name="Save as WAV")).to_be_enabled(timeout=20_000)
 
         assert sum(piece["samples"] for piece in await heard(page)) > 12_000
+
+
+async def test_the_player_keeps_its_height(chromium: Browser) -> None:
+    for size in SIZES:
+        engine = Actor()
+        engine.hold_at = 3
+        async with home(engine) as house, visiting(chromium, house.url, size=size) as page:
+            player = page.locator(".player")
+
+            async def height(player: Locator = player) -> float:
+                box = await player.bounding_box()
+                assert box
+                return box["height"]
+
+            before = await height()
+            await page.get_by_role("button", name="Speak", exact=True).click()
+            await some_sound(page, 1)
+            during = await height()
+            engine.resume.set()
+            await expect(page.get_by_role("button", name="Play again")).to_be_enabled()
+
+            assert before == during == await height()
+
+
+async def test_a_click_into_the_wave_and_the_arrow_keys_seek(chromium: Browser) -> None:
+    async with home(Actor()) as house, visiting(chromium, house.url) as page:
+        await page.get_by_label("Text", exact=True).fill("The kettle is on, and the kitchen smells of bread. " * 3)
+        await page.get_by_role("button", name="Speak", exact=True).click()
+        await expect(page.get_by_role("button", name="Play again")).to_be_enabled()
+        total = sum(piece["samples"] for piece in await heard(page))
+        wave = page.locator(".player .wave")
+        box = await wave.bounding_box()
+        assert box
+
+        await page.evaluate("window.ear = []")
+        await wave.click(position={"x": box["width"] * 0.75, "y": 20})
+        await some_sound(page, 1)
+        rest = sum(piece["samples"] for piece in await heard(page))
+        assert 0.2 < rest / total < 0.3
+        assert float(await wave.get_attribute("aria-valuenow") or 0) > 0.7 * total / 24_000
+        await page.evaluate("window.ear = []")
+        await wave.press("Home")
+        await until_async(lambda: heard(page), total)
+
+
+async def until_async(hear: Callable[[], Awaitable[list[dict[str, float]]]], samples: float) -> None:
+    async with asyncio.timeout(8):
+        while sum(piece["samples"] for piece in await hear()) != samples:  # noqa: ASYNC110  the page tells nobody
+            await asyncio.sleep(0.02)
+
+
+async def test_a_file_is_called_as_its_text_begins(chromium: Browser) -> None:
+    async with home() as house, visiting(chromium, house.url) as page:
+        await page.get_by_label("Text", exact=True).fill("[happy] Grüße, 3 Tassen: /etc/passwd & mehr als das hier")
+        await page.get_by_role("button", name="Speak", exact=True).click()
+        save = page.get_by_role("button", name="Save as WAV")
+        await expect(save).to_be_enabled()
+        async with page.expect_download() as downloading:
+            await save.click()
+
+        assert (await downloading.value).suggested_filename == "Grüße-3-Tassen-etc-passwd-mehr.wav"
+
+
+async def test_a_long_text_leaves_the_page_short_and_is_counted_before_it_is_sent(chromium: Browser) -> None:
+    engine = Actor()
+    async with home(engine) as house, visiting(chromium, house.url) as page:
+        text = page.get_by_label("Text", exact=True)
+        one_line = await text.evaluate("text => text.rows")
+        await text.fill("The kettle is on at 21.5 °C, and 30 % of the kitchen smells of bread. " * 42)
+        await expect(page.get_by_text("The first 1,500 characters are shown.")).to_be_visible()
+        assert (one_line, await text.evaluate("text => text.rows")) == (4, 10)
+        assert await page.evaluate("document.documentElement.scrollHeight") < 2_000
+        await expect(page.locator(".count")).to_be_hidden()
+        folded = await page.locator(".spoken").evaluate("text => text.clientHeight")
+        await page.get_by_role("button", name="Show all").click()
+        assert await page.locator(".spoken").evaluate("text => text.clientHeight") > 2 * folded
+        await page.get_by_role("button", name="Show less").click()
+
+        await text.fill("x" * 7_000)
+        await expect(page.get_by_text("7,000 of 8,000 characters")).to_be_visible()
+        await text.fill("x" * 8_100)
+        await page.get_by_role("button", name="Speak", exact=True).click()
+        await expect(page.get_by_text("The text is 100 characters too long.")).to_be_visible()
+        assert not engine.requests
+
+
+async def test_a_manner_is_asked_for_only_where_a_model_follows_it(chromium: Browser) -> None:
+    builtin = Actor()
+    builtin.name = "builtin"
+    for one, is_off in ((Actor(), False), (builtin, True)):
+        async with home(one) as house, visiting(chromium, house.url) as page:
+            await expect(page.locator("#engine-chip")).not_to_have_attribute("data-state", "waiting")
+            manner = page.get_by_label("Manner")
+            await page.get_by_text("Speed and style").click()
+            await (expect(manner).to_be_disabled() if is_off else expect(manner).to_be_enabled())
+
+
+@pytest.mark.parametrize(("platform", "said"), [("MacIntel", "⌘ + Enter"), ("Linux x86_64", "Ctrl + Enter")])
+async def test_the_key_is_that_of_the_machine(chromium: Browser, platform: str, said: str) -> None:
+    async with home() as house, visiting(chromium, house.url) as page:
+        await page.add_init_script(f"Object.defineProperty(navigator, 'platform', {{get: () => {platform!r}}})")
+        await page.reload()
+
+        await expect(page.locator(".keys")).to_have_text(said)

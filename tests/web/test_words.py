@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.async_api import Browser, expect
@@ -21,7 +22,7 @@ async def test_a_word_is_added_corrected_and_heard_in_what_will_be_spoken(chromi
         await expect(page.get_by_text("Sohnoss and Zigbee are on.")).to_be_visible()
         await page.get_by_label("Written", exact=True).fill("Zigbee")
         await page.get_by_role("button", name="Add").click()
-        await expect(page.get_by_text("nothing to speak after '='")).to_be_visible()
+        await expect(page.get_by_text("Write how it should be said.")).to_be_visible()
         await page.get_by_label("Said like", exact=True).fill("Sigbi")
         await page.get_by_role("button", name="Add").click()
         await expect(page.get_by_text("Sohnoss and Sigbi are on.")).to_be_visible()
@@ -51,3 +52,46 @@ async def test_a_file_that_changed_meanwhile_is_shown_anew_and_not_overwritten(
         await expect(page.get_by_label("Said like: Hue")).to_have_value("Hju")
         await expect(page.get_by_text("was changed meanwhile")).to_be_visible()
         assert file.read_text(encoding="utf-8") == "Hue = Hju\n"
+
+
+async def test_a_word_that_went_comes_back_by_the_keyboard(chromium: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "lexicon" / "all.txt"
+    file.parent.mkdir()
+    words = "# our house\nSonos = Sohnoss\nHue = Hju  # the lamps\n"
+    file.write_text(words, encoding="utf-8")
+    async with home(settings=Settings(data_dir=tmp_path)) as house, visiting(chromium, house.url) as page:
+        await go(page, "words")
+        await page.get_by_role("button", name="Delete Sonos").press("Enter")
+        await expect(page.get_by_text("Sonos is deleted")).to_be_visible()
+        await expect(page.get_by_role("button", name="Undo")).to_be_focused()
+        await page.get_by_role("button", name="Delete Hue").press("Enter")
+        await expect(page.get_by_role("button", name="Undo")).to_have_count(2)
+        assert file.read_text(encoding="utf-8") == "# our house\n"
+        await page.get_by_role("button", name="Undo").nth(1).press("Enter")
+        await expect(page.get_by_label("Said like: Hue")).to_have_value("Hju")
+        await page.get_by_role("button", name="Undo").press("Enter")
+        await expect(page.get_by_label("Said like: Sonos")).to_have_value("Sohnoss")
+
+    assert file.read_text(encoding="utf-8") == words
+
+
+async def test_the_sentence_holds_the_word_that_was_just_added(chromium: Browser, tmp_path: Path) -> None:
+    async with home(settings=Settings(data_dir=tmp_path)) as house, visiting(chromium, house.url) as page:
+        await go(page, "words")
+        await page.get_by_label("Written", exact=True).fill("Zigbee")
+        await page.get_by_label("Said like", exact=True).fill("Sigbi")
+        await page.get_by_role("button", name="Add").click()
+
+        await expect(page.get_by_text(re.compile("Sigbi\\.$"))).to_be_visible()
+
+
+async def test_the_words_of_one_language_are_chosen_in_a_list(chromium: Browser, tmp_path: Path) -> None:
+    async with home(settings=Settings(data_dir=tmp_path)) as house, visiting(chromium, house.url) as page:
+        await go(page, "words")
+        await page.get_by_label("Language of the words").select_option("de")
+        await page.get_by_label("Written", exact=True).fill("Zigbee")
+        await page.get_by_label("Said like", exact=True).fill("Sigbi")
+        await page.get_by_role("button", name="Add").click()
+        await expect(page.get_by_label("Said like: Zigbee")).to_be_visible()
+
+    assert (tmp_path / "lexicon" / "de.txt").read_text(encoding="utf-8") == "Zigbee = Sigbi\n"

@@ -1,4 +1,4 @@
-"""Under which address the house reaches our web door, and whether it does."""
+"""Under which address the house reaches our web server, and whether it does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PROBE_S = 5.0
 _BRIDGES = (ipaddress.ip_network("172.16.0.0/12"),)  # where Docker, and the Supervisor, put their containers
 _ADVICE = "Set http.base_url to this machine's address in the house, such as http://192.168.1.20:8880"
 _ALONE = "it means this machine alone"
-_OPEN = "Open the web door to the house: http.uri tcp://0.0.0.0:8880; in a container also set http.base_url"
+_OPEN = "Open the page to the house: http.uri tcp://0.0.0.0:8880; in a container also set http.base_url"
 
 
 def in_container(environ: Mapping[str, str] = os.environ) -> bool:
@@ -27,8 +27,17 @@ def in_container(environ: Mapping[str, str] = os.environ) -> bool:
     return "SUPERVISOR_TOKEN" in environ or Path("/.dockerenv").exists() or Path("/run/.containerenv").exists()
 
 
+def is_of_a_container(host: str) -> bool:
+    """Whether ``host`` is an address as Docker, and the Supervisor, give one to containers."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in bridge for bridge in _BRIDGES if bridge.version == address.version)
+
+
 def base_url(wanted: str, host: str, port: int, usable: Callable[[str], list[str]]) -> str:
-    """``wanted``, or what ``host`` and ``port`` of the web door make of themselves."""
+    """``wanted``, or what ``host`` and ``port`` of the web server make of themselves."""
     if wanted:
         return wanted
     found = usable(host)
@@ -51,7 +60,7 @@ def why_unreachable(url: str, *, contained: bool) -> str | None:
         return _ALONE
     if address.is_unspecified:
         return "it is no address"
-    if contained and any(address in bridge for bridge in _BRIDGES if bridge.version == address.version):
+    if contained and is_of_a_container(host):
         return "it is the address of this container"
     return None
 
@@ -84,5 +93,5 @@ async def tell_reachability(url: str, shelf: ClipStore, *, contained: bool) -> b
     if why := await probe(url, shelf):
         log.warning("Announcements are at %s/, which could not be fetched from here: %s. %s", url, why, _ADVICE)
         return True  # a router may not lead our own requests back to us (hairpin NAT), and speakers still get there
-    log.info("Announcements are at %s%s/", url, PREFIX)
+    log.debug("Announcements are at %s%s/", url, PREFIX)
     return True

@@ -28,6 +28,10 @@ from .waiting import Ticket, WaitingLine
 
 log = logging.getLogger(__name__)
 
+_TARGETS = "media_player.kitchen or assist_satellite.bedroom of Home Assistant, and hermes/hall of Rhasspy"
+_HOME = "Set homeassistant.url and homeassistant.token"
+_MISSING = {"media_player": _HOME, "assist_satellite": _HOME, "hermes": "Set mqtt.host, and mqtt.hermes on"}
+
 _IDS, _IDS_S = 4096, 3600.0  # how many ids are remembered, and how long
 
 
@@ -235,8 +239,9 @@ class Announcer:
         for speaker in self._speakers:
             if speaker.plays_on(target):
                 return speaker
-        ways = "media_player.kitchen or assist_satellite.bedroom, with homeassistant.url and homeassistant.token set"
-        raise BadRequest(f"There is no way to the target {target[:100]!r}. Possible are {ways}.")
+        kind = target.partition(".")[0].partition("/")[0]
+        what = _MISSING.get(kind, f"Targets are {_TARGETS}")
+        raise BadRequest(f"There is no way to the target {target[:100]!r}. {what}.")
 
     def _volume(self, wanted: Announcement) -> float | None:
         volume = self._settings.volume or None if wanted.volume is None else wanted.volume

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from ..downloads.store import Store
+from ..downloads.background import BackgroundDownload
+from ..downloads.store import Kind, Store, check_model
 from ..engine.builtin.engine import BuiltinEngine
 from ..engine.control import ModelControl
 from ..engine.failover import FailoverEngine
@@ -21,7 +22,7 @@ from ..engine.qwen3.hardware.plan import LARGE, SMALL
 from ..engine.qwen3.hardware.probe import may_have_card
 from ..engine.remote.engine import RemoteEngine, Timing
 from ..engine.wyoming.engine import WyomingEngine
-from ..errors import SettingsError
+from ..errors import SettingsError, StoreError
 from ..homeassistant.piper_app import stand_in_addresses
 from ..service.phrase_cache import PhraseCache
 from ..service.postprocess import PostProcessor
@@ -163,6 +164,19 @@ def build_studio(settings: Settings, designer: Engine | None, catalog: VoiceCata
     )
 
 
+def check_models(settings: Settings, kind: Kind = "CustomVoice") -> None:
+    """See that every configured model can be one. ``kind`` is proposed in the place of one that names none.
+
+    Raises:
+        SettingsError: for the first that cannot.
+    """
+    for model in settings.engine.model:
+        try:
+            check_model(model, kind)
+        except StoreError as error:
+            raise SettingsError(f"engine.model: {error}") from None
+
+
 def build_store(settings: Settings, models: Sequence[str] = ()) -> Store:
     """Where model files are. It fetches ``models``, by default the configured ones, and no others."""
     source = settings.models
@@ -172,6 +186,12 @@ def build_store(settings: Settings, models: Sequence[str] = ()) -> Store:
         endpoint=source.endpoint,
         offline=source.offline,
     )
+
+
+def build_download(settings: Settings) -> BackgroundDownload:
+    """Fetches the models that are configured, by default those that are published, when somebody asks. To be closed."""
+    models = settings.engine.model or DEFAULT_MODELS
+    return BackgroundDownload(build_store(settings, models), models)
 
 
 def with_fallback(

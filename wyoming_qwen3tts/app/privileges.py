@@ -7,7 +7,7 @@ import stat
 from collections.abc import MutableMapping
 from pathlib import Path
 
-IMAGE_USER = "IMAGE_USER"  # the variable by which an image names the user that everything runs as
+from ..util.installation import IMAGE_USER
 
 
 def drop_privileges(data_dir: Path, environ: MutableMapping[str, str]) -> None:

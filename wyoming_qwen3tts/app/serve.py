@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import TypeAlias
 
-from .. import __version__
 from ..errors import SettingsError
 from ..homeassistant.hoarding import WyomingSound, version_watched
 from ..homeassistant.supervisor import Supervisor, discovered, own_uri
@@ -24,27 +23,31 @@ from ..servers.connections import close_all
 from ..servers.http.server import HttpServer
 from ..servers.mqtt.start import is_wanted
 from ..servers.wyoming.client import connect, local
-from ..servers.wyoming.discovery import announced, usable_addresses
+from ..servers.wyoming.discovery import announced
 from ..servers.wyoming.server import WyomingServer
 from ..service.phrase_cache import PhraseCache
 from ..service.prerender import prerendering
 from ..service.service import SpeechService
-from ..settings import Address, Settings, sources
+from ..settings import Address, Settings
 from ..speech.engine import Engine
 from ..util.files import sweep
 from ..util.memory import trimming
 from ..util.tasks import cancel_and_wait
+from . import start_lines
 from .announcements import Announcements
-from .build import BuiltEngine, build_engine, build_studio, speech_service
+from .build import BuiltEngine, build_download, build_engine, build_studio, speech_service
 from .descriptors import raise_descriptors, within_descriptors
 from .interpreter import answer_soon, keeping_loaded
-from .web import web_address, web_listener, web_server
+from .voices_file import watch_voices
+from .web import web_listener, web_server
 
 log = logging.getLogger(__name__)
 
 EXIT_STOPPED, EXIT_ENGINE_BROKEN, EXIT_PORT_TAKEN, EXIT_BAD_SETTINGS = 0, 70, 75, 78
 
 _LOOK_S = 0.5  # how often the engine's health is looked at
+_LOOK_AT_START_S = 0.05
+_WHOSE_S = 0.5  # for whoever has our port to say who it is
 _WEB_DOOR_AFTER_S = 1.5
 _LAST_REPLIES_S = 2.0  # what the other voice still speaks may end, when the model's engine is broken
 _HARD_EXIT_S = 4.0  # from then on: a thread that hangs in a CUDA call can neither be closed nor joined
@@ -65,13 +68,14 @@ async def serve(
     An engine that is broken beyond repair, or has made no progress for ``stuck_s``, ends it with EXIT_ENGINE_BROKEN
     within five seconds, so that a supervisor starts us anew: if closing takes longer, by ``hard_exit``.
     """
+    began = time.monotonic()
     is_own, built = built is None, built or build_engine(settings)
     engine = built.engine
     settings = within_descriptors(settings, raise_descriptors())
     stop = asyncio.Event()
     _on_signals(stop)
     answer_soon()
-    log.info("wyoming-qwen3tts %s, settings: %s", __version__, sources.describe(settings))
+    start_lines.say_begin(settings)
     await asyncio.to_thread(sweep, settings.data_dir)
     address = settings.wyoming.address
     async with AsyncExitStack() as stack:
@@ -81,7 +85,7 @@ async def serve(
         try:
             web_sockets = web_listener(settings)
         except OSError as error:
-            return _cannot_listen("http.uri", settings.http.address or address, error)
+            return await _cannot_listen("http.uri", settings.http.address or address, error)
         if web_sockets is not None:
             stack.callback(close_all, web_sockets)
         try:
@@ -91,20 +95,21 @@ async def serve(
                 service, address, settings.limits, lambda: sound.format, shares_port=shares_port
             ).__aenter__()
         except OSError as error:
-            return _cannot_listen("wyoming.uri", address, error)
+            return await _cannot_listen("wyoming.uri", address, error)
         stack.push_async_callback(cancel_and_wait, asyncio.create_task(trimming(lambda: service.arrivals)))
         servers: list[Door] = [server]
         stack.push_async_callback(_close, servers)
         service.load()  # only now: with the port taken, nothing is loaded in vain
         address = Address(address.host, server.port)
         await stack.enter_async_context(prerendering(service, settings.cache))
+        watching = watch_voices(service.catalog, settings.lexicon_dir)
+        stack.push_async_callback(cancel_and_wait, asyncio.create_task(watching))
         await _wait_until_answering(address)
-        _say_where(address, settings)
         if is_own:
             threading.Thread(target=_say_how_it_is, args=(settings,), daemon=True).start()
         await _announce(stack, address, settings, sound)
         # Only now, and beside all else: their libraries take longer to load than all before.
-        opening = _open(stack, settings, service, built, web_sockets, servers, mqtt=mqtt)
+        opening = _open(stack, settings, service, built, web_sockets, servers, mqtt=mqtt, began=began)
         stack.push_async_callback(cancel_and_wait, asyncio.create_task(opening))
         fatal = await _stopped_or_broken(stop, engine, stuck_s)
         if fatal is None:
@@ -123,20 +128,24 @@ def _hurry(servers: Sequence[Door], hard_exit: Callable[[int], object]) -> None:
 
 
 def _say_how_it_is(settings: Settings) -> None:
-    from ..doctor import say_at_start  # only now: the port answers already
+    from ..doctor import warn_at_start  # only now: the port answers already
 
-    say_at_start(settings, os.environ)
+    if not start_lines.engine_says_voice(settings):
+        start_lines.say_voice(settings)
+    warn_at_start(settings, os.environ)
 
 
 async def _announce(stack: AsyncExitStack, address: Address, settings: Settings, sound: WyomingSound) -> None:
     """Let Home Assistant find us: inside the add-on through the Supervisor, else by zeroconf; both would offer us
     twice."""
+    name = None
     if supervisor := Supervisor.from_environ(os.environ):
         if sound.is_automatic:
             await stack.enter_async_context(version_watched(supervisor, sound.learned))
         await stack.enter_async_context(discovered(supervisor, own_uri(address.port)))
     elif settings.zeroconf:
-        await stack.enter_async_context(announced(settings.zeroconf_name, address, settings.zeroconf_address))
+        name = await stack.enter_async_context(announced(settings.zeroconf_name, address, settings.zeroconf_address))
+    start_lines.say_home_assistant(settings, address, name, os.environ)
 
 
 async def _stopped_or_broken(stop: asyncio.Event, engine: Engine, stuck_s: float) -> str | None:
@@ -186,6 +195,7 @@ async def _open(
     servers: list[Door],
     *,
     mqtt: bool,
+    began: float,
 ) -> None:
     """Open the web server and MQTT, but let the voice be loaded first, if that is soon: all want the processor."""
     with contextlib.suppress(TimeoutError):
@@ -199,23 +209,31 @@ async def _open(
         servers.append(announcements)
         studio = build_studio(settings, built.designer, service.catalog)
         stack.callback(studio.close)
-        web = web_server(settings, service, web_sockets, studio, built.control, announcements)
+        download = build_download(settings)
+        stack.push_async_callback(download.close)
+        web = web_server(settings, service, web_sockets, studio, built.control, announcements, download)
         try:
             await web.__aenter__()
         except Exception:  # Wyoming speaks all the same
-            log.exception("The web door could not be opened")
+            log.exception("The page and the API could not be opened")
             servers.remove(announcements)
             await announcements.__aexit__(None, None, None)
             announcements = None
         else:
             servers.append(web)
             announcements.tell_reachability()
-            log.info("The web door is open: %s", web_address(settings, web.port))
+            start_lines.say_page(settings, web.port, os.environ)
+    elif settings.http.address is None:
+        start_lines.say_no_page()
     if mqtt:
         if announcements is None:
             announcements = await Announcements(settings, service, None, mqtt=True).__aenter__()
             servers.append(announcements)
         await announcements.connect()
+    while not service.engine.status.is_answered and service.is_loading:  # noqa: ASYNC110  a status has no event
+        await asyncio.sleep(_LOOK_AT_START_S)
+    has_page = web_sockets is not None and announcements is not None
+    start_lines.say_ready(settings, time.monotonic() - began, has_page=has_page, environ=os.environ)
     await service.loaded()
     stack.enter_context(keeping_loaded())
 
@@ -225,15 +243,11 @@ async def _close(servers: Sequence[Door]) -> None:
     await asyncio.gather(*(server.__aexit__(None, None, None) for server in servers))
 
 
-def _cannot_listen(setting: str, address: Address, error: OSError) -> int:
+async def _cannot_listen(setting: str, address: Address, error: OSError) -> int:
     if error.errno == errno.EADDRINUSE:
-        log.error(
-            "%s is taken by another program. Stop it, or choose another port: --%s tcp://%s:%d",
-            address,
-            setting,
-            address.host,
-            address.port + 1,
-        )
+        whose = "wyoming-qwen3tts itself, which runs already" if await _is_ours(setting, address) else "another program"
+        other = Address(address.host, address.port + 1)
+        log.error("%s is taken by %s. Stop it, or choose another port: --%s %s", address, whose, setting, other)
         return EXIT_PORT_TAKEN
     if error.errno == errno.EACCES:
         log.error("No permission to listen on %s. Choose a port above 1023: --%s", address, setting)
@@ -241,20 +255,17 @@ def _cannot_listen(setting: str, address: Address, error: OSError) -> int:
     raise SettingsError(f"{setting}: cannot listen on {address}: {error.strerror or error}")
 
 
+async def _is_ours(setting: str, address: Address) -> bool:
+    """Whether a server of our kind answers there, within a moment: somebody waits to hear why there is no start."""
+    from ..doctor.ports import speaks_http, speaks_wyoming
+
+    if setting == "wyoming.uri":
+        return await speaks_wyoming(address, _WHOSE_S)
+    return await asyncio.to_thread(speaks_http, address, _WHOSE_S)
+
+
 async def _wait_until_answering(address: Address) -> None:
     """Home Assistant asks ``describe`` the moment it discovers us, and gives up if that fails: see for ourselves
     first."""
     async with connect(local(address)) as client:
         await client.describe()
-
-
-def _say_where(address: Address, settings: Settings) -> None:
-    hosts = [settings.zeroconf_address] if settings.zeroconf_address else usable_addresses(address.host)
-    host = hosts[0] if hosts else local(address).host
-    log.info(
-        "Listening on %s. In Home Assistant: Settings > Devices & services > Add integration > Wyoming Protocol, "
-        "host %s, port %d",
-        address,
-        host,
-        address.port,
-    )

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..downloads.background import BackgroundDownload
 from ..engine.control import ModelControl
 from ..servers.connections import bind
 from ..servers.http.server import HttpServer
-from ..servers.wyoming.client import local
 from ..service.service import SpeechService
 from ..settings import Address, Settings
 from ..studio.studio import VoiceStudio
 from .announcements import Announcements
+from .examination import Examination
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -39,8 +41,8 @@ def web_listener(settings: Settings) -> list[socket.socket] | None:
         if "uri" in settings.http.model_fields_set or error.errno != errno.EADDRINUSE:
             raise
         log.warning(
-            "The web door stays closed, as another program has %s. Choose another port, or none: --http.uri "
-            "tcp://%s:%d, --http.uri off",
+            "Page: off, as another program has %s. Choose another port, or none: --http.uri tcp://%s:%d, or "
+            "--http.uri off",
             address,
             address.host,
             address.port + 1,
@@ -55,23 +57,23 @@ def web_server(
     studio: VoiceStudio,
     control: ModelControl | None = None,
     announcements: Announcements | None = None,
+    download: BackgroundDownload | None = None,
 ) -> HttpServer:
     """The web door, to be opened when ``announcements`` are; their sound is fetched there."""
 
     def build() -> FastAPI:
         from ..servers.http.app import build_app
+        from ..servers.http.hosts import own_names
+        from ..servers.http.installation import look
+        from ..servers.http.natural import Tools
         from ..servers.http.routers import announce, clips, lexicon, page
 
         routers = [page.routes(), lexicon.routes(settings)]
         if announcements is not None:
             routers += [announce.routes(announcements.announcer), clips.routes(announcements.clips)]
-        return build_app(service, settings, studio=studio, control=control, routers=routers)
+        tools = Tools(look(os.environ), download, Examination(settings))
+        return build_app(
+            service, settings, studio=studio, control=control, routers=routers, tools=tools, own_names=own_names
+        )
 
     return HttpServer(build, Address(*sockets[0].getsockname()[:2]), settings.limits, sockets)
-
-
-def web_address(settings: Settings, port: int) -> str:
-    """How a person reaches the web door."""
-    assert settings.http.address is not None  # noqa: S101  there is a door
-    host = local(settings.http.address).host
-    return settings.http.base_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"

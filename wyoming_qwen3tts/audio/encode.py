@@ -47,6 +47,11 @@ class Encoder(Protocol):
 
     async def aclose(self) -> None: ...
 
+    @property
+    def head(self) -> bytes:
+        """How the file begins, as it is known now: at the end with its length. For files that can still be changed."""
+        ...
+
 
 class SyncEncoder(Protocol):
     """Encodes one stream, PCM in ``speech.FORMAT``. One thread at a time."""
@@ -65,8 +70,8 @@ class SyncEncoder(Protocol):
         ...
 
 
-def encoder(form: Format) -> Encoder:
-    """A new one for ``form``.
+def encoder(form: Format, rate: int = FORMAT.rate) -> Encoder:
+    """A new one for ``form``. ``rate`` is that of the PCM, which only a WAV and PCM itself may have another of.
 
     Raises:
         BadRequest: if this machine cannot make it.
@@ -76,6 +81,8 @@ def encoder(form: Format) -> Encoder:
             return Aac()
         case "opus":
             return _InThread(sync_encoder(form))  # 3 ms a frame
+        case "wav":
+            return _InLoop(_Wav(rate))
         case _:
             return _InLoop(sync_encoder(form))
 
@@ -113,6 +120,10 @@ class _InLoop:
     def __init__(self, core: SyncEncoder) -> None:
         self._core = core
 
+    @property
+    def head(self) -> bytes:
+        return self._core.head
+
     async def add(self, pcm: bytes) -> bytes:
         return self._core.add(pcm)
 
@@ -129,6 +140,11 @@ class _InThread:
     def __init__(self, core: SyncEncoder) -> None:
         self._core = core
         self._one_at_a_time = threading.Lock()  # a cancelled `add` goes on in its thread while `aclose` comes
+
+    @property
+    def head(self) -> bytes:
+        with self._one_at_a_time:
+            return self._core.head
 
     async def add(self, pcm: bytes) -> bytes:
         return await asyncio.to_thread(self._add, pcm)
@@ -163,11 +179,12 @@ class _Pcm:
 class _Wav:
     """A header that is sent before the length is known says the largest."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate: int = FORMAT.rate) -> None:
+        self._rate = rate
         self._size: int | None = None  # nothing yet
 
     def add(self, pcm: bytes) -> bytes:
-        header = wav_header(UNKNOWN_LENGTH) if self._size is None else b""
+        header = wav_header(UNKNOWN_LENGTH, self._rate) if self._size is None else b""
         self._size = (self._size or 0) + len(pcm)
         return header + pcm
 
@@ -176,7 +193,7 @@ class _Wav:
 
     @property
     def head(self) -> bytes:
-        return b"" if self._size is None else wav_header(self._size)
+        return b"" if self._size is None else wav_header(self._size, self._rate)
 
 
 class _Mp3:
@@ -267,6 +284,8 @@ class _Growing(io.RawIOBase):
 
 class Aac:
     """By the ffmpeg program, where there is one: no free library of its own makes AAC."""
+
+    head = b""
 
     def __init__(self, timeout_s: float = 10.0) -> None:
         program = shutil.which("ffmpeg")

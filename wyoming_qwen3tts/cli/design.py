@@ -26,8 +26,8 @@ async def design(settings: Settings, wanted: Namespace) -> int:
     studio = build_studio(settings, engine, catalog_of(settings, engine))
     try:
         studio.check_name(wanted.name)
-        if not studio.can_design:
-            raise BadRequest(studio.why_not)
+        if why := studio.why_no_design:
+            raise BadRequest(why)
         await engine.start()
         return await _design(studio, wanted)
     finally:

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 
 from ..doctor import Check, CheckContext, examine, speed
@@ -32,7 +31,7 @@ def report(checks: Iterable[Check], *, as_json: bool) -> int:
             sys.stdout.write(line(check))
             sys.stdout.flush()
     if as_json:
-        sys.stdout.write(json.dumps([asdict(check) for check in made], indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps([check.as_json() for check in made], indent=2, ensure_ascii=False) + "\n")
     return 0 if all(check.ok for check in made) else 1
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..audio.wav import wav_file
+from ..audio.encode import Format
 from ..engine.qwen3.single import Layout, SingleStream, UtteranceOptions
 from ..engine.qwen3.voice_lookup import model_voice
 from ..errors import BadRequest, UnknownVoice
@@ -23,6 +23,7 @@ from ..speech.languages import LANGUAGES, model_language
 from ..text.front_end import FrontEnd
 from ..voices.folder import VoiceFolder
 from .download import fetched
+from .sound_file import NOTHING, encoded, form_of
 
 DEFAULT_SPEAKER = "ryan"
 
@@ -62,8 +63,11 @@ def say_model(settings: Settings, text: str, output: str | None, wish: ModelWish
         raise BadRequest("This needs a Qwen3-TTS model: --engine.kind qwen3 --engine.model HUB_ID_OR_FOLDER")
     if output is None and wish.codes is None:
         raise BadRequest("Say where to write: -o FILE.wav, or --codes FILE.npy")
+    form: Format = "wav" if output is None else form_of(output)
     if text == "-":
         text = sys.stdin.read()
+    if not text.strip():
+        raise BadRequest(NOTHING)
     choice = choose(settings, wish)
     solo = SingleStream.open(choice.folder, model_device(settings), _dtype(settings, wish))
     frames = list(_frames(solo, text, choice, wish, settings))
@@ -73,7 +77,10 @@ def say_model(settings: Settings, text: str, output: str | None, wish: ModelWish
             np.save(file, np.stack([c for c, _ in frames]) if frames else np.zeros((0, groups), np.int64))
     if output is not None:
         pcm = b"".join(pcm for _, pcm in frames)
-        _write(output, wav_file(pcm, solo.format.rate))
+        _write(output, encoded(pcm, solo.format.rate, form))
+        if output != "-":
+            who = choice.voice.speaker or wish.voice or "the voice that was described"
+            sys.stderr.write(f"{output}: {solo.format.seconds(len(pcm)):.1f} s, by {who}\n")
     return 0
 
 
@@ -99,8 +106,6 @@ def _frames(
 def _utterances(text: str, choice: _Choice, wish: ModelWish, settings: Settings) -> Iterator[tuple[str, str | None]]:
     """The text as one utterance, or as the front-end cuts it, each with the model's name of its language."""
     if wish.raw:
-        if not text.strip():
-            raise BadRequest("There is no text to speak.")
         yield text, choice.language
         return
     code = model_language(choice.language)
@@ -194,8 +199,8 @@ def _dtype(settings: Settings, wish: ModelWish) -> torch.dtype:
     return torch.bfloat16 if settings.engine.dtype == "bfloat16" else torch.float32
 
 
-def _write(output: str, wav: bytes) -> None:
+def _write(output: str, sound: bytes) -> None:
     if output == "-":
-        sys.stdout.buffer.write(wav)
+        sys.stdout.buffer.write(sound)
     else:
-        Path(output).write_bytes(wav)
+        Path(output).write_bytes(sound)

@@ -23,7 +23,7 @@ async def voices(settings: Settings, wanted: Namespace) -> int:
     """
     built = build_engine(settings)
     catalog = catalog_of(settings, built.engine)
-    if wanted.action is None:
+    if wanted.action in (None, "list"):
         return _list(catalog.all(), as_json=wanted.json)
     studio = build_studio(settings, built.designer, catalog)
     try:

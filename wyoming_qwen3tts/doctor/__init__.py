@@ -54,33 +54,23 @@ def examine(place: CheckContext) -> Iterator[Check]:
         yield from subject(place)
 
 
-#: What the log of a start says, a line each. What needs torch is said by the engine, which has to load it anyway.
-_IN_SHORT: list[tuple[str, list[Subject]]] = [
-    ("Card", [card.check, remote.check]),
-    ("Room", [memory.check, disk.check]),
-    ("Voices", [models.check, voice.check]),
-    ("Languages", [languages.check]),
-    ("MQTT", [mqtt.check]),
-    ("Home Assistant", [homeassistant.check]),
-]
+#: What the log of a start warns of. Who speaks is said there anyway; the engine itself says what needs PyTorch, servers
+#: elsewhere are told of by who asks them, and so is the broker.
+_AT_START: list[Subject] = [memory.check, disk.check, models.check, voice.check, languages.check, homeassistant.check]
 
 
-def say_at_start(settings: Settings, environ: Mapping[str, str]) -> None:
-    """Five lines for the log: what is fine, and what to do about the rest. May wait for neighbours: not for the event
+def warn_at_start(settings: Settings, environ: Mapping[str, str]) -> None:
+    """A line for the log about each thing that is not well, with what to do. May wait for neighbours: not for the event
     loop."""
     kind = settings.engine.chosen_kind
     engine_says = kind == "qwen3" or (kind == "auto" and may_have_card())
     place = CheckContext(settings, environ, probe=probe_driver)
-    for title, subjects in _IN_SHORT:
-        if engine_says and title in ("Card", "Room", "Voices"):
+    for subject in _AT_START:
+        if engine_says and subject in (memory.check, models.check):
             continue
-        checks = [check for subject in subjects for check in subject(place)]
-        if not checks:
-            continue
-        log.info("%s: %s", title, "; ".join(check.detail for check in checks if check.ok) or "see below")
-        for check in checks:
+        for check in subject(place):
             if not check.ok:
                 log.warning("%s: %s. %s", check.check, check.detail, check.fix)
 
 
-__all__ = ["SUBJECTS", "Check", "CheckContext", "Subject", "examine", "say_at_start"]
+__all__ = ["SUBJECTS", "Check", "CheckContext", "Subject", "examine", "warn_at_start"]

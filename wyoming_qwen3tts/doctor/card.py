@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ..engine.qwen3.hardware.nvml import read_cards
-from ..engine.qwen3.hardware.probe import Hardware, runs
+from ..engine.qwen3.hardware.probe import Hardware, nvidia_on_bus, runs
+from ..util.installation import qwen3_advice
 from .checks import Check, CheckContext, fine, wrong
 
 _CONTAINER = (
     "Install the driver; in a container, also the NVIDIA container toolkit, and give the container the card "
     "(docker: --gpus all; compose: the file for one GPU in docker/)"
 )
-_PCI = Path("/sys/bus/pci/devices")
 
 
 def check(place: CheckContext) -> list[Check]:
@@ -38,18 +36,6 @@ def _driver(place: CheckContext, hardware: Hardware) -> Check:
     return fine("driver", "no NVIDIA card and no driver")
 
 
-def nvidia_on_bus(devices: Path = _PCI) -> bool:
-    """Whether a graphics card of NVIDIA's (vendor 10de, class 03) sits on the PCI bus, driver or not."""
-    for device in sorted(devices.glob("*")):
-        try:
-            vendor, kind = (device / "vendor").read_text().strip(), (device / "class").read_text().strip()
-        except OSError:
-            continue
-        if vendor == "0x10de" and kind.startswith("0x03"):
-            return True
-    return False
-
-
 def _card(hardware: Hardware) -> Check:
     if hardware.cards:
         shown = "; ".join(
@@ -69,19 +55,19 @@ def _code(place: CheckContext, hardware: Hardware) -> Check:
     name = "code for the card"
     if hardware.torch is None:
         why = hardware.torch_error or "torch is not installed"
-        return wrong(name, why, "Take the cu126, cu128 or cu130 image, or without containers: script/run")
+        return wrong(name, why, qwen3_advice(serve=True))
     if hardware.wheel_hip is not None:
         built = f"torch {hardware.torch}, code for {', '.join(hardware.arch_list) or '?'}"
         has_code = any(runs(hardware, card) for card in hardware.cards)
         return fine(name, built) if has_code else wrong(name, built, " ".join(place.plan.reasons))
     if hardware.wheel_cuda is None:
-        return wrong(name, f"torch {hardware.torch} is a build for CPUs", "Take the cu126, cu128 or cu130 image")
+        return wrong(name, f"torch {hardware.torch} is a build for CPUs", qwen3_advice(serve=True))
     built = (
         f"torch {hardware.torch}, CUDA {_dotted(hardware.wheel_cuda)}, code for {', '.join(hardware.arch_list) or '?'}"
     )
     if any(runs(hardware, card) for card in hardware.cards):
         return fine(name, built)
-    return wrong(name, built, " ".join(place.plan.reasons) or "Take another image: cu126, cu128 or cu130")
+    return wrong(name, built, " ".join(place.plan.reasons) or qwen3_advice(serve=True))
 
 
 def _chosen(place: CheckContext) -> Check:

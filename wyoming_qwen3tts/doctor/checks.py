@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ..engine.qwen3.config import EngineConfig
@@ -21,18 +21,23 @@ class Check:
     ok: bool
     detail: str
     fix: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)  # the same for programs, where there is something to tell
 
     def __post_init__(self) -> None:
         if not self.ok and not self.fix:
             raise ValueError(f"{self.check}: not ok, and nothing to do about it")
 
+    def as_json(self) -> dict[str, object]:
+        shown = {"check": self.check, "ok": self.ok, "detail": self.detail, "fix": self.fix}
+        return shown | ({"facts": dict(self.facts)} if self.facts else {})
 
-def fine(check: str, detail: str) -> Check:
-    return Check(check, True, detail)
+
+def fine(check: str, detail: str, **facts: object) -> Check:
+    return Check(check, True, detail, facts=facts)
 
 
-def wrong(check: str, detail: str, fix: str) -> Check:
-    return Check(check, False, detail, fix)
+def wrong(check: str, detail: str, fix: str, **facts: object) -> Check:
+    return Check(check, False, detail, fix, facts)
 
 
 class CheckContext:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import tempfile
 
@@ -18,8 +19,9 @@ def check(place: CheckContext) -> list[Check]:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        owner = f"chown {os.getuid()}:{os.getgid()} it"
-        fix = f"Make it writable for this user ({owner}), mount a volume there, or choose another --data-dir"
+        there = next((above for above in (folder, *folder.parents) if above.exists()), folder)
+        chown = f"sudo chown -R {os.getuid()}:{os.getgid()} {shlex.quote(str(there))}"
+        fix = f"Make it writable for this user: {chown}; or mount a volume there, or choose another --data-dir"
         return [wrong("disk", f"{folder} cannot be written: {error.strerror}", fix)]
     free, missing = shutil.disk_usage(folder).free, missing_bytes(place)
     detail = f"{folder}: {_gb(free)} free" + (f", {_gb(missing)} still to download" if missing else "")

@@ -22,7 +22,14 @@ def check(place: CheckContext) -> list[Check]:
     if place.supervisor:
         api, token = place.supervisor.core_api_url, place.supervisor.token
         return [*checks, asyncio.run(_api(api, token, "the Supervisor's token"))]
-    return [fine("Home Assistant", "finds the server by itself; homeassistant.url is only needed for announcements")]
+    found = "finds the server by itself" if _is_announced(place) else "does not find the server by itself: add it there"
+    return [fine("Home Assistant", f"{found}; homeassistant.url is only needed for announcements")]
+
+
+def _is_announced(place: CheckContext) -> bool:
+    """Whether other machines of the network hear of the server."""
+    address = place.settings.zeroconf_address or place.settings.wyoming.address.host
+    return place.settings.zeroconf and address not in ("localhost", "::1") and not address.startswith("127.")
 
 
 async def _supervisor(supervisor: Supervisor, wyoming: Wyoming) -> list[Check]:

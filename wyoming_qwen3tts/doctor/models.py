@@ -10,6 +10,7 @@ from ..errors import StoreError
 from ..model.checkpoint.config import load_config
 from ..model.checkpoint.files import ModelFileError
 from ..speech.languages import LANGUAGES
+from ..util.installation import qwen3_advice
 from ..voices.speakers import languages_of
 from .checks import Check, CheckContext, fine, wrong
 
@@ -20,11 +21,10 @@ _DOWNLOAD_BYTES = {"0.6B": 2_510_000_000, "1.7B": 4_530_000_000}
 
 def check(place: CheckContext) -> list[Check]:
     if not place.wants_model:
-        return [fine("model files", "no model files needed")]
+        return [fine("model files", "none are needed")]
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
-        fix = "pip install 'wyoming-qwen3tts[qwen3]', or take an image for CUDA"
-        return [wrong("model files", f"{', '.join(missing)} not installed", fix)]
+        return [wrong("model files", f"{', '.join(missing)} not installed", qwen3_advice())]
     return [check for model in place.plan.models for check in (_one(place, model), *_languages(place, model))]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 
-from ..errors import SettingsError
+from ..errors import SettingsError, first_line
 from ..homeassistant.supervisor import MqttService, Supervisor, SupervisorError
 from ..servers.mqtt.tls import tls_context
 from ..settings import Mqtt
@@ -25,7 +25,7 @@ async def _check(mqtt: Mqtt, supervisor: Supervisor | None) -> Check:
         password = mqtt.password.get_secret_value()
         return await _connected(mqtt, MqttService(mqtt.host, port, mqtt.username, password, mqtt.tls))
     if supervisor is None:
-        return fine(_NAME, "not configured; with mqtt.host, announcements can be published to a broker")
+        return fine(_NAME, "off (mqtt.host)")
     try:
         service = await supervisor.mqtt_service()
     except SupervisorError as error:
@@ -61,6 +61,6 @@ async def _let_in(service: MqttService, context: ssl.SSLContext | None) -> Check
     except aiomqtt.MqttCodeError as error:
         return wrong(_NAME, f"{where} refused: {error}", "Correct mqtt.username and mqtt.password")
     except (aiomqtt.MqttError, OSError) as error:
-        why = "no answer" if isinstance(error, TimeoutError) else error
+        why = "no answer" if isinstance(error, TimeoutError) else first_line(error)
         fix = "Start the broker, or correct mqtt.host, mqtt.port, mqtt.tls, mqtt.ca and mqtt.certificate"
         return wrong(_NAME, f"{where} cannot be reached: {why}", fix)

@@ -6,12 +6,13 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ..engine.qwen3.hardware.cores import cpu_quota, host_cores, usable_cores
 from ..engine.qwen3.hardware.memory import cpu_need_mb
 from ..engine.qwen3.hardware.plan import LARGE, SMALL, cpu_plan, published
+from ..util.installation import qwen3_advice
 from .checks import Check, CheckContext, fine, wrong
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ def checks(place: CheckContext, take: Take | None = None) -> Iterator[Check]:
     """Measure, and say. ``take`` measures with a precision of weights; by default the compiled library does."""
     if place.hardware.torch is None:
         why = place.hardware.torch_error or "PyTorch is not installed"
-        fix = "Install it, with the rest of the model: script/run --engine.kind qwen3, or in containers the cpu image"
-        yield wrong("speed", f"Qwen3-TTS cannot be measured: {why}", fix)
+        yield wrong("speed", f"Qwen3-TTS cannot be measured: {why}", qwen3_advice())
         return
     load, cores = os.getloadavg()[0], host_cores()  # before we are one who uses them
     dtype = cpu_plan(place.config, has_bfloat16=place.hardware.cpu_bfloat16).dtype
@@ -60,7 +60,7 @@ def checks(place: CheckContext, take: Take | None = None) -> Iterator[Check]:
             "Measure again in a quiet moment, or take the figures for what is left when it is as busy as this",
         )
     choices = list(_choices(sample, dtype))
-    yield from (fine(choice.name, _words(choice, place)) for choice in choices)
+    yield from (fine(choice.name, _words(choice, place), **_facts(choice, place)) for choice in choices)
     for size in ("0.6B", "1.7B"):
         if size not in {choice.size for choice in choices}:
             yield fine(size, "not measured: this machine is too slow, or too busy now, for more in 20 s")
@@ -108,6 +108,10 @@ def _words(choice: Choice, place: CheckContext) -> str:
     return words if _has_room(choice, place) else f"{words}, more than can be had"
 
 
+def _facts(choice: Choice, place: CheckContext) -> dict[str, object]:
+    return asdict(choice) | {"fits": _has_room(choice, place)}
+
+
 def _has_room(choice: Choice, place: CheckContext) -> bool:
     return place.hardware.ram_mb is None or choice.needed_mb <= place.hardware.ram_mb
 
@@ -122,16 +126,19 @@ def _advice(choices: list[Choice], place: CheckContext) -> Check:
         why = f"the fastest way takes {least:.2f} of real time" if able else "there is too little memory"
         if place.wants_model and place.plan.device == "cpu":
             fix = "engine.kind builtin; another machine may speak for this one: engine.kind remote"
-            return wrong("setting", f"Qwen3-TTS is too much for this machine: {why}", fix)
-        return fine("setting", f"leave it at the built-in voice: {why}. A Piper may stand in: engine.stand_in")
+            return wrong("setting", f"Qwen3-TTS is too much for this machine: {why}", fix, verdict="builtin")
+        stay = f"leave it at the built-in voice: {why}. A Piper may stand in: engine.stand_in"
+        return fine("setting", stay, verdict="builtin")
     then = f"{best.name} {_what_it_means(best, place.settings.engine.head_start_s)}"
     change = _change(best, place)
     if change is None:
-        return fine("setting", f"nothing to change: {then}")
+        return fine("setting", f"nothing to change: {then}", verdict="keep", best=best.name)
+    told = {"verdict": "change", "best": best.name, "setting": change}
     now = next((choice for choice in choices if place.wants_model and _is_configured(choice, place)), None)
     if now is not None and now.alone > 1 >= best.alone:
-        return wrong("setting", f"{now.name}, as configured, takes {now.alone:.2f} of real time", f"{change}: {then}")
-    return fine("setting", f"{change}: {then}")
+        slow = f"{now.name}, as configured, takes {now.alone:.2f} of real time"
+        return wrong("setting", slow, f"{change}: {then}", **told)
+    return fine("setting", f"{change}: {then}", **told)
 
 
 def _what_it_means(choice: Choice, most_s: float) -> str:

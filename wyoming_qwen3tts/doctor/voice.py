@@ -9,6 +9,7 @@ from ..util.processes import ProcessError, run_blocking
 from .checks import Check, CheckContext, fine, wrong
 
 _INSTALL = "apt install espeak-ng kakasi (the images have both)"
+_AGAIN = "The installation is incomplete. Set it up anew: rm -r .venv && script/setup; in a container, pull the image"
 
 
 def check(_: CheckContext) -> list[Check]:
@@ -17,8 +18,8 @@ def check(_: CheckContext) -> list[Check]:
 
 def _english() -> Check:
     if importlib.util.find_spec("hibari") is None:
-        return wrong("built-in voice, English", "hibari-tts is not installed", "pip install wyoming-qwen3tts")
-    return fine("built-in voice, English", "English by hibari-tts")
+        return wrong("built-in voice, English", "hibari-tts is not installed", _AGAIN)
+    return fine("built-in voice, English", "by hibari-tts")
 
 
 def _others() -> Check:
@@ -32,11 +33,11 @@ def _others() -> Check:
     if output.code:
         return wrong(name, f"{program} does not run: {output.complaint}", _INSTALL)
     version = output.stdout.decode(errors="replace").split("  Data at")[0]
-    return fine(name, f"others by {version.strip()}")
+    return fine(name, f"by {version.strip()}")
 
 
 def _japanese() -> Check:
     name = "built-in voice, kanji"
     if shutil.which("kakasi") is None:
         return wrong(name, "kakasi is not installed: Japanese is spelt out, not read", _INSTALL)
-    return fine(name, "kanji by kakasi")
+    return fine(name, "by kakasi")

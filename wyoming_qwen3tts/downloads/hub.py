@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 from .. import __version__
 from ..errors import StoreError, first_line
+from ..util.installation import qwen3_advice
 from .pins import PINS
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Hub:
             headers = {"user-agent": f"wyoming-qwen3tts/{__version__}", "accept-encoding": "identity"}
             self._client = httpx.Client(headers=headers, timeout=_SILENCE_S)
         except ImportError as error:  # of httpx, too, which may want another package for the proxy of this machine
-            raise StoreError(f"Downloading a model needs the extra 'qwen3' of this package ({error})") from error
+            raise StoreError(f"Downloading a model needs the extra 'qwen3' ({error}): {qwen3_advice()}") from error
         self.endpoint = endpoint or constants.ENDPOINT
         self.host = urlsplit(self.endpoint).netloc
         token = get_token() if self.endpoint.startswith("https://") else None  # never in the clear

@@ -10,7 +10,6 @@ Everything here blocks: call it in a thread.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import errno
 import fcntl
 import hashlib
@@ -23,8 +22,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
-from ..errors import StoreError
+from ..errors import NotFetched, StoreError
 from ..util.backoff import Backoff
 from .hub import Hub, Interrupted, RemoteFile, Snapshot, Wrong, is_offline, known_models
 from .pins import PINS, Pin
@@ -39,6 +39,8 @@ _WAIT_MAX_S = 30.0
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PART = r"[A-Za-z0-9](?:[\w.-]{0,94}[\w])?"
 _HUB_ID = re.compile(rf"{_PART}/{_PART}", re.ASCII)
+Kind = Literal["CustomVoice", "Base", "VoiceDesign"]
+_KINDS: dict[str, Kind] = {"custom": "CustomVoice", "base": "Base", "design": "VoiceDesign"}
 
 
 class Store:
@@ -175,7 +177,7 @@ class _Fetch:
         partial = sum(_size_of(_part(staging / file.name)) for file in files)
         needed, free = self._total_bytes - self._done_bytes - partial, shutil.disk_usage(staging).free
         if needed > 0 and needed + MARGIN_BYTES > free:
-            raise StoreError(
+            raise NotFetched(
                 f"{self._model} does not fit: {size(needed)} to download and {size(MARGIN_BYTES)} to spare, but "
                 f"{self._home.parent} has {size(free)} free; make room, or choose another --data-dir"
             )
@@ -199,7 +201,7 @@ class _Fetch:
                 with contextlib.suppress(FileNotFoundError):
                     part.replace(part.with_suffix(".bad"))
                 if wrong > 1:
-                    raise StoreError(f"{file.name} of {self._model} cannot be fetched: {error}") from None
+                    raise NotFetched(f"{file.name} of {self._model} cannot be fetched: {error}") from None
                 log.warning("%s of %s: %s. Set aside, fetching it again", file.name, self._model, error)
         part.replace(target)
         part.with_suffix(".bad").unlink(missing_ok=True)
@@ -223,9 +225,9 @@ class _Fetch:
 
     def _pause(self, failures: int, error: Interrupted) -> None:
         if failures >= _ATTEMPTS:
-            raise StoreError(
-                f"{self._model} could not be fetched: {error}. Check the network, or set models.endpoint to a mirror; "
-                "the next attempt goes on where this one ended"
+            raise NotFetched(
+                f"{self._model} could not be fetched: {error}. Check the network, set models.endpoint to a mirror, or "
+                "give a folder as engine.model; the next attempt goes on where this one ended"
             ) from None
         log.log(logging.DEBUG if self._warned else logging.WARNING, "%s: %s; trying again", self._model, error)
         self._warned = True  # once: a line that breaks every minute would fill the log of a night's download
@@ -253,13 +255,35 @@ def local_folder(model: str) -> Path | None:
     return None
 
 
-def _check_id(model: str) -> None:
+def check_model(model: str, kind: Kind = "CustomVoice") -> None:
+    """See, without any network, whether ``model`` can be one at all. ``kind`` is proposed where it names none.
+
+    Raises:
+        StoreError: why it cannot, and what to write instead.
+    """
+    folder = local_folder(model)
+    if folder is None:
+        _check_id(model, kind)
+    elif not (folder / "config.json").exists():
+        raise StoreError(f"The folder {folder} holds no Qwen3-TTS model: it has no config.json")
+
+
+def _check_id(model: str, kind: Kind = "CustomVoice") -> None:
     if _HUB_ID.fullmatch(model) and ".." not in model and "--" not in model:
         return
-    last_words = {name.rpartition("12Hz-")[2].lower(): name for name in PINS}
-    near = difflib.get_close_matches(model.lower(), last_words, n=1) or difflib.get_close_matches(model, PINS, n=1)
-    hint = f"Did you mean {last_words.get(near[0], near[0])}?" if near else f"There are {known_models()}"
+    near = _proposal(model[:200].lower(), kind)
+    hint = f"Did you mean {near}?" if near else f"There are {known_models()}"
     raise StoreError(f"{model[:100]!r} is neither a folder nor a model on the hub. {hint}")
+
+
+def _proposal(said: str, kind: Kind) -> str | None:
+    """The published model that somebody may have meant; None if it is any."""
+    size = next((size for size in ("0.6", "1.7") if size in said), None)
+    named = next((kind for word, kind in _KINDS.items() if word in said), None)
+    if size is None and named is None and "qwen" not in said:
+        return None
+    able = [name for name in PINS if name.endswith(f"-{named or kind}")]
+    return next((name for name in able if size and size in name), able[0])
 
 
 def _unfit(folder: Path, *, deep: bool = False) -> list[str]:
@@ -317,8 +341,8 @@ def _entries(folder: Path) -> list[Path]:
 def _disk_error(error: OSError, root: Path) -> StoreError:
     place = error.filename or root
     if error.errno in _NO_SPACE:
-        return StoreError(f"The disk of {root} is full; make room, and the download goes on where it ended")
-    return StoreError(f"{place} cannot be written: {error.strerror or error}")
+        return NotFetched(f"The disk of {root} is full; make room, and the download goes on where it ended")
+    return NotFetched(f"{place} cannot be written: {error.strerror or error}")
 
 
-__all__ = ["MANIFEST", "Progress", "Store", "local_folder"]
+__all__ = ["MANIFEST", "Kind", "Progress", "Store", "check_model", "local_folder"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import AbstractAsyncContextManager
 
-from ..speech.engine import AudioStream, Engine, EngineStatus, Liveness, Origin, ServerCount
+from ..speech.engine import AudioStream, Engine, EngineStatus, Liveness, Origin, ServerCount, Substitute
 from ..speech.request import SpeechRequest
 from ..speech.voice import Voice
 
@@ -41,6 +41,9 @@ class DelegatingEngine(Engine):
 
     def blend(self, recipe: str) -> Voice:
         return self.inner.blend(recipe)
+
+    def substitute(self, voice: Voice) -> Substitute | None:
+        return self.inner.substitute(voice)
 
     @property
     def members(self) -> frozenset[str]:

@@ -16,7 +16,7 @@ from ..audio.earcon import chime
 from ..audio.pcm import packets
 from ..errors import BadRequest, Busy, EngineError, OutOfMemory, SpeechError
 from ..speech.audio_format import FORMAT, AudioFormat
-from ..speech.engine import AudioStream, Engine, EngineStatus, Origin, Phase
+from ..speech.engine import AudioStream, Engine, EngineStatus, Origin, Phase, Substitute
 from ..speech.request import Moment, SpeechRequest, TextLength
 from ..speech.segment import Segment
 from ..speech.voice import Voice
@@ -123,6 +123,15 @@ class FailoverEngine(DelegatingEngine):
         taken_over_s = self._patience_s + held_s + self._fallback.longest_silence_s
         return max(self.primary.longest_silence_s, taken_over_s)
 
+    def substitute(self, voice: Voice) -> Substitute | None:
+        if self._is_of_fallback(voice):
+            return self._fallback.substitute(voice)
+        if (why := self._expected_reason(voice.language)) is None:
+            return self.primary.substitute(voice)
+        other = self._fallback_voice(voice.language, voice)
+        further = self._fallback.substitute(other)
+        return Substitute(further.voice if further else other, why)
+
     def origin(self, voice: Voice) -> Origin | None:
         """Cache identity of the engine that owns the voice; speech of ``fallback`` in the place of ``primary`` has
         none."""
@@ -188,9 +197,13 @@ class FailoverEngine(DelegatingEngine):
 
     def _why_not_primary(self, language: str) -> str | None:
         """Why ``primary`` need not be asked for ``language``; None if it shall be."""
+        if not self._status_of(self.primary).can_speak:
+            self.primary.wake()
+        return self._expected_reason(language)
+
+    def _expected_reason(self, language: str) -> str | None:
         status = self._status_of(self.primary)
         if not status.can_speak:
-            self.primary.wake()
             reason = status.phase.value
         elif self._clock() < self._left_alone_until:
             reason = "left-alone"
@@ -229,7 +242,7 @@ class FailoverEngine(DelegatingEngine):
                         if reply.stream is None:
                             limit.reschedule(None)
                             self._works_again()
-                            reply.stream, reply.voice = stream, stream.voice
+                            reply.stream, reply.voice, reply.why = stream, stream.voice, stream.why
                         for piece in ready:
                             reply.note_moments(request.moments)
                             yield reply.heard(piece, self.primary.name)
@@ -262,7 +275,7 @@ class FailoverEngine(DelegatingEngine):
             async for pcm in audio:
                 reply.note_moments(own.moments, before)
                 reply.is_spoken_by(audio)
-                reply.voice = audio.voice or request.voice
+                reply.voice, reply.why = audio.voice or request.voice, reason
                 yield pcm
 
     def _fallback_voice(self, language: str, wanted: Voice) -> Voice:
@@ -317,7 +330,7 @@ class FailoverEngine(DelegatingEngine):
             log.info("How fast the %s engine speaks is not known yet: %s", self.primary.name, error)
             return
         if (rtf := head_start.book.speed(voices[0].name, 1)) is not None:
-            log.info("The %s engine speaks at %.2f of real time here", self.primary.name, rtf)
+            log.info("The %s engine speaks %.1f times as fast as speech here", self.primary.name, 1 / max(rtf, 0.001))
             await self._keep_speeds()
 
     async def _keep_speeds(self) -> None:
@@ -411,7 +424,7 @@ class _Reply(AudioStream):
 
     def is_spoken_by(self, stream: AudioStream) -> None:
         """From here on."""
-        self.stream, self.engine, self.voice = stream, stream.engine, stream.voice
+        self.stream, self.engine, self.voice, self.why = stream, stream.engine, stream.voice, stream.why
 
     @property
     def format(self) -> AudioFormat:

@@ -154,5 +154,6 @@ async def _announce_until_heard(supervisor: Supervisor, uri: str, backoff: Backo
             warned = True
             await asyncio.sleep(backoff.next_s())
         else:
-            log.info("Announced to Home Assistant as %s: Settings > Devices & services, Discovered", uri)
+            level = logging.INFO if warned else logging.DEBUG  # the start says how it is, unless it was not
+            log.log(level, "Announced to Home Assistant as %s: Settings > Devices & services, Discovered", uri)
             return

@@ -75,15 +75,23 @@ class LanguageHealth:
 
 
 class StateLog:
-    """Logs each change of an engine's status once; progress is no change."""
+    """Logs each change of an engine's status once; progress is no change. Up to the first time that it is ready, the
+    lines of the start and the engine's own warnings say what there is: only that it speaks then is news, where somebody
+    stood in for it."""
 
     def __init__(self) -> None:
         self._said: EngineStatus | None = None
+        self._is_start = True
 
     def observe(self, now: Health) -> None:
-        status = replace(now.status, progress=None)
-        if status == self._said:
+        status, before = replace(now.status, progress=None), self._said
+        if status == before:
             return
         self._said = status
-        level = logging.WARNING if status.phase in (Phase.FAILED, Phase.DEGRADED) else logging.INFO
+        is_ready = status.phase is Phase.READY
+        if self._is_start and not (is_ready and before is not None and before.is_answered):
+            level = logging.DEBUG
+        else:
+            level = logging.WARNING if status.phase in (Phase.FAILED, Phase.DEGRADED) else logging.INFO
+        self._is_start = self._is_start and not is_ready
         log.log(level, "The %s engine is %s", now.engine, now.status)

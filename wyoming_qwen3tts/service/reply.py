@@ -261,6 +261,8 @@ class Reply:
             return None
         voice = self._voice or self._voice_for(first.language)
         self.stats.voice, self.stats.language = voice.name, first.language
+        if absent := self._context.catalog.absent(self.options.voice, voice):
+            self.stats.instead_of, self.stats.instead_why = absent, "no-model"
         options = resolve(self.options, voice.style, self._context.postprocessor.audio)
         request = SpeechRequest(
             segments,
@@ -517,7 +519,7 @@ class Reply:
             yield pcm
 
     def _take_sound(self, pcm: bytes, audio: AudioStream, recorder: PhraseRecorder) -> None:
-        self.stats.speaks(audio.engine, audio.voice)
+        self.stats.speaks(audio.engine, audio.voice, audio.why)
         self._made_in = audio.format
         self.sound_bytes += len(pcm)
         recorder.add(pcm)

@@ -72,6 +72,11 @@ class SpeechService:
         parts = [self._load_engine(), self._load_languages()]
         self._loading = asyncio.gather(*parts, *([] if self.phrases is None else [self.phrases.load()]))
 
+    @property
+    def is_loading(self) -> bool:
+        """Whether `loaded` would have to wait."""
+        return self._loading is not None and not self._loading.done()
+
     async def loaded(self) -> None:
         """Wait until all is loaded, or has failed to."""
         if self._loading is not None:

@@ -18,6 +18,7 @@ class RequestStats:
     client: str = ""
     voice: str = "-"  # who speaks
     instead_of: str = ""  # whom somebody else speaks for; none: the voice that was asked for speaks
+    instead_why: str = ""  # the code of why somebody else does, as in `AudioStream`; `no-model` too
     language: str = "-"
     engine: str = "-"  # which one spoke
     chars: int = 0
@@ -47,11 +48,12 @@ class RequestStats:
         """It ended with an error."""
         self.outcome, self.error = f"{error.code}: {error}", error
 
-    def speaks(self, engine: str, voice: Voice | None) -> None:
-        """``engine`` makes the sound; ``voice`` is whoever it takes in the place of the one that was asked for."""
+    def speaks(self, engine: str, voice: Voice | None, why: str = "") -> None:
+        """``engine`` makes the sound; ``voice`` is whoever it takes in the place of the one that was asked for, and
+        ``why`` the code of the reason."""
         self.engine = engine
         if voice is not None and voice.name != self.voice:
-            self.voice, self.instead_of = voice.name, self.instead_of or self.voice
+            self.voice, self.instead_of, self.instead_why = voice.name, self.instead_of or self.voice, why
 
     def count(self, pcm: bytes, now: float) -> None:
         """This much more goes to the listener."""
@@ -81,13 +83,19 @@ class RequestStats:
 
     def line(self) -> str:
         """For the log."""
-        seconds = self.seconds
-        first = "no audio" if self.ttfa_s is None else f"first audio after {self.ttfa_s * 1000:.0f} ms"
-        rtf = f"RTF {self.working_s / seconds:.3f}" if seconds else "RTF -"
-        made = f"{seconds:.1f} s of speech"
+        made = f"{self.seconds:.1f} s of speech"
         if self.silence_bytes:
             made += f", {self.format.seconds(self.silence_bytes):.1f} s of silence while its text paused"
         if self.head_start:
             made += f", {self.head_start}"
+        first = "no sound" if self.ttfa_s is None else f"first sound after {self.ttfa_s * 1000:.0f} ms"
         who = f"{self.voice} instead of {self.instead_of}" if self.instead_of else self.voice
-        return f"{who} by {self.engine}, {self.chars} characters, {first}, {made}, {rtf}: {self.outcome}"
+        told = [f"{who} by {self.engine}", f"{self.chars} characters", made, first, *self._pace()]
+        return f"{', '.join(told)}: {self.outcome}"
+
+    def _pace(self) -> list[str]:
+        """How fast it was made; nothing of a recording."""
+        if not self.seconds or self.working_s <= 0:
+            return []
+        times = self.seconds / self.working_s
+        return [f"{times:.0f} times as fast as speech" if times >= 10 else f"{times:.1f} times as fast as speech"]

@@ -26,7 +26,7 @@ class Announce(Section):
     `media_player.kitchen, assist_satellite.bedroom`. None: the sound is only offered, as a URL."""
     delivery: Annotated[Literal["auto", "url", "tts"], BeforeValidator(lower)] = "auto"
     """How Home Assistant gets the sound. `url`: its players fetch it from `http.base_url`. `tts`: Home Assistant has
-    this server speak over Wyoming and passes it on. `auto`: `url` where the web door has an address that others can
+    this server speak over Wyoming and passes it on. `auto`: `url` where the web server has an address that others can
     reach, else `tts`."""
     format: Annotated[Literal["wav", "mp3", "flac"], BeforeValidator(lower)] = "wav"
     """What the URL holds, if the announcement does not say."""

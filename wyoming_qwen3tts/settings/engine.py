@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 
-from .values import Section, checked_stand_in, checked_url, listed, lower
+from .values import Section, checked_stand_in, listed, lower, web_address
 
 _OWN_SLOTS = 64  # a model on this machine keeps memory for each
 
@@ -69,7 +69,7 @@ class EngineSettings(Section):
     unload_after: Annotated[float, Field(ge=0, le=604_800)] = 0.0
     """After how many idle seconds the model leaves the memory. The next request loads it again, and is spoken by the
     built-in voice meanwhile. 0: never."""
-    urls: Annotated[tuple[Annotated[str, AfterValidator(checked_url)], ...], BeforeValidator(listed)] = ()
+    urls: Annotated[tuple[Annotated[str, web_address("http://192.168.1.30:8091")], ...], BeforeValidator(listed)] = ()
     """Servers of OpenAI's speech API that `remote` speaks through, such as vLLM-Omni or another server like this one:
     `http://192.168.1.30:8091`, several separated by commas. The one with the least audio still to come is asked; one
     that fails is left alone for 30 s."""
@@ -97,5 +97,5 @@ class ModelSettings(Section):
 
     offline: bool = False
     """Never download anything. `HF_HUB_OFFLINE=1` in the environment does the same."""
-    endpoint: Annotated[str, AfterValidator(checked_url)] = ""
+    endpoint: Annotated[str, web_address("https://mirror.example")] = ""
     """A mirror of the Hugging Face hub, such as `https://mirror.example`. None: `HF_ENDPOINT`, else the hub itself."""

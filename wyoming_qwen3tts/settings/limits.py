@@ -62,4 +62,4 @@ class Limits(Section):
     http_body_s: Seconds = 60.0
     """How long its body may take."""
     clip_bytes: Annotated[int, Field(ge=1024, le=1 << 28)] = 10 * 1024 * 1024
-    """A clip, or a voice, that is uploaded through the web door."""
+    """A clip, or a voice, that is uploaded through the web server."""

@@ -11,19 +11,20 @@ from .values import (
     Key,
     Section,
     Uri,
-    UriOrOff,
+    WebUriOrOff,
     as_text,
+    checked_entity,
     checked_host,
     checked_origin,
     checked_topic,
-    checked_url,
     listed,
     parse_address,
+    web_address,
 )
 
 
 class Wyoming(Section):
-    """The door that Home Assistant uses."""
+    """The server that Home Assistant uses."""
 
     uri: Uri = "tcp://0.0.0.0:10200"
     """Address and port to listen on; `tcp://127.0.0.1:10200` for this machine only, `tcp://[::]:10200` or
@@ -44,23 +45,26 @@ class Wyoming(Section):
 
 
 class Http(Section):
-    """The web door: OpenAI's speech API, live text over WebSocket, and the page."""
+    """The web server: the page, OpenAI's speech API, and live text over WebSocket."""
 
-    uri: UriOrOff = "tcp://127.0.0.1:8880"
-    """Address and port to listen on; `tcp://0.0.0.0:8880` for the whole network, `off` to do without."""
-    base_url: Annotated[str, AfterValidator(checked_url)] = ""
-    """How speakers in the house reach the web door, such as `http://192.168.1.20:8880`. None: worked out from `uri`."""
+    uri: WebUriOrOff = "tcp://127.0.0.1:8880"
+    """Address and port to listen on; `tcp://0.0.0.0:8880` for the whole network, `off` to do without. `http://` instead
+    of `tcp://` will do."""
+    base_url: Annotated[str, web_address("http://192.168.1.20:8880")] = ""
+    """How speakers in the house reach the web server, such as `http://192.168.1.20:8880`. None: worked out from
+    `uri`."""
     api_keys: Annotated[tuple[Key, ...], BeforeValidator(listed)] = ()
     """Keys of 8 characters or more that clients must send, separated by commas; `name:key` names the client in the
     log. None: no key needed."""
     hosts: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
-    """Further names that the web door is reached by, such as `voice.example.org`. Addresses, `localhost`, names without
-    a dot or under `.local`, `.lan`, `.internal` and `.home.arpa`, and the host of `base_url` always work; any other
-    name is refused, as a web page from outside could use it to reach into the house."""
+    """Further names that the web server is reached by, such as `voice.example.org`. What no stranger can own works by
+    itself: addresses, names without a dot or under `.local`, `.lan`, `.home`, `.internal`, `.home.arpa` and their like,
+    below `fritz.box` and `speedport.ip`, this machine's own, and the host of `base_url`. Any other name is refused, as
+    a web page from outside could use it to reach into the house."""
 
     origins: Annotated[tuple[Annotated[str, AfterValidator(checked_origin)], ...], BeforeValidator(listed)] = ()
-    """Web pages of other sites that may use the web door, such as `https://chat.example.org`, separated by commas; `*`
-    for all, where there are keys. None: only its own."""
+    """Web pages of other sites that may use the web server, such as `https://chat.example.org`, separated by commas;
+    `*` for all, where there are keys. None: only its own."""
 
     @field_validator("origins")
     @classmethod
@@ -112,9 +116,9 @@ class Mqtt(Section):
 class HomeAssistantSettings(Section):
     """How announcements reach its media players and satellites."""
 
-    url: Annotated[str, AfterValidator(checked_url)] = ""
+    url: Annotated[str, web_address("http://homeassistant.local:8123")] = ""
     """Such as `http://homeassistant.local:8123`. Inside the add-on it is known by itself."""
     token: SecretStr = SecretStr("")
     """A long-lived access token, from your profile page in Home Assistant."""
-    tts_entity: Annotated[str, Field(pattern=r"^(tts\.[a-z0-9_]+)?$")] = ""
+    tts_entity: Annotated[str, AfterValidator(checked_entity)] = ""
     """What this server is called there, such as `tts.qwen3_tts`. None: looked for by its name."""

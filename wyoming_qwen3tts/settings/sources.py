@@ -9,15 +9,18 @@ from __future__ import annotations
 import difflib
 import json
 import logging
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 
 import yaml
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from ..errors import SettingsError
 from . import Settings, is_secret, walk
+from .problems import as_typed, in_words, yaml_fault
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +49,22 @@ def flag(name: str) -> str:
 def variable(name: str) -> str:
     """``limits.text_chars`` in the environment: ``QWEN3TTS_LIMITS__TEXT_CHARS``."""
     return ENV_PREFIX + name.replace(".", "__").upper()
+
+
+def as_variables(settings: Settings) -> dict[str, str]:
+    """``settings`` for the environment of a child of ours, which has the same ones then. Holds secrets."""
+    defaults, found = Settings(), dict[str, str]()
+    for name, _ in walk():
+        value, default = (attrgetter(name)(one) for one in (settings, defaults))
+        if value != default:
+            found[variable(name)] = _as_text(value)
+    return found
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(map(_as_text, value)) if isinstance(value, tuple) else str(value)
 
 
 def load(flags: Mapping[str, str], environ: Mapping[str, str], config: Path | None = None) -> Settings:
@@ -123,11 +142,10 @@ def _explained(error: ValidationError, collected: _Collected) -> Iterator[str]:
     for problem in error.errors():
         place = [str(part) for part in problem["loc"]]
         name = next(n for n in (".".join(place[:k]) for k in range(len(place), 0, -1)) if n in fields)
-        message = problem["msg"].removeprefix("Value error, ")
-        message = message[0].lower() + message[1:]
-        value = str(collected.values.get(name))
+        message = in_words(problem["type"], problem["msg"], problem.get("ctx", {}), problem["input"])
+        value = as_typed(collected.values.get(name))
         may_hold_secret = is_secret(fields[name]) or bool(set(value) & set("@?"))  # as http://user:password@host does
-        got = "" if may_hold_secret else f", not {value[:80]!r}"
+        got = "" if may_hold_secret or not value or "quotes" in message else f", not {value[:80]!r}"
         yield f"{name} ({collected.source.get(name, 'default')}): {message}{got}"
 
 
@@ -142,15 +160,12 @@ def _from_file(path: Path) -> Iterator[tuple[str, object]]:
     except json.JSONDecodeError as error:
         raise SettingsError(f"{path} is not JSON: line {error.lineno}: {error.msg}") from None
     except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark else ""
-        raise SettingsError(
-            f"{path} is not YAML: {where}{getattr(error, 'problem', None) or 'cannot be read'}"
-        ) from None
+        raise SettingsError(f"{path} is not YAML: {yaml_fault(error)}") from None
     if content is None:
         return
     if not isinstance(content, dict):
-        raise SettingsError(f"{path} must hold settings such as 'engine: {{slots: 4}}', not a {type(content).__name__}")
+        kind = "a list" if isinstance(content, list) else "one word or text"
+        raise SettingsError(f"{path} must hold settings such as 'engine: {{slots: 4}}', not {kind}")
     yield from _flat(content, "")
 
 
@@ -180,14 +195,23 @@ def _nearest(name: str, known: set[str]) -> str | None:
 
 
 def describe(settings: Settings) -> str:
-    """The settings that differ from the defaults, secrets masked, for the log."""
+    """The settings that differ from the defaults, as one types them, for the log. No secrets, and not the data
+    folder, which has a place of its own there."""
     defaults = Settings()
     changed = []
-    for name, _ in walk():
+    for name, kind in walk():
         value: object = settings
         default: object = defaults
         for part in name.split("."):
             value, default = getattr(value, part), getattr(default, part)
-        if value != default:
-            changed.append(f"{name}={value}")
-    return ", ".join(changed) or "all defaults"
+        if value != default and not is_secret(kind) and name != "data_dir":
+            changed.append(f"{flag(name)} {_typed(value)}")
+    return " ".join(changed) or "all defaults"
+
+
+def _typed(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return shlex.quote(",".join(map(str, value)))
+    return f"{value:g}" if isinstance(value, float) else shlex.quote(str(value))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Annotated, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
@@ -22,20 +23,34 @@ class Address(NamedTuple):
         return f"tcp://[{self.host}]:{self.port}" if ":" in self.host else f"tcp://{self.host}:{self.port}"
 
 
-def parse_address(uri: str) -> Address:
+def parse_address(uri: str, port: int = 10200) -> Address:
     """``tcp://HOST:PORT`` as an address; IPv6 hosts in brackets, ``*`` for every address of both families.
 
     Raises:
-        ValueError: with a message that shows the right form.
+        ValueError: with a message that shows the right form; ``port`` is that of its example.
     """
-    parts = urlsplit(uri if "://" in uri else f"tcp://{uri}")
     try:
-        port = parts.port
+        parts = urlsplit(uri if "://" in uri else f"tcp://{uri}")
+    except ValueError:  # of brackets
+        raise ValueError(f"must look like tcp://0.0.0.0:{port} (or tcp://[::]:{port})") from None
+    try:
+        given = parts.port
     except ValueError:
-        port = None
-    if parts.scheme != "tcp" or not parts.hostname or port is None or parts.path not in ("", "/") or "@" in uri:
-        raise ValueError("must look like tcp://0.0.0.0:10200 (or tcp://[::]:10200)")
-    return Address("::" if parts.hostname == "*" else parts.hostname, port)
+        given = None
+    if parts.scheme != "tcp" or not parts.hostname or given is None or parts.path not in ("", "/") or "@" in uri:
+        raise ValueError(f"must look like tcp://0.0.0.0:{port} (or tcp://[::]:{port}){_lacks(uri, parts, given, port)}")
+    return Address("::" if parts.hostname == "*" else parts.hostname, given)
+
+
+def _lacks(uri: str, parts: SplitResult, given: int | None, port: int) -> str:
+    """What an address that is none would need, where that can be told; never a password."""
+    if "@" in uri or not parts.hostname or parts.path not in ("", "/") or parts.query:
+        return ""
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    if parts.scheme != "tcp":
+        return f"; here: tcp://{host}:{given or port}"
+    has_port = uri.rpartition("]")[2].count(":") > uri.count("://") or (given is None and uri.rstrip("/")[-1:] == ":")
+    return "; its port must be from 0 to 65535" if has_port else f"; the port is missing: tcp://{host}:{port}"
 
 
 def yaml_off(value: object) -> object:
@@ -47,8 +62,19 @@ def checked_uri(uri: str) -> str:
     return uri
 
 
-def checked_uri_or_off(uri: str) -> str:
-    return "off" if uri.strip().lower() == "off" else checked_uri(uri)
+def checked_web_uri_or_off(uri: str) -> str:
+    """Browsers write the same address as ``http://``."""
+    uri = uri.strip()
+    if uri.lower() == "off":
+        return "off"
+    if uri.lower().startswith("http://"):
+        uri = f"tcp://{uri[len('http://') :]}"
+    elif uri.lower().startswith("https://"):
+        raise ValueError(
+            "must look like tcp://0.0.0.0:8880: for https put a proxy in front, and name it in http.base_url"
+        )
+    parse_address(uri, 8880)
+    return uri
 
 
 def lower(value: object) -> object:
@@ -71,20 +97,52 @@ def checked_topic(topic: str) -> str:
     return topic
 
 
-def checked_url(url: str) -> str:
-    parts = urlsplit(url)
-    if "@" in parts.netloc:  # it would be shown wherever the address is
-        raise ValueError("must hold no user name and no password; there is a setting for a key or token")
-    if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
-        raise ValueError("must look like https://mirror.example")
-    return url.rstrip("/")
+def web_address(example: str) -> AfterValidator:
+    """A check for addresses of web servers, with an example of what the setting holds; they may be empty."""
+    scheme = example.partition("://")[0]
+
+    def checked(url: str) -> str:
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # of brackets
+            raise ValueError(f"must look like {example}") from None
+        if "@" in url:  # it would be shown wherever the address is
+            raise ValueError("must hold no user name and no password; there is a setting for a key or token")
+        if not url or (parts.scheme in ("http", "https") and parts.hostname and not parts.query + parts.fragment):
+            return url.rstrip("/")
+        if "://" not in url and not set(url) & set(" ?#"):
+            raise ValueError(f"{scheme}:// is missing: {scheme}://{url.lstrip('/')}")
+        if parts.query or parts.fragment:
+            raise ValueError(f"must end before the ? or #, such as {example}")
+        raise ValueError(f"must begin with http:// or https://, such as {example}")
+
+    return AfterValidator(checked)
 
 
 def checked_host(host: str) -> str:
     """A name or an address; may be empty."""
-    if set(host) & set("@/ ?#"):
-        raise ValueError("must be a name or an address, such as 192.168.1.10, without mqtt:// and a user name")
+    if "@" in host:
+        raise ValueError(
+            "must be a name or an address, such as 192.168.1.10; who we are is mqtt.username, mqtt.password"
+        )
+    scheme, marks, rest = host.rpartition("://")
+    bare = rest.strip("/")
+    if set(bare) & set("/ ?#"):
+        raise ValueError("must be a name or an address, such as 192.168.1.10")
+    if marks:
+        named = bare.partition(":")[0] if bare.count(":") == 1 else bare
+        raise ValueError(f"write it without {scheme}://, as {named}; the port is mqtt.port, and encryption is mqtt.tls")
+    if host.count(":") == 1 or (host.startswith("[") and "]:" in host):
+        name, _, port = host.rpartition(":")
+        raise ValueError(f"the port is a setting of its own: mqtt.host {name}, mqtt.port {port}")
     return host
+
+
+def checked_entity(entity: str) -> str:
+    """Of text-to-speech in Home Assistant; may be empty."""
+    if entity and not re.fullmatch(r"tts\.[a-z0-9_]+", entity):
+        raise ValueError("must look like tts.qwen3_tts, in small letters")
+    return entity
 
 
 def checked_origin(origin: str) -> str:
@@ -134,7 +192,7 @@ def checked_stand_in(names: tuple[str, ...]) -> tuple[str, ...]:
 Key = Annotated[SecretStr, AfterValidator(checked_key)]
 Uri = Annotated[str, AfterValidator(checked_uri)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
-UriOrOff = Annotated[str, BeforeValidator(yaml_off), AfterValidator(checked_uri_or_off)]
+WebUriOrOff = Annotated[str, BeforeValidator(yaml_off), AfterValidator(checked_web_uri_or_off)]
 LANGUAGES_MAX = 100
 
 

@@ -30,7 +30,7 @@ class Voices(Section):
     """Whether a text may say how it is spoken: `[pause:500ms]`, moods such as `[happy]` or `[whisper]`, and voices, as
     `[ryan]`, from there on. `docs/marks.md` lists them. Off: brackets are text."""
     cloning: bool = False
-    """Whether voices may be cloned through the web door, by whoever has a key or comes through Home Assistant. The
+    """Whether voices may be cloned through the web server, by whoever has a key or comes through Home Assistant. The
     command `clone` always works."""
 
     @property

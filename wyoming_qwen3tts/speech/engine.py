@@ -96,12 +96,23 @@ class Origin:
     identity: str  # of model, voice and options: everything besides the request that decides what is heard
 
 
+@dataclass(frozen=True, slots=True)
+class Substitute:
+    """Who would speak now in the place of a voice."""
+
+    voice: Voice
+    why: str  # as in `AudioStream`
+
+
 class AudioStream:
     """The sound of one reply as it is made: mono PCM. ``engine`` names the engine that speaks, ``voice`` whoever speaks
-    in the place of the voice that was asked for (None: nobody does), and ``format`` is that of the sound: all from the
-    first sound on."""
+    in the place of the voice that was asked for (None: nobody does), ``why`` is the code of the reason for that, and
+    ``format`` is that of the sound: all from the first sound on.
+
+    Codes are the value of a `Phase`, the code of an error, `left-alone`, `mute`, `slow`, `too-slow` and `no-espeak`."""
 
     voice: Voice | None = None
+    why: str = ""
 
     def __init__(
         self,
@@ -206,6 +217,11 @@ class Engine(ABC):
             f"The {self.name} engine cannot mix voices. The Qwen3-TTS engine of this machine can: engine.kind qwen3.",
             field="voice",
         )
+
+    def substitute(self, voice: Voice) -> Substitute | None:
+        """Who would speak now in the place of ``voice``, one of its own; None: ``voice`` itself. Cheap enough to be
+        asked for every voice."""
+        return None
 
     @property
     def members(self) -> frozenset[str]:

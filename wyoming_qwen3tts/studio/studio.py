@@ -100,6 +100,11 @@ class VoiceStudio:
         """What is missing, and what to do; nothing if both cloning and designing work."""
         return self._why_no_clone() or self._why_no_design()
 
+    @property
+    def why_no_design(self) -> str:
+        """What is missing for designing a voice, and what to do; nothing if it works."""
+        return self._why_no_design()
+
     def check_name(self, name: str) -> None:
         """Raises BadRequest if a new voice may not be called so."""
         self._new_name(name)
@@ -145,7 +150,7 @@ class VoiceStudio:
             try:
                 samples = decode_clip(clip)
             except BadClip as error:
-                raise BadRequest(f"{error}.", field="clip") from None
+                raise BadRequest(f"{error}.", field="clip", why="clip-unreadable") from None
             voice = cloning.clone(base, fresh, samples, text, raw=raw)
             kept = _as_int16(samples) if keep_clip else None
             self._folder.add(replace(voice, consent=note, clip=kept))
@@ -171,14 +176,16 @@ class VoiceStudio:
         """
         code, words = _language(language), _line(description, "description", NOTE_CHARS_MAX)
         if words is None:
-            raise BadRequest("Describe the voice: 'a calm old man with a deep voice'.", field="description")
+            raise BadRequest(
+                "Describe the voice: 'a calm old man with a deep voice'.", field="description", why="no-description"
+            )
         if not 1 <= variants <= VARIANTS_MAX:
             raise BadRequest(f"1 to {VARIANTS_MAX} variants can be had at once.", field="variants")
         spoken = _spoken(text, code)
         if why := self._why_no_design():
             raise BadRequest(why)
         if self._rendering.locked():
-            raise Busy("Another voice is being designed. Try again when it is done.")
+            raise Busy("Another voice is being designed. Try again when it is done.", why="another-voice")
         async with self._rendering:
             for number in range(variants):
                 chosen = secrets.randbelow(_SEEDS) if seed is None else (seed + number) % _SEEDS
@@ -196,7 +203,9 @@ class VoiceStudio:
         fresh, base = self._new_name(name), self._base()
         rendering = self._variants.get(variant_id)
         if rendering is None:
-            raise BadRequest("This variant is not kept any more; design the voice again.", field="variant")
+            raise BadRequest(
+                "This variant is not kept any more; design the voice again.", field="variant", why="variant-gone"
+            )
 
         def make() -> None:
             from ..engine.qwen3 import clone as cloning  # torch
@@ -255,10 +264,14 @@ class VoiceStudio:
             BadRequest: if it is no voice, damaged, too large, of another model, or the name cannot be had.
         """
         if len(data) > FILE_BYTES_MAX:
-            raise BadRequest(f"A voice's file has at most {FILE_BYTES_MAX >> 20} MiB.", field="file")
+            raise BadRequest(
+                f"A voice's file has at most {FILE_BYTES_MAX >> 20} MiB.", field="file", why="no-voice-file"
+            )
         wanted = name or await self._in_thread(lambda: file_format.own_name(data, "The file"))
         if not wanted:
-            raise BadRequest("The file does not say what the voice is called; choose a name.", field="name")
+            raise BadRequest(
+                "The file does not say what the voice is called; choose a name.", field="name", why="bad-name"
+            )
         fresh = self._new_name(wanted)
 
         def take() -> None:
@@ -301,9 +314,14 @@ class VoiceStudio:
             raise BadRequest(
                 f"This voice was made with another model, and only that one speaks it: add {need} to engine.model.",
                 field="file",
+                why="other-model",
             )
         if voice.codes is not None and voice.codes.max() >= fitting[0].predictor.vocab_size:
-            raise BadRequest("The file is no voice of this model: its codes lie outside the codebooks.", field="file")
+            raise BadRequest(
+                "The file is no voice of this model: its codes lie outside the codebooks.",
+                field="file",
+                why="other-model",
+            )
 
     # -- names
 
@@ -332,7 +350,7 @@ class VoiceStudio:
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """One at a time. Raises Busy if several wait already."""
         if self._waiting >= WAITING_MAX:
-            raise Busy("Several voices are being worked on. Try again in a moment.")
+            raise Busy("Several voices are being worked on. Try again in a moment.", why="another-voice")
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
@@ -375,11 +393,13 @@ def _spoken(text: str | None, language: str) -> str:
     if text is None:
         return DESIGN_TEXTS[language]
     if len(text) > DESIGN_CHARS_MAX:
-        raise BadRequest(f"The text may have {DESIGN_CHARS_MAX} characters: 5 to 15 s of speech.", field="text")
+        raise BadRequest(
+            f"The text may have {DESIGN_CHARS_MAX} characters: 5 to 15 s of speech.", field="text", why="too-long"
+        )
     front_end = FrontEnd(language=language)
     spoken = " ".join(segment.text for segment in front_end.add(text) + front_end.close())
     if not spoken:
-        raise BadRequest("There is nothing to speak in the text.", field="text")
+        raise BadRequest("There is nothing to speak in the text.", field="text", why="text-empty")
     return spoken
 
 
@@ -387,7 +407,7 @@ def _line(text: str | None, field: str, most: int) -> str | None:
     """``text`` as one line, None if it is empty."""
     line = " ".join((text or "").split())
     if len(line) > most:
-        raise BadRequest(f"The {field} has more than {most} characters.", field=field)
+        raise BadRequest(f"The {field} has more than {most} characters.", field=field, why="too-long")
     return line or None
 
 

@@ -29,14 +29,24 @@ FURTHER_MAX: Final = 32  # files that voices.yaml names
 _NO_BLANKS: Final = "\u3000"  # from here on letters belong to scripts without blanks between words
 _WORD = re.compile(r"\w+")
 
+#: What may be wrong with a line by itself.
+FAULTS: Final = {
+    "not-utf-8": "not UTF-8",
+    "no-equals": "no '=' between word and respelling",
+    "no-word": "no word before '='",
+    "nothing-said": "nothing to speak after '='",
+    "too-long": f"longer than {ENTRY_CHARS} characters",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class LexiconError:
-    """A line that was left out, and why."""
+    """A line that was left out, and why; ``code`` for programs."""
 
     file: str
     line: int
     reason: str
+    code: str
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.reason}"
@@ -281,12 +291,12 @@ class LexiconFolder:
             try:
                 raw = read_regular(path, FILE_BYTES + 1)
             except OSError as error:
-                errors.append(LexiconError(path.name, 0, error.strerror or "cannot be read"))
+                errors.append(LexiconError(path.name, 0, error.strerror or "cannot be read", "unreadable"))
                 continue
             entries[name], wrong = parse(raw[:FILE_BYTES].decode("utf-8-sig", errors="replace"), path.name)
             errors += wrong
             if len(raw) > FILE_BYTES:
-                errors.append(LexiconError(path.name, 0, f"only the first {FILE_BYTES} bytes are read"))
+                errors.append(LexiconError(path.name, 0, f"only the first {FILE_BYTES} bytes are read", "too-much"))
         return Lexicon(entries, tuple(errors))
 
 
@@ -300,12 +310,12 @@ def parse(text: str, file: str) -> tuple[dict[str, str], list[LexiconError]]:
             continue
         word, equals, respelling = (part.strip() for part in line.partition("="))
         word, respelling = " ".join(word.split()), " ".join(respelling.split())
-        if reason := _fault(word, equals, respelling, "\ufffd" in line):
-            errors.append(LexiconError(file, number, reason))
+        if fault := _fault(word, equals, respelling, "\ufffd" in line):
+            errors.append(LexiconError(file, number, FAULTS[fault], fault))
         elif word in entries:
-            errors.append(LexiconError(file, number, f"{word!r} is there already"))
+            errors.append(LexiconError(file, number, f"{word!r} is there already", "twice"))
         elif len(entries) >= ENTRIES_PER_FILE:
-            errors.append(LexiconError(file, number, f"more than {ENTRIES_PER_FILE} entries"))
+            errors.append(LexiconError(file, number, f"more than {ENTRIES_PER_FILE} entries", "too-many"))
             break
         else:
             entries[word] = respelling
@@ -313,14 +323,15 @@ def parse(text: str, file: str) -> tuple[dict[str, str], list[LexiconError]]:
 
 
 def _fault(word: str, equals: str, respelling: str, is_broken: bool) -> str | None:
+    """One of `FAULTS`, or None."""
     if is_broken:
-        return "not UTF-8"
+        return "not-utf-8"
     if not equals:
-        return "no '=' between word and respelling"
+        return "no-equals"
     if not word or not any(map(str.isalnum, word)):
-        return "no word before '='"
+        return "no-word"
     if not respelling or not any(map(str.isalnum, respelling)):
-        return "nothing to speak after '='"
+        return "nothing-said"
     if max(len(word), len(respelling)) > ENTRY_CHARS:
-        return f"longer than {ENTRY_CHARS} characters"
+        return "too-long"
     return None

@@ -47,6 +47,8 @@ _PAUSE_ODD: Final = (
     f"a pause whose length cannot be read lasted {_USUAL_PAUSE_S:g} s; write it as [pause:500ms] or [pause:2s]"
 )
 _NO_VOICE: Final = "a mark named a voice that is not here; see `wyoming-qwen3tts voices`"
+#: What marks may ask for that cannot be, each with a code for programs.
+NOTES: Final = {_PAUSE_CUT: "pause-cut", _PAUSE_ODD: "pause-odd", _NO_VOICE: "no-voice"}
 
 Kind = Literal["pause", "mood", "voice", "open", "close", "nothing"]
 

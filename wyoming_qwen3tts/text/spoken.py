@@ -6,6 +6,7 @@ from typing import Any
 from ..speech.segment import PLAIN_TURN, Segment
 from .front_end import FrontEnd
 from .lexicon import EMPTY, Lexicon
+from .marks import NOTES
 
 
 def explain(
@@ -22,7 +23,7 @@ def explain(
     """The segments of a text, or of the pieces in which it arrives, with every change and the rule that made it.
 
     Where there are marks, ``turns`` says of each segment what they ask for (voice, mood, speed, the pause before it),
-    and where one asks for what cannot be, ``notes`` says why.
+    and where one asks for what cannot be, ``notes`` says why, and ``note_codes`` the same to programs.
     """
     front_end = FrontEnd(
         language=language,
@@ -50,6 +51,7 @@ def explain(
         answer["turns"] = _turns(segments)
     if front_end.notes:
         answer["notes"] = front_end.notes
+        answer["note_codes"] = [NOTES[note] for note in front_end.notes]
     return answer
 
 

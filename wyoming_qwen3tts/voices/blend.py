@@ -47,7 +47,7 @@ def parse(recipe: str) -> tuple[Part, ...]:
     names = [part.name.casefold() for part in parts]
     for name in names:
         if names.count(name) > 1:
-            raise _wrong(f"The voice {name!r} is in the blend twice; give it one weight.")
+            raise _wrong(f"The voice {name!r} is in the blend twice; give it one weight.", why="twice-in-mix")
     return parts
 
 
@@ -74,7 +74,7 @@ def check_mix(voices: Sequence[VoiceCard]) -> None:
     """
     for voice in voices[1:]:
         if (voice.model, voice.size) != (voices[0].model, voices[0].size):
-            raise _wrong(_why_not(voices[0], voice))
+            raise _wrong(_why_not(voices[0], voice), why="no-mix")
 
 
 def canonical(names: Sequence[str], parts: Sequence[Part]) -> str:
@@ -107,5 +107,5 @@ def _why_not(one: VoiceCard, other: VoiceCard) -> str:
     return f"{one.name} and {other.name} were made with different models, so they cannot be mixed."
 
 
-def _wrong(message: str) -> BadRequest:
-    return BadRequest(message, field="of")
+def _wrong(message: str, why: str | None = None) -> BadRequest:
+    return BadRequest(message, field="of", why=why)

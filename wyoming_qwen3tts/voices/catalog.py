@@ -92,6 +92,21 @@ class VoiceCatalog:
         mapped = self._view().mapped
         return tuple(code for code in dict.fromkeys((*self._wanted, self.fallback_language)) if code not in mapped)
 
+    def mapping(self) -> VoiceMapping:
+        """Who speaks what, as the home says now; the log tells at once of voices in it that nobody has."""
+        view = self._view()
+        mapping = view.seen[0]
+        for tag in mapping.languages:
+            if (code := normalize_tag(tag)) and code != tag and self._speaks(view, code):
+                self._mapped(view, tag, code)
+        for style, preset in mapping.styles.items():
+            for name in preset.voices if isinstance(preset.voices, tuple) else ():
+                known = name in view.own or any(_stem(voice) == name for voice in view.fixed.values())
+                if not known and name not in QWEN_SPEAKERS:
+                    where = mapping.where("styles", style, "voices")
+                    self._warn_once(f"{style}: {name}", f"{where}: {self._no_voice(view, name)}")
+        return mapping
+
     def taken(self) -> set[str]:
         """The names that no new voice may have, casefolded."""
         view = self._view()
@@ -162,6 +177,12 @@ class VoiceCatalog:
         wanted, view = (name or "").strip().casefold(), self._view()
         can = any(self._with_style(view, wanted, code) for code in self._wanted) and wanted not in view.own
         return wanted if can else None
+
+    def absent(self, name: str | None, voice: Voice) -> str:
+        """The speaker of Qwen's that ``name`` asks for, where the built-in ``voice`` speaks as their model is not here;
+        "" if ``name`` got whom it asks for."""
+        wanted = (name or "").strip().casefold()
+        return wanted if voice.speaker == BUILTIN and wanted.partition("-")[0] in QWEN_SPEAKERS else ""
 
     def speaking(self, speaker: str, language: str) -> Voice:
         """``speaker`` in ``language``; where it does not know that, whoever is mapped."""
@@ -245,10 +266,10 @@ class VoiceCatalog:
             if voice := self._as_mapped(view, entry, code):
                 self._good[tag] = entry
                 return voice
-            why = self._why_mute(entry.voice or "") or f"there is no voice {entry.voice!r}"
+            why = self._why_mute(entry.voice or "") or self._no_voice(view, entry.voice or "")
             self._warn_once(
                 f"{tag}={entry.voice}",
-                f"voices.yaml, languages.{tag}: {why}; see `wyoming-qwen3tts voices`. The language is spoken as before",
+                f"{view.seen[0].where('languages', tag, 'voice')}: {why.rstrip('.')}. The language is spoken as before",
             )
             if (before := self._good.get(tag)) and (voice := self._as_mapped(view, before, code)):
                 return voice
@@ -258,6 +279,11 @@ class VoiceCatalog:
         # Of a checkpoint of one's own, or of another server.
         speakers = [v for v in others if v.speaker != BUILTIN and v.kind in ("speaker", "wyoming")]
         return min(speakers, key=rank) if speakers else self._with_style(view, BUILTIN, code) or others[0]
+
+    def _no_voice(self, view: _View, name: str) -> str:
+        near = difflib.get_close_matches(name[:64].casefold(), {*map(_stem, view.fixed.values()), *view.own}, n=3)
+        hint = f"nearest: {', '.join(near)}" if near else "see the command voices"
+        return f"there is no voice {name[:64]!r} ({hint})"
 
     def _as_mapped(self, view: _View, entry: MappedVoice, code: str) -> Voice | None:
         """The voice that an entry names, speaking as it says; None if there is nobody of that name."""

@@ -113,7 +113,7 @@ def decode(data: bytes, name: str, what: str) -> ClonedVoice:
         or not (clip is None or (clip.ndim == 1 and clip.dtype == np.int16))
         or len(text or "") > TEXT_CHARS_MAX
     ):
-        raise BadRequest(f"{what} is no voice of ours; clone it again.", field="file")
+        raise BadRequest(f"{what} is no voice of ours; clone it again.", field="file", why="no-voice-file")
     return ClonedVoice(
         VoiceName(name), vector, codes, text, _told(about, "model") or "?", _kind(about),
         _told(about, "description"), _told(about, "consent"), clip,
@@ -129,7 +129,7 @@ def card(head: bytes, name: str, what: str) -> VoiceCard:
     about, shapes = _header(head, what)
     shape = shapes.get("vector", {}).get("shape")
     if about.get("format") != FORMAT_NAME or not (isinstance(shape, list) and len(shape) == 1):
-        raise BadRequest(f"{what} is no voice of ours; clone it again.", field="file")
+        raise BadRequest(f"{what} is no voice of ours; clone it again.", field="file", why="no-voice-file")
     model = _told(about, "model") or "?"
     return VoiceCard(VoiceName(name), _kind(about), shape[0], model, _told(about, "description"))
 
@@ -160,7 +160,7 @@ def _header(data: bytes, what: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _damaged(what: str, error: object) -> BadRequest:
-    return BadRequest(f"{what} is damaged ({str(error)[:80]}); clone it again.", field="file")
+    return BadRequest(f"{what} is damaged ({str(error)[:80]}); clone it again.", field="file", why="no-voice-file")
 
 
 def _told(about: dict[str, Any], key: str) -> str | None:
@@ -194,12 +194,20 @@ def new_name(raw: str, taken: set[str], languages: set[str]) -> VoiceName:
         name = VoiceName.parse(raw)
     except UnknownVoice:
         rule = "a name has 1 to 64 letters, digits, spaces, _ or -"
-        raise BadRequest(f"A voice cannot be called {raw[:64]!r}: {rule}.", field="name") from None
+        raise BadRequest(f"A voice cannot be called {raw[:64]!r}: {rule}.", field="name", why="bad-name") from None
     if len(name.encode()) > 200:  # file systems end at 255
-        raise BadRequest(f"The name {name!r} is too long for a file; choose a shorter one.", field="name")
+        raise BadRequest(
+            f"The name {name!r} is too long for a file; choose a shorter one.", field="name", why="bad-name"
+        )
     if name.casefold() in taken:
-        raise BadRequest(f"There is a voice called {name!r} already. Choose another name.", field="name")
+        raise BadRequest(
+            f"There is a voice called {name!r} already. Choose another name.", field="name", why="name-taken"
+        )
     _, dash, language = name.rpartition("-")
     if dash and language.casefold() in languages:
-        raise BadRequest(f"A cloned voice speaks every language; its name may not end in -{language}.", field="name")
+        raise BadRequest(
+            f"A cloned voice speaks every language; its name may not end in -{language}.",
+            field="name",
+            why="name-of-language",
+        )
     return name

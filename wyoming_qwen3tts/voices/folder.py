@@ -119,11 +119,14 @@ class VoiceFolder:
         path = self.path(voice.name)
         if path.exists():
             raise BadRequest(
-                f"There is a voice called {voice.name!r} already. Choose another name, or remove {path}.", field="name"
+                f"There is a voice called {voice.name!r} already. Choose another name, or remove {path}.",
+                field="name",
+                why="name-taken",
             )
         if len(self.names()) >= self.limit:
             raise BadRequest(
-                f"There are {self.limit} cloned voices, which is the limit. Remove one, or raise limits.voices."
+                f"There are {self.limit} cloned voices, which is the limit. Remove one, or raise limits.voices.",
+                why="too-many-voices",
             )
         write_atomic(path, file_format.encode(voice))
         return path

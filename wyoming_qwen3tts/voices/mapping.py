@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from ..speech.languages import LANGUAGES, normalize_tag
 from ..speech.voice import LONGEST_SENTENCE_PAUSE_S, Style
 from ..util.files import read_regular
+from .mapping_problems import Lines, composed, in_words
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +58,18 @@ STYLES: Mapping[str, Preset] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VoiceMapping:
-    """What the file says. ``languages`` has the tags as `tag_key` makes them."""
+    """What the file says. ``languages`` has the tags as `tag_key` makes them, and so have ``lines``, the lines of its
+    keys; ``source`` is its name."""
 
     languages: Mapping[str, MappedVoice] = field(default_factory=dict)
     styles: Mapping[str, Preset] = field(default_factory=lambda: STYLES)
+    lines: Lines = field(default_factory=dict)
+    source: str = "voices.yaml"
+
+    def where(self, *place: str) -> str:
+        """A key, with file and line, for people."""
+        line = next((self.lines[place[:size]] for size in range(len(place), 0, -1) if place[:size] in self.lines), None)
+        return f"{self.source}, {f'line {line}, ' if line else ''}{'.'.join(place)}"
 
     def entry(self, tag: str) -> MappedVoice | None:
         """For the region, else for the language."""
@@ -94,12 +102,16 @@ class MappingFile:
         self._path = path
         self._seen: tuple[int, int] | None = None
         self._mapping = DEFAULT
+        self._level = logging.DEBUG  # of what is in force: at the first look it is nothing new
 
     def current(self) -> VoiceMapping:
         """The mapping in force: the same object until the file changes. Without a file, the default."""
+        level, self._level = self._level, logging.INFO
         try:
             status = self._path.stat()
         except FileNotFoundError:
+            if self._seen is not None:
+                log.info("%s is gone: the voices speak as by default", self._path)
             self._seen, self._mapping = None, DEFAULT
             return self._mapping
         except OSError as error:
@@ -108,8 +120,8 @@ class MappingFile:
         seen = (status.st_mtime_ns, status.st_size)
         if seen != self._seen:
             try:
-                self._mapping = parse(self._read())
-                log.info("%s is in force: %d languages, %d styles", self._path, *_counts(self._mapping))
+                self._mapping = parse(self._read(), str(self._path))
+                log.log(level, "%s is in force: %d languages, %d styles", self._path, *_counts(self._mapping))
             except (ValueError, OSError) as error:
                 self._refuse(seen, str(error))
             self._seen = seen
@@ -119,7 +131,10 @@ class MappingFile:
         raw = read_regular(self._path, FILE_BYTES_MAX + 1)
         if len(raw) > FILE_BYTES_MAX:
             raise ValueError(f"it is larger than {FILE_BYTES_MAX:,} bytes")
-        return raw.decode("utf-8-sig")
+        try:
+            return raw.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise ValueError("it is not UTF-8 text") from None
 
     def _refuse(self, seen: tuple[int, int], why: str) -> None:
         if seen != self._seen:
@@ -131,20 +146,18 @@ def _counts(mapping: VoiceMapping) -> tuple[int, int]:
     return len(mapping.languages), len(mapping.styles)
 
 
-def parse(text: str) -> VoiceMapping:
+def parse(text: str, source: str = "voices.yaml") -> VoiceMapping:
     """The mapping that ``text``, YAML, describes.
 
     Raises:
         ValueError: one line that says what is wrong, where, and what to write.
     """
-    try:
-        tree = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ValueError(f"no YAML: {' '.join(str(error).split())[:200]}") from None
+    tree, lines = composed(text, tag_key)
     try:
         file = _File.model_validate({} if tree is None else tree)
     except ValidationError as error:
-        raise ValueError("; ".join(_in_words(wrong) for wrong in error.errors()[:5])) from None
+        told = dict.fromkeys(in_words(wrong["loc"], tree, lines, tag_key) for wrong in error.errors())
+        raise ValueError("; ".join([*told][:5])) from None
     languages = {tag_key(tag): entry.entry() for tag, entry in file.languages.items()}
     presets = dict(STYLES)
     for name, wish in file.styles.items():
@@ -152,16 +165,13 @@ def parse(text: str) -> VoiceMapping:
         if wish is not None:
             presets[name] = wish.preset()
     for tag, mapped in languages.items():
+        line = lines.get(("languages", tag, "style")) or lines[("languages", tag)]
         if normalize_tag(tag) is None:
-            raise ValueError(f"languages: {tag!r} is none of {', '.join(LANGUAGES)}, nor a region of one")
+            raise ValueError(f"line {line}: languages: {tag!r} is none of {', '.join(LANGUAGES)}, nor a region of one")
         if mapped.style is not None and mapped.style not in presets:
-            raise ValueError(f"languages.{tag}.style: there is no style {mapped.style!r}, only {', '.join(presets)}")
-    return VoiceMapping(languages, presets)
-
-
-def _in_words(wrong: Any) -> str:
-    where = ".".join(str(part) for part in wrong["loc"] if not str(part).startswith("function-"))
-    return f"{where}: {wrong['msg']}" if where else str(wrong["msg"])
+            there = ", ".join(presets)
+            raise ValueError(f"line {line}: languages.{tag}.style: there is no style {mapped.style!r}, only {there}")
+    return VoiceMapping(languages, presets, lines, source)
 
 
 def _off(value: object) -> object:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 from babel.core import Locale, UnknownLocaleError
 
@@ -15,6 +17,22 @@ BUILTIN = "builtin"
 QWEN_SPEAKERS: dict[str, tuple[str, ...]] = {
     "aiden": ("en",), "dylan": ("zh",), "eric": ("zh",), "ono_anna": ("ja",), "ryan": ("en",),
     "serena": ("zh",), "sohee": ("ko",), "uncle_fu": ("zh",), "vivian": ("zh",),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who one of them is, as the model card says it. Their character in words is the page's."""
+
+    gender: Literal["woman", "man"]
+    native: str  # the language
+    age: Literal["young", "old"] | None = None  # where the card tells
+
+
+SPEAKERS = {
+    "aiden": Speaker("man", "en"), "dylan": Speaker("man", "zh", "young"), "eric": Speaker("man", "zh"),
+    "ono_anna": Speaker("woman", "ja"), "ryan": Speaker("man", "en"), "serena": Speaker("woman", "zh", "young"),
+    "sohee": Speaker("woman", "ko"), "uncle_fu": Speaker("man", "zh", "old"), "vivian": Speaker("woman", "zh", "young"),
 }  # fmt: skip
 NAMES = {
     "de": "Deutsch", "en": "English", "es": "Español", "fr": "Français", "it": "Italiano",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import wave
 from collections.abc import AsyncIterator
@@ -19,7 +18,7 @@ from tests.harness import Server, pcm
 from tests.servers.http.web import web
 from wyoming_qwen3tts.__main__ import main
 from wyoming_qwen3tts.app.build import build_qwen3
-from wyoming_qwen3tts.cli.say import _write
+from wyoming_qwen3tts.cli.say import _encoded, _write_file
 from wyoming_qwen3tts.engine.qwen3.core import JOINT_FADE_S, TAIL_S
 from wyoming_qwen3tts.errors import SettingsError
 from wyoming_qwen3tts.model.checkpoint.config import load_config
@@ -141,13 +140,12 @@ async def test_over_http_pcm_is_24_khz(wide: Path) -> None:
     assert AudioFormat().seconds(len(answer.content)) == pytest.approx(SECONDS)
 
 
-async def test_say_writes_a_file_of_the_engines_rate(wide: Path) -> None:
-    file = io.BytesIO()
+async def test_say_writes_a_file_of_the_engines_rate(wide: Path, tmp_path: Path) -> None:
+    file = tmp_path / "said.wav"
     async with home(wide) as (_, service):
-        await _write(service, LINE, SpeechOptions("ryan-en"), file)
+        await _write_file(_encoded(service, LINE, SpeechOptions("ryan-en", rate=None), "wav"), file)
 
-    file.seek(0)
-    with wave.open(file) as wav:
+    with wave.open(str(file)) as wav:
         assert wav.getframerate() == 48_000
         assert wav.getnframes() / 48_000 == pytest.approx(SECONDS)
 

@@ -23,7 +23,7 @@ from wyoming_qwen3tts.engine.qwen3 import engine as engine_module
 from wyoming_qwen3tts.engine.qwen3 import loading
 from wyoming_qwen3tts.engine.qwen3.engine import Qwen3Engine
 from wyoming_qwen3tts.engine.qwen3.hardware.probe import Card, Hardware, may_have_card
-from wyoming_qwen3tts.errors import EngineDown, NotNow, StoreError, Unsuitable
+from wyoming_qwen3tts.errors import EngineDown, NotFetched, NotNow, StoreError, Unsuitable
 from wyoming_qwen3tts.model.checkpoint.config import ModelType
 from wyoming_qwen3tts.model.checkpoint.tiny import TinyShape, write_tiny_checkpoint
 from wyoming_qwen3tts.speech.engine import Engine, EngineStatus, Phase
@@ -108,7 +108,7 @@ async def test_a_network_that_is_away_is_tried_again_until_it_is_back(
     tiny_folders: dict[ModelType, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     shelf = Shelf(tiny_folders["custom_voice"])
-    shelf.away = StoreError("There is no network")
+    shelf.away = NotFetched("There is no network")
     shelf.arrived.set()
     engine = qwen3(shelf, tmp_path)
     starting = asyncio.create_task(engine.start())
@@ -120,6 +120,21 @@ async def test_a_network_that_is_away_is_tried_again_until_it_is_back(
 
     assert waiting == EngineStatus(Phase.WAITING, HUB_ID)
     assert "There is no network. Trying again in" in caplog.text
+
+
+async def test_what_no_network_can_mend_is_said_once_and_not_tried_again(
+    tiny_folders: dict[ModelType, Path], tmp_path: Path
+) -> None:
+    shelf = Shelf(tiny_folders["custom_voice"])
+    shelf.away = StoreError("It is not here, and downloads are off")
+    shelf.arrived.set()
+    engine = qwen3(shelf, tmp_path)
+
+    with pytest.raises(Unsuitable, match="downloads are off"):
+        await engine.start()
+
+    assert (engine.status.phase, shelf.asked) == (Phase.FAILED, 1)
+    await engine.close()
 
 
 async def test_closing_does_not_wait_for_a_download(tiny_folders: dict[ModelType, Path], tmp_path: Path) -> None:

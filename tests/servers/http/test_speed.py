@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.harness import FakeEngine
 from tests.servers.http.web import Web, request, web
 from wyoming_qwen3tts.speech.audio_format import FORMAT
@@ -90,21 +87,3 @@ async def test_fifty_listeners_at_once_never_run_dry() -> None:
 
         assert {frames for frames, _ in heard} == {5}
         assert max(late for _, late in heard) <= 0
-
-
-async def test_the_client_in_config_speaks_what_is_typed(tmp_path: Path) -> None:
-    """The very file that the README shows."""
-    client = ROOT / "config" / "live-text-client.py"
-    assert len(client.read_text().strip().splitlines()) <= 26
-    async with web() as it:
-        url = f"ws://127.0.0.1:{it.door.port}/v1/audio/speech/stream"
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, str(client), url, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-        )
-        wav, _ = await process.communicate(b"The first line.\nAnd the second one.\n")
-
-        assert process.returncode == 0
-        assert wav[:4] == b"RIFF"
-        spoken = [words for _, segments in it.engine.requests for words in segments]
-        assert spoken == ["The first line.", "And the second one."]
-        assert len(wav) == 44 + 8 * FORMAT.frame_bytes

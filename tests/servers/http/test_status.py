@@ -33,7 +33,7 @@ async def test_liveness_is_told_to_everybody_and_readiness_is_the_engines() -> N
         assert (not_yet.status_code, not_yet.headers["retry-after"]) == (503, "5")
         assert not_yet.json() == {
             "status": "not ready", "engine": "fake", "state": "loading 12 %", "phase": "loading", "reason": None,
-            "progress": 0.12, "fallback": None, "runs_on": None, "cannot_speak": {},
+            "progress": 0.12, "fallback": None, "runs_on": None, "cannot_speak": {}, "read_with_accent": {},
         }  # fmt: skip
         assert (ready.status_code, ready.json()["status"]) == (200, "ready")
 

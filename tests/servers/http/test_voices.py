@@ -137,6 +137,22 @@ async def test_a_clip_is_checked_before_it_is_used(tmp_path: Path) -> None:
     assert report.json() == {"seconds": 3.0, "ok": True, "problems": []}
 
 
+async def test_to_judge_a_clip_needs_no_model_but_a_key_and_the_houses_leave(tmp_path: Path) -> None:
+    """It is how one finds out whether the download is worth it."""
+    studio = FakeStudio(can_clone=False, can_design=False, why_not="A Base model is missing.")
+    async with web(settings=allowed(tmp_path), studio=studio) as it:
+        report = await it.client.post("/v1/audio/voices/check", files=CLIP)
+        made = await it.client.post("/v1/audio/voices", data=CLONE, files=CLIP)
+        stranger = await it.client.post("/v1/audio/voices/check", files=CLIP, headers={"Authorization": "Bearer no"})
+        about = (await it.client.get("/v1/about")).json()
+    async with web(studio=studio) as it:
+        off = await it.client.post("/v1/audio/voices/check", files=CLIP)
+
+    assert report.json()["ok"] is True
+    assert (made.status_code, stranger.status_code, off.status_code) == (409, 401, 403)
+    assert about["clips"]["endings"][:2] == [".wav", ".flac"]
+
+
 async def test_a_voice_moves_to_another_server_as_one_file(tmp_path: Path) -> None:
     async with web(settings=allowed(tmp_path), studio=FakeStudio()) as it:
         await it.client.post("/v1/audio/voices", data=CLONE | {"name": "Großmutter"}, files=CLIP)
@@ -195,7 +211,7 @@ async def test_too_many_consents_are_refused(tmp_path: Path, monkeypatch: pytest
     [
         ({"cloning": False}, FakeStudio(), 403, "--voices.cloning on"),
         ({"keys": ()}, FakeStudio(), 403, "--http.api-keys"),
-        ({}, None, 409, "needs Qwen3-TTS"),
+        ({}, None, 409, "needs the Qwen3-TTS engine"),
         ({}, FakeStudio(can_clone=False, why_not="Cloning needs a Base model."), 409, "needs a Base model"),
     ],
     ids=["off", "without a key", "no studio", "no model"],

@@ -13,12 +13,15 @@ import httpx
 
 from tests.harness import FakeEngine, Wire, until
 from wyoming_qwen3tts.servers.http.app import build_app
+from wyoming_qwen3tts.servers.http.installation import Installation
+from wyoming_qwen3tts.servers.http.natural import Tools
 from wyoming_qwen3tts.servers.http.server import HttpServer
 from wyoming_qwen3tts.service.service import SpeechService
 from wyoming_qwen3tts.settings import Address, Settings
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 
 SPEECH = "/v1/audio/speech"
+INSTALLED = Installation("checkout", has_card=False, has_driver=False, has_torch=True, has_torch_for_card=False)
 LONG = "This is one of many sentences that are spoken to a listener. " * 60
 
 
@@ -86,6 +89,7 @@ async def web(
     engine = engine or FakeEngine()
     settings = settings or Settings()
     settings = settings.model_copy(update={"limits": settings.limits.model_copy(update=limits or {})})
+    app.setdefault("tools", Tools(INSTALLED))
     studio = app.get("studio")
     cloned = studio.voices if studio else tuple
     catalog = VoiceCatalog(engine.voices(), cloned, added=settings.voices.added, blend=engine.blend)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...util.processes import ProcessError, ProcessTimeout, run_blocking
-from . import decoder
+from . import decoder, foreign
 from .decoder import ANSWER_BYTES_MAX, CLIP_S_MAX, FORMATS, RATE_HZ
 
 if TYPE_CHECKING:
@@ -44,9 +44,10 @@ def read_clip(path: Path) -> NDArray[np.float32]:
 
 
 def decode_clip(clip: bytes, timeout_s: float = WALL_S) -> NDArray[np.float32]:
-    """WAV (PCM, float) or FLAC bytes to mono samples at 24 kHz, ``[n]`` float32, otherwise as they are.
+    """WAV (PCM, float) or FLAC bytes to mono samples at 24 kHz, ``[n]`` float32, otherwise as they are; where ffmpeg
+    is installed also what phones record (`foreign.FORMATS`).
 
-    Channels are averaged. Takes up to ``timeout_s`` and blocks: call it from a worker thread.
+    Channels are averaged. Takes up to ``timeout_s``, twice that with ffmpeg, and blocks: call it from a worker thread.
 
     Raises:
         BadClip: whatever the clip is instead, larger than 10 MiB, longer than 60 s, or anything the child died of.
@@ -55,8 +56,24 @@ def decode_clip(clip: bytes, timeout_s: float = WALL_S) -> NDArray[np.float32]:
         raise BadClip(f"The clip is larger than {CLIP_BYTES_MAX >> 20} MiB")
     magic = clip[:4]
     if magic not in FORMATS or (magic == b"RIFF" and clip[8:12] != b"WAVE"):
-        raise BadClip("The clip is neither WAV nor FLAC, whatever its name says")
+        clip = _from_foreign(clip, timeout_s)
     return _samples(_run_child(clip, timeout_s))
+
+
+def readable_endings() -> tuple[str, ...]:
+    """How files end that can be read on this machine, the best first."""
+    return (".wav", ".flac", *(ending for form in foreign.readable() for ending in form.endings))
+
+
+def _from_foreign(clip: bytes, timeout_s: float) -> bytes:
+    form = foreign.format_of(clip)
+    if form is None:
+        others = "".join(f", {form.name}" for form in foreign.readable())
+        raise BadClip(f"The clip is no sound file that is read here (WAV, FLAC{others}), whatever its name says")
+    try:
+        return foreign.to_wav(clip, form, timeout_s)
+    except foreign.ForeignClipError as error:
+        raise BadClip(str(error)) from error
 
 
 def _run_child(clip: bytes, timeout_s: float) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 
@@ -15,7 +15,7 @@ from ...audio.loudness import TARGET_LUFS, integrated_lufs, level, limit
 from ...audio.pcm import Samples, packets, to_pcm, trim
 from ...errors import EngineDown, NoSound
 from ...speech.audio_format import FORMAT
-from ...speech.engine import AudioStream, Engine, EngineStatus, Origin, Phase
+from ...speech.engine import AudioStream, Engine, EngineStatus, Origin, Phase, Substitute
 from ...speech.languages import LANGUAGES
 from ...speech.pauses import pause_between
 from ...speech.request import Moment, SpeechRequest
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _CALIBRATION = "The washing machine is done, and tomorrow will be a sunny day with a light breeze from the west."
 _GLIMPSE = FORMAT.rate * 3 // 10  # samples
+NO_ESPEAK = "no-espeak"  # why the English voice reads another language
 _TAIL_S = 0.15  # players cut the end of what they play (home-assistant/core#150397)
 
 
@@ -57,10 +58,10 @@ class BuiltinEngine(Engine):
         return EngineStatus(Phase.READY if self._started.is_set() else Phase.LOADING)
 
     def voices(self) -> tuple[Voice, ...]:
-        return tuple(
-            Voice(VoiceName(f"builtin-{code}"), f"Built-in ({code})", (code,), self.name, "builtin", "builtin")
-            for code in self._languages
-        )
+        return tuple(self._voice(code) for code in self._languages)
+
+    def _voice(self, code: str) -> Voice:
+        return Voice(VoiceName(f"builtin-{code}"), f"Built-in ({code})", (code,), self.name, "builtin", "builtin")
 
     def mute_languages(self) -> dict[str, str]:
         if self._failed:
@@ -70,6 +71,13 @@ class BuiltinEngine(Engine):
         unread = ("ja", "ko", "ru", "zh", *self._languages[len(LANGUAGES) :])
         # hibari reads Latin letters, with an accent
         return dict.fromkeys(unread if self._hibari.is_loaded else self._languages, self._espeak.trouble)
+
+    def substitute(self, voice: Voice) -> Substitute | None:
+        """hibari's English voice, for a language in Latin letters while espeak-ng is missing or in trouble."""
+        is_espeaks = voice.language != "en" and self._started.is_set() and not self._failed
+        if not is_espeaks or self._espeak.trouble is None or voice.language in self.mute_languages():
+            return None
+        return Substitute(self._voice("en"), NO_ESPEAK)
 
     @property
     def longest_silence_s(self) -> float:
@@ -104,10 +112,15 @@ class BuiltinEngine(Engine):
 
     @asynccontextmanager
     async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioStream]:
-        async with aclosing(self._speak(request)) as audio:
-            yield AudioStream(self.name, audio)
+        def in_english() -> None:
+            stream.voice, stream.why = self._voice("en"), NO_ESPEAK
 
-    async def _speak(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
+        async with aclosing(self._speak(request, in_english)) as audio:
+            stream = AudioStream(self.name, audio)
+            yield stream
+
+    async def _speak(self, request: SpeechRequest, in_english: Callable[[], None]) -> AsyncGenerator[bytes, None]:
+        """``in_english`` is told when the English voice reads another language."""
         before: Segment | None = None
         number, sent = 0, 0  # the segment's; bytes
         async for segment in request.whole_segments():
@@ -115,7 +128,7 @@ class BuiltinEngine(Engine):
             if before is not None:
                 pause = FORMAT.silence(pause_between(before, segment, request, self._pause_s))
             before = segment
-            async with aclosing(self._render(segment, request)) as parts:
+            async with aclosing(self._render(segment, request, in_english)) as parts:
                 sent += len(pause)
                 request.moments.append(Moment(number, sent // FORMAT.width))
                 async for pcm in parts:
@@ -127,7 +140,9 @@ class BuiltinEngine(Engine):
             yield b""
         yield FORMAT.silence(_TAIL_S)
 
-    async def _render(self, segment: Segment, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
+    async def _render(
+        self, segment: Segment, request: SpeechRequest, in_english: Callable[[], None]
+    ) -> AsyncGenerator[bytes, None]:
         """One segment, levelled, as soon as there is some of it. Never empty: what nobody can read is an error."""
         language = segment.language
         if language == "en":
@@ -142,6 +157,8 @@ class BuiltinEngine(Engine):
         if self._hibari.is_loaded and (language == "en" or self._must_do(segment)):
             speech = await self._english(segment.text, request.seed, request.host)
             if len(speech):
+                if language != "en":
+                    in_english()
                 # The limiter looks 10 ms around a peak: the first frame is the same whether it sees 0.3 s or all of it.
                 yield to_pcm(limit(speech[:_GLIMPSE], FORMAT.rate))[: FORMAT.frame_bytes]
                 if rest := await asyncio.to_thread(lambda: to_pcm(limit(speech, FORMAT.rate))[FORMAT.frame_bytes :]):

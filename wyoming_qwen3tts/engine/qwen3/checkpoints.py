@@ -77,7 +77,8 @@ class Checkpoints:
             return ""
         for model in self.pending():
             if model.endswith(f"-{_WORDS[kind]}"):
-                return f"{need} a {_WORDS[kind]} checkpoint, and {model} is not here yet. Wait for its download."
+                fetch = f"wyoming-qwen3tts download {model}"
+                return f"{need} a {_WORDS[kind]} checkpoint, and {model} is not here yet: {fetch}"
         models = ",".join((*self.models, EXAMPLES[kind]))
         return f"{need} a {_WORDS[kind]} checkpoint: --engine.model {models} (or a folder)"
 

@@ -33,7 +33,7 @@ def clone(folder: Path, name: VoiceName, clip: Samples, text: str | None, *, raw
     """
     if not raw:
         for problem in examine(clip, RATE).errors:
-            raise BadRequest(problem.message, field="clip")
+            raise BadRequest(problem.message, field="clip", why=f"clip-{problem.code}")
         clip = prepared(clip)
     return encoded(folder, name, clip, text)
 
@@ -50,12 +50,16 @@ def encoded(folder: Path, name: VoiceName, clip: Samples, text: str | None) -> C
     encoder = open_speaker_encoder(folder, config)
     if len(clip) < SAMPLES_MIN:
         raise BadRequest(
-            f"The clip has {len(clip) / RATE:.2f} s of sound; at least {SHORTEST_S:g} s are needed.", field="clip"
+            f"The clip has {len(clip) / RATE:.2f} s of sound; at least {SHORTEST_S:g} s are needed.",
+            field="clip",
+            why="clip-too-short",
         )
     if text is not None and not text.strip():
-        raise BadRequest("The transcript is empty. Write what is said in the clip, or leave it out.", field="text")
+        raise BadRequest(
+            "The transcript is empty. Write what is said in the clip, or leave it out.", field="text", why="text-empty"
+        )
     if text is not None and len(text) > TEXT_CHARS_MAX:
-        raise BadRequest(f"The transcript has more than {TEXT_CHARS_MAX:,} characters.", field="text")
+        raise BadRequest(f"The transcript has more than {TEXT_CHARS_MAX:,} characters.", field="text", why="too-long")
     samples = torch.from_numpy(np.ascontiguousarray(clip))
     codes = None
     with torch.inference_mode(), device_errors():

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ...downloads.progress import Lines, Progress
-from ...errors import EngineDown, NotNow, StoreError, Unsuitable
+from ...errors import EngineDown, NotFetched, NotNow, StoreError, Unsuitable
 from ...model.checkpoint.config import ModelConfig
 from ...model.checkpoint.files import ModelFileError
 from ...monitoring.health import FatalErrorRecorder
@@ -190,8 +190,9 @@ class Qwen3Engine(Engine):
         config = replace(self._config, models=(self._only,)) if self._only else self._config
         chosen = await asyncio.to_thread(plan, config, self._probe)
         for line in chosen.lines:
-            log.info("%s", line)
+            log.debug("%s", line)
         chosen = await self._trusted(chosen, config)
+        log.info("Voice: %s", chosen.voice)
         if chosen.device is None:
             raise (Unsuitable if chosen.has_room else NotNow)(" ".join(chosen.reasons))
         folders = await self._fetched(chosen.models)
@@ -259,18 +260,24 @@ class Qwen3Engine(Engine):
         return frozenset((c.type == "custom_voice", c.talker.stack.hidden_size, c.takes_instruct) for c in configs)
 
     async def _fetched(self, models: Sequence[str]) -> list[Path]:
-        """All folders. A network that is away is waited for: the built-in voice speaks meanwhile."""
+        """All folders. A network that is away is waited for: the built-in voice speaks meanwhile.
+
+        Raises:
+            Unsuitable: for what no network can mend.
+        """
         folders = []
         for model in models:
             while True:
                 try:
                     folders.append(await self._fetch_one(model))
                     break
-                except StoreError as error:
+                except NotFetched as error:
                     self._status = EngineStatus(Phase.WAITING, model)
                     pause_s = self._backoff.next_s()
                     log.warning("%s. Trying again in %.0f s", error, pause_s)
                     await asyncio.sleep(pause_s)
+                except StoreError as error:
+                    raise Unsuitable(f"{error}.") from error
         self._status = EngineStatus(Phase.LOADING)
         return folders
 

@@ -45,7 +45,7 @@ def load_language_model(folder: Path, plan: DevicePlan, rounded_dir: Path | None
     if plan.device != "cpu":
         return load_checkpoint(folder, device=plan.torch_device, dtype=dtype, prepare=_rounding(plan))
     if plan.quantize == "none":
-        log.info("Qwen3-TTS on the CPU: %s, not quantized", _name(dtype))
+        log.debug("Qwen3-TTS on the CPU: %s, not quantized", _name(dtype))
         return load_checkpoint(folder, dtype=dtype)
     try:
         library = compiled(rounded_dir).language
@@ -53,7 +53,7 @@ def load_language_model(folder: Path, plan: DevicePlan, rounded_dir: Path | None
         log.warning("Qwen3-TTS on the CPU: int8 with PyTorch's products, which is slower, because %s", error)
         return _without_library(folder, dtype)
     int4, chosen = plan.quantize == "int4", tuner(rounded_dir)
-    log.info(
+    log.debug(
         "Qwen3-TTS on the CPU: %s, codec %s, compiled code for %s, %s",
         "int8, code predictor int4" if int4 else "int8",
         library.codec_format.name.lower(),

@@ -178,5 +178,6 @@ class RemoteEngine(Engine):
         else:
             self._router.well(server, health.voices, takes_voices=health.is_ours)
             if before and not server.trouble:
-                log.info("The remote engine %s is there", server.url)
+                level = logging.DEBUG if before == NOT_ASKED else logging.INFO  # at the start it is as expected
+                log.log(level, "The remote engine %s is there", server.url)
                 self._servers[server.url].returned()

@@ -13,7 +13,7 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 from ...audio.foreign import ForeignSound
-from ...errors import EngineError
+from ...errors import EngineError, first_line
 from ...speech.audio_format import FORMAT
 from ...util.tasks import cancel_and_wait
 from ..ahead import MAX_S
@@ -65,7 +65,7 @@ async def live_speech(
     except ConnectionClosed as error:
         raise EngineError(f"the connection broke ({error})") from error
     except (OSError, InvalidURI) as error:  # a time-out is one
-        raise EngineError(f"it cannot be reached ({error or type(error).__name__})") from error
+        raise EngineError(f"it cannot be reached ({first_line(error)})") from error
 
 
 async def _speech(

@@ -9,7 +9,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ...errors import EngineDown, EngineError, UnknownVoice
+from ...errors import EngineDown, EngineError, UnknownVoice, first_line
 from ...speech.languages import LANGUAGES
 from ...speech.request import SpeechRequest
 from ...speech.segment import Segment
@@ -240,5 +240,5 @@ def _in_words(error: httpx.HTTPError, stall_s: float) -> str:
     if isinstance(error, httpx.TimeoutException):
         return f"nothing came for {stall_s:g} s"
     if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
-        return f"the connection broke ({error or type(error).__name__})"
-    return f"it cannot be reached ({error or type(error).__name__})"
+        return f"the connection broke ({first_line(error)})"
+    return f"it cannot be reached ({first_line(error)})"

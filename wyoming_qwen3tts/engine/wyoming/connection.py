@@ -11,7 +11,7 @@ from typing import Any
 from wyoming.event import Event
 
 from ...audio.foreign import ForeignSound
-from ...errors import EngineError, ProtocolError, without_text
+from ...errors import EngineError, ProtocolError, first_line, without_text
 from ...speech.audio_format import FORMAT
 from ...speech.wyoming_framing import FrameLimits, encode_event, read_event
 from ...util.tasks import cancel_and_wait
@@ -54,7 +54,7 @@ class Connection:
         except TimeoutError:
             raise EngineError(f"it cannot be reached within {CONNECT_S:g} s") from None
         except (OSError, UnicodeError) as error:
-            raise EngineError(f"it cannot be reached ({_cause(error)})") from error
+            raise EngineError(f"it cannot be reached ({first_line(error)})") from error
         return cls(reader, writer, stall_s)
 
     @property
@@ -172,7 +172,7 @@ class Connection:
         except TimeoutError:
             raise EngineError(late) from None
         except OSError as error:
-            raise Gone(f"the connection broke ({_cause(error)})") from error
+            raise Gone(f"the connection broke ({first_line(error)})") from error
 
     async def _rest(self, first: bytes) -> Event:
         if not first:
@@ -184,7 +184,7 @@ class Connection:
         except ProtocolError as error:
             raise EngineError(f"it does not speak Wyoming's protocol: {error}") from error
         except OSError as error:
-            raise EngineError(f"the connection broke ({_cause(error)})") from error
+            raise EngineError(f"the connection broke ({first_line(error)})") from error
 
     async def _send(self, event: Event) -> None:
         try:
@@ -196,7 +196,7 @@ class Connection:
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._writer.close()
-            raise Gone(f"the connection broke ({_cause(error)})") from error
+            raise Gone(f"the connection broke ({first_line(error)})") from error
 
 
 class _Heard:
@@ -233,7 +233,3 @@ class _Heard:
 
 def _format(data: dict[str, Any]) -> ForeignSound:
     return ForeignSound(data.get("rate"), data.get("channels", 1), data.get("width", 2))
-
-
-def _cause(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -87,7 +87,8 @@ class WyomingServer:
     def _is_well(self, info: ServerInfo) -> None:
         if self.trouble:
             languages = sorted({code for voice in info.voices for code in voice.languages})
-            log.info(
+            log.log(
+                logging.DEBUG if self.trouble == "not asked yet" else logging.INFO,  # at the start it is as expected
                 "The voice server %s is there: %s %s, %d voices in %s",
                 self.name, info.program, info.version, len(info.voices), ", ".join(languages),
             )  # fmt: skip

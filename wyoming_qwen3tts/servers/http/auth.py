@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -14,12 +13,24 @@ from starlette.requests import HTTPConnection
 from ...settings import Http
 from ...settings.values import split_key
 from .errors import HttpError
+from .hosts import HostNames, host_name
 
 SUPERVISOR = "172.30.32.2"  # ingress comes from this address and no other; everybody can send its headers
 KEY_PROTOCOL = "openai-insecure-api-key."  # how browsers, which cannot set a header, hand a key to a WebSocket
-_PRIVATE = (".local", ".localhost", ".lan", ".internal", ".home.arpa", ".hass.io")  # nobody outside can own these
 _OTHER_SITE = "Pages of other sites may not use this server, unless their address is listed in http.origins."
 _KEY_IN_URL = frozenset({"api_key", "apikey", "api-key", "key", "token", "access_token"})
+
+
+class ForeignName(HttpError):
+    """The server was called by a name that a stranger may own."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name[:80]
+        super().__init__(
+            403,
+            f"This server is not called {self.name!r}. If it is, add it to http.hosts: --http.hosts {self.name}",
+            code="foreign-name",
+        )
 
 
 class OpenRouter(APIRouter):
@@ -50,6 +61,7 @@ class Gate:
         own = {urlsplit(http.base_url).hostname} if http.base_url else set()
         self._origins = frozenset(http.origins)
         self._hosts = frozenset(host.lower() for host in (*http.hosts, *own) if host)
+        self.names = HostNames(self._hosts)
 
     @property
     def needs_key(self) -> bool:
@@ -89,9 +101,9 @@ class Gate:
         if self.by_ingress(client, headers):
             return
         host = headers.get("host", "")
-        name = _hostname(host)
-        if host and not self._is_ours(name):
-            raise HttpError(403, f"This server is not called {name[:80]!r}. If it is, add it to http.hosts.")
+        name = host_name(host)
+        if host and not self.names.include(name):
+            raise ForeignName(name)
         origin = headers.get("origin")
         if for_all or (origin is not None and self.lets_in(origin)):
             return
@@ -99,11 +111,6 @@ class Gate:
         is_foreign = headers.get("sec-fetch-site", "").lower() in ("cross-site", "same-site") and not is_linked
         if is_foreign or (origin is not None and not self._is_same(origin, host)):
             raise HttpError(403, _OTHER_SITE)
-
-    def _is_ours(self, name: str) -> bool:
-        if name in self._hosts or "." not in name or name.endswith(_PRIVATE):
-            return True
-        return _is_address(name)
 
     def _is_same(self, origin: str, host: str) -> bool:
         parts = urlsplit(origin)
@@ -151,18 +158,3 @@ def _sent_key(connection: HTTPConnection) -> bytes | None:
         if key and key != protocol.strip():
             return key.encode()
     return None
-
-
-def _hostname(host: str) -> str:
-    try:
-        return (urlsplit(f"//{host}").hostname or "").rstrip(".").lower()
-    except ValueError:
-        return host.lower() if "." in host else f"{host.lower()}."
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

@@ -57,11 +57,12 @@ def invalid_voice(error: UnknownVoice) -> HttpError:
 
 
 def error_body(error: SpeechError) -> dict[str, dict[str, str | None]]:
-    """``{"error": {message, type, param, code}}``."""
+    """``{"error": {message, type, param, code}}``, and ``why`` where ``code`` alone says little."""
     status = error.http_status
     field = error.field or next((name for kind, name in _FIELDS.items() if isinstance(error, kind)), None)
     kind = _TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
-    return {"error": {"message": str(error), "type": kind, "param": field, "code": error.code}}
+    told = {"message": str(error), "type": kind, "param": field, "code": error.code}
+    return {"error": told if error.why is None else {**told, "why": error.why}}
 
 
 def error_headers(error: SpeechError) -> dict[str, str]:

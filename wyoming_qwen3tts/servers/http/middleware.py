@@ -19,7 +19,8 @@ from ...announcements.clips import PREFIX
 from ...errors import SpeechError
 from ...settings import Limits
 from ..connections import LINGER_BYTES, LINGER_S
-from .auth import Gate
+from . import foreign_name
+from .auth import ForeignName, Gate
 from .errors import BodyCut, HttpError, answer
 
 _UPLOADS = ("/v1/audio/voices", "/v1/audio/voice_consents")  # where a clip may come; everything else is JSON
@@ -27,14 +28,14 @@ _SPEECH = "/v1/audio/speech"
 _LOOKED_AT = ("/health", "/metrics", "/v1/models", "/v1/audio/models")
 _ALLOW, _EXPOSE = "Access-Control-Allow-Origin", "Access-Control-Expose-Headers"
 _OUR_HEADERS = "Content-Length, Retry-After, X-Request-Id, X-TTS-Engine, X-TTS-Ignored, "
-_OUR_HEADERS += "X-TTS-Instead-Of, X-TTS-Language, X-TTS-Voice"
+_OUR_HEADERS += "X-TTS-Instead-Of, X-TTS-Instead-Why, X-TTS-Language, X-TTS-Voice"
 _KINDS = ("application/json", "multipart/form-data")
 
 
 class RequestGuard:
     """ASGI middleware, the outermost. Pages of other sites get to ``linked_routes`` only. Requests that are not for
     one of ``open_routes`` need a key, before a byte of their body is read; they find the `Requester` in
-    ``state.client``. ``may_upload`` refuses who may send no clip."""
+    ``state.client``. ``may_upload`` refuses who may send no clip; ``base_url`` is how the house reaches this server."""
 
     def __init__(
         self,
@@ -44,9 +45,11 @@ class RequestGuard:
         open_routes: Sequence[BaseRoute],
         linked_routes: Sequence[BaseRoute],
         may_upload: Callable[[HTTPConnection], object],
+        base_url: str = "",
     ) -> None:
         self._app, self._gate, self._limits = app, gate, limits
         self._open_routes, self._linked_routes, self._may_upload = open_routes, linked_routes, may_upload
+        self._base_url = base_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope, headers = _as_meant(scope), Headers(scope=scope)
@@ -57,7 +60,7 @@ class RequestGuard:
             if scope["type"] == "websocket":
                 await receive()  # websocket.connect; the answer stands in for the handshake
             exchange = _Exchange(receive, send, 0, LINGER_S, error, cross=cross)
-            await answer(error)(scope, exchange.receive, exchange.send)
+            await self._refusal(error, scope, headers)(scope, exchange.receive, exchange.send)
             return
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
@@ -68,6 +71,12 @@ class RequestGuard:
             await Response(status_code=204, headers=_preflight(scope, headers))(scope, receive, exchange.send)
             return
         await self._app(scope, exchange.receive, exchange.send)
+
+    def _refusal(self, error: SpeechError, scope: Scope, headers: Headers) -> Response:
+        if isinstance(error, ForeignName) and scope["type"] == "http" and foreign_name.is_for_eyes(headers):
+            works = foreign_name.address(self._base_url, scope.get("server"))
+            return foreign_name.page(error.name, works, headers.get("accept-language", ""))
+        return answer(error)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         """Refuse by the headers alone, where they say enough."""

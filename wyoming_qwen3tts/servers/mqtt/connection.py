@@ -240,7 +240,10 @@ class BrokerConnection:
     def _publication_refused(self) -> None:
         if self._said is None:
             self._said = "publication"
-            log.warning("mqtt: the broker's access rules (ACL) do not let us publish everything; see the README")
+            log.warning(
+                "mqtt: the broker's access rules (ACL) do not let us publish everything: config/examples/mosquitto.acl "
+                "has those that suffice"
+            )
 
     def _packet_too_large(self, size: int) -> None:
         log.log(

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import re
 
+from ...errors import first_line
+
 _ADVICE = (
     (
         r"not authori[sz]ed|bad user name|bad username|refused: bad",
@@ -32,6 +34,7 @@ _ADVICE = (
         r"name or service not known|nodename nor|name resolution|no address associated",
         "there is no such host: mqtt.host",
     ),
+    (r"connection refused", "nothing listens there: start the broker, or correct mqtt.host and mqtt.port"),
 )
 
 
@@ -43,7 +46,7 @@ _TLS_ADVICE = (
 
 def why(error: BaseException, *, tls: bool = False) -> str:
     """The reason of ``error``, and what to do."""
-    said = str(error) or type(error).__name__
+    said = first_line(error)
     for pattern, advice in (*(_TLS_ADVICE if tls else ()), *_ADVICE):
         if re.search(pattern, said, re.IGNORECASE):
             return f"{advice} ({said})"

@@ -1,4 +1,4 @@
-"""Our topics. Payloads: the README, section Announcements."""
+"""Our topics. Payloads: docs/announcements.md."""
 
 from __future__ import annotations
 

@@ -101,5 +101,5 @@ async def _register(zeroconf: AsyncZeroconf, info: AsyncServiceInfo) -> str | No
         log.warning("Not announced: %s. Add the server by host and port instead.", error or type(error).__name__)
         return None
     name = info.name.removesuffix(f".{SERVICE_TYPE}")
-    log.info("Announced as %s at %s, port %d", name, ", ".join(info.parsed_addresses()), info.port)
+    log.debug("Announced as %s at %s, port %d", name, ", ".join(info.parsed_addresses()), info.port)
     return name

@@ -6,11 +6,11 @@ import { t } from "./i18n.js";
 export const ROOT = new URL("../../../", import.meta.url); // .../assets/<version>/js/api.js -> ...
 export const url = (path) => new URL(path, ROOT);
 
-/** What the server refused, as it says it. `param` names the field to blame, if one is. */
+/** What was refused. `param` names the field to blame, if one is; `isTheirs`: the message is the server's, in English. */
 export class ApiError extends Error {
-  constructor(status, { message, code, param, retry_after_s, lines } = {}) {
+  constructor(status, { message, code, why, param, retry_after_s, lines } = {}, isTheirs = false) {
     super(message ?? t("error.unknown", { status }));
-    Object.assign(this, { status, code, param, retryAfter: retry_after_s, lines });
+    Object.assign(this, { status, code, why, param, retryAfter: retry_after_s, lines, isTheirs });
   }
 }
 
@@ -25,10 +25,11 @@ export const key = {
   set: (value) => session.set("api-key", value || null),
 };
 
+export const withKey = (secret) => (secret ? { Authorization: `Bearer ${secret}` } : {});
+
 /** A response whose status is fine; its body is not read yet. */
 export async function call(path, { method = "GET", json, form, signal, headers = {} } = {}) {
-  const options = { method, signal, headers: { ...headers }, cache: "no-store", redirect: "error" };
-  if (key.get()) options.headers.Authorization = `Bearer ${key.get()}`;
+  const options = { method, signal, headers: { ...withKey(key.get()), ...headers }, cache: "no-store", redirect: "error" };
   if (json !== undefined) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(json);
@@ -49,7 +50,8 @@ async function refusal(response) {
   const retry = Number(response.headers.get("Retry-After")) || undefined;
   try {
     const { error } = await response.json();
-    return new ApiError(response.status, { retry_after_s: retry, ...error });
+    if (response.status === 401) error.message = t("key.locked"); // the server's own words are for programs
+    return new ApiError(response.status, { retry_after_s: retry, ...error }, response.status !== 401);
   } catch {
     return new ApiError(response.status, { retry_after_s: retry });
   }

@@ -64,6 +64,27 @@ export function toast(text, iconName = "check") {
   setTimeout(() => element.remove(), 4000);
 }
 
+const UNDO_MS = 8000;
+
+/** What was done, and a button that takes it back, which has the focus: for `UNDO_MS`, and longer while it is looked at. */
+export function toastWithUndo(text, label, onundo) {
+  const before = document.activeElement;
+  let timer;
+  const leave = () => {
+    clearTimeout(timer);
+    if (element.contains(document.activeElement)) (before?.isConnected ? before : document.getElementById("main")).focus();
+    element.remove();
+  };
+  const button = h("button", { type: "button", class: "button small", onclick: () => { leave(); onundo(); } }, label);
+  const element = h("div", { class: "toast" }, icon("trash"), h("span", {}, text), button);
+  const wait = () => { clearTimeout(timer); timer = setTimeout(leave, UNDO_MS); };
+  element.addEventListener("pointerenter", () => clearTimeout(timer));
+  element.addEventListener("pointerleave", wait);
+  document.getElementById("toasts").append(element);
+  button.focus({ preventScroll: true });
+  wait();
+}
+
 export async function copy(text) {
   if (navigator.clipboard) {
     await navigator.clipboard.writeText(text);
@@ -84,7 +105,7 @@ export function saveFile(blob, name) {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** A modal dialog that is gone once it is closed. `build(close)` gives its body and foot. */
+/** A modal dialog that is gone once it is closed. `build(close)` gives its body and foot. Its first field has the focus. */
 export function openDialog(title, closeLabel, build, { onclose } = {}) {
   const id = newId("dialog");
   const dialog = h("dialog", { "aria-labelledby": id });
@@ -102,6 +123,7 @@ export function openDialog(title, closeLabel, build, { onclose } = {}) {
   });
   document.body.append(dialog);
   dialog.showModal();
+  dialog.querySelector(".dialog-body :is(input, select, textarea):not([type=hidden], :disabled)")?.focus();
   return dialog;
 }
 

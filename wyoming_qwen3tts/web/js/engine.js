@@ -1,6 +1,6 @@
 // How the engine is: in one word, and in a sentence.
 
-import { number, t } from "./i18n.js";
+import { has, number, t } from "./i18n.js";
 import { store } from "./store.js";
 
 /** "waiting", "away", "locked", "loading", "failed", "degraded", "unloaded", "busy" or "ready". */
@@ -18,14 +18,22 @@ export function shortText() {
   const state = stateOf();
   const { progress } = store.live?.engine ?? {};
   if (state === "loading" && progress != null) return `${t("state.loading")} ${number(progress * 100)} %`;
+  if (speaksInstead() && ["ready", "degraded", "failed"].includes(state)) return t(speaksInstead() === "builtin" ? "state.builtin" : "state.stand-in");
   return t(`state.${state}`);
 }
+
+/** Which engine speaks while the one that is wanted cannot, or "builtin" where no other is wanted; "" if it can. */
+export function speaksInstead() {
+  const engine = store.live?.engine;
+  return engine?.fallback ?? (engine?.kind === "builtin" ? "builtin" : "");
+}
+
+/** Why somebody else speaks: the server's code in words. */
+export const whyInWords = (code) => (has(`why.${code}`) ? t(`why.${code}`) : t("why.other", { code }));
 
 export function engineText() {
   const engine = store.live?.engine;
   if (!engine || store.connection !== "live") return t("state.waiting.long");
   const kind = t(engine.kind === "builtin" ? "engine.builtin" : engine.kind === "qwen3" ? "engine.qwen3" : "engine.other", { kind: engine.kind });
-  const { state, reason, progress, fallback } = engine;
-  if (reason == null && progress == null && fallback == null) return kind;
-  return `${kind} ${state[0].toUpperCase()}${state.slice(1)}.`; // says why, how far, or who speaks meanwhile
+  return has(`phase.${engine.phase}`) ? `${kind} ${t(`phase.${engine.phase}`)}` : kind; // nothing more to say of "ready"
 }

@@ -1,7 +1,8 @@
 // Form fields that can be told what is wrong with them.
 
 import { h, icon, newId } from "./dom.js";
-import { has, t } from "./i18n.js";
+import { partsOf, said, wordsOf } from "./errors.js";
+import { t } from "./i18n.js";
 
 /** `control` under `label`, with a place for a hint and for an error. */
 export function field(name, label, control, { hint } = {}) {
@@ -9,7 +10,7 @@ export function field(name, label, control, { hint } = {}) {
   const labelId = newId("label");
   if (control.tagName === "BUTTON") control.setAttribute("aria-labelledby", `${labelId} ${control.id}`); // and what is on it
   const hintId = newId("hint"), errorId = newId("error");
-  const error = h("p", { class: "error", id: errorId, hidden: true });
+  const error = h("div", { class: "error", id: errorId, hidden: true });
   if (hint) control.setAttribute("aria-describedby", hintId);
   const element = h("div", { class: "field", "data-field": name },
     h("label", { for: control.id, id: labelId }, label),
@@ -19,7 +20,7 @@ export function field(name, label, control, { hint } = {}) {
   );
   control.addEventListener("input", () => element.clear());
   element.fail = (message) => {
-    error.replaceChildren(icon("warn"), h("span", {}, message));
+    error.replaceChildren(icon("warn"), h("div", {}, message));
     error.hidden = false;
     control.setAttribute("aria-invalid", "true");
     control.setAttribute("aria-describedby", hint ? `${hintId} ${errorId}` : errorId);
@@ -43,20 +44,10 @@ export function problems() {
   return element;
 }
 
-/** What went wrong, what to do about it in the page's language where that is known, and the server's own words. */
+/** What went wrong, and when to try again. */
 export function problemNote(error) {
-  const known = `error.${error.code}`;
-  return h("div", { class: "note bad" }, icon("warn"), h("div", { class: "grow" },
-    has(known) && h("p", {}, h("strong", {}, t(known))),
-    error.message !== (has(known) && t(known)) && h("p", {}, error.message),
-    error.retryAfter && h("p", {}, t("error.retry", { s: error.retryAfter })),
-  ));
-}
-
-/** The message without the API's name of the field, which stands beside the field already. */
-function plain({ message, param }) {
-  const text = message.startsWith(`${param}: `) ? message.slice(param.length + 2) : message;
-  return text[0].toUpperCase() + text.slice(1);
+  return h("div", { class: "note bad" }, icon("warn"), h("div", { class: "grow" }, partsOf(error),
+    error.retryAfter && h("p", {}, t("error.retry", { s: error.retryAfter }))));
 }
 
 /**
@@ -70,7 +61,7 @@ export function showError(error, fields, general) {
     general.scrollIntoView?.({ block: "nearest" });
     return;
   }
-  blamed.fail(plain(error));
+  blamed.fail([wordsOf(error), said(error)]);
   blamed.control?.focus();
   blamed.scrollIntoView({ block: "nearest" });
 }

@@ -65,9 +65,13 @@ async function* stream() {
 
 function took(snapshot) {
   remember(store.live?.streams ?? [], snapshot.streams ?? []);
+  const isNews = store.live && stateIn(snapshot) !== stateIn(store.live);
   update("live", snapshot);
   if (store.connection !== "live") update("connection", "live");
+  if (isNews) refresh().catch(() => {}); // who can speak, and what is missing; if that fails, the stream ends too
 }
+
+const stateIn = ({ engine, download }) => [engine?.phase, engine?.fallback, engine?.model, download?.phase].join();
 
 /** Streams that were there and are not any more have ended: a short memory of what was slow. */
 function remember(before, now) {

@@ -1,9 +1,9 @@
 // Starts the page: language, frame, views by address, and the live connection.
 
-import { key } from "./api.js";
+import { get, key, withKey } from "./api.js";
 import { h, icon, openDialog } from "./dom.js";
 import { shortText, stateOf } from "./engine.js";
-import { select } from "./fields.js";
+import { clearErrors, field, problems, select } from "./fields.js";
 import { LANGUAGES, choose, language, loadWords, t } from "./i18n.js";
 import { follow } from "./live.js";
 import { local, store, update, watch } from "./store.js";
@@ -42,29 +42,45 @@ function showState() {
   const short = shortText();
   if (text.textContent !== short) text.textContent = short;
   const banner = document.getElementById("banner");
-  const away = store.connection === "away";
-  if (away && banner.hidden) banner.replaceChildren(icon("warn"), t("away"));
-  banner.hidden = !away;
+  const { connection } = store, wasSaid = banner.dataset.state;
+  banner.dataset.state = connection;
+  if (connection !== wasSaid && connection === "away") banner.replaceChildren(icon("warn"), t("away"));
+  if (connection !== wasSaid && connection === "locked") {
+    banner.replaceChildren(icon("key"), h("span", { class: "grow" }, t("key.locked")),
+      h("button", { type: "button", class: "button small", onclick: askForKey }, t("key.unlock")));
+  }
+  banner.hidden = connection !== "away" && connection !== "locked";
 }
 
 function askForKey() {
   if (keyDialog) return;
-  const refused = Boolean(key.get());
   keyDialog = openDialog(t("key.title"), t("close"), (close) => {
-    const input = h("input", { class: "input", type: "password", id: "key", autocomplete: "off", required: true });
-    const unlock = (event) => {
+    const input = h("input", { class: "input", type: "password", autocomplete: "off", value: key.get() ?? "" });
+    const labelled = field("key", t("key.label"), input), general = problems();
+    const button = h("button", { type: "submit", class: "button primary" }, icon("key"), t("key.use"));
+    const unlock = async (event) => {
       event.preventDefault();
-      if (!input.value.trim()) return;
-      key.set(input.value.trim());
-      close();
-      update("connection", "unlocked");
-      show(false);
+      const wanted = input.value.trim();
+      if (!wanted) return input.focus();
+      clearErrors({ labelled }, general);
+      button.disabled = true;
+      try {
+        await get("v1/about", { headers: withKey(wanted) });
+        key.set(wanted);
+        close();
+        update("connection", "unlocked");
+        show(false);
+      } catch (error) {
+        if (error.status === 401) labelled.fail(t("key.wrong"));
+        else general.fail(error);
+        input.select(); // kept: most keys are wrong by a letter
+      }
+      button.disabled = false;
+      return undefined;
     };
-    return { body: h("form", { class: "stack-small", onsubmit: unlock },
-      h("p", {}, t("key.text")),
-      refused && h("p", { class: "error", role: "alert" }, icon("warn"), t("key.wrong")),
-      h("div", { class: "field" }, h("label", { for: "key" }, t("key.label")), input),
-      h("div", { class: "row" }, h("button", { type: "submit", class: "button primary" }, icon("key"), t("key.use")))) };
+    if (input.value) labelled.fail(t("key.wrong"));
+    return { body: h("form", { class: "stack-small", novalidate: true, onsubmit: unlock },
+      h("p", {}, t("key.text")), labelled, general, h("div", { class: "row" }, button)) };
   }, { onclose: () => { keyDialog = null; } });
 }
 
@@ -73,6 +89,7 @@ function openSettings() {
     const words = select(Object.entries(LANGUAGES), language, { id: "page-language" });
     words.addEventListener("change", async () => {
       await choose(words.value);
+      delete document.getElementById("banner").dataset.state; // said anew
       words.closest("dialog").close();
       show(false);
       showState();

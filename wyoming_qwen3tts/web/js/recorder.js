@@ -64,15 +64,20 @@ export async function decode(blob) {
   }
 }
 
-/** "wav", "flac", or what else a file is by its first bytes. */
+/** What a file is by its first bytes, as its name would end; "?" for what is none of them. */
 export async function kindOf(blob) {
   const head = new Uint8Array(await blob.slice(0, 12).arrayBuffer());
   const text = String.fromCharCode(...head);
   if (text.startsWith("RIFF") && text.slice(8) === "WAVE") return "wav";
   if (text.startsWith("fLaC")) return "flac";
   if (text.startsWith("OggS")) return "Ogg";
+  if (head[0] === 0xff && (head[1] & 0xf6) === 0xf0) return "AAC";
   if (text.startsWith("ID3") || (head[0] === 0xff && (head[1] & 0xe0) === 0xe0)) return "MP3";
-  if (text.slice(4, 8) === "ftyp") return "M4A/MP4";
+  if (text.slice(4, 8) === "ftyp") return "M4A";
   if (head[0] === 0x1a && head[1] === 0x45) return "WebM";
+  if (text.startsWith("#!AMR")) return "AMR";
+  if (text.startsWith("caff")) return "CAF";
+  if (text.startsWith("FORM") && text.slice(8).startsWith("AIF")) return "AIFF";
+  if (head[0] === 0x30 && head[1] === 0x26 && head[2] === 0xb2) return "WMA";
   return "?";
 }

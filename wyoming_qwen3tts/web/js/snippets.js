@@ -20,15 +20,39 @@ const python = JSON.stringify; // and nearly a Python one: both escape the same 
 
 const needsKey = () => Boolean(store.about?.needs_key || key.get());
 
+/** What this server is called in Home Assistant, as it is set, else as Home Assistant calls it by itself. */
+const entity = () => store.about?.home_assistant?.tts_entity || "tts.qwen3_tts";
+
 export function homeAssistant({ text, voice, language }) {
   const options = voice ? `  options:\n    voice: ${yaml(voice)}\n` : "";
   return `action: tts.speak
 target:
-  entity_id: tts.qwen3_tts
+  entity_id: ${entity()}
 data:
   media_player_entity_id: media_player.living_room
   message: ${yaml(text)}
 ${language ? `  language: ${yaml(language)}\n` : ""}${options}`.trimEnd();
+}
+
+export function script(wish) {
+  const [first, ...rest] = homeAssistant(wish).split("\n");
+  return ["script:", "  say_it:", "    sequence:", `      - ${first}`, ...rest.map((line) => `        ${line}`)].join("\n");
+}
+
+/** What an announcement says, here to one loudspeaker. */
+const said = ({ text, voice, language, speed, instructions }) => ({
+  text, target: "media_player.living_room", ...(voice && { voice }), ...(language && { language }),
+  ...(speed && speed !== 1 && { speed }), ...(instructions && { instruct: instructions }),
+});
+
+export function announcement(wish) {
+  const secret = needsKey() ? ` \\\n  -H "Authorization: Bearer $QWEN3TTS_KEY"` : "";
+  return `curl ${base()}/v1/announce \\\n  -H "Content-Type: application/json"${secret} \\\n  -d ${shell(JSON.stringify(said(wish)))}`;
+}
+
+export function mqtt(wish) {
+  const topic = store.about?.home_assistant?.topic || "qwen3tts";
+  return `action: mqtt.publish\ndata:\n  topic: ${topic}/say\n  payload: >-\n    ${JSON.stringify(said(wish))}`;
 }
 
 /** What of a wish is not the API's own default. */
@@ -65,9 +89,9 @@ ${lines}${extra}) as speech:
     speech.stream_to_file("speech.wav")`;
 }
 
-const KINDS = { ha: homeAssistant, curl, python: pythonCode };
+const KINDS = { ha: homeAssistant, script, announce: announcement, mqtt, curl, python: pythonCode };
 
-/** The three, in tabs, with a button to copy. `wish()` gives what to speak now; call `refresh` when that changed. */
+/** All of them, in tabs, with a button to copy. `wish()` gives what to speak now; call `refresh` when that changed. */
 export function snippetBox(wish) {
   let kind = "ha";
   const code = h("code", {});
@@ -81,7 +105,7 @@ export function snippetBox(wish) {
       toast(t("copy.failed"), "warn");
     }
   });
-  const tabs = [["ha", "Home Assistant"], ["curl", "curl"], ["python", "Python"]];
+  const tabs = [["ha", t("copy.action")], ["script", t("copy.script")], ["announce", t("copy.announce")], ["mqtt", "MQTT"], ["curl", "curl"], ["python", "Python"]];
   const pre = h("pre", { tabindex: "0", role: "tabpanel" }, code);
   const refresh = () => {
     code.textContent = KINDS[kind](wish());

@@ -1,9 +1,11 @@
 // What the page knows about voices: names fit for people, order, and hearing one.
 
 import { avatar, h, icon, iconButton, openDialog, setIcon, toast } from "./dom.js";
-import { LANGUAGES, language as pageLanguage, languageName, t } from "./i18n.js";
+import { whyInWords } from "./engine.js";
+import { wordsOf } from "./errors.js";
+import { LANGUAGES, has, language as pageLanguage, languageName, t } from "./i18n.js";
 import { Reply } from "./player.js";
-import { store } from "./store.js";
+import { local, store } from "./store.js";
 
 const SAMPLES = {
   de: "Guten Morgen! Draußen sind es 21,5 Grad, und die Waschmaschine ist fertig.",
@@ -44,13 +46,59 @@ export function languagesOf(voice) {
   return voice.languages.length > 3 ? t("voice.languages", { n: voice.languages.length }) : voice.languages.map(languageName).join(", ");
 }
 
-/** Own voices first, then speakers as the server sorts them (natives first), the built-in voice last. */
+/** Who a speaker of Qwen3-TTS is, in a line; "" of anybody else. */
+export function characterOf(voice) {
+  return has(`character.${voice.speaker}`) ? t(`character.${voice.speaker}`) : "";
+}
+
+/** What a language is called in the page's own. */
+const nameHere = (code) => new Intl.DisplayNames([pageLanguage], { type: "language" }).of(code);
+
+/** Gender, age and mother tongue, as far as they are known. */
+export function whoIs(voice) {
+  const { gender, age, native } = voice.about ?? {};
+  const words = [gender && t(`who.${gender}`), age && t(`who.${age}`)].filter(Boolean).join(", ");
+  return native ? t("who.native", { who: words, language: nameHere(native) }) : "";
+}
+
+/** Whether `wanted`, what somebody typed, is in the name, the character or the languages of one of `voices`. */
+export function fits(voices, wanted) {
+  const text = voices.flatMap((voice) => [idOf(voice), nameOf(voice), t(`kind.${kindOf(voice)}`), characterOf(voice), whoIs(voice), voice.style?.instruct ?? "",
+    ...(isOwn(voice) ? [] : voice.languages.flatMap((code) => [languageName(code), nameHere(code)]))]);
+  return wanted.toLowerCase().split(/\s+/).every((word) => text.join(" ").toLowerCase().includes(word));
+}
+
+/** [[voice, ...], ...]: those that `by` has one name for are together; who speaks `code` is the first of them. */
+export function people(voices, code, by = stemOf) {
+  const found = new Map();
+  for (const voice of voices) found.set(by(voice), [...(found.get(by(voice)) ?? []), voice]);
+  const rank = (voice) => (voice.languages[0] === code ? 0 : voice.languages[0] === voice.about?.native ? 1 : 2) + (styleOf(voice) ? 0.5 : 0);
+  return [...found.values()].map((group) => group.sort((a, b) => rank(a) - rank(b)));
+}
+
+/** A speaker in one style, whatever the language. */
+const stemOf = (voice) => (isOwn(voice) || voice.kind === "wyoming" ? idOf(voice) : idOf(voice).replace(/-[a-z]{2,3}$/, ""));
+/** Somebody, in whatever style and language. */
+export const speakerOf = (voice) => (kindOf(voice) === "speaker" ? voice.speaker : stemOf(voice));
+/** "whisper" for `ryan-whisper-en`; "" for a plain voice. */
+export const styleOf = (voice) => (kindOf(voice) === "speaker" && stemOf(voice).startsWith(`${voice.speaker}-`) ? stemOf(voice).slice(voice.speaker.length + 1) : "");
+
+const favourites = () => new Set(JSON.parse(local.get("favourites") ?? "[]"));
+export const isFavourite = (voice) => favourites().has(speakerOf(voice));
+export function likes(voice, is) {
+  const kept = favourites();
+  if (is) kept.add(speakerOf(voice));
+  else kept.delete(speakerOf(voice));
+  local.set("favourites", JSON.stringify([...kept]));
+}
+
+/** Favourites and own voices first, then speakers as the server sorts them (natives first), the built-in voice last. */
 export function sorted(voices, code) {
-  const rank = { clone: 0, design: 0, blend: 0, speaker: 1, builtin: 2 };
+  const rank = { clone: 0, design: 0, blend: 0, speaker: 1, wyoming: 2, builtin: 3 };
   const first = (voice) => (voice.languages[0] === (code || pageLanguage) ? 0 : 1);
   return voices
     .filter((voice) => speaks(voice, code))
-    .sort((a, b) => rank[kindOf(a)] - rank[kindOf(b)] || first(a) - first(b) || (a.label ?? "").localeCompare(b.label ?? ""));
+    .sort((a, b) => Number(isFavourite(b)) - Number(isFavourite(a)) || rank[kindOf(a)] - rank[kindOf(b)] || first(a) - first(b) || (a.label ?? "").localeCompare(b.label ?? ""));
 }
 
 /** The language to show voices of: the page's own if somebody speaks it. */
@@ -76,7 +124,7 @@ export function hearButton(voice, code, label, text = () => sample(code())) {
     if (heard?.reply === reply) heard = null;
     setIcon(button, "play", t("hear.play", { name: label }));
     button.removeAttribute("aria-pressed");
-    if (reply.error) toast(reply.error.message, "warn");
+    if (reply.error) toast(wordsOf(reply.error), "warn");
   });
   button.classList.add("round");
   return button;
@@ -96,12 +144,14 @@ export function pickVoice(chosen, code, onchoose) {
       close();
     };
     const fill = () => {
-      const wanted = search.value.trim().toLowerCase();
-      const found = sorted(store.voices, language.value).filter((voice) => `${idOf(voice)} ${nameOf(voice)}`.toLowerCase().includes(wanted));
+      const wanted = search.value.trim();
+      const found = people(sorted(store.voices, language.value), language.value || pageLanguage).filter((voices) => fits(voices, wanted)).map(([voice]) => voice);
+      const all = () => { language.value = ""; fill(); };
       list.replaceChildren(
         ...(wanted ? [] : [pick(null, chosen, language, choose)]),
         ...found.map((voice) => pick(voice, chosen, language, choose)),
-        ...(found.length ? [] : [h("li", { class: "muted" }, t("pick.none"))]),
+        ...(found.length ? [] : [h("li", { class: "row muted" }, t("pick.none"),
+          language.value && h("button", { type: "button", class: "button small", onclick: all }, t("pick.none.all")))]),
       );
     };
     search.addEventListener("input", fill);
@@ -118,7 +168,8 @@ function pick(voice, chosen, language, choose) {
     voice ? avatar(id, true) : h("span", { class: "avatar small", "aria-hidden": "true" }, icon("wand")),
     h("span", { class: "grow" },
       h("span", { class: "pick-name" }, nameOf(voice)),
-      h("span", { class: "muted small" }, voice ? `${t(`kind.${kindOf(voice)}`)} · ${languagesOf(voice)}` : t("voice.auto.hint"))),
+      h("span", { class: "muted small" }, voice ? `${t(`kind.${kindOf(voice)}`)} · ${characterOf(voice) || languagesOf(voice)}` : t("voice.auto.hint")),
+      voice?.spoken_by && h("span", { class: "slow small" }, t("substitute.now", { why: whyInWords(voice.spoken_by.why) }))),
     id === chosen && icon("check"),
   );
   return h("li", { class: "row tight" }, button, voice && hearButton(() => id, code, nameOf(voice)));

@@ -4,19 +4,53 @@ import { h } from "./dom.js";
 import { seconds, t } from "./i18n.js";
 
 const BAR = 3, GAP = 2; // CSS pixels
+const GROWS_TO = 150; // peaks that the width stands for at least while it grows: three seconds
+const STEP_S = 1; // of an arrow key
 
 export class Wave {
-  /** `source` has pieces (Float32Array), samples, seconds and position. */
-  constructor({ empty = "", low = false } = {}) {
+  /** `source` has pieces (Float32Array), samples, seconds and position. With `onseek`, who clicks there or presses an
+   *  arrow key hears on from `onseek(seconds)`. */
+  constructor({ empty = "", low = false, onseek = null } = {}) {
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.label = h("div", { class: "empty" }, empty);
     this.element = h("div", { class: low ? "wave low" : "wave", role: "img", "aria-label": empty || t("wave.none") }, this.canvas, this.label);
     this._peaks = [];
     this._read = 0;
+    if (onseek) this._makeSlider(onseek);
     this._observer = new ResizeObserver(() => this.draw());
     this._observer.observe(this.element);
     this._scheme = window.matchMedia("(prefers-color-scheme: dark)");
     this._scheme.addEventListener("change", this._recolour);
+  }
+
+  _makeSlider(onseek) {
+    const { element } = this;
+    for (const [name, value] of Object.entries({ role: "slider", tabindex: "0", "data-seek": "", "aria-valuemin": "0", "aria-valuemax": "0", "aria-valuenow": "0" })) element.setAttribute(name, value);
+    this._isSlider = true;
+    const to = (at) => this.source?.samples && onseek(Math.max(0, Math.min(at, this.source.seconds)));
+    element.addEventListener("click", ({ clientX }) => {
+      const { left, width } = element.getBoundingClientRect();
+      if (this.source) to(((clientX - left - 8) / (width - 16)) * this._shownSeconds());
+    });
+    element.addEventListener("keydown", (event) => {
+      const at = { ArrowRight: this.source?.position + STEP_S, ArrowLeft: this.source?.position - STEP_S, Home: 0, End: this.source?.seconds }[event.key];
+      if (at === undefined || Number.isNaN(at)) return;
+      event.preventDefault();
+      to(at);
+    });
+  }
+
+  /** What the whole width stands for. */
+  _shownSeconds() {
+    return Math.max(this.source.seconds, this.source.over ? 0 : GROWS_TO / 50);
+  }
+
+  _tellPosition() {
+    if (!this._isSlider || !this.source) return;
+    const { position, seconds: all } = this.source;
+    this.element.setAttribute("aria-valuemax", all.toFixed(1));
+    this.element.setAttribute("aria-valuenow", position.toFixed(1));
+    this.element.setAttribute("aria-valuetext", t("wave.at", { at: seconds(position), of: seconds(all) }));
   }
 
   /** The theme changed. A waveform whose view was left long ago lets go. */
@@ -35,6 +69,7 @@ export class Wave {
   _go() {
     cancelAnimationFrame(this._frame);
     this.draw();
+    this._tellPosition();
     if (this.element.isConnected && this.source && !this.source.over) this._frame = requestAnimationFrame(() => this._go());
     else if (this.source) this.element.setAttribute("aria-label", t("wave.label", { s: seconds(this.source.seconds) }));
   }
@@ -67,7 +102,7 @@ export class Wave {
     pen.setTransform(scale, 0, 0, scale, 0, 0);
     pen.clearRect(0, 0, width, height);
     const bars = Math.floor((width - 16) / (BAR + GAP));
-    const shown = Math.max(this._peaks.length, this.source.over ? 1 : 150); // three seconds at least while it grows
+    const shown = Math.max(this._peaks.length, this.source.over ? 1 : GROWS_TO);
     const played = this.source.seconds ? (this.source.position / this.source.seconds) * this._peaks.length : 0;
     const tops = [style.getPropertyValue("--accent"), style.getPropertyValue("--wave")];
     for (let bar = 0; bar < bars; bar++) {

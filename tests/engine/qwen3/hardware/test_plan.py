@@ -210,9 +210,16 @@ def test_each_machine_gets_the_best_it_can_run_and_the_reason_for_what_it_cannot
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_start_says_it_in_five_lines_with_every_reason_once(case: Case) -> None:
+def test_the_start_says_it_in_one_line_with_every_reason_once(case: Case) -> None:
     chosen = plan(case.config, lambda: case.hardware)
     said = "\n".join(chosen.lines)
+
+    if chosen.device is None:
+        assert chosen.voice == "built-in, as Qwen3-TTS cannot be loaded here"
+    else:
+        assert chosen.voice.startswith("Qwen3-TTS ")
+        assert ("processor" if chosen.device == "cpu" else chosen.device) in chosen.voice
+        assert all(chosen.voice.count(reason.rstrip(".")) == 1 for reason in chosen.reasons)
 
     assert [line.split(":")[0] for line in chosen.lines] == ["Card", "Torch", "Engine", "Model", "Steps down"]
     assert len(said.splitlines()) == 5

@@ -3,9 +3,9 @@ once, with its reason and what to do about it."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 
+from ....util.installation import qwen3_advice
 from ..config import EngineConfig
 from .memory import Need, cpu_need_mb, need, smaller
 from .probe import Card, Hardware, Probe, cpu_has_bfloat16, probe, runs
@@ -13,12 +13,6 @@ from .probe import Card, Hardware, Probe, cpu_has_bfloat16, probe, runs
 SMALL, LARGE = "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice", "Qwen/Qwen3-TTS-12Hz-1.7B-CustomVoice"
 _LARGE_FROM_MB = 7_600  # cards sold with 8 GB show 7,600 to 8,190 MiB
 _DRIVER_FOR = {12: "525", 13: "580"}  # the oldest for a CUDA major (NVIDIA's compatibility guide)
-# What a machine can be told to do, a container cannot: there another image is the way.
-_INSTALL = (
-    "take the image for it, cu126, cu128 or cu130 (AMD: rocm)"
-    if "IMAGE_USER" in os.environ
-    else "script/run --engine.kind qwen3"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +25,9 @@ class DevicePlan:
     graphs: bool
     models: tuple[str, ...]
     reasons: tuple[str, ...] = ()  # one sentence for each step down, and what to do about it
-    lines: tuple[str, ...] = ()  # five, for the log of the start
+    lines: tuple[str, ...] = ()  # what was found and chosen, for whoever looks for a fault
+    slots: int = 1  # replies at the same time
+    card: str = ""  # its name
     why_no_graphs: str = ""  # in brackets, where they were planned and could not be had
     codec_tf32: bool = False
     kernels: str = ""  # of a road that computes by its own: compiled, fused
@@ -67,6 +63,17 @@ class DevicePlan:
         graphs = f"{'with' if self.graphs else 'without'} CUDA graphs{self.why_no_graphs}"
         return f"{self.device}, {self.dtype}{rounded}, {graphs}{own}"
 
+    @property
+    def voice(self) -> str:
+        """Who is going to speak, and why in this way: a line of the log of the start."""
+        if self.device is None:
+            return "built-in, as Qwen3-TTS cannot be loaded here"
+        names = ", ".join(model.rstrip("/").rpartition("/")[2].removeprefix("Qwen3-TTS-12Hz-") for model in self.models)
+        where = f"on {self.runs_on}" if self.device != "cpu" else f"on the processor, {self.runs_on.partition(', ')[2]}"
+        card = f" ({self.card})" if self.card else ""
+        what = f"Qwen3-TTS {names}, {where}{card}, {self.slots} replies at a time; built-in until it is loaded"
+        return ". ".join((what, *(reason.rstrip(".") for reason in self.reasons)))
+
     def without_graphs(self, why: str) -> DevicePlan:
         """The next step down, for a runner whose graphs could not be captured."""
         said = f"No CUDA graphs: {why}. Speech starts later."
@@ -77,13 +84,15 @@ def plan(config: EngineConfig, probe: Probe = probe) -> DevicePlan:
     """Choose for this machine."""
     hardware = probe()
     chosen = _choose(config, hardware)
-    return replace(chosen, lines=_lines(chosen, config, hardware), driver=hardware.driver or "")
+    card = next((card.name for card in hardware.cards if f"cuda:{card.index}" == chosen.device), "")
+    lines = _lines(chosen, config, hardware)
+    return replace(chosen, lines=lines, driver=hardware.driver or "", slots=config.slots, card=card)
 
 
 def _choose(config: EngineConfig, hardware: Hardware) -> DevicePlan:
     if hardware.torch is None:
         why = f"torch cannot be loaded ({hardware.torch_error})" if hardware.torch_error else "torch is not installed"
-        return _builtin(config, f"Qwen3-TTS is off: {why}. Set it up: {_INSTALL}")
+        return _builtin(config, f"Qwen3-TTS is off: {why}. Set it up: {qwen3_advice(serve=True)}")
     if config.device == "cpu":
         return _on_cpu(config, hardware)
     card = _best_card(hardware)
@@ -113,13 +122,13 @@ def _why_no_cuda(hardware: Hardware) -> str:
             "the NVIDIA container toolkit."
         )
     if hardware.wheel_cuda is None:
-        return f"torch {hardware.torch} is a build for CPUs. Install one for this card: {_INSTALL}"
+        return f"torch {hardware.torch} is a build for CPUs. Install one for this card: {qwen3_advice(serve=True)}"
     if hardware.driver_cuda is not None and hardware.driver_cuda[0] < hardware.wheel_cuda[0]:
         enough = _DRIVER_FOR.get(hardware.wheel_cuda[0], "the newest")
         return (
             f"the driver {hardware.driver} runs CUDA {_dotted(hardware.driver_cuda)}, but torch {hardware.torch} needs "
             f"{_dotted(hardware.wheel_cuda)}. Update the driver to {enough} or later, or install a torch for CUDA "
-            f"{hardware.driver_cuda[0]}: {_INSTALL}"
+            f"{hardware.driver_cuda[0]}: {qwen3_advice(serve=True)}"
         )
     if not hardware.cards:
         return (
@@ -137,7 +146,7 @@ def _why_no_rocm(hardware: Hardware) -> str:
     if hardware.driver is None:
         return (
             f"{torch}, and there is no /dev/kfd. Install AMD's driver, and give a container the devices /dev/kfd and "
-            f"/dev/dri; for a card of NVIDIA's, take another torch: {_INSTALL}"
+            f"/dev/dri; for a card of NVIDIA's, take another torch: {qwen3_advice(serve=True)}"
         )
     if not hardware.cards:
         complaint = f" ({hardware.cuda_error})" if hardware.cuda_error else ""
@@ -155,8 +164,8 @@ def _why_no_rocm(hardware: Hardware) -> str:
 def _other_wheel(hardware: Hardware) -> str:
     newest = max(card.capability for card in hardware.cards)
     if newest < (7, 5):
-        return f"Pascal and Volta need a cu126 build, torch 2.14 at the latest: {_INSTALL}"
-    return f"Install a newer one, cu128 or cu130: {_INSTALL}"
+        return f"Pascal and Volta need a cu126 build, torch 2.14 at the latest: {qwen3_advice(serve=True)}"
+    return f"Install a newer one, cu128 or cu130: {qwen3_advice(serve=True)}"
 
 
 def _builtin(config: EngineConfig, *reasons: str) -> DevicePlan:

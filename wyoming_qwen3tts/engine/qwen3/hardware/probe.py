@@ -18,6 +18,7 @@ from ....util.memory import available_bytes
 from .nvml import Reading, read_cards
 
 Version = tuple[int, int]
+_PCI = Path("/sys/bus/pci/devices")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,3 +206,15 @@ def may_have_card() -> bool:
     of AMD: kfd)."""
     devices = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/dxg", "/dev/kfd")
     return importlib.util.find_spec("torch") is not None and any(Path(device).exists() for device in devices)
+
+
+def nvidia_on_bus(devices: Path = _PCI) -> bool:
+    """Whether a graphics card of NVIDIA's (vendor 10de, class 03) sits on the PCI bus, driver or not."""
+    for device in sorted(devices.glob("*")):
+        try:
+            vendor, kind = (device / "vendor").read_text().strip(), (device / "class").read_text().strip()
+        except OSError:
+            continue
+        if vendor == "0x10de" and kind.startswith("0x03"):
+            return True
+    return False

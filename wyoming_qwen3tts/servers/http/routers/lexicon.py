@@ -88,4 +88,4 @@ def _refused(wrong: list[LexiconError]) -> JSONResponse:
 
 
 def _lines(wrong: list[LexiconError]) -> list[dict[str, Any]]:
-    return [{"line": error.line, "message": error.reason} for error in wrong]
+    return [{"line": error.line, "message": error.reason, "code": error.code} for error in wrong]

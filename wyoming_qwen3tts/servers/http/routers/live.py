@@ -6,15 +6,16 @@ import asyncio
 import datetime
 import time
 from collections import deque
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from ....monitoring import metrics
-from ....service.service import SpeechService
 from ....service.stats import RequestStats
 from ...connections import Use
+from ..natural import House
 from ..streaming import ResponseStream, StreamedResponse, used_for
 from .engine import EngineControl, engine_json
 from .speech import event
@@ -22,6 +23,7 @@ from .speech import event
 _EVERY_S = 0.25
 _SIGN_OF_LIFE_S = 15.0  # proxies cut connections that are silent for a minute
 _ERRORS = 20
+_SERVERS_FAULT = 500  # from this status on; below, whoever asked made a mistake
 _FIXES = {
     "busy": "Raise limits.queue or engine.slots, or send less at once.",
     "text-too-long": "Send the text in parts, or raise limits.text_chars.",
@@ -45,17 +47,24 @@ class StreamRecorder:
         at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         code = stats.error.code
         fix = _FIXES.get(code, "See the log of the server.")
-        self._errors.appendleft({"at": at, "code": code, "message": str(stats.error), "fix": fix})
+        is_mistake = stats.error.http_status < _SERVERS_FAULT
+        said = {"at": at, "code": code, "message": str(stats.error), "fix": fix, "is_mistake": is_mistake}
+        self._errors.appendleft(said)
+
+    def forget(self) -> None:
+        self._errors.clear()
 
     def errors(self) -> list[dict[str, Any]]:
         """The newest first."""
         return list(self._errors)
 
 
-def routes(
-    service: SpeechService, control: EngineControl | None, recorder: StreamRecorder, closing: asyncio.Event
-) -> APIRouter:
+def routes(house: House, control: EngineControl | None, recorder: StreamRecorder, closing: asyncio.Event) -> APIRouter:
     router = APIRouter(tags=["server"])
+
+    @router.delete("/v1/live/errors", status_code=204, summary="Forget the errors that /v1/live tells of")
+    async def forget() -> None:
+        recorder.forget()
 
     @router.get(
         "/v1/live",
@@ -70,7 +79,7 @@ def routes(
             await outlet.open("text/event-stream")
             said, said_at = b"", 0.0
             while not closing.is_set():
-                now = event(snapshot(service, control, recorder))
+                now = event(snapshot(house, control, recorder))
                 if now != said:
                     said, said_at = now, time.monotonic()
                     await outlet.write(now)
@@ -88,9 +97,9 @@ def routes(
     return router
 
 
-def snapshot(service: SpeechService, control: EngineControl | None, recorder: StreamRecorder) -> dict[str, Any]:
+def snapshot(house: House, control: EngineControl | None, recorder: StreamRecorder) -> dict[str, Any]:
     """Everything that the page shows at a glance."""
-    now = time.monotonic()
+    now, service = time.monotonic(), house.service
     streams = [_stream(reply.stats, now) for reply in service.replies]
     speaking = sum(stream["state"] == "speaking" for stream in streams)
     return {
@@ -99,6 +108,7 @@ def snapshot(service: SpeechService, control: EngineControl | None, recorder: St
         "engine": engine_json(service, control),
         "memory": metrics.memory(),
         "errors": recorder.errors(),
+        "download": asdict(house.download.state) if house.download and house.download.state else None,
     }
 
 
@@ -108,6 +118,7 @@ def _stream(stats: RequestStats, now: float) -> dict[str, Any]:
         "client": stats.client,
         "voice": stats.voice,
         "instead_of": stats.instead_of,
+        "instead_why": stats.instead_why,
         "engine": stats.engine,
         "chars": stats.chars,
         "ttfa_ms": None if stats.ttfa_s is None else round(stats.ttfa_s * 1000),

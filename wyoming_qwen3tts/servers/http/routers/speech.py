@@ -169,4 +169,6 @@ def event(what: dict[str, Any]) -> bytes:
 def _who(stats: RequestStats) -> dict[str, str]:
     """Voices have names in any script, headers have not."""
     who = {"X-TTS-Engine": stats.engine, "X-TTS-Voice": quote(stats.voice), "X-TTS-Language": stats.language}
-    return who | ({"X-TTS-Instead-Of": quote(stats.instead_of)} if stats.instead_of else {})
+    if not stats.instead_of:
+        return who
+    return who | {"X-TTS-Instead-Of": quote(stats.instead_of), "X-TTS-Instead-Why": stats.instead_why}

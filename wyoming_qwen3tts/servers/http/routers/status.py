@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Literal
+from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from .... import __version__
+from ....audio.reference.reader import readable_endings
 from ....monitoring.health import health
 from ....service.service import SpeechService
 from ....settings import Settings
-from ....studio.studio import VoiceStudio
 from ..auth import Gate, OpenRouter
+from ..hosts import is_loopback
+from ..natural import House, making_json, natural_json
 from .engine import status_json
 
 
@@ -34,6 +36,7 @@ def states(service: SpeechService, gate: Gate) -> OpenRouter:
         ready = now.ready and service.catalog.fallback_language not in service.surely_mute_languages()
         content = {"status": "ready" if ready else "not ready", "engine": now.engine, **status_json(now.status)}
         content["cannot_speak"] = mute
+        content["read_with_accent"] = read_with_accent(service)
         if gate.needs_key:  # a reason may name addresses of the house; /v1/engine tells it
             del content["state"], content["reason"], content["runs_on"]
         return JSONResponse(content, 200 if ready else 503, None if ready else {"Retry-After": "5"})
@@ -41,21 +44,30 @@ def states(service: SpeechService, gate: Gate) -> OpenRouter:
     return router
 
 
-def routes(service: SpeechService, settings: Settings, studio: VoiceStudio | None, gate: Gate) -> APIRouter:
+def routes(house: House, gate: Gate) -> APIRouter:
+    service, settings = house.service, house.settings
     router = APIRouter(tags=["server"])
 
-    @router.get("/v1/about", summary="What this server is, and what it can do")
-    async def about() -> dict[str, Any]:
-        design = why_not(settings, studio, "can_design")
-        clone = why_not(settings, studio, "can_clone")
-        mix = why_not(settings, studio, None)
+    @router.get("/v1/about", summary="What this server is, what it can do, and what it would take for more")
+    async def about(request: Request) -> dict[str, Any]:
+        is_known = request.state.client.is_known
         return {
             "version": __version__,
             "wyoming": settings.wyoming.uri,
-            "cloning": {"on": clone is None, "why_not": clone},
-            "design": {"on": design is None, "why_not": design},
-            "mixing": {"on": mix is None, "why_not": mix},
+            "cloning": making_json(house, "clone", is_known=is_known),
+            "design": making_json(house, "design", is_known=is_known),
+            "mixing": making_json(house, "mix", is_known=is_known),
+            "natural": natural_json(house),
+            "place": house.installation.place,
+            "can_examine": house.examination is not None,
+            "clips": {"endings": list(readable_endings()), "bytes": settings.limits.clip_bytes},
+            "text_chars": settings.limits.text_chars,
+            "home_assistant": {
+                "tts_entity": settings.homeassistant.tts_entity or None,
+                "topic": settings.mqtt.base_topic,
+            },
             "needs_key": gate.needs_key,
+            "only_here": _is_only_here(settings),
             "base_url": settings.http.base_url or None,
             "languages": list(service.catalog.languages),
             "engine": service.engine.name,
@@ -64,12 +76,17 @@ def routes(service: SpeechService, settings: Settings, studio: VoiceStudio | Non
     return router
 
 
-def why_not(
-    settings: Settings, studio: VoiceStudio | None, ability: Literal["can_clone", "can_design"] | None
-) -> str | None:
-    """What stands in the way of making voices through this door; None if nothing does."""
-    if not settings.voices.cloning:
-        return "Making voices through the web door is off. Turn it on: --voices.cloning on"
-    if studio is None:
-        return "The engine of this server speaks with fixed voices only; making voices needs Qwen3-TTS."
-    return None if ability is None or getattr(studio, ability) else studio.why_not
+def read_with_accent(service: SpeechService) -> dict[str, str]:
+    """Languages that a voice of another language reads now, and which: `builtin-en` reads German without espeak-ng."""
+    found: dict[str, str] = {}
+    for voice in service.catalog.all():
+        other = service.engine.substitute(voice) if voice.language not in found else None
+        if other is not None and other.voice.language != voice.language:
+            found[voice.language] = other.voice.name
+    return found
+
+
+def _is_only_here(settings: Settings) -> bool:
+    """Whether no other device can open the web door."""
+    address = settings.http.address
+    return address is not None and (address.host == "localhost" or is_loopback(address.host))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import quote
 
@@ -16,16 +16,16 @@ from starlette.requests import HTTPConnection
 
 from ....errors import SpeechError
 from ....service.service import SpeechService
-from ....settings import Settings
 from ....speech.languages import LANGUAGES, model_language
 from ....speech.voice import OWN_KINDS, Voice
 from ....studio.studio import Variant, VoiceStudio
+from ....voices.speakers import SPEAKERS
 from ..errors import HttpError, error_body
 from ..names import stands_for
+from ..natural import Ability, House, Need, why_not
 from ..streaming import ResponseStream, StreamedResponse
 from .consents import Consents
 from .speech import event
-from .status import why_not
 
 _Name = Annotated[str, Field(min_length=1, max_length=64)]
 _Text = Annotated[str | None, Form(max_length=1_000)]
@@ -90,27 +90,29 @@ def routes(service: SpeechService) -> APIRouter:
 
     @router.get("/v1/audio/voices", summary="Everybody who can be asked for")
     async def voices() -> dict[str, Any]:
-        found = [as_json(voice) for voice in service.catalog.all()]
+        found = [_now(service, voice) for voice in service.catalog.all()]
         return {"object": "list", "data": found, "voices": found, "has_more": False}
 
     @router.get("/v1/audio/voices/{voice_id}", summary="One of them")
     async def voice(voice_id: str) -> dict[str, Any]:
-        return as_json(find(service, voice_id))
+        return _now(service, find(service, voice_id))
 
     return router
 
 
-def making(service: SpeechService, settings: Settings, studio: VoiceStudio | None, consents: Consents) -> APIRouter:
+def making(house: House, consents: Consents) -> APIRouter:
     """For whoever is known, by a key or through Home Assistant, and only if the house allows it."""
     router = APIRouter(tags=["voices"])
-    designer = Permission(settings, studio, "can_design")
-    _creating(router, Permission(settings, studio, "can_clone"), designer, consents)
+    designer = Permission(house, "design")
+    _creating(router, Permission(house, "clone"), designer, Permission(house, None), consents)
     _designing(router, designer)
-    _moving(router, service, Permission(settings, studio))
+    _moving(router, house.service, Permission(house))
     return router
 
 
-def _creating(router: APIRouter, cloner: Permission, designer: Permission, consents: Consents) -> None:
+def _creating(
+    router: APIRouter, cloner: Permission, designer: Permission, listener: Permission, consents: Consents
+) -> None:
     @router.post("/v1/audio/voices", summary="A voice from a clip of somebody, or from a description")
     async def create(
         request: Request,
@@ -131,7 +133,7 @@ def _creating(router: APIRouter, cloner: Permission, designer: Permission, conse
 
     @router.post("/v1/audio/voices/check", summary="Whether a clip can become a voice")
     async def check(request: Request, audio_sample: Annotated[UploadFile, File()]) -> dict[str, Any]:
-        maker = cloner(request)
+        maker = listener(request)
         with _named(clip="audio_sample"):
             return (await maker.check(await audio_sample.read())).as_json()
 
@@ -189,13 +191,21 @@ def _moving(router: APIRouter, service: SpeechService, any_maker: Permission) ->
         return {"id": voice.name, "deleted": True, "object": "audio.voice.deleted"}
 
 
-class Permission:
-    """Gives the studio to whoever may use it."""
+class UploadPermission:
+    """Refuses who may send no clip, before it comes: to have one judged needs no model."""
 
-    def __init__(
-        self, settings: Settings, studio: VoiceStudio | None, ability: Literal["can_clone", "can_design"] | None = None
-    ) -> None:
-        self._settings, self._studio, self._ability = settings, studio, ability
+    def __init__(self, house: House) -> None:
+        self._to_make, self._to_judge = Permission(house), Permission(house, None)
+
+    def __call__(self, request: HTTPConnection) -> None:
+        (self._to_judge if request.url.path.endswith("/check") else self._to_make)(request)
+
+
+class Permission:
+    """Gives the studio to whoever may use it; without an ``ability``, for what needs no model."""
+
+    def __init__(self, house: House, ability: Ability | None = "mix") -> None:
+        self._house, self._ability = house, ability
 
     def __call__(self, request: HTTPConnection) -> VoiceStudio:
         """The studio.
@@ -203,16 +213,17 @@ class Permission:
         Raises:
             HttpError: 403 for those who may not, 409 if this server cannot.
         """
-        reason = why_not(self._settings, self._studio, self._ability)
-        if not self._settings.voices.cloning:
-            raise HttpError(403, str(reason), code="cloning-off")
+        if not self._house.settings.voices.cloning:
+            raise HttpError(403, Need("allowed", False, {}).sentence, code="cloning-off")
         if not request.state.client.is_known:
             raise HttpError(
                 403, "Voices are made by those who have a key. Set one: --http.api-keys NAME:KEY", code="key-needed"
             )
-        if self._studio is None or reason is not None:
+        studio = self._house.studio
+        reason = None if studio is not None and self._ability is None else why_not(self._house, self._ability or "mix")
+        if studio is None or reason is not None:
             raise HttpError(409, str(reason), code="not-possible")
-        return self._studio
+        return studio
 
 
 async def _described(maker: VoiceStudio, name: str, prompt: str, language: str, text: str | None) -> Voice:
@@ -300,8 +311,14 @@ def find(service: SpeechService, voice_id: str) -> Voice:
     raise HttpError(404, f"No voice is called {voice_id[:64]!r}.", field="voice_id", code="unknown-voice")
 
 
+def _now(service: SpeechService, voice: Voice) -> dict[str, Any]:
+    """`as_json`, and ``spoken_by``: who would speak in its place now, with the code of why; null if it would itself."""
+    other = service.engine.substitute(voice)
+    return as_json(voice) | {"spoken_by": other and {"voice": other.voice.name, "why": other.why}}
+
+
 def as_json(voice: Voice) -> dict[str, Any]:
-    """OpenAI's fields, and ours beside them."""
+    """OpenAI's fields, and ours beside them. ``about``: what is known of a speaker that came with Qwen3-TTS."""
     return {
         "id": voice.name,
         "object": "audio.voice",
@@ -312,6 +329,8 @@ def as_json(voice: Voice) -> dict[str, Any]:
         "kind": voice.kind,
         "languages": list(voice.languages),
         "engine": voice.engine,
-        "style": dataclasses.asdict(voice.style),
+        "speaker": voice.speaker,
+        "about": asdict(known) if (known := SPEAKERS.get(voice.speaker)) else None,
+        "style": asdict(voice.style),
         "stands_for": stands_for(voice),
     }

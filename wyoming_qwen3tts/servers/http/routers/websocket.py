@@ -241,7 +241,8 @@ class _Session:
                 if not has_begun:
                     has_begun, stats = True, speech.stats
                     who = {"voice": stats.voice, "engine": stats.engine, "language": stats.language}
-                    who |= {"instead_of": stats.instead_of} if stats.instead_of else {}
+                    if stats.instead_of:
+                        who |= {"instead_of": stats.instead_of, "instead_why": stats.instead_why}
                     form = {"format": utterance.form, "sample_rate": FORMAT.rate}
                     await self._tell("audio.start", utterance.index, sentence_index=0, sentence_text="", **form, **who)
                 for mark in speech.marks():

@@ -1,10 +1,12 @@
 // A voice from a clip: record or upload it, see whether it is good enough, give it a name.
 
-import { ROOT, post } from "../api.js";
+import { post } from "../api.js";
 import { h, icon, iconButton, note } from "../dom.js";
+import { clipWords, partsOf, said, wordsOf } from "../errors.js";
 import { clearErrors, field, problems, showError } from "../fields.js";
-import { has, language as pageLanguage, number, seconds, t } from "../i18n.js";
+import { language as pageLanguage, number, seconds, t } from "../i18n.js";
 import { refreshVoices } from "../live.js";
+import { checklist } from "../needs.js";
 import { Reply } from "../player.js";
 import { judge, measure } from "../quality.js";
 import { decode, kindOf, record, why } from "../recorder.js";
@@ -13,11 +15,16 @@ import { hearButton } from "../voicelist.js";
 import { Wave, still } from "../wave.js";
 import { use } from "./speak.js";
 
-const TAKEN = ["wav", "flac"];
-const LARGEST_MB = 10;
+/** What the server reads, as v1/about says: more where ffmpeg is installed. */
+const endings = () => store.about?.clips?.endings ?? [".wav", ".flac"];
+const largestMb = () => (store.about?.clips?.bytes ?? 10 * 2 ** 20) / 2 ** 20;
+const NAMES = { ".wav": "WAV", ".flac": "FLAC", ".m4a": "M4A", ".mp3": "MP3", ".ogg": "Ogg", ".webm": "WebM" }; // the usual ones
+const isTaken = (kind) => endings().includes(`.${kind.toLowerCase()}`);
+const formats = () => new Intl.ListFormat(pageLanguage, { type: "conjunction" }).format(endings().map((ending) => NAMES[ending]).filter(Boolean));
 
 export function cloneForm() {
   let clip = null; // {blob, name, samples, rate}
+  let canMake = false; // all that it takes is here
   const element = h("div", { class: "stack" });
   const general = problems();
   const name = h("input", { class: "input", maxlength: 64, autocomplete: "off", placeholder: t("clone.name.example") });
@@ -26,7 +33,7 @@ export function cloneForm() {
   const sound = soundCard((taken) => {
     clip = taken;
     clearErrors(fields, general);
-    finish.hidden = !clip;
+    finish.hidden = !(clip && canMake);
     if (clip?.said && !text.value) text.value = clip.said; // may be corrected
   });
   const consentField = h("div", { class: "field" });
@@ -68,32 +75,25 @@ export function cloneForm() {
     return undefined;
   }
   const form = h("form", { class: "stack", novalidate: true, onsubmit: make }, sound.element, finish);
-  const barrier = h("div", {});
-  const about = () => {
-    const cloning = store.about?.cloning;
-    barrier.replaceChildren(...barriers(cloning, t("clone.off")));
-    form.hidden = barrier.hasChildNodes();
-  };
-  const first = () => [barrier, form];
-  about();
-  const stop = watch("about", about);
+  const needs = checklist("cloning", "need.title.clone", {
+    set hidden(isLacking) {
+      const lacks = isLacking ? store.about.cloning.needs.filter((need) => !need.ok).map((need) => need.code) : [];
+      form.hidden = lacks.some((code) => code === "allowed" || code === "key"); // to judge a clip needs no model
+      canMake = !isLacking;
+      finish.hidden = !(clip && canMake);
+    },
+  });
+  const first = () => [needs.element, form];
   element.append(...first());
   return {
     element,
     leave: () => {
-      stop();
+      needs.leave();
       sound.leave();
     },
   };
 }
 
-
-/** What stands in the way of making voices: the server cannot, or this visitor may not. */
-export function barriers(ability, title) {
-  const isKnown = store.about?.needs_key || ROOT.pathname !== "/"; // by a key, or through Home Assistant
-  const why = ability && (ability.on ? (isKnown ? null : t("clone.key")) : ability.why_not);
-  return why ? [note("warn", "info", h("p", {}, h("strong", {}, title)), h("p", {}, why))] : [];
-}
 
 /** A voice that was just made: hear it, use it. */
 export function done(element, voice, again) {
@@ -109,22 +109,25 @@ export function done(element, voice, again) {
 
 /** Record or upload, then what it sounds like and what is wrong with it. */
 function soundCard(ontake) {
-  const errors = h("p", { class: "error", role: "alert", hidden: true });
+  const errors = h("div", { class: "error", role: "alert", hidden: true });
   const body = h("div", { class: "stack-small" });
   const element = h("section", { class: "card", "aria-labelledby": "clone-1" },
     h("h2", { id: "clone-1" }, h("span", { class: "step" }, "1"), t("clone.step1")), body, errors);
   const field = element;
-  field.fail = (message) => { errors.replaceChildren(icon("warn"), h("span", {}, message)); errors.hidden = false; };
+  field.fail = (message) => { errors.replaceChildren(icon("warn"), h("div", {}, message)); errors.hidden = false; };
   field.clear = () => { errors.hidden = true; };
   let finishRecording = null;
+  let known = ""; // the endings that the start shows
+  const stopWatching = watch("about", () => body.querySelector("#clip-file") && known !== endings().join() && start());
 
   function start() {
-    const input = h("input", { type: "file", class: "visually-hidden", accept: ".wav,.flac,audio/wav,audio/flac", id: "clip-file", onchange: () => input.files[0] && uploaded(input.files[0]) });
-    const drop = h("label", { class: "drop", for: "clip-file" }, icon("upload"), h("span", {}, h("strong", {}, t("clone.upload")), h("br", {}), h("span", { class: "muted small" }, t("clone.formats"))));
+    const input = h("input", { type: "file", class: "visually-hidden", accept: endings().join(), id: "clip-file", onchange: () => input.files[0] && uploaded(input.files[0]) });
+    const drop = h("label", { class: "drop", for: "clip-file" }, icon("upload"), h("span", {}, h("strong", {}, t("clone.upload")), h("br", {}), h("span", { class: "muted small" }, t("clone.formats", { formats: formats(), n: number(largestMb()) }))));
     for (const type of ["dragenter", "dragover"]) drop.addEventListener(type, (event) => { event.preventDefault(); drop.classList.add("over"); });
     drop.addEventListener("dragleave", () => drop.classList.remove("over"));
     drop.addEventListener("drop", (event) => { event.preventDefault(); drop.classList.remove("over"); if (event.dataTransfer.files[0]) uploaded(event.dataTransfer.files[0]); });
     const cannot = why();
+    known = endings().join();
     body.replaceChildren(
       h("p", { class: "muted" }, t("clone.howto")),
       h("blockquote", { class: "script", lang: pageLanguage }, script()),
@@ -176,8 +179,8 @@ function soundCard(ontake) {
   async function uploaded(file) {
     field.clear();
     const kind = await kindOf(file);
-    if (!TAKEN.includes(kind)) return field.fail(kind === "?" ? t("clone.format.unknown") : t("clone.format.wrong", { kind }));
-    if (file.size > LARGEST_MB * 2 ** 20) return field.fail(t("clone.too.big", { n: LARGEST_MB }));
+    if (!isTaken(kind)) return field.fail(kind === "?" ? t("clone.format.unknown", { formats: formats() }) : t("clone.format.wrong", { kind, formats: formats() }));
+    if (file.size > largestMb() * 2 ** 20) return field.fail(t("clone.too.big", { n: number(largestMb()) }));
     const decoded = await decode(file);
     return look({ blob: file, name: file.name, ...(decoded ?? {}) });
   }
@@ -207,26 +210,25 @@ function soundCard(ontake) {
       if (report.ok === false) ontake(null);
     } catch (error) {
       if (error.status >= 400 && error.status < 500) {
-        field.fail(error.message);
+        field.fail([wordsOf(error), said(error)]);
         ontake(null);
-      } else verdict.append(note("warn", "warn", error.message));
+      } else verdict.append(note("warn", "warn", partsOf(error)));
     }
     return undefined;
   }
 
   start();
-  return { element, field, leave: () => { finishRecording?.(); finishRecording = null; } };
+  return { element, field, leave: () => { stopWatching(); finishRecording?.(); finishRecording = null; } };
 }
 
 /** Nobody reads the script faster; a shorter recording does not hold all of it. */
 const readingTime = () => [...script()].length / (["ja", "ko", "zh"].includes(pageLanguage) ? 8 : 20);
 
-/** The server explains in English, with numbers; the same in the page's language, where it has words for it. */
+/** The server explains in English, with numbers; elsewhere the page has words for it. */
 function inWords({ code, message }) {
-  const own = { "too-short": "short", noise: "noisy", short: "brief" }[code] ?? code;
-  const key = `quality.${own}`;
-  const isKnown = has(key) && code !== "long"; // ours is about what is too long for any use
-  return pageLanguage !== "en" && isKnown ? t(key, { n: own === "short" ? 1.5 : 3 }) : message;
+  const key = clipWords(code);
+  if (pageLanguage === "en") return message;
+  return [t(key, { n: code === "too-short" ? 1.5 : 3 }), code === "unreadable" && h("code", { class: "block", lang: "en" }, message)];
 }
 
 const script = () => t("clone.script"); // has no digits: what is said must be what is written

@@ -1,15 +1,15 @@
 // A voice from a description: try several, keep the one that fits.
 
-import { call, events, post } from "../api.js";
+import { ApiError, call, events, post } from "../api.js";
 import { h, icon, iconButton, setIcon } from "../dom.js";
 import { clearErrors, field, problems, select, showError } from "../fields.js";
 import { LANGUAGES, language as pageLanguage, number, seconds, t } from "../i18n.js";
 import { refreshVoices } from "../live.js";
+import { checklist } from "../needs.js";
 import { Reply, ready, stopAll } from "../player.js";
-import { store, watch } from "../store.js";
 import { sample } from "../voicelist.js";
 import { Wave, still } from "../wave.js";
-import { barriers, done } from "./clone.js";
+import { done } from "./clone.js";
 
 const VARIANTS = 3;
 const EXAMPLES = ["design.example.1", "design.example.2", "design.example.3"];
@@ -17,7 +17,7 @@ const EXAMPLES = ["design.example.1", "design.example.2", "design.example.3"];
 export function designForm() {
   const element = h("div", { class: "stack" });
   const general = problems();
-  const description = h("textarea", { class: "textarea", rows: 3, dir: "auto", maxlength: 1000, placeholder: t("design.placeholder") });
+  const description = h("textarea", { class: "textarea", rows: 3, dir: "auto", lang: "en", maxlength: 1000, placeholder: t("design.placeholder") });
   const language = select(Object.entries(LANGUAGES), pageLanguage);
   const text = h("input", { class: "input", dir: "auto", maxlength: 300, value: sample(pageLanguage) });
   language.addEventListener("change", () => { text.value = sample(language.value); });
@@ -40,13 +40,13 @@ export function designForm() {
     clearErrors(fields, general);
     if (!description.value.trim()) return showError({ param: "description", message: t("design.missing") }, fields, general);
     asking = new AbortController();
-    const list = variantList(results, () => element.replaceChildren(barrier, form), element);
+    const list = variantList(results, () => element.replaceChildren(needs.element, form), element);
     label();
     try {
       const wish = { description: description.value.trim(), language: language.value, text: text.value.trim() || sample(language.value), variants: VARIANTS };
       const response = await call("v1/audio/voices/design", { method: "POST", json: wish, headers: { Accept: "text/event-stream" }, signal: asking.signal });
       for await (const message of events(response)) {
-        if (message?.error) throw Object.assign(new Error(message.error.message), message.error);
+        if (message?.error) throw new ApiError(0, message.error, true);
         if (message?.id) list.add(message);
       }
     } catch (error) {
@@ -61,24 +61,17 @@ export function designForm() {
   const form = h("form", { class: "stack", novalidate: true, onsubmit: make },
     h("section", { class: "card" },
       fields.description,
-      h("div", { class: "chips" }, EXAMPLES.map((key) => h("button", { type: "button", onclick: () => { description.value = t(key); description.focus(); fields.description.clear(); } }, t(key)))),
+      h("div", { class: "chips" }, EXAMPLES.map((key) => h("button", { type: "button", lang: "en", onclick: () => { description.value = t(key); description.focus(); fields.description.clear(); } }, t(key)))),
       h("div", { class: "pair" }, fields.language, fields.text),
       general,
       h("div", { class: "row" }, button)),
     results);
-  const barrier = h("div", {});
-  const about = () => {
-    const design = store.about?.design;
-    barrier.replaceChildren(...barriers(design, t("design.off")));
-    form.hidden = barrier.hasChildNodes();
-  };
-  about();
-  const stop = watch("about", about);
-  element.append(barrier, form);
+  const needs = checklist("design", "need.title.design", form);
+  element.append(needs.element, form);
   return {
     element,
     leave: () => {
-      stop();
+      needs.leave();
       asking?.abort();
     },
   };

@@ -5,10 +5,11 @@ import { h, icon } from "../dom.js";
 import { clearErrors, field, problems, select, showError } from "../fields.js";
 import { number, t } from "../i18n.js";
 import { refreshVoices } from "../live.js";
+import { checklist } from "../needs.js";
 import { stopAll } from "../player.js";
 import { store, watch } from "../store.js";
 import { idOf, isOwn, kindOf, nameOf } from "../voicelist.js";
-import { barriers, done } from "./clone.js";
+import { done } from "./clone.js";
 
 const MOST = 10;
 
@@ -34,7 +35,7 @@ export function mixForm() {
       made = idOf(voice);
       await refreshVoices();
       stopAll();
-      done(element, voice, () => element.replaceChildren(barrier, form));
+      done(element, voice, () => element.replaceChildren(needs.element, form));
     } catch (error) {
       showError(error, fields, general);
     }
@@ -46,14 +47,9 @@ export function mixForm() {
     h("p", { class: "hint" }, t("mix.hint")),
     parts.map((one) => h("div", { class: "pair" }, one.field, one.share)),
     fields.name, general, h("div", { class: "row" }, button));
-  const barrier = h("div", {});
-  const about = () => {
-    barrier.replaceChildren(...barriers(store.about?.mixing, t("mix.off")));
-    form.hidden = barrier.hasChildNodes();
-  };
-  about();
-  const stop = [watch("about", about), watch("voices", () => parts.forEach((one) => one.fill()))];
-  element.append(barrier, form);
+  const needs = checklist("mixing", "need.title.mix", form);
+  const stop = [needs.leave, watch("voices", () => parts.forEach((one) => one.fill()))];
+  element.append(needs.element, form);
   return { element, leave: () => stop.forEach((end) => end()) };
 }
 

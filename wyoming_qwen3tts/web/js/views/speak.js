@@ -2,9 +2,13 @@
 
 import { get } from "../api.js";
 import { avatar, debounced, h, icon, iconButton, note, saveFile } from "../dom.js";
+import { captions } from "../captions.js";
+import { whyInWords } from "../engine.js";
+import { said, wordsOf } from "../errors.js";
 import { clearErrors, field, problems, select, showError } from "../fields.js";
-import { language as pageLanguage, languageName, milliseconds, number, seconds, t } from "../i18n.js";
+import { LANGUAGES, language as pageLanguage, languageName, milliseconds, number, seconds, t } from "../i18n.js";
 import { marksBar } from "../marks.js";
+import { naturalCard } from "../natural.js";
 import { Reply, ready } from "../player.js";
 import { snippetBox } from "../snippets.js";
 import { session, store, watch } from "../store.js";
@@ -12,6 +16,10 @@ import { idOf, isOwn, languagesOf, nameOf, pickVoice, sample, spokenLanguages } 
 import { Wave } from "../wave.js";
 
 const PREVIEW_CHARS = 1500; // of a long text, so that the address of the question stays short
+const LONG_CHARS = 400, LONG_CHANGES = 6; // of what is spoken: more is shown when it is wanted
+const ROWS = 10; // that the text field grows to
+const COUNT_FROM = 0.8; // of the longest text: from here on characters are counted
+const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
 let last = null; // the reply that is playing or was played, kept while other views are looked at
 
 const wish = JSON.parse(session.get("wish") ?? "null") ?? { text: "", voice: "", language: "", speed: 1, instructions: "" };
@@ -22,6 +30,9 @@ export function use(voice, language = "") {
   Object.assign(wish, { voice, language });
   keep();
 }
+
+/** The text that was typed here; "" where it is only a sentence of ours. */
+export const ownText = () => (Object.keys(LANGUAGES).some((code) => wish.text === sample(code)) ? "" : wish.text.trim());
 
 export function speakView() {
   if (!wish.text) wish.text = sample(pageLanguage);
@@ -35,13 +46,14 @@ export function speakView() {
     player.clear();
   };
   const form = composer(changed, player);
-  const stop = [watch("voices", () => form.voices()), watch("about", () => snippets.refresh())];
+  const natural = naturalCard();
+  const stop = [natural.leave, watch("voices", () => form.voices()), watch("about", () => { snippets.refresh(); form.about(); }), watch("live", () => form.about())];
   preview.ask();
 
   return {
     title: t("speak.title"),
     intro: t("speak.intro"),
-    body: h("div", { class: "columns" },
+    body: h("div", { class: "columns" }, natural.element,
       h("div", { class: "stack" }, form.element, player.element),
       h("div", { class: "stack" }, preview.element,
         h("section", { class: "card", "aria-labelledby": "copy-title" }, h("h2", { id: "copy-title" }, t("copy.title")), snippets.element)),
@@ -53,7 +65,15 @@ export function speakView() {
 /** Text, voice, language, and how to speak. */
 function composer(changed, player) {
   const text = h("textarea", { class: "textarea say", dir: "auto", rows: 4, value: wish.text, placeholder: t("speak.placeholder"), spellcheck: "true" });
-  text.addEventListener("input", () => { wish.text = text.value; changed(); });
+  const count = h("p", { class: "hint count", role: "status", hidden: true });
+  const grow = () => {
+    const most = store.about?.text_chars;
+    count.hidden = !most || text.value.length < most * COUNT_FROM;
+    count.classList.toggle("slow", text.value.length > most);
+    if (!count.hidden) count.textContent = t("speak.count", { n: number(text.value.length), max: number(most) });
+    text.rows = Math.max(4, Math.min(ROWS, linesOf(text)));
+  };
+  text.addEventListener("input", () => { wish.text = text.value; grow(); changed(); });
   text.addEventListener("keydown", (event) => (event.ctrlKey || event.metaKey) && event.key === "Enter" && player.toggle());
 
   const voiceButton = h("button", { type: "button", class: "voice-button", id: "voice-button", onclick: () => pickVoice(wish.voice, wish.language, (voice) => { wish.voice = voice; show(); changed(); }) });
@@ -79,6 +99,13 @@ function composer(changed, player) {
   };
   const general = problems();
   player.connect(fields, general);
+  fields.input.append(count);
+  const hint = fields.instructions.querySelector(".hint");
+  const follow = () => {
+    instructions.disabled = !canFollow();
+    hint.textContent = t(instructions.disabled ? "speak.instructions.off" : "speak.instructions.hint");
+  };
+  follow();
 
   const show = () => {
     language.replaceChildren(...languages().map(([key, label]) => h("option", { value: key }, label)));
@@ -101,31 +128,57 @@ function composer(changed, player) {
     h("details", { class: "more", open: wish.speed !== 1 || Boolean(wish.instructions) },
       h("summary", {}, t("speak.more")), h("div", { class: "pair" }, fields.speed, fields.instructions)),
     general,
-    h("div", { class: "row" }, player.button, h("span", { class: "muted small keys" }, t("speak.keys"))),
+    h("div", { class: "row" }, player.button, h("span", { class: "muted small keys" }, t(isMac ? "speak.keys.mac" : "speak.keys"))),
   );
-  return { element, voices: show };
+  requestAnimationFrame(grow); // its width is known then
+  return { element, voices: show, about: () => { grow(); follow(); } };
+}
+
+/** How many lines the text takes in its field. */
+function linesOf(area) {
+  const { rows } = area;
+  area.rows = 1;
+  area.classList.add("measured"); // its least height would be measured too
+  const style = getComputedStyle(area), padding = parseFloat(style.paddingTop) + parseFloat(style.paddingBottom);
+  const lines = Math.round((area.scrollHeight - padding) / parseFloat(style.lineHeight));
+  area.classList.remove("measured");
+  area.rows = rows;
+  return lines;
+}
+
+/** Whether a model that runs here speaks in the manner that it is told: the larger ones of Qwen3-TTS do. */
+function canFollow() {
+  const { kind, models = [], fallback } = store.live?.engine ?? {};
+  if (kind === "builtin" || fallback === "builtin") return false;
+  return kind !== "qwen3" || !models.length || models.some((model) => model.includes("1.7B"));
 }
 
 /** The button, the waveform, and how long everything took. */
 function playerCard() {
-  const wave = new Wave({ empty: t("speak.empty") });
-  const facts = h("div", { class: "facts" }), said = h("p", { class: "visually-hidden", role: "status" }); // said once, at the end
+  const wave = new Wave({ empty: t("speak.empty"), onseek: (at) => replay(at) });
+  const facts = h("div", { class: "facts" }), instead = h("div", { class: "instead", role: "status" }), said = h("p", { class: "visually-hidden", role: "status" }); // said once, at the end
+  const caption = captions();
   const button = h("button", { type: "submit", class: "button primary large" });
-  const again = iconButton("repeat", t("speak.again"), () => replay());
-  const save = iconButton("download", t("speak.save"), () => saveFile(last.wav(), "speech.wav"));
-  const tools = h("div", { class: "row tight end", hidden: true }, again, save);
+  const tool = (name, key, onclick) => h("button", { type: "button", class: "button small", disabled: true, onclick }, icon(name), t(key));
+  const again = tool("repeat", "speak.again", () => replay());
+  const save = tool("download", "speak.save", () => saveFile(last.wav(), `${fileName(last.text)}.wav`));
+  const figures = h("div", { class: "facts" });
   let reply = null, playing = null, fields = {}, general = null;
 
   function show() {
     const busy = playing && !playing.over;
     button.replaceChildren(icon(busy ? "stop" : "play"), t(busy ? (playing.state === "waiting" ? "speak.waiting" : "speak.stop") : "speak.play"));
     button.dataset.busy = Boolean(busy);
-    tools.hidden = !(last?.over && last.samples);
-    if (!last) return;
+    again.disabled = save.disabled = !canReplay();
+    wave.element.setAttribute("aria-disabled", String(!canReplay()));
     facts.replaceChildren(...factsOf(last));
+    figures.replaceChildren(...figuresOf(last));
+    if (!last) return;
+    instead.replaceChildren(...insteadOf(last));
     if (last.over) said.textContent = facts.textContent;
   }
   const grow = () => facts.replaceChildren(...factsOf(last));
+  const canReplay = () => Boolean(last?.samples && (last.over || last.stats.made));
 
   async function run() {
     clearErrors(fields, general);
@@ -133,7 +186,12 @@ function playerCard() {
       showError({ param: "input", message: t("speak.missing") }, fields, general);
       return;
     }
+    if (tooLong() > 0) {
+      showError({ param: "input", message: t("speak.too.long", { n: number(tooLong()) }) }, fields, general);
+      return;
+    }
     reply = playing = last = new Reply();
+    last.text = wish.text;
     wave.show(reply);
     reply.addEventListener("change", show);
     reply.addEventListener("data", grow);
@@ -142,18 +200,21 @@ function playerCard() {
     const request = { input: wish.text, speed: wish.speed };
     if (wish.voice) request.voice = wish.voice;
     if (wish.language) request.language = wish.language;
-    if (wish.instructions.trim()) request.instructions = wish.instructions.trim();
-    await reply.speak(request);
+    if (wish.instructions.trim() && canFollow()) request.instructions = wish.instructions.trim();
+    caption.follow(reply);
+    await reply.speak(request, { withMarks: true });
     if (reply.error) showError(reply.error, fields, general);
     show();
   }
 
-  async function replay() {
-    const pieces = last.pieces;
-    playing = new Reply();
-    wave.show(playing);
+  async function replay(from = 0) {
+    if (!canReplay()) return;
+    playing = Object.assign(new Reply(), { text: last.text, marks: last.marks, language: last.language });
     playing.addEventListener("change", show);
-    await playing.replay(pieces);
+    const heard = playing.replay(last.pieces, from);
+    wave.show(playing);
+    caption.follow(playing);
+    await heard;
     show();
   }
 
@@ -169,7 +230,8 @@ function playerCard() {
     last.addEventListener("change", show);
   }
   show();
-  const element = h("section", { class: "card", "aria-label": t("speak.sound") }, wave.element, h("div", { class: "card-head" }, facts, tools), said);
+  const element = h("section", { class: "card player", "aria-label": t("speak.sound") }, h("div", {}, wave.element, instead, caption.element), facts,
+    h("div", { class: "row" }, again, save), h("details", { class: "more" }, h("summary", {}, t("speak.figures")), figures), said);
   return {
     element, button, toggle,
     connect: (theirs, place) => { fields = theirs; general = place; },
@@ -177,16 +239,34 @@ function playerCard() {
   };
 }
 
+const fact = (key, value) => h("div", {}, h("span", {}, t(key)), " ", h("b", { class: "clip", title: value }, value), " ");
+
+/** Who speaks, how soon, and how long: three places that are there from the start. */
 function factsOf(reply) {
-  const { stats } = reply;
-  if (stats.heard === null) return [h("span", {}, t(reply.over ? "speak.nothing" : "speak.waiting.long"))];
-  const fact = (key, value) => h("span", {}, `${t(key)} `, h("b", {}, value));
-  const found = [fact("speak.first", milliseconds(stats.heard)), fact("speak.length", seconds(reply.seconds))];
-  if (reply.voice) found.unshift(fact("speak.voice", reply.engine && !reply.voice.startsWith(reply.engine) ? `${reply.voice} (${reply.engine})` : reply.voice));
-  if (reply.insteadOf) found.splice(1, 0, fact("speak.insteadOf", reply.insteadOf));
-  if (stats.made && stats.made > stats.first) found.push(fact("speak.rate", `${number(reply.seconds / (stats.made / 1000), 1)}×`));
-  if (stats.gaps) found.push(fact("speak.gaps", number(stats.gaps)));
-  return found;
+  const heard = reply?.stats.heard ?? null;
+  if (heard === null && reply) return [fact("speak.voice", t(reply.over ? "speak.nothing" : "speak.waiting.long")), fact("speak.first", "–"), fact("speak.length", "–")];
+  const voice = reply?.voice && (reply.engine && !reply.voice.startsWith(reply.engine) ? `${reply.voice} (${reply.engine})` : reply.voice);
+  return [fact("speak.voice", voice || "–"), fact("speak.first", reply ? milliseconds(heard) : "–"), fact("speak.length", reply ? seconds(reply.seconds) : "–")];
+}
+
+/** For those who want to know how fast the engine is. */
+function figuresOf(reply) {
+  const { made, first, gaps } = reply?.stats ?? {};
+  const rate = made && made > first ? `${number(reply.seconds / (made / 1000), 1)}×` : "–";
+  return [fact("speak.rate", rate), fact("speak.gaps", reply ? number(gaps) : "–")];
+}
+
+/** The first words of a text, as a file may be called. */
+const fileName = (text) => (text.replace(/\[[^\]]*\]/g, " ").match(/[\p{L}\p{N}]+/gu) ?? ["speech"]).slice(0, 6).join("-").slice(0, 40);
+
+/** By how many characters the text is longer than the server takes. */
+const tooLong = () => wish.text.length - (store.about?.text_chars ?? Infinity);
+
+/** That somebody else spoke than was asked for, why, and where to find what to do about it. */
+function insteadOf(reply) {
+  if (!reply.insteadOf) return [];
+  const said = t("substitute.said", { voice: reply.voice, wanted: reply.insteadOf, why: whyInWords(reply.insteadWhy) });
+  return [note("warn", "warn", h("p", {}, said, " ", h("a", { href: "#/status" }, t("substitute.way"))))];
 }
 
 /** What will be spoken, and what was changed for it. */
@@ -204,9 +284,11 @@ function spokenCard() {
       const voice = store.voices.find((one) => idOf(one) === wish.voice);
       const language = wish.language || (voice && !isOwn(voice) ? voice.languages[0] : "");
       const answer = await get(`v1/audio/spoken?${new URLSearchParams({ text, ...(language && { language }) })}`);
-      if (mine === asked) body.replaceChildren(...spokenParts(answer));
+      if (mine !== asked) return;
+      body.replaceChildren(...spokenParts(answer));
+      if (wish.text.trim().length > PREVIEW_CHARS) body.append(h("p", { class: "muted small" }, t("spoken.first", { n: number(PREVIEW_CHARS) })));
     } catch (error) {
-      if (mine === asked) body.replaceChildren(h("p", { class: "muted" }, error.message));
+      if (mine === asked) body.replaceChildren(h("div", { class: "muted" }, wordsOf(error), said(error)));
     }
   });
   const element = h("section", { class: "card", "aria-labelledby": "spoken-title" },
@@ -216,15 +298,28 @@ function spokenCard() {
   return { element, ask };
 }
 
-/** The answer of v1/audio/spoken as elements; the words view shows it too. */
+const ruleName = (rule) => t(`rule.${rule.replaceAll(" ", "-")}`);
+
+/** The answer of v1/audio/spoken as elements; the words view shows it too. Of a long one the beginning, until all is wanted. */
 export function spokenParts(answer) {
-  const parts = [h("p", { class: "spoken", dir: "auto", lang: answer.language }, answer.spoken || "—")];
-  if (answer.changes.length) {
-    parts.push(h("ul", { class: "changes" }, answer.changes.slice(0, 12).map((change) =>
-      h("li", {}, h("span", { class: "from" }, change.from.trim() || "␣"), icon("arrow"),
-        h("span", { class: "to" }, change.to.trim() || t("spoken.left.out")), h("span", { class: "tag" }, change.rule)))));
-  } else parts.push(h("p", { class: "muted small" }, t("spoken.same")));
-  for (const said of answer.notes ?? []) parts.push(note("warn", "warn", said));
+  const text = h("p", { class: "spoken", dir: "auto", lang: answer.language }, answer.spoken || "—");
+  const changes = answer.changes.map((change) =>
+    h("li", {}, h("span", { class: "from", dir: "auto", lang: answer.language }, change.from.trim() || "␣"), icon("arrow"),
+      h("span", { class: "to", dir: "auto", lang: answer.language }, change.to.trim() || t("spoken.left.out")), h("span", { class: "tag" }, ruleName(change.rule))));
+  const list = changes.length ? h("ul", { class: "changes" }, changes) : h("p", { class: "muted small" }, t("spoken.same"));
+  const parts = [text, list];
+  if (answer.spoken.length > LONG_CHARS || changes.length > LONG_CHANGES) {
+    const button = h("button", { type: "button", class: "button small", "aria-expanded": "false", onclick: () => fold(button.getAttribute("aria-expanded") === "true") });
+    const fold = (isFolded) => {
+      text.classList.toggle("folded", isFolded);
+      changes.forEach((change, at) => { change.hidden = isFolded && at >= LONG_CHANGES; });
+      button.setAttribute("aria-expanded", String(!isFolded));
+      button.textContent = t(isFolded ? "spoken.all" : "spoken.less");
+    };
+    fold(true);
+    parts.push(h("div", {}, button));
+  }
+  for (const code of answer.note_codes ?? []) parts.push(note("warn", "warn", t(`note.${code}`)));
   parts.push(h("p", { class: "muted small" }, t("spoken.language", { language: languageName(answer.language) })));
   return parts;
 }

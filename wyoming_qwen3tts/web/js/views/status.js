@@ -1,12 +1,15 @@
 // What the server does just now, and why something was slow or wrong.
 
-import { call, post } from "../api.js";
+import { ROOT, call, post } from "../api.js";
+import { checkupCard } from "../checkup.js";
 import { base } from "../snippets.js";
 import { h, icon, note } from "../dom.js";
+import { fixOf, said, wordsOf } from "../errors.js";
 import { field, problems, select } from "../fields.js";
-import { has, megabytes, milliseconds, number, seconds, t } from "../i18n.js";
+import { has, language, megabytes, milliseconds, number, seconds, t } from "../i18n.js";
+import { naturalCard } from "../natural.js";
 import { store, watch } from "../store.js";
-import { engineText, phaseOf, stateOf } from "../engine.js";
+import { engineText, phaseOf, stateOf, whyInWords } from "../engine.js";
 
 const SLOW_MS = 1000; // to the first sound: people notice
 const LEAD_SHOWN_S = 10;
@@ -16,25 +19,39 @@ export function statusView() {
   const engine = h("section", { class: "card", "aria-labelledby": "engine-title" });
   const streams = h("section", { class: "card", "aria-labelledby": "streams-title" });
   const servers = h("section", { class: "card", "aria-labelledby": "servers-title" });
-  const errors = h("section", { class: "card", "aria-labelledby": "errors-title" });
+  const errorList = h("div", { class: "stack-small" }), forget = h("button", { type: "button", class: "button small", onclick: async () => {
+    failed.clear();
+    try {
+      await call("v1/live/errors", { method: "DELETE" });
+    } catch (error) {
+      failed.fail(error);
+    }
+  } }, icon("trash"), t("status.forget"));
+  const errors = h("section", { class: "card", "aria-labelledby": "errors-title" }, errorList, h("div", { class: "row" }, forget));
   const where = h("section", { class: "card", "aria-labelledby": "where-title" });
   const failed = problems();
   const actions = engineActions(failed);
+  let told = "";
   const show = () => {
     engine.replaceChildren(...engineParts(), actions.element, failed);
     actions.show();
     streams.replaceChildren(...streamParts());
     servers.replaceChildren(...serverParts());
     servers.hidden = !servers.childElementCount;
-    errors.replaceChildren(...errorParts());
+    const known = JSON.stringify([store.live?.errors, Math.floor(Date.now() / 10_000)]); // and how long ago they were
+    if (known !== told) errorList.replaceChildren(...errorParts());
+    told = known;
+    forget.hidden = !store.live?.errors?.length;
     where.replaceChildren(...whereParts());
   };
   show();
-  const stop = ["live", "about", "connection", "spoken"].map((name) => watch(name, show));
+  const natural = naturalCard({ canHide: false });
+  const checkup = checkupCard();
+  const stop = [natural.leave, checkup.leave, ...["live", "about", "connection", "spoken"].map((name) => watch(name, show))];
   return {
     title: t("status.title"),
     intro: t("status.intro"),
-    body: h("div", { class: "columns" }, h("div", { class: "stack" }, streams, servers, errors), h("div", { class: "stack" }, engine, where)),
+    body: h("div", { class: "columns" }, natural.element, h("div", { class: "stack" }, streams, servers, errors), h("div", { class: "stack" }, engine, checkup.element, where)),
     leave: () => stop.forEach((end) => end()),
   };
 }
@@ -49,6 +66,7 @@ function engineParts() {
     h("div", { class: "card-head" }, h("h2", { id: "engine-title" }, t("status.engine")),
       h("span", { class: "chip", "data-state": state }, h("span", { class: "dot" }), h("span", {}, t(`state.${state}`)))),
     h("p", { class: "engine-text" }, engineText()),
+    live.engine?.reason && h("p", {}, h("code", { lang: "en" }, live.engine.reason)),
     state === "loading" && progress != null && h("progress", { value: progress, max: 1, "aria-label": t("state.loading") }),
     h("dl", { class: "numbers" }, meters,
       h("div", {}, h("dt", {}, t("status.queue")), h("dd", {}, number(queued(live))))),
@@ -103,8 +121,9 @@ function streamParts() {
   const now = store.live?.streams ?? [];
   const head = [t("status.door"), t("speak.voice"), t("status.first"), t("status.lead"), t("status.since")];
   const cells = (stream, over) => [
-    h("td", {}, h("span", {}, stream.door), stream.client && h("span", { class: "muted small block clip" }, stream.client)),
-    h("td", {}, h("span", { class: "clip" }, stream.voice || "–"), stream.engine && h("span", { class: "muted small block" }, stream.engine)),
+    h("td", {}, h("span", { class: "clip" }, doorOf(stream))),
+    h("td", {}, h("span", { class: "clip" }, stream.voice || "–"), stream.engine && h("span", { class: "muted small block" }, stream.engine),
+      stream.instead_of && h("span", { class: "slow small block" }, `${t("speak.insteadOf")} ${stream.instead_of}: ${whyInWords(stream.instead_why)}`)),
     h("td", {}, stream.ttfa_ms == null ? h("span", { class: "muted" }, "…") : h("span", { class: stream.ttfa_ms > SLOW_MS ? "slow" : "" }, milliseconds(stream.ttfa_ms))),
     h("td", {}, over ? h("span", { class: "muted" }, t("status.over")) : lead(stream)),
     h("td", {}, stream.seconds ? seconds(stream.seconds) : "–"),
@@ -118,6 +137,12 @@ function streamParts() {
       : h("div", { class: "empty-state" }, icon("wave"), h("p", {}, t("status.quiet"))),
     h("p", { class: "muted small" }, t("status.explain")),
   ];
+}
+
+/** Where it was asked for, in words, and by whom: "API (hall)". */
+function doorOf({ door, client }) {
+  const name = has(`door.${door}`) ? t(`door.${door}`) : door;
+  return client ? `${name} (${client})` : name;
 }
 
 /** How far sound is ahead of the listener: near nothing means it may break off. */
@@ -135,10 +160,10 @@ function serverParts() {
   if (!all.length) return [];
   const head = [t("servers.server"), t("servers.due"), t("servers.asked"), t("servers.failed"), t("servers.slow")];
   const rows = all.map((server) => h("tr", {},
-    h("td", {}, h("span", { class: "clip" }, server.url.replace(/^http:\/\//, "")),
+    h("td", {}, h("code", { class: "clip" }, server.url.replace(/^http:\/\//, "")),
       h("span", { class: "row tight small", "data-state": COLOUR[server.state] ?? "failed" }, h("span", { class: "dot" }),
         h("span", {}, has(`server.${server.state}`) ? t(`server.${server.state}`) : server.state),
-        server.trouble && h("span", { class: "muted" }, server.trouble))),
+        server.trouble && h("code", { class: "muted", lang: "en" }, server.trouble))),
     h("td", {}, server.outstanding_s ? seconds(server.outstanding_s) : "–"),
     ...[server.asked, server.failed, server.hedged].map((count) => h("td", {}, number(count)))));
   return [
@@ -151,20 +176,23 @@ function serverParts() {
 }
 
 function errorParts() {
-  const errors = (store.live?.errors ?? []).slice(0, 8); // the newest first
+  const errors = (store.live?.errors ?? []).slice(0, 8).map((error) => ({ ...error, isTheirs: true })); // the newest first
   return [
     h("h2", { id: "errors-title" }, t("status.errors")),
     errors.length
-      ? h("ul", { class: "stack-small" }, errors.map((error) => h("li", {}, note("bad", "warn",
-        h("p", {}, h("strong", {}, error.message)), error.fix && h("p", {}, error.fix),
-        h("p", { class: "small" }, `${when(error.at)} · ${error.code}`)))))
+      ? h("ul", { class: "stack-small" }, errors.map((error) => h("li", {}, note(error.is_mistake ? "" : "bad", error.is_mistake ? "info" : "warn",
+        h("p", {}, h("strong", {}, wordsOf(error))), h("p", {}, fixOf(error)), said(error),
+        h("p", { class: "small" }, ago(error.at), " · ", h("code", {}, error.code))))))
       : note("good", "check", t("status.fine")),
   ];
 }
 
-function when(at) {
-  const date = typeof at === "number" ? new Date(at < 1e12 ? at * 1000 : at) : new Date(at);
-  return Number.isNaN(date.valueOf()) ? "" : date.toLocaleTimeString(document.documentElement.lang);
+/** How long ago, with the time itself for whoever compares it with the log. */
+function ago(at) {
+  const date = new Date(at), passed = Math.max(0, (Date.now() - date) / 1000);
+  const [unit, size] = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]].find(([, one]) => passed >= one) ?? ["second", 1];
+  const words = new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-Math.round(passed / size), unit);
+  return h("time", { datetime: at, title: date.toLocaleString(language) }, words);
 }
 
 function whereParts() {
@@ -177,5 +205,14 @@ function whereParts() {
     h("dl", { class: "facts-list pair" }, fact("status.host", host), fact("status.port", port)),
     h("dl", { class: "facts-list" }, fact("status.http", base()), fact("status.version", about.version)),
     h("p", { class: "muted small" }, t("status.ha")),
+    ...reachParts(about),
   ];
+}
+
+/** How the house gets in, where only this machine can. */
+function reachParts(about) {
+  if (!about.only_here || ROOT.pathname !== "/") return [];
+  const flag = (text) => h("p", {}, h("code", {}, text));
+  return [note("warn", "warn", h("p", {}, t("reach.local")), flag(`--http.uri tcp://0.0.0.0:${ROOT.port || 80}`),
+    !about.needs_key && [h("p", {}, t("reach.key")), flag("--http.api-keys NAME:KEY")])];
 }

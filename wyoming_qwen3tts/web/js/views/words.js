@@ -1,8 +1,9 @@
 // How words are said here: the lexicon, one file a language, edited line by line so that comments stay.
 
 import { call, get } from "../api.js";
-import { debounced, h, icon, iconButton, note, toast } from "../dom.js";
-import { problems } from "../fields.js";
+import { debounced, h, icon, iconButton, note, toast, toastWithUndo } from "../dom.js";
+import { partsOf, said, wordsOf } from "../errors.js";
+import { field, problems, select } from "../fields.js";
 import { LANGUAGES, language as pageLanguage, t } from "../i18n.js";
 import { stopAll } from "../player.js";
 import { hearButton, sample } from "../voicelist.js";
@@ -18,21 +19,17 @@ export function wordsView() {
   let editor = null;
   const open = async (name) => {
     file = name;
-    editor = new Editor(name, panel, general, trying.ask);
+    editor = new Editor(name, panel, general, trying);
     await editor.load();
   };
   const scopes = [["all", t("words.all")], ...Object.entries(LANGUAGES)];
-  const chips = h("div", { class: "chips", role: "group", "aria-label": t("words.scope") }, scopes.map(([name, label]) =>
-    h("button", { type: "button", "aria-pressed": String(name === file), onclick: (event) => {
-      for (const chip of chips.children) chip.setAttribute("aria-pressed", String(chip === event.currentTarget));
-      open(name);
-    } }, label)));
+  const scope = field("scope", t("words.scope"), select(scopes, file, { onchange: (event) => open(event.target.value) }));
   open(file);
   return {
     title: t("words.title"),
     intro: t("words.intro"),
     body: h("div", { class: "columns" },
-      h("section", { class: "card", "aria-label": t("words.title") }, chips, general, panel),
+      h("section", { class: "card", "aria-label": t("words.title") }, scope, general, panel),
       trying.element),
     leave: stopAll,
   };
@@ -40,8 +37,8 @@ export function wordsView() {
 
 /** One lexicon file. Its text is kept as lines; what is no entry (comments, blank lines) is left as it is. */
 class Editor {
-  constructor(name, panel, general, onsave) {
-    Object.assign(this, { name, panel, general, onsave, lines: [], errors: new Map(), version: null });
+  constructor(name, panel, general, trying) {
+    Object.assign(this, { name, panel, general, trying, lines: [], errors: new Map(), version: null });
   }
 
   async load() {
@@ -59,7 +56,7 @@ class Editor {
   took(answer) {
     this.version = answer.version;
     this.lines = answer.text.split("\n").slice(0, -1);
-    this.errors = new Map((answer.errors ?? []).map((error) => [error.line - 1, error.message]));
+    this.errors = new Map((answer.errors ?? []).map((error) => [error.line - 1, faultOf(error)]));
   }
 
   /** Saves with `change` made to the lines. Returns whether the server took it; otherwise `fail` is told why. */
@@ -70,7 +67,7 @@ class Editor {
     try {
       const response = await call(`v1/lexicon/${this.name}`, { method: "PUT", json: { text: lines.map((line) => `${line}\n`).join(""), version: this.version } });
       this.took(await response.json());
-      this.onsave();
+      this.trying.ask();
       return true;
     } catch (error) {
       if (error.code === "lexicon-changed") {
@@ -108,7 +105,13 @@ class Editor {
     }
     if (this.errors.has(at)) fail(this.errors.get(at));
     const remove = iconButton("trash", t("words.remove", { word: entry.word }), async () => {
-      if (await this.save((lines) => lines.splice(at, 1), (error) => fail(reason(error, at)))) this.show(".adder input");
+      const gone = this.lines[at];
+      if (!await this.save((lines) => lines.splice(at, 1), (error) => fail(reason(error, at)))) return;
+      this.show(".adder input");
+      toastWithUndo(t("words.removed", { word: entry.word }), t("words.undo"), async () => {
+        const ok = await this.save((lines) => lines.splice(Math.min(at, lines.length), 0, gone), (error) => this.general.fail(error));
+        if (ok && this.panel.isConnected) this.show(".adder input");
+      });
     });
     return h("li", {}, h("div", { class: "word" }, word, icon("arrow"), said, remove), failed);
   }
@@ -128,6 +131,7 @@ class Editor {
       });
       if (!ok) return;
       toast(t("words.saved"));
+      this.trying.hold(word.value.trim());
       this.show(".adder input");
     };
     return h("form", { class: "adder", onsubmit: submit, novalidate: true },
@@ -142,8 +146,8 @@ class Editor {
     const save = async () => {
       failed.replaceChildren();
       const ok = await this.save((lines) => lines.splice(0, lines.length, ...area.value.replace(/\n$/, "").split("\n")), (error) =>
-        failed.replaceChildren(note("bad", "warn", ...(error.lines ?? [{ message: error.message }]).slice(0, 8).map((one) =>
-          h("p", {}, one.line ? `${t("words.line", { n: one.line })}: ${one.message}` : one.message)))));
+        failed.replaceChildren(note("bad", "warn", ...(error.lines?.slice(0, 8).map((one) =>
+          h("p", {}, `${t("words.line", { n: one.line })}: ${faultOf(one)}`)) ?? partsOf(error)))));
       if (!ok) return;
       toast(t("words.saved"));
       this.show(".words-text summary");
@@ -166,7 +170,12 @@ function split(text) {
 const line = (word, said, comment = "") => `${word.trim()} = ${said.trim()}${comment ? `  ${comment}` : ""}`;
 
 /** What the server says of line `at`, else the whole. */
-const reason = (error, at) => error.lines?.find((one) => one.line === at + 1)?.message ?? error.message;
+function reason(error, at) {
+  const one = error.lines?.find(({ line: number }) => number === at + 1);
+  return one ? faultOf(one) : wordsOf(error);
+}
+
+const faultOf = ({ code }) => t(`lexicon.${code}`);
 
 /** Try the lexicon on a sentence: what will be spoken, and how it sounds. */
 function tryCard() {
@@ -182,7 +191,7 @@ function tryCard() {
       const answer = await get(`v1/audio/spoken?${new URLSearchParams({ text: area.value.slice(0, 1500), ...(language() && { language: language() }) })}`);
       if (mine === asked) body.replaceChildren(...spokenParts(answer));
     } catch (error) {
-      if (mine === asked) body.replaceChildren(h("p", { class: "muted" }, error.message));
+      if (mine === asked) body.replaceChildren(h("div", { class: "muted" }, wordsOf(error), said(error)));
     }
     return undefined;
   });
@@ -191,6 +200,12 @@ function tryCard() {
   const hear = hearButton(() => "", () => language() || undefined, t("words.trial"), () => area.value);
   return {
     ask,
+    /** The sentence holds `word`, so that it can be heard at once. */
+    hold(word) {
+      if (area.value.toLocaleLowerCase().includes(word.toLocaleLowerCase())) return;
+      area.value = `${area.value.trim()} ${word}.`.trim();
+      ask();
+    },
     element: h("section", { class: "card", "aria-labelledby": "try-title" },
       h("div", { class: "card-head" }, h("h2", { id: "try-title" }, t("words.try")), hear),
       h("div", { class: "field" }, h("label", { for: "trial" }, t("words.trial")), area), body),

@@ -1,0 +1,54 @@
+"""``/v1/doctor`` and ``/v1/download``: what the command line does, for the page."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..errors import HttpError
+from ..natural import House
+
+
+class ExaminationBody(BaseModel):
+    """What to look at."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    speed: bool = False
+    """Measure instead, for 20 s, what this processor would do with Qwen3-TTS."""
+
+
+class DownloadBody(BaseModel):
+    """What to fetch."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    model: Annotated[str, Field(min_length=1, max_length=400)]
+    """One of those that are configured, by default the two that are published."""
+
+
+def routes(house: House) -> APIRouter:
+    router = APIRouter(tags=["server"])
+
+    @router.post("/v1/doctor", summary="Look at everything that speech needs, as the command doctor does")
+    async def doctor(body: ExaminationBody | None = None) -> dict[str, Any]:
+        if house.examination is None:
+            raise HttpError(409, "This server cannot examine itself. Run: wyoming-qwen3tts doctor")
+        return {"checks": await house.examination(speed=body.speed if body else False)}
+
+    @router.post("/v1/download", status_code=202, summary="Fetch a model's files; /v1/live tells how far it is")
+    async def start(body: DownloadBody) -> dict[str, Any]:
+        if house.download is None:
+            raise HttpError(409, "This server fetches no models. Run: wyoming-qwen3tts download")
+        house.download.start(body.model)
+        return asdict(house.download.state) if house.download.state else {}
+
+    @router.delete("/v1/download", status_code=204, summary="Leave the download as far as it is")
+    async def stop() -> None:
+        if house.download is not None:
+            house.download.stop()
+
+    return router
