@@ -22,6 +22,7 @@ from ..monitoring.health import STUCK_S, StateLog, health
 from ..servers.connections import close_all
 from ..servers.http.server import HttpServer
 from ..servers.mqtt.start import is_wanted
+from ..servers.port_owner import speaks_http, speaks_wyoming
 from ..servers.wyoming.client import connect, local
 from ..servers.wyoming.discovery import announced
 from ..servers.wyoming.server import WyomingServer
@@ -257,8 +258,6 @@ async def _cannot_listen(setting: str, address: Address, error: OSError) -> int:
 
 async def _is_ours(setting: str, address: Address) -> bool:
     """Whether a server of our kind answers there, within a moment: somebody waits to hear why there is no start."""
-    from ..doctor.ports import speaks_http, speaks_wyoming
-
     if setting == "wyoming.uri":
         return await speaks_wyoming(address, _WHOSE_S)
     return await asyncio.to_thread(speaks_http, address, _WHOSE_S)
