@@ -27,7 +27,7 @@ from wyoming_qwen3tts.settings import Address, Http, Settings
 from wyoming_qwen3tts.speech.audio_format import FORMAT
 from wyoming_qwen3tts.speech.engine import ServerCount
 from wyoming_qwen3tts.speech.languages import LANGUAGES
-from wyoming_qwen3tts.speech.request import SpeechRequest
+from wyoming_qwen3tts.speech.request import Moment, SpeechRequest
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
 from wyoming_qwen3tts.voices.catalog import VoiceCatalog
 from wyoming_qwen3tts.voices.speakers import NAMES, QWEN_SPEAKERS
@@ -72,6 +72,7 @@ class Actor(FakeEngine):
         self.requests.append((request.voice.name, spoken))
         count = 0
         async for segment in request.whole_segments():
+            request.moments.append(Moment(len(spoken), count * FRAME_SAMPLES))
             spoken.append(segment.text)
             for _ in range(1 + len(segment.text) * 3 // 4 // 5):
                 if self.frames_made == self.hold_at:

@@ -115,6 +115,46 @@ async def test_a_voice_is_picked_by_listening(chromium: Browser) -> None:
         assert [who for who, _ in engine.requests] == ["ono_anna-de", "vivian-de"]
 
 
+async def test_the_sentence_that_is_heard_is_shown_also_when_it_is_played_again(chromium: Browser) -> None:
+    engine = Actor()
+    first, second = "🍵 The kettle is on.", "The kitchen smells of bread."
+    async with home(engine) as house, visiting(chromium, house.url) as page:
+        engine.hold_at = 1 + len(first) * 3 // 4 // 5 + 1  # in the second sentence
+        await page.get_by_label("Text", exact=True).fill(f"{first} {second}")
+        caption = page.locator(".caption")
+        await expect(caption).to_have_text("")
+        await page.get_by_role("button", name="Speak", exact=True).click()
+        await expect(caption).to_contain_text("The kettle is on.")
+        await expect(caption).not_to_contain_text("bread")
+        await expect(caption).to_have_text(second)
+        await expect(caption).to_have_attribute("lang", "en")
+        engine.resume.set()
+        await expect(page.get_by_role("button", name="Save as WAV")).to_be_visible()
+        await expect(caption).to_have_text(second)
+        await page.get_by_role("button", name="Play again").click()
+        await expect(caption).to_contain_text("The kettle is on.")
+
+
+async def test_the_word_that_is_heard_stands_out_where_the_server_tells_it(chromium: Browser) -> None:
+    """With marks of our own: words come from a model that takes them one by one."""
+    async with home() as house, visiting(chromium, house.url) as page:
+        shown = await page.evaluate(
+            """async (root) => {
+                const { captions } = await import(root + "js/captions.js");
+                const mark = (kind, text_offset, text_length, sample) => ({ kind, text_offset, text_length, sample });
+                const reply = { text: "🍵 Tea is ready.", language: "en", position: 0.5, over: true, marks: [
+                    mark("sentence", 0, 15, 0), mark("word", 2, 3, 2400), mark("word", 6, 2, 9600),
+                    mark("word", 9, 5, 24000)] };
+                const caption = captions();
+                caption.follow(reply);
+                return caption.element.innerHTML;
+            }""",
+            await page.evaluate("new URL('..', document.querySelector('script[type=module]').src).href"),
+        )
+
+    assert shown == "🍵 Tea <mark>is</mark> ready."
+
+
 class Replaced(Actor):
     """Somebody else speaks, as while a model is loaded."""
 

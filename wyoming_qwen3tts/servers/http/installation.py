@@ -11,6 +11,7 @@ from typing import Literal
 
 from ...engine.qwen3.hardware.probe import nvidia_on_bus, probe_driver
 from ...settings import sources
+from ...util.installation import IMAGE_USER, QWEN3_PACKAGES
 
 Place = Literal["checkout", "package", "container", "addon", "addon-nvidia"]
 _SOURCE = Path(__file__).resolve().parents[3]
@@ -81,13 +82,13 @@ def look(environ: Mapping[str, str]) -> Installation:
 def _place(environ: Mapping[str, str], *, is_for_card: bool) -> Place:
     if "SUPERVISOR_TOKEN" in environ:
         return "addon-nvidia" if is_for_card else "addon"
-    if "IMAGE_USER" in environ:  # of our Dockerfile
+    if environ.get(IMAGE_USER):
         return "container"
     return "checkout" if (_SOURCE / "script" / "run").exists() else "package"
 
 
 def _has_torch() -> bool:
-    return all(importlib.util.find_spec(name) is not None for name in ("torch", "safetensors", "tokenizers"))
+    return all(importlib.util.find_spec(name) is not None for name in QWEN3_PACKAGES)
 
 
 def _torch_version() -> str:

@@ -3,7 +3,7 @@
 // Sound is scheduled piece by piece on an AudioContext. An AudioWorklet would do as well, but exists only on https and
 // localhost, and most people open this page as http://192.168.1.20:8880.
 
-import { ApiError, call } from "./api.js";
+import { ApiError, call, events } from "./api.js";
 import { t } from "./i18n.js";
 
 const RATE = 24_000; // of `response_format: "pcm"`, 16 bits, one channel
@@ -37,6 +37,9 @@ export class Reply extends EventTarget {
     this.state = "waiting"; // "making", "playing" (all is made), "ended", "stopped" or "failed"
     this.stats = { clicked: performance.now(), first: null, heard: null, made: null, gaps: 0 };
     this.voice = this.insteadOf = this.insteadWhy = this.engine = ""; // who speaks, known with the first sound
+    this.text = this.language = "";
+    this.marks = []; // when what of `text` is heard, as the server tells it
+    this._odd = null; // a sample whose second byte has not come yet
     this._abort = new AbortController();
     this._sources = new Set();
     this._next = 0;
@@ -56,18 +59,21 @@ export class Reply extends EventTarget {
     return ["ended", "stopped", "failed"].includes(this.state);
   }
 
-  /** Asks for speech and plays it. Resolves when it was heard to its end or stopped; failures are in `error`. */
-  async speak(request) {
+  /** Asks for speech and plays it. Resolves when it was heard to its end or stopped; failures are in `error`.
+   *  `withMarks`: the server tells which words are heard when. */
+  async speak(request, { withMarks = false } = {}) {
     this._begin();
+    this.text = request.input;
     try {
       const response = await call("v1/audio/speech", {
-        method: "POST", json: { ...request, response_format: "pcm" }, signal: this._abort.signal,
+        method: "POST", json: { ...request, response_format: "pcm", ...(withMarks && { stream_format: "sse", speech_marks: true }) }, signal: this._abort.signal,
       });
       this.voice = decodeURIComponent(response.headers.get("X-TTS-Voice") ?? "");
       this.insteadOf = decodeURIComponent(response.headers.get("X-TTS-Instead-Of") ?? "");
       this.insteadWhy = response.headers.get("X-TTS-Instead-Why") ?? "";
       this.engine = response.headers.get("X-TTS-Engine") ?? "";
-      await this._read(response.body.getReader());
+      this.language = response.headers.get("X-TTS-Language") ?? "";
+      await (withMarks ? this._readEvents(response) : this._read(response.body.getReader()));
       if (this.state === "waiting" || this.state === "making") this._set("playing");
       this.stats.made = this._now();
       await this._heard();
@@ -117,21 +123,37 @@ export class Reply extends EventTarget {
   }
 
   async _read(reader) {
-    let odd = null; // a sample whose second byte has not come yet
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
-      let bytes = value;
-      if (odd !== null) {
-        bytes = new Uint8Array(value.length + 1);
-        bytes[0] = odd;
-        bytes.set(value, 1);
-        odd = null;
-      }
-      if (bytes.length % 2) odd = bytes[bytes.length - 1];
-      const count = bytes.length >> 1;
-      if (count) this._schedule(toFloats(bytes, count));
+      this._take(value);
     }
+  }
+
+  /** Sound and marks, as events. */
+  async _readEvents(response) {
+    let isWhole = false;
+    for await (const message of events(response)) {
+      if (message?.type === "speech.audio.delta") this._take(Uint8Array.from(atob(message.audio), (letter) => letter.charCodeAt(0)));
+      else if (message?.type === "speech.mark") this.marks.push(message);
+      else if (message?.type === "error") throw new ApiError(0, message.error, true);
+      else if (message?.type === "speech.audio.done") isWhole = true;
+    }
+    if (!isWhole) throw new TypeError("The stream broke off");
+  }
+
+  /** Plays what has come. */
+  _take(value) {
+    let bytes = value;
+    if (this._odd !== null) {
+      bytes = new Uint8Array(value.length + 1);
+      bytes[0] = this._odd;
+      bytes.set(value, 1);
+      this._odd = null;
+    }
+    if (bytes.length % 2) this._odd = bytes[bytes.length - 1];
+    const count = bytes.length >> 1;
+    if (count) this._schedule(toFloats(bytes, count));
   }
 
   _schedule(samples) {

@@ -2,6 +2,7 @@
 
 import { get } from "../api.js";
 import { avatar, debounced, h, icon, iconButton, note, saveFile } from "../dom.js";
+import { captions } from "../captions.js";
 import { whyInWords } from "../engine.js";
 import { said, wordsOf } from "../errors.js";
 import { clearErrors, field, problems, select, showError } from "../fields.js";
@@ -156,6 +157,7 @@ function canFollow() {
 function playerCard() {
   const wave = new Wave({ empty: t("speak.empty"), onseek: (at) => replay(at) });
   const facts = h("div", { class: "facts" }), instead = h("div", { class: "instead", role: "status" }), said = h("p", { class: "visually-hidden", role: "status" }); // said once, at the end
+  const caption = captions();
   const button = h("button", { type: "submit", class: "button primary large" });
   const tool = (name, key, onclick) => h("button", { type: "button", class: "button small", disabled: true, onclick }, icon(name), t(key));
   const again = tool("repeat", "speak.again", () => replay());
@@ -199,17 +201,19 @@ function playerCard() {
     if (wish.voice) request.voice = wish.voice;
     if (wish.language) request.language = wish.language;
     if (wish.instructions.trim() && canFollow()) request.instructions = wish.instructions.trim();
-    await reply.speak(request);
+    caption.follow(reply);
+    await reply.speak(request, { withMarks: true });
     if (reply.error) showError(reply.error, fields, general);
     show();
   }
 
   async function replay(from = 0) {
     if (!canReplay()) return;
-    playing = new Reply();
+    playing = Object.assign(new Reply(), { text: last.text, marks: last.marks, language: last.language });
     playing.addEventListener("change", show);
     const heard = playing.replay(last.pieces, from);
     wave.show(playing);
+    caption.follow(playing);
     await heard;
     show();
   }
@@ -226,7 +230,7 @@ function playerCard() {
     last.addEventListener("change", show);
   }
   show();
-  const element = h("section", { class: "card player", "aria-label": t("speak.sound") }, h("div", {}, wave.element, instead), facts,
+  const element = h("section", { class: "card player", "aria-label": t("speak.sound") }, h("div", {}, wave.element, instead, caption.element), facts,
     h("div", { class: "row" }, again, save), h("details", { class: "more" }, h("summary", {}, t("speak.figures")), figures), said);
   return {
     element, button, toggle,
