@@ -6,14 +6,10 @@ import asyncio
 import errno
 from collections.abc import Callable
 
-from ..errors import ProtocolError
 from ..servers.connections import bind, close_all
-from ..servers.wyoming.client import connect, local
-from ..servers.wyoming.info import PROGRAM
+from ..servers.port_owner import speaks_http, speaks_wyoming
 from ..settings import Address
 from .checks import Check, CheckContext, fine, wrong
-
-_ANSWER_S = 8.0
 
 
 def check(place: CheckContext) -> list[Check]:
@@ -36,25 +32,3 @@ def _one(name: str, address: Address, flag: str, is_ours: Callable[[], bool]) ->
         other = Address(address.host, address.port % 65_535 + 1)
         return wrong(name, f"{address} is taken by another program", f"Stop it, or choose another: {flag} {other}")
     return fine(name, f"{address} is free")
-
-
-async def speaks_wyoming(address: Address) -> bool:
-    """Whether a server of our kind answers there."""
-    try:
-        async with asyncio.timeout(_ANSWER_S), connect(local(address)) as client:
-            answer = await client.describe()
-    except (OSError, ProtocolError):
-        return False
-    return PROGRAM in [program.get("name") for program in answer.get("tts", [])]
-
-
-def speaks_http(address: Address) -> bool:
-    """Whether a page of our kind answers there. Blocks."""
-    import httpx
-
-    host, port = local(address)
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/health/live"
-    try:
-        return httpx.get(url, timeout=_ANSWER_S, trust_env=False).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
