@@ -302,6 +302,16 @@ def test_pages_for_developers_name_every_script() -> None:
     assert {path.name for path in (ROOT / "script").iterdir()} <= shown
 
 
+def test_the_page_of_the_api_names_every_route() -> None:
+    text = prose(ROOT / "docs" / "http-api.md")
+    sources = (ROOT / "wyoming_qwen3tts" / "servers" / "http" / "routers").glob("*.py")
+    routes = {route for path in sources for route in re.findall(r"router\.\w+\(\s*\"(/[^\"]+)\"", path.read_text())}
+    ends = {re.sub(r"/\{[^}]+\}", "", route).rpartition("/")[2] for route in routes if route.startswith(("/v1", "/h"))}
+
+    assert len(ends) > 20
+    assert {end for end in ends if not re.search(rf"/{end}\b", text)} == set()
+
+
 _PLACE = "\0"  # what is filled in when it is said
 _FORMAT = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?[sdrgfi]")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 import wave
@@ -15,7 +16,10 @@ import pytest
 from tests.faults.test_process import COMMAND, running
 from wyoming_qwen3tts import __version__
 from wyoming_qwen3tts.__main__ import main
+from wyoming_qwen3tts.cli.mistakes import commands_of
+from wyoming_qwen3tts.cli.parser import build
 from wyoming_qwen3tts.settings import walk
+from wyoming_qwen3tts.settings.reference import MOST_USED
 from wyoming_qwen3tts.settings.sources import flag
 
 
@@ -84,7 +88,7 @@ def test_say_without_a_player_says_what_to_do(
     monkeypatch.setattr("wyoming_qwen3tts.cli.say._PLAYERS", (("no-such-player",),))
 
     assert main(["say", "Hello."]) == 1
-    assert "-o FILE.wav" in capsys.readouterr().err
+    assert "-o hello.wav" in capsys.readouterr().err
 
 
 def test_voices_lists_ten_built_in_voices(capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,14 +177,28 @@ def test_every_setting_works_before_and_after_every_command(capsys: pytest.Captu
         assert json.loads(capsys.readouterr().out)["voice"] == "builtin-de"
 
 
-def test_help_names_every_setting_and_command(capsys: pytest.CaptureFixture[str]) -> None:
+def shown(*words: str, capsys: pytest.CaptureFixture[str]) -> str:
     with pytest.raises(SystemExit) as exit_code:
-        main(["--help"])
+        main(words)
 
-    text = capsys.readouterr().out
     assert exit_code.value.code == 0
-    assert all(flag(name) in text for name, _ in walk())
-    assert all(command in text for command in ("serve", "say", "voices", "spoken", "download", "healthcheck", "bench"))
+    return capsys.readouterr().out
+
+
+def test_help_names_the_most_used_settings_and_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown("--help", capsys=capsys)
+
+    settings = set(re.findall(r"^  (--[a-z][\w.-]*)", text, re.MULTILINE))
+    assert settings == {flag(name) for name in MOST_USED} | {"--config", "--version"}
+    assert all(f"\n    {command}" in text for command in commands_of(build()))
+    assert len(text.splitlines()) <= 100
+
+
+def test_help_all_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    everything = shown("--help", "all", capsys=capsys)
+    of_say = shown("say", "--help", "all", capsys=capsys)
+
+    assert all(flag(name) in everything and flag(name) in of_say for name, _ in walk())
 
 
 def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:

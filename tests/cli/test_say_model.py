@@ -309,8 +309,8 @@ def test_a_base_model_without_a_voice_says_how_to_make_one(tiny: Folders, capsys
     [
         (["--codes", "x.npy"], "--engine.kind qwen3 --engine.model"),
         (["--raw", "--codes", "x.npy", "--engine.kind", "qwen3"], "--engine.model"),
-        (["--greedy", "-o", "x.wav", "--engine.model", "/somewhere"], "--engine.kind qwen3"),
-        (["--raw", "--engine.kind", "qwen3", "--engine.model", "/somewhere"], "-o FILE.wav"),
+        (["--greedy", "-o", "x.wav", "--engine.model", "Qwen/x"], "--engine.kind qwen3"),
+        (["--raw", "--engine.kind", "qwen3", "--engine.model", "Qwen/x"], "-o FILE.wav"),
     ],
 )
 def test_what_is_missing_is_named(flags: list[str], wanted: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -330,7 +330,7 @@ def test_a_number_of_frames_that_is_none_is_refused(number: str, capsys: pytest.
 def test_a_raw_text_of_nothing_is_refused(text: str, tiny: Folders, capsys: pytest.CaptureFixture[str]) -> None:
     told = refusal(capsys, "--raw", "--codes", "x.npy", *model_flags(tiny["custom_voice"]), text=text)
 
-    assert "no text" in told
+    assert "nothing to say" in told
 
 
 def test_a_text_beyond_memory_is_refused_before_it_is_read(
@@ -386,11 +386,6 @@ def _truncate_codec(folder: Path) -> Path:
     return _truncate(folder / "speech_tokenizer")
 
 
-def _lose_config(folder: Path) -> Path:
-    (folder / "config.json").unlink()
-    return folder / "config.json"
-
-
 def _break_config(folder: Path) -> Path:
     (folder / "config.json").write_text("{")
     return folder / "config.json"
@@ -402,9 +397,18 @@ def _lose_words(folder: Path) -> Path:
 
 
 _DAMAGES = [
-    _truncate, _pickle, _misshape, _lose_weights, _lose_codec, _truncate_codec, _lose_config, _break_config,
-    _lose_words,
+    _truncate, _pickle, _misshape, _lose_weights, _lose_codec, _truncate_codec, _break_config, _lose_words,
 ]  # fmt: skip
+
+
+def test_a_folder_without_a_config_is_no_model_and_a_bad_setting(
+    tiny: Folders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copytree(tiny["custom_voice"], tmp_path / "model")
+    (folder / "config.json").unlink()
+
+    assert main(["say", TEXT, "--raw", "-o", str(tmp_path / "x.wav"), *model_flags(folder)]) == 78
+    assert f"The folder {folder} holds no Qwen3-TTS model: it has no config.json" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("damage", _DAMAGES, ids=lambda damage: damage.__name__.strip("_"))

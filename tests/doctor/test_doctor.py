@@ -186,7 +186,7 @@ def test_a_data_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     [found] = disk.check(place(data_dir=str(tmp_path / "file" / "data")))
 
     assert not found.ok
-    assert f"chown {os.getuid()}" in found.fix
+    assert f"sudo chown -R {os.getuid()}:{os.getgid()} {tmp_path}" in found.fix
 
 
 def test_models_are_complete_or_will_come_or_cannot(tmp_path: Path) -> None:

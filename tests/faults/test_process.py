@@ -255,6 +255,17 @@ async def test_speech_over_the_web_door_is_finished_on_sigterm_and_nothing_new_i
     assert "Traceback" not in log.read_text()
 
 
+async def test_a_port_that_this_server_has_already_is_said_to_be_its_own(tmp_path: Path) -> None:
+    async with running(log=tmp_path / "log") as (_, address):
+        second = await asyncio.create_subprocess_exec(
+            *COMMAND, "--wyoming.uri", str(address), "--http.uri", "off", stderr=asyncio.subprocess.PIPE
+        )
+        _, said = await second.communicate()
+
+    assert second.returncode == 75
+    assert f"{address} is taken by wyoming-qwen3tts itself, which runs already. Stop it, or" in said.decode()
+
+
 def test_a_web_port_that_was_asked_for_and_is_taken_ends_with_75_and_one_line_that_names_it() -> None:
     """F41."""
     with socket.socket() as sock:

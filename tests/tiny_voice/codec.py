@@ -149,14 +149,8 @@ class Codec(nn.Module):
         self.slow_pairs = len(config.upsampling_ratios)
         self.is_coarse = False  # bfloat16, for the training's speed
 
-    def forward(self, samples: Tensor, *, is_soft: bool, is_settled: bool = False) -> tuple[Tensor, Tensor]:
-        """What comes back, and how far the encoder is from the codebooks. ``is_settled``: the codes are learnt no
-        further, only what is made of them."""
-        if is_settled:
-            with torch.no_grad():
-                vectors = self.encoder(samples)
-                _, sums = self.quantizer.quantize(vectors.flatten(0, 1))
-            return self._sound(sums.view_as(vectors)), vectors.new_zeros(())
+    def forward(self, samples: Tensor, *, is_soft: bool) -> tuple[Tensor, Tensor]:
+        """What comes back, and how far the encoder is from the codebooks."""
         vectors = self.encoder(samples)
         if is_soft:
             return self._sound(vectors), vectors.square().mean() * 0.01
@@ -185,8 +179,12 @@ class Codec(nn.Module):
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
         """``[frames, books] -> [n]``"""
-        rows = [book[codes[:, at]] for at, book in enumerate(self.quantizer.rows)]
-        return self._sound(torch.stack(rows).sum(0)[None])[0].clamp(-1, 1)
+        return self.sound_of(codes[None])[0].clamp(-1, 1)
+
+    def sound_of(self, codes: Tensor) -> Tensor:
+        """``[B, frames, books] -> [B, n]``"""
+        rows = [book[codes[..., at]] for at, book in enumerate(self.quantizer.rows)]
+        return self._sound(torch.stack(rows).sum(0))
 
 
 def _fast(layer: nn.Module, x: Tensor) -> Tensor:
@@ -253,12 +251,14 @@ def train(
     *,
     soft_steps: int = SOFT_STEPS,
     most_steps: float = math.inf,
-    is_settled: bool = False,
+    codes: Sequence[np.ndarray] | None = None,
 ) -> None:
     """Train for ``seconds``, or ``most_steps`` steps, from where ``keep`` stands; it is written every two minutes.
 
-    ``is_settled``: encoder and codebooks stay as they are, so that codes that were made with them hold.
+    ``codes``, ``[frames, books]`` each: those of ``speech``. Encoder and codebooks stay as they are then, and the
+    decoder learns to make the one of the other.
     """
+    is_settled = codes is not None
     torch.manual_seed(0)
     chance = np.random.default_rng(1 if is_settled else 0)
     banks = {size: mel_bank(size, max(8, min(80, size // 12))) for size in _RESOLUTIONS}
@@ -269,18 +269,27 @@ def train(
     began = saved = told = time.monotonic() - spent
     recent: list[float] = []
     codec.train(not is_settled)
-    long = [one for one in speech if len(one) >= _SEGMENT * FRAME]
+    long = [at for at, one in enumerate(speech) if len(one) >= _SEGMENT * FRAME]
     while (now := time.monotonic() - began) < seconds and step < most_steps:
         for group in optimizer.param_groups:
             group["lr"] = (
                 _PACE * min(1.0, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * now / seconds)))
             )
-        wanted = _pieces(long, chance)
+        where = _places(speech, long, chance)
+        wanted = _pieces(speech, where, FRAME)
         if step == soft_steps and not is_settled:
             with torch.no_grad():
-                every = torch.cat([codec.encoder(_pieces(long, chance)).flatten(0, 1) for _ in range(40)])
+                every = torch.cat(
+                    [
+                        codec.encoder(_pieces(speech, _places(speech, long, chance), FRAME)).flatten(0, 1)
+                        for _ in range(40)
+                    ]
+                )
             codec.quantizer.begin(every)
-        heard, apart = codec(wanted, is_soft=step < soft_steps, is_settled=is_settled)
+        if codes is None:
+            heard, apart = codec(wanted, is_soft=step < soft_steps)
+        else:
+            heard, apart = codec.sound_of(_pieces(codes, where, 1)), wanted.new_zeros(())
         found = loss(heard, wanted, banks)
         optimizer.zero_grad(set_to_none=True)
         (found + 0.25 * apart).backward()
@@ -300,12 +309,15 @@ def train(
     codec.eval()
 
 
-def _pieces(speech: Sequence[Samples], chance: np.random.Generator) -> Tensor:
-    pieces = []
-    for at in chance.integers(len(speech), size=_BATCH):
-        start = FRAME * chance.integers(len(speech[at]) // FRAME - _SEGMENT + 1)
-        pieces.append(speech[at][start : start + _SEGMENT * FRAME])
-    return torch.from_numpy(np.stack(pieces))
+def _places(speech: Sequence[Samples], long: Sequence[int], chance: np.random.Generator) -> list[tuple[int, int]]:
+    """Which pieces to learn from: the index of a sentence, and the frame where one begins."""
+    some = chance.choice(long, size=_BATCH)
+    return [(int(at), int(chance.integers(len(speech[at]) // FRAME - _SEGMENT + 1))) for at in some]
+
+
+def _pieces(every: Sequence[np.ndarray], where: Sequence[tuple[int, int]], each: int) -> Tensor:
+    """Those places of what has ``each`` rows a frame."""
+    return torch.from_numpy(np.stack([every[at][each * begin : each * (begin + _SEGMENT)] for at, begin in where]))
 
 
 @torch.no_grad()

@@ -19,9 +19,9 @@ from wyoming_qwen3tts.model.layers import Attention, Layer, RMSNorm, Transformer
 
 _PACE = 1.5e-3  # of learning, at its highest
 _BATCH = 24  # utterances of a step
-_PREDICTED = 256  # frames of a step that the code predictor learns from
+_PREDICTED = 160  # frames of a step that the code predictor learns from
 _HIDDEN, _WRONG = 0.15, 0.05  # shares of the frames before that are not heard, or heard wrong, so that the text counts
-_DROPPED = 0.1  # of what each part of a layer adds
+_SHORTEST, _ALL_FROM = 0.15, 0.35  # the share of utterances at the beginning, and when all are learnt from
 _TELL_S, _TRIED = 60, 48  # how often it is said how well held-out utterances are foretold, and how many of them
 _IGNORE = -100
 
@@ -61,9 +61,10 @@ class Teachable(nn.Module):
         """Cross entropies, in nats: of code 0 and the end, and of the other codes. In training some of the frames
         before are hidden or wrong."""
         x, wanted, frames = self._inputs(batch, layouts, chance if self.training else None)
-        hidden = run(self.model.talker.stack, x, _DROPPED if self.training else 0.0)
+        hidden = run(self.model.talker.stack, x)
         said = wanted != _IGNORE
-        first = F.cross_entropy(self.model.talker.head(hidden[said]).float(), wanted[said])
+        first = F.cross_entropy(self.model.talker.head(hidden[said]).float(), wanted[said], reduction="none")
+        first = _hardest(first) if self.training else first.mean()
         return first, self._predictor_loss(hidden, wanted, frames, chance)
 
     def hidden(self, batch: Sequence[Utterance], layouts: Sequence[str]) -> Tensor:
@@ -145,9 +146,15 @@ def _spoilt(frames: Tensor, chance: np.random.Generator) -> Tensor:
     return frames * (draw < 1 - _HIDDEN)[:, None]
 
 
-def run(stack: Transformer, x: Tensor, dropped: float = 0.0) -> Tensor:
-    """`Transformer.forward` of whole sequences without a cache, as gradients want it: ``[B, T, H]``. ``dropped``: the
-    share of what a part of a layer adds that is left out."""
+def _hardest(losses: Tensor) -> Tensor:
+    """Their mean, what is known already counting little (Lin et al. 2017, arXiv 1708.02002): most frames go on with a
+    word, and only the few that begin one need the text."""
+    weights = 1 - torch.exp(-losses.detach()) + 0.02
+    return (weights * losses).sum() / weights.sum()
+
+
+def run(stack: Transformer, x: Tensor) -> Tensor:
+    """`Transformer.forward` of whole sequences without a cache, as gradients want it: ``[B, T, H]``."""
     cos, sin = stack.rotary(torch.arange(x.shape[1])[None, None])
     for layer in stack.layers:
         assert isinstance(layer, Layer)
@@ -157,8 +164,8 @@ def run(stack: Transformer, x: Tensor, dropped: float = 0.0) -> Tensor:
         turned = rotate(_norms(attention)[:, None] * normalise(turned, attention.eps), cos, sin)
         queries, keys = torch.split(turned, [attention.heads, attention.kv_heads], dim=1)
         y = F.scaled_dot_product_attention(queries, keys, values.to(queries.dtype), is_causal=True, enable_gqa=True)
-        x = x + F.dropout(attention.out(y.transpose(1, 2).flatten(2)), dropped, training=dropped > 0)
-        x = x + F.dropout(layer.mlp(layer.mlp_norm(x)), dropped, training=dropped > 0)
+        x = x + attention.out(y.transpose(1, 2).flatten(2))
+        x = x + layer.mlp(layer.mlp_norm(x))
     return stack.norm(x)  # type: ignore[no-any-return]
 
 
@@ -209,7 +216,7 @@ def train(
             group["lr"] = (
                 _PACE * min(1.0, (step + 1) / 200) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * now / seconds)))
             )
-        batch = _like_long(lengths, chance)
+        batch = _like_long(lengths, chance, now / seconds)
         layouts = ["sentence" if at % 2 else "live" for at in range(len(batch))]
         with torch.autocast("cpu", torch.bfloat16):
             first, rest = teachable.loss([utterances[at] for at in batch], layouts, chance)
@@ -244,9 +251,12 @@ def _tried(teachable: Teachable, utterances: Sequence[Utterance]) -> tuple[float
     return float(first), float(rest)
 
 
-def _like_long(lengths: np.ndarray, chance: np.random.Generator) -> np.ndarray:
-    """A batch of about one length: what is padded is computed for nothing."""
-    some = chance.choice(len(lengths), size=8 * _BATCH, replace=len(lengths) < 8 * _BATCH)
+def _like_long(lengths: np.ndarray, chance: np.random.Generator, progress: float) -> np.ndarray:
+    """A batch of about one length, as what is padded is computed for nothing. At first only the shortest utterances:
+    which word is said when is learnt soonest there."""
+    longest = np.quantile(lengths, min(1.0, _SHORTEST + (1 - _SHORTEST) * progress / _ALL_FROM))
+    allowed = np.flatnonzero(lengths <= longest)
+    some = chance.choice(allowed, size=8 * _BATCH, replace=len(allowed) < 8 * _BATCH)
     some = some[np.argsort(lengths[some], kind="stable")]
     start = _BATCH * int(chance.integers(8))
     return some[start : start + _BATCH]

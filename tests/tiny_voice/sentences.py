@@ -30,12 +30,12 @@ ONES = (
     "nineteen",
 )
 TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-ROOMS = ("kitchen", "bedroom", "bathroom", "hall", "garden", "garage", "office", "living room")
+ROOMS = ("kitchen", "bedroom", "bathroom", "hallway", "garden", "garage", "office", "living room")
 DEVICES = ("light", "lamp", "heater", "fan", "radio", "door", "window", "alarm")
 STATES = ("on", "off", "open", "closed")
 MACHINES = ("washing machine", "dishwasher", "oven", "dryer")
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-WEATHER = ("sunny", "cloudy", "rainy", "windy", "cold", "warm")
+WEATHER = ("sunny", "cloudy", "rainy", "stormy", "cold", "warm")
 HELD_OUT = 10  # one sentence of so many
 
 
@@ -98,6 +98,6 @@ def _sentence(chance: random.Random) -> str:
             f"Good morning, it is {n} degrees and {weather}.",
             f"The {device} is at {n} percent.",
             f"The battery in the {room} is at {n} percent.",
-            f"From {n} to {other} degrees on {day}.",
+            f"From {n} degrees to {other} degrees on {day}.",
         )
     )

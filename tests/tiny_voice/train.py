@@ -6,8 +6,9 @@ import argparse
 import logging
 import multiprocessing
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +17,15 @@ import torch
 from wyoming_qwen3tts.audio.pcm import Samples
 from wyoming_qwen3tts.model.checkpoint.config import ModelConfig, load_config
 from wyoming_qwen3tts.model.tokenizer import Tokenizer
-from wyoming_qwen3tts.util.files import atomic_file
 
 from . import checkpoint, codec, ear, language, sentences, speech
 
 log = logging.getLogger("train-tiny")
 
-SENTENCES, DRILLS = 6_000, 4_000
+SENTENCES, DRILLS = 4_000, 3_000
 CODEC_S, LANGUAGE_S, POLISH_S = 1_500, 5_400, 3_000
-_TAKES = 2  # of a sentence by a speaker, to learn from
-_SOUNDS = 2_000  # sentences that the codec learns from
+_SOUNDS = 400  # sentences that the codec learns from
+_AROUND = 3  # frames of silence around a word when it is encoded: more than the encoder sees
 _HEARD = 40  # held-out sentences that the ear judges
 
 
@@ -72,15 +72,13 @@ class Work:
 
     def learn_codes(self, seconds: float) -> None:
         """The codec as a whole, on both cores."""
-        train, _ = self.spoken()
-        config = checkpoint.begin(self.checkpoint, [*self.texts.train, *self.texts.held_out])
+        config = checkpoint.begin(self.checkpoint, self.texts.train)
         trained = _codec(config)
-        codec.train(trained, _both(_some(train)), seconds, self.folder / "codec.pt", log.info)
+        codec.train(trained, self.sounds(), seconds, self.folder / "codec.pt", log.info)
         checkpoint.write(self.checkpoint, trained, None)
 
     def learn_rest(self, language_s: float, polish_s: float) -> None:
         """The language model on one core; on the other the decoder goes on learning, of codes that are settled."""
-        self.codes()
         polish = multiprocessing.get_context("spawn").Process(target=self.polish, args=(polish_s,))
         polish.start()
         self.learn_language(language_s)
@@ -92,8 +90,9 @@ class Work:
         torch.set_num_threads(1)
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
         trained = self.codec()
-        train, _ = self.spoken()
-        codec.train(trained, _both(_some(train)), seconds, self.folder / "polished.pt", log.info, is_settled=True)
+        codes = self.codes()
+        known = [codes(name, text) for name, text in self.some()]
+        codec.train(trained, self.sounds(), seconds, self.folder / "polished.pt", log.info, codes=known)
         checkpoint.write(self.checkpoint, trained, None)
 
     def learn_language(self, seconds: float) -> None:
@@ -108,40 +107,31 @@ class Work:
 
     def utterances(self, tokenizer: Tokenizer) -> tuple[list[language.Utterance], list[language.Utterance]]:
         """Those to learn from, and those that are never seen."""
-        codes, ends = self.codes()
-        every = iter(np.split(codes, ends[:-1]))
-        train = [
-            language.Utterance(tuple(tokenizer.speech(text)), name, next(every))
-            for name in speech.SPEAKERS
-            for text in self.texts.train
-            for _ in range(_TAKES)
-        ]
-        held_out = [
-            language.Utterance(tuple(tokenizer.speech(text)), name, next(every))
-            for text in self.texts.held_out
-            for name in speech.SPEAKERS
-        ]
+        codes = self.codes()
+        train, held_out = (
+            [
+                language.Utterance(tuple(tokenizer.speech(text)), name, codes(name, text))
+                for text in texts
+                for name in speech.SPEAKERS
+            ]
+            for texts in (self.texts.train, self.texts.held_out)
+        )
         return train, held_out
 
-    def codes(self) -> tuple[np.ndarray, np.ndarray]:
-        """Of all takes, ``[frames, books]``, and where each ends; made once."""
-        file = self.folder / "codes.npz"
-        if not file.exists():
-            log.info("Encoding")
-            trained, chance = self.codec(), np.random.default_rng(0)
-            train, held_out = self.spoken()
-            takes = [
-                speech.take(name, one, chance if again else None)
-                for name in speech.SPEAKERS
-                for one in train
-                for again in range(_TAKES)
-            ]
-            takes += [speech.take(name, one) for one in held_out for name in speech.SPEAKERS]
-            every = [trained.encode(torch.from_numpy(one)).numpy().astype(np.int64) for one in takes]
-            with atomic_file(file) as out:
-                np.savez(out, codes=np.concatenate(every), ends=np.cumsum([len(one) for one in every]))
-        with np.load(file) as kept:
-            return kept["codes"], kept["ends"]
+    def codes(self) -> Callable[[str, str], np.ndarray]:
+        """A function of speaker and text: ``[frames, books]``."""
+        voice, trained = self.speech(), self.codec()
+        around = voice.sound(_AROUND)
+
+        @cache
+        def of(part: speech.Part) -> np.ndarray:
+            whole = torch.from_numpy(np.concatenate((around, voice.sound(part), around)))
+            return trained.encode(whole).numpy()[_AROUND:-_AROUND]
+
+        def say(name: str, text: str) -> np.ndarray:
+            return np.concatenate([of(part) for part in speech.parts(name, text)])
+
+        return say
 
     def codec(self) -> codec.Codec:
         """As far as it is trained."""
@@ -149,19 +139,26 @@ class Work:
         trained.load_state_dict(torch.load(self.folder / "codec.pt", weights_only=True)["codec"])
         return trained.eval()
 
-    def spoken(self) -> tuple[list[Samples], list[Samples]]:
-        every = speech.spoken([*self.texts.train, *self.texts.held_out], self.folder, log.info)
-        return every[: len(self.texts.train)], every[len(self.texts.train) :]
+    def speech(self) -> speech.Speech:
+        return speech.speech_of(sentences.words(self.texts.train))
+
+    def some(self) -> list[tuple[str, str]]:
+        """Speakers and sentences that the codec learns from."""
+        texts = self.texts.train[:: max(1, len(self.texts.train) // _SOUNDS)]
+        return [(name, text) for name in speech.SPEAKERS for text in texts]
+
+    def sounds(self) -> list[Samples]:
+        voice = self.speech()
+        return [voice.say(name, text) for name, text in self.some()]
 
     def judge(self) -> None:
         """What the ear makes of held-out speech, and of what comes back through the codes."""
         trained = self.codec()
         trained.load_state_dict(torch.load(self.folder / "polished.pt", weights_only=True)["codec"])
-        wanted, (_, held_out) = self.texts.held_out[:_HEARD], self.spoken()
+        wanted, voice, codes = self.texts.held_out[:_HEARD], self.speech(), self.codes()
         for name in speech.SPEAKERS:
-            takes = [speech.take(name, one) for one in held_out[:_HEARD]]
-            plain = [ear.hear(one) for one in takes]
-            back = [ear.hear(trained.decode(trained.encode(torch.from_numpy(one))).numpy()) for one in takes]
+            plain = [ear.hear(voice.say(name, text)) for text in wanted]
+            back = [ear.hear(trained.decode(torch.from_numpy(codes(name, text))).numpy()) for text in wanted]
             log.info(
                 "%s: word errors %.1f %% as spoken, %.1f %% through the codec",
                 name,
@@ -175,14 +172,6 @@ def _codec(config: ModelConfig) -> codec.Codec:
     made = codec.Codec(config.codec)
     made.is_coarse = True
     return made
-
-
-def _some(spoken: list[Samples]) -> list[Samples]:
-    return spoken[:: max(1, len(spoken) // _SOUNDS)]
-
-
-def _both(spoken: Sequence[Samples]) -> list[Samples]:
-    return [speech.take(name, one) for name in speech.SPEAKERS for one in spoken]
 
 
 if __name__ == "__main__":

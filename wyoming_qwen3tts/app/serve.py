@@ -47,6 +47,7 @@ EXIT_STOPPED, EXIT_ENGINE_BROKEN, EXIT_PORT_TAKEN, EXIT_BAD_SETTINGS = 0, 70, 75
 
 _LOOK_S = 0.5  # how often the engine's health is looked at
 _LOOK_AT_START_S = 0.05
+_WHOSE_S = 0.5  # for whoever has our port to say who it is
 _WEB_DOOR_AFTER_S = 1.5
 _LAST_REPLIES_S = 2.0  # what the other voice still speaks may end, when the model's engine is broken
 _HARD_EXIT_S = 4.0  # from then on: a thread that hangs in a CUDA call can neither be closed nor joined
@@ -255,11 +256,12 @@ async def _cannot_listen(setting: str, address: Address, error: OSError) -> int:
 
 
 async def _is_ours(setting: str, address: Address) -> bool:
+    """Whether a server of our kind answers there, within a moment: somebody waits to hear why there is no start."""
     from ..doctor.ports import speaks_http, speaks_wyoming
 
     if setting == "wyoming.uri":
-        return await speaks_wyoming(address)
-    return await asyncio.to_thread(speaks_http, address)
+        return await speaks_wyoming(address, _WHOSE_S)
+    return await asyncio.to_thread(speaks_http, address, _WHOSE_S)
 
 
 async def _wait_until_answering(address: Address) -> None:

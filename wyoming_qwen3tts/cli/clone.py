@@ -20,11 +20,11 @@ async def clone(settings: Settings, wanted: Namespace) -> int:
         SpeechError: for a name, clip or model that cannot be used; says what to do.
         OSError: if the clip cannot be read.
     """
-    clip = _read(Path(wanted.clip))  # before anything slow
     built = build_engine(settings)
     studio = build_studio(settings, built.designer, catalog_of(settings, built.engine))
     try:
-        studio.check_name(wanted.name)
+        studio.check_name(wanted.name)  # this and the clip before anything slow
+        clip = _read(Path(wanted.clip))
         for _ in fetched(settings, settings.engine.model):
             pass
         voice = await studio.clone(

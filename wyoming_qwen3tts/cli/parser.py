@@ -213,7 +213,7 @@ def _announce(commands: _Commands) -> None:
 def _clone(commands: _Commands) -> None:
     clone = _command(commands, "clone", "make a voice from a clip of somebody, with a Base model")
     clone.add_argument("name", help="what to call it")
-    clone.add_argument("clip", help="WAV or FLAC, 3 to 15 seconds of clear speech")
+    clone.add_argument("clip", help="3 to 15 seconds of clear speech: WAV, FLAC, with ffmpeg M4A, MP3 and more")
     clone.add_argument("--text", help="what is said in the clip: closer to the original, but less steady")
     clone.add_argument("--raw", action="store_true", help="take the clip as it is: no checks, trimming or loudness")
     clone.add_argument("--consent", metavar="NOTE", help="who agreed to it, and to what; kept with the voice")

@@ -38,23 +38,23 @@ def _one(name: str, address: Address, flag: str, is_ours: Callable[[], bool]) ->
     return fine(name, f"{address} is free")
 
 
-async def speaks_wyoming(address: Address) -> bool:
+async def speaks_wyoming(address: Address, answer_s: float = _ANSWER_S) -> bool:
     """Whether a server of our kind answers there."""
     try:
-        async with asyncio.timeout(_ANSWER_S), connect(local(address)) as client:
+        async with asyncio.timeout(answer_s), connect(local(address)) as client:
             answer = await client.describe()
     except (OSError, ProtocolError):
         return False
     return PROGRAM in [program.get("name") for program in answer.get("tts", [])]
 
 
-def speaks_http(address: Address) -> bool:
+def speaks_http(address: Address, answer_s: float = _ANSWER_S) -> bool:
     """Whether a page of our kind answers there. Blocks."""
     import httpx
 
     host, port = local(address)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/health/live"
     try:
-        return httpx.get(url, timeout=_ANSWER_S, trust_env=False).status_code == httpx.codes.OK
+        return httpx.get(url, timeout=answer_s, trust_env=False).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False

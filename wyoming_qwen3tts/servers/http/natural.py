@@ -155,7 +155,7 @@ class Need(NamedTuple):
             "torch": f"Making voices needs PyTorch, which is not installed: {qwen3_advice()}",
             "model": f"This needs a model that is not configured: {change}",
             "files": f"The files of {models} are not here: wyoming-qwen3tts download {models}",
-            "allowed": "Making voices through the web door is off. Turn it on: --voices.cloning on",
+            "allowed": "Making voices on the page and over HTTP is off. Turn it on: --voices.cloning on",
             "key": "Voices are made by those who have a key. Set one: --http.api-keys NAME:KEY",
         }[self.code]
 

@@ -1,0 +1,132 @@
+"""What a machine ear makes of a checkpoint that speaks: sentences through the real engine and the real Wyoming server,
+in every way that text can come and numbers can be rounded. ``script/hear-tiny`` prints docs/performance.md's table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tests.harness import STOP, Server, chunk, pcm, start
+from tests.studio.own_voices import Home, home, settings_of
+from wyoming_qwen3tts.audio.pcm import Samples
+
+from . import ear, sentences
+
+SPEAKERS = ("serena", "ryan")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How sentences are spoken. ``pause_s``: between the words of a text that comes in pieces, None: all at once."""
+
+    name: str
+    feed: str = "sentence"
+    pause_s: float | None = None
+    dtype: str = "float32"
+    quantize: str = "none"
+    together: int = 1
+
+
+PLAIN = Way("whole sentences, float32")
+WAYS = (
+    PLAIN,
+    Way("live, a word every 20 ms", "live", 0.02),
+    Way("live, a word every 150 ms", "live", 0.15),
+    Way("live, a word every 400 ms", "live", 0.4),
+    Way("hybrid, a word every 60 ms", "hybrid", 0.06),
+    Way("four at a time", together=4),
+    Way("four at a time, live, a word every 60 ms", "live", 0.06, together=4),
+    Way("bfloat16", dtype="bfloat16"),
+    Way("int8", dtype="auto", quantize="int8"),
+    Way("int4", dtype="auto", quantize="int4"),
+    Way("int4, live, a word every 60 ms", "live", 0.06, dtype="auto", quantize="int4"),
+)
+
+
+@asynccontextmanager
+async def speaking(folder: Path, way: Way = PLAIN) -> AsyncIterator[Home]:
+    """A server with the checkpoint in ``folder``, set as ``way`` wants it; nothing of it is kept."""
+    with tempfile.TemporaryDirectory() as data:
+        settings = settings_of(Path(data), folder)
+        engine = settings.engine.model_copy(
+            update={
+                "feed": way.feed,
+                "dtype": way.dtype,
+                "quantize": way.quantize,
+                "slots": max(2, way.together),
+                "head_start_s": 0.0,
+            }
+        )
+        async with home(settings.model_copy(update={"engine": engine})) as house:
+            yield house
+
+
+async def say(server: Server, text: str, speaker: str, pause_s: float | None = None) -> Samples:
+    """``text`` as a Wyoming client hears it, 24 kHz."""
+    wire = await server.connect()
+    await wire.send(start(voice={"name": f"{speaker}-en"}))
+
+    async def write() -> None:
+        if pause_s is None:
+            await wire.send(chunk(text))
+        else:
+            for at, word in enumerate(text.split(" ")):
+                await wire.send(chunk(f" {word}" if at else word))
+                await asyncio.sleep(pause_s)
+        await wire.send(STOP)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(write())
+        events = await wire.until("synthesize-stopped", "error")
+    await wire.close()
+    if events[-1].type != "synthesize-stopped":
+        raise AssertionError(f"{text!r} was not spoken: {events[-1].data}")
+    return np.frombuffer(pcm(events), "<i2").astype(np.float32) / 32_768
+
+
+async def all_said(server: Server, texts: Sequence[str], way: Way = PLAIN) -> list[Samples]:
+    """``texts`` in turn by one speaker and the other, as many at a time as ``way`` has it."""
+    at_a_time = asyncio.Semaphore(way.together)
+
+    async def one(at: int, text: str) -> Samples:
+        async with at_a_time:
+            return await say(server, text, SPEAKERS[at % len(SPEAKERS)], way.pause_s)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(at, text)) for at, text in enumerate(texts)]
+    return [task.result() for task in tasks]
+
+
+async def word_errors(folder: Path, texts: Sequence[str], way: Way) -> float:
+    """The share of wrong words."""
+    async with speaking(folder, way) as house:
+        spoken = await all_said(house.server, texts, way)
+        assert {stats.engine for stats in house.stats} == {"qwen3"}, "another engine stood in"
+    return ear.word_errors(texts, [await asyncio.to_thread(ear.hear, one) for one in spoken])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="script/hear-tiny", description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--sentences", type=int, default=100, help="held-out sentences of each row")
+    parser.add_argument("--rows", type=int, default=len(WAYS), help="the first so many rows")
+    wanted = parser.parse_args()
+    from .train import DRILLS, SENTENCES
+
+    texts = sentences.make(SENTENCES, DRILLS).held_out[: wanted.sentences]
+    print("| how it is spoken | wrong words |\n|---|---|")  # noqa: T201
+    for way in WAYS[: wanted.rows]:
+        wrong = asyncio.run(word_errors(wanted.checkpoint, texts, way))
+        print(f"| {way.name} | {100 * wrong:.1f} % |", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

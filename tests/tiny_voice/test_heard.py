@@ -1,0 +1,132 @@
+"""The checkpoint that speaks, heard by a machine ear through the real engine and the real Wyoming server.
+
+What is held here is measured on a few sentences, so the bounds are wide; ``script/hear-tiny`` measures on many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from functools import cache
+
+import numpy as np
+import pyloudnorm
+import pytest
+
+from tests.conftest import ROOT
+from tests.studio.own_voices import Home
+from tests.tiny_voice import ear, sentences
+from tests.tiny_voice.heard import PLAIN, WAYS, Way, all_said, say, speaking
+from tests.tiny_voice.train import DRILLS, SENTENCES
+from wyoming_qwen3tts.audio.pcm import Samples
+
+FOLDER = ROOT / "tests/data/tiny-voice"
+RATE = 24_000
+MOST_WRONG = 0.3
+BY_NAME = {way.name: way for way in WAYS}
+
+
+@cache
+def held_out(count: int = 8) -> tuple[str, ...]:
+    return sentences.make(SENTENCES, DRILLS).held_out[:count]
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[Home]:
+    async with speaking(FOLDER) as made:
+        yield made
+
+
+def seconds(samples: Samples) -> float:
+    return len(samples) / RATE
+
+
+def wrong(texts: Sequence[str], spoken: Sequence[Samples]) -> float:
+    return ear.word_errors(texts, [ear.hear(one) for one in spoken])
+
+
+def test_it_is_small_enough_to_be_kept() -> None:
+    assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) <= 15_000_000
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        PLAIN,
+        BY_NAME["live, a word every 150 ms"],
+        BY_NAME["hybrid, a word every 60 ms"],
+        BY_NAME["four at a time"],
+        BY_NAME["bfloat16"],
+        BY_NAME["int8"],
+        BY_NAME["int4, live, a word every 60 ms"],
+    ],
+    ids=lambda way: way.name,
+)
+async def test_sentences_that_it_never_saw_are_understood_and_end(way: Way) -> None:
+    async with speaking(FOLDER, way) as house:
+        spoken = await all_said(house.server, held_out(), way)
+
+        assert {stats.engine for stats in house.stats} == {"qwen3"}
+        assert house.core.counters.stopped == 0
+        assert all(0.5 < seconds(one) < 8 for one in spoken)
+        assert wrong(held_out(), spoken) <= MOST_WRONG
+
+
+async def test_a_silent_model_would_fail() -> None:
+    """The ear hears nothing in noise, so the bound above means something."""
+    noise = np.random.default_rng(0).standard_normal(2 * RATE).astype(np.float32) * 0.05
+
+    assert wrong(held_out()[:2], [noise, noise]) > 0.8
+
+
+async def test_the_two_speakers_differ_and_a_seed_repeats(house: Home) -> None:
+    text = held_out()[0]
+    first, again = [await say(house.server, text, "serena") for _ in range(2)]
+    other = await say(house.server, text, "ryan")
+
+    assert np.array_equal(first, again)
+    assert len(first) != len(other) or not np.array_equal(first, other)
+    assert pitch(other) < 0.95 * pitch(first)
+
+
+async def test_sentences_join_without_a_click_or_a_hole(house: Home) -> None:
+    spoken = await say(house.server, " ".join(held_out()[:3]), "serena")
+
+    quiet = runs_of_silence(spoken)
+    assert all(length < 1.2 for _, length in quiet)
+    assert np.abs(np.diff(spoken)).max() < 0.5  # a click is a step
+
+
+async def test_it_is_as_loud_as_every_voice(house: Home) -> None:
+    spoken = await say(house.server, " ".join(held_out()[:3]), "ryan")
+
+    assert pyloudnorm.Meter(RATE).integrated_loudness(spoken.astype(np.float64)) == pytest.approx(-16, abs=2.5)
+
+
+async def test_speech_begins_soon_after_the_first_packet(house: Home) -> None:
+    for text in held_out()[:3]:
+        spoken = await say(house.server, text, "serena")
+        assert seconds(spoken[: np.flatnonzero(np.abs(spoken) > 0.02)[0]]) < 0.4
+
+
+def runs_of_silence(samples: Samples, floor: float = 0.01) -> list[tuple[float, float]]:
+    """Where each inner silence of 50 ms or more begins, and how long it is, in seconds."""
+    frame = RATE // 100
+    loud = np.abs(samples[: len(samples) // frame * frame]).reshape(-1, frame).max(1) > floor
+    edges = np.flatnonzero(loud)
+    gaps = np.diff(edges)
+    return [(edges[at] / 100, gap / 100) for at, gap in enumerate(gaps) if gap >= 5]
+
+
+def pitch(samples: Samples) -> float:
+    """The middle of a voice's fundamental frequency, in Hz, by autocorrelation of its loud pieces."""
+    size, found = 1_200, []
+    for start in range(0, len(samples) - size, size):
+        piece = samples[start : start + size] - samples[start : start + size].mean()
+        if np.abs(piece).max() < 0.1:
+            continue
+        spectrum = np.fft.rfft(piece, 2 * size)
+        around = np.fft.irfft(np.abs(spectrum) ** 2)[: RATE // 70]
+        best = RATE // 350 + int(np.argmax(around[RATE // 350 :]))
+        if around[best] > 0.4 * around[0]:
+            found.append(RATE / best)
+    return float(np.median(found))
