@@ -43,6 +43,7 @@
     const edges = [], signs = [];
     if (parseFloat(style.borderTopWidth) > 0 && style.borderTopStyle !== "none") edges.push(rgba(style.borderTopColor));
     for (const shadow of style.boxShadow.split(/,(?![^(]*\))/)) if (shadow.includes("inset")) edges.push(rgba(shadow));
+    if (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0) edges.push(rgba(style.outlineColor)); // the focus is here
     const track = /gradient/.test(style.backgroundImage) && rgba(style.backgroundImage);
     if (track) edges.push(track);
     const isField = element.matches("input, select, textarea, .voice-button, .drop");

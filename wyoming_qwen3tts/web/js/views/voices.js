@@ -97,7 +97,7 @@ function card(voices, general) {
     likeButton(voice, name)),
     characterOf(voice) && h("p", {}, characterOf(voice)),
     tags, away,
-    h("div", { class: "row tight nowrap" }, choice || id, h("span", { class: "row tight end" },
+    h("div", { class: "row tight nowrap" }, choice || (idOf(voice) !== name && id), h("span", { class: "row tight end" },
       isOwn(voice) && iconButton("pencil", t("voices.rename", { name }), () => askForName(voice)),
       isOwn(voice) && iconButton("download", t("voices.export", { name }), () => exported(voice, general)),
       isOwn(voice) && iconButton("trash", t("voices.remove", { name }), () => askToRemove(voice)),
