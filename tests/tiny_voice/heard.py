@@ -89,7 +89,7 @@ async def say(server: Server, text: str, speaker: str, pause_s: float | None = N
     await wire.close()
     if events[-1].type != "synthesize-stopped":
         raise AssertionError(f"{text!r} was not spoken: {events[-1].data}")
-    return np.frombuffer(pcm(events), "<i2").astype(np.float32) / 32_768
+    return np.frombuffer(pcm(events), "<i2").astype(np.float32) / np.float32(32_768)
 
 
 async def all_said(server: Server, texts: Sequence[str], way: Way = PLAIN) -> list[Samples]:

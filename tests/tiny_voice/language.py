@@ -150,7 +150,8 @@ def _hardest(losses: Tensor) -> Tensor:
     """Their mean, what is known already counting little (Lin et al. 2017, arXiv 1708.02002): most frames go on with a
     word, and only the few that begin one need the text."""
     weights = 1 - torch.exp(-losses.detach()) + 0.02
-    return (weights * losses).sum() / weights.sum()
+    mean: Tensor = (weights * losses).sum() / weights.sum()
+    return mean
 
 
 def run(stack: Transformer, x: Tensor) -> Tensor:
