@@ -116,7 +116,7 @@ class Teachable(nn.Module):
         self, text: Tensor, sounds: Tensor, frames: Tensor, is_frame: Tensor, chance: np.random.Generator | None
     ) -> Tensor:
         talker, predictor = self.model.talker, self.model.predictor
-        x = talker.text_projection(self.text_table(text))
+        x: Tensor = talker.text_projection(self.text_table(text))
         heard = talker.codec_embedding(sounds.clamp(min=0)) * (sounds >= 0)[..., None]
         rest = sum(table(frames[is_frame][:, j]) for j, table in enumerate(predictor.embeddings))
         embedded: Tensor = heard.index_put(is_frame.nonzero(as_tuple=True), rest, accumulate=True)
