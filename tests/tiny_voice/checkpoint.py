@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -49,9 +48,6 @@ SHAPE = tiny.TinyShape(
 def begin(folder: Path, texts: Iterable[str]) -> ModelConfig:
     """Write everything with random weights, and a vocabulary in which each word of ``texts`` is one token."""
     tiny.write_tiny_checkpoint(folder, shape=SHAPE, words=tuple(words(texts)))
-    generation = json.loads((folder / "generation_config.json").read_text())
-    calm = {"temperature": 0.6, "top_k": 20, "subtalker_temperature": 0.6, "subtalker_top_k": 20}
-    (folder / "generation_config.json").write_text(json.dumps(generation | calm, indent=1) + "\n")
     return load_config(folder)
 
 

@@ -18,6 +18,7 @@ from tests.tiny_voice import ear, sentences
 from tests.tiny_voice.heard import PLAIN, WAYS, Way, all_said, say, speaking
 from tests.tiny_voice.train import DRILLS, SENTENCES
 from wyoming_qwen3tts.audio.pcm import Samples
+from wyoming_qwen3tts.service.options import SpeechOptions
 
 FOLDER = ROOT / "tests/data/tiny-voice"
 RATE = 24_000
@@ -26,7 +27,7 @@ BY_NAME = {way.name: way for way in WAYS}
 
 
 @cache
-def held_out(count: int = 8) -> tuple[str, ...]:
+def held_out(count: int = 5) -> tuple[str, ...]:
     return sentences.make(SENTENCES, DRILLS).held_out[:count]
 
 
@@ -67,33 +68,42 @@ async def test_sentences_that_it_never_saw_are_understood_and_end(way: Way) -> N
 
         assert {stats.engine for stats in house.stats} == {"qwen3"}
         assert house.core.counters.stopped == 0
-        assert all(0.5 < seconds(one) < 8 for one in spoken)
+        assert all(1 < seconds(one) < 8 for one in spoken)
         assert wrong(held_out(), spoken) <= MOST_WRONG
 
 
-async def test_a_silent_model_would_fail() -> None:
+async def test_noise_would_fail() -> None:
     """The ear hears nothing in noise, so the bound above means something."""
     noise = np.random.default_rng(0).standard_normal(2 * RATE).astype(np.float32) * 0.05
 
     assert wrong(held_out()[:2], [noise, noise]) > 0.8
 
 
-async def test_the_two_speakers_differ_and_a_seed_repeats(house: Home) -> None:
-    text = held_out()[0]
-    first, again = [await say(house.server, text, "serena") for _ in range(2)]
-    other = await say(house.server, text, "ryan")
+async def test_the_two_speakers_differ(house: Home) -> None:
+    low, high = [await say(house.server, held_out()[0], speaker) for speaker in ("ryan", "serena")]
 
-    assert np.array_equal(first, again)
-    assert len(first) != len(other) or not np.array_equal(first, other)
-    assert pitch(other) < 0.95 * pitch(first)
+    assert pitch(low) < 0.95 * pitch(high)
+
+
+async def test_a_seed_repeats_and_others_differ(house: Home) -> None:
+    """From the second reply on: a voice's gain is learnt of its first. One sentence is often the same by any seed, as
+    the checkpoint is sure of most."""
+    text = " ".join(held_out())
+    _, first, again, *others = [await said(house, text, seed) for seed in (1, 1, 1, 2, 3)]
+
+    assert alike(first, again) > 0.999
+    assert min(alike(first, other) for other in others) < 0.99
 
 
 async def test_sentences_join_without_a_click_or_a_hole(house: Home) -> None:
     spoken = await say(house.server, " ".join(held_out()[:3]), "serena")
 
-    quiet = runs_of_silence(spoken)
-    assert all(length < 1.2 for _, length in quiet)
-    assert np.abs(np.diff(spoken)).max() < 0.5  # a click is a step
+    joints = [gap for gap in runs_of_silence(spoken) if gap[1] > 0.2]
+    assert len(joints) == 2
+    for begin, length in joints:
+        assert length < 1.2
+        around = spoken[int((begin - 0.01) * RATE) : int((begin + length + 0.01) * RATE)]
+        assert np.abs(np.diff(around)).max() < 0.1  # a click is a step
 
 
 async def test_it_is_as_loud_as_every_voice(house: Home) -> None:
@@ -106,6 +116,19 @@ async def test_speech_begins_soon_after_the_first_packet(house: Home) -> None:
     for text in held_out()[:3]:
         spoken = await say(house.server, text, "serena")
         assert seconds(spoken[: np.flatnonzero(np.abs(spoken) > 0.02)[0]]) < 0.4
+
+
+async def said(house: Home, text: str, seed: int) -> Samples:
+    service = house.server.service
+    async with service.speak(service.whole_text(text), SpeechOptions(voice="serena-en", seed=seed)) as audio:
+        pcm = b"".join([piece async for piece in audio])
+    return np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32_768)
+
+
+def alike(one: Samples, other: Samples) -> float:
+    """1 for the same sound, however loud."""
+    length = min(len(one), len(other))
+    return float(np.corrcoef(one[:length], other[:length])[0, 1])
 
 
 def runs_of_silence(samples: Samples, floor: float = 0.01) -> list[tuple[float, float]]:
