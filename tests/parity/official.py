@@ -59,8 +59,8 @@ def speak(case: Case, official: Any, frames: int = FRAMES) -> Spoken:
     logits: list[torch.Tensor] = []
     predictor_logits: list[torch.Tensor] = []
     hooks = [model.talker.codec_head.register_forward_hook(lambda _, x, y: logits.append(y[:, -1].clone()))]
-    for j in PREDICTOR_HEADS:
-        head = model.talker.code_predictor.lm_head[j]
+    watched = [head for j, head in enumerate(model.talker.code_predictor.lm_head) if j in PREDICTOR_HEADS]
+    for head in watched:
         hooks.append(head.register_forward_hook(lambda _, x, y: predictor_logits.append(y[:, -1].clone())))
     generate = model.generate
 
@@ -81,5 +81,5 @@ def speak(case: Case, official: Any, frames: int = FRAMES) -> Spoken:
         codes.numpy().astype(np.int64),
         hidden.numpy(),
         logits[0][0].numpy(),
-        torch.cat(predictor_logits[: len(PREDICTOR_HEADS)]).numpy(),
+        torch.cat(predictor_logits[: len(watched)]).numpy(),
     )

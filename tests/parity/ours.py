@@ -23,7 +23,7 @@ class Spoken(NamedTuple):
     predictor_logits: np.ndarray
 
 
-PREDICTOR_HEADS = (0, 7, 14)
+PREDICTOR_HEADS = (0, 7, 14)  # those of them that a checkpoint has
 
 
 def voice_of(case: Case, checkpoint: Checkpoint) -> PromptVoice:
@@ -58,8 +58,9 @@ def speak(case: Case, checkpoint: Checkpoint, frames: int = FRAMES) -> Spoken:
     def watch_predictor(_: torch.nn.Module, __: tuple[torch.Tensor], output: torch.Tensor) -> None:
         predictor_logits.append(output)
 
+    watched = [head for j, head in enumerate(model.predictor.heads) if j in PREDICTOR_HEADS]
     hooks = [model.talker.head.register_forward_hook(watch_talker)]
-    hooks += [model.predictor.heads[j].register_forward_hook(watch_predictor) for j in PREDICTOR_HEADS]
+    hooks += [head.register_forward_hook(watch_predictor) for head in watched]
     try:
         sampling = FrameSampling.from_defaults(checkpoint.config.sampling, greedy=True)
         codes = list(generate_codes(model, prompt_of(case, checkpoint), sampling, 0, frames))
@@ -68,8 +69,8 @@ def speak(case: Case, checkpoint: Checkpoint, frames: int = FRAMES) -> Spoken:
             hook.remove()
     count = len(codes)
     return Spoken(
-        torch.stack(codes).numpy() if codes else np.zeros((0, 16), np.int64),
+        torch.stack(codes).numpy() if codes else np.zeros((0, checkpoint.config.talker.code_groups), np.int64),
         torch.cat(hidden[:count]).numpy(),
         logits[0][0].numpy(),
-        torch.cat(predictor_logits[: len(PREDICTOR_HEADS)]).numpy(),
+        torch.cat(predictor_logits[: len(watched)]).numpy(),
     )
