@@ -298,7 +298,7 @@ def test_a_start_measures_once_and_the_next_one_remembers(tmp_path: Path, caplog
     caplog.set_level(logging.INFO)
     path = tmp_path / "speeds.json"
     assert virtual_time.run(case(path)) == 1
-    assert "speaks at 1.20 of real time" in caplog.text
+    assert "speaks 0.8 times as fast as speech" in caplog.text
     assert SpeedBook.read(path).speed("ryan-en", 1) == pytest.approx(1.2, rel=0.02)
     assert virtual_time.run(case(path)) == 0
     path.write_text('{"rtf": 3}')

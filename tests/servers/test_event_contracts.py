@@ -41,9 +41,22 @@ WEBSOCKET = {
     "error": [{"type", "message", "utterance_index", "error"}, {"type", "message", "error"}],
 }  # fmt: skip
 WEBSOCKET_IN = {"session.config", "input.text", "input.done", "input.cancel", "session.close"}
-LIVE = {
-    "": {"streams", "queue", "engine", "memory", "errors"},
-    "streams": {"door", "client", "voice", "instead_of", "engine", "chars", "ttfa_ms", "lead_s", "seconds", "state"},
+LIVE: dict[str, set[str]] = {
+    "": {"streams", "queue", "engine", "memory", "errors", "download"},
+    "download": set(),  # nothing is being fetched
+    "streams": {
+        "door",
+        "client",
+        "voice",
+        "instead_of",
+        "instead_why",
+        "engine",
+        "chars",
+        "ttfa_ms",
+        "lead_s",
+        "seconds",
+        "state",
+    },
     "queue": {"speaking", "waiting"},
     "engine": {
         "kind",
@@ -60,7 +73,7 @@ LIVE = {
     },
     "servers": {"url", "state", "trouble", "asked", "failed", "hedged", "outstanding_s"},  # each of `engine.servers`
     "memory": {"rss_mb", "gpu_mb"},
-    "errors": {"at", "code", "message", "fix"},
+    "errors": {"at", "code", "message", "fix", "is_mistake"},
 }
 MQTT_EVENTS = {
     "started": {"event_type", "id", "target", "voice", "url"},
@@ -207,7 +220,7 @@ async def test_the_live_view_sends_these_keys() -> None:
 
     found = {"": keys(snapshot)}
     for name, value in snapshot.items():
-        found[name] = keys(value[0] if isinstance(value, list) else value)
+        found[name] = keys(value[0] if isinstance(value, list) else value or {})
     found["servers"] = keys(snapshot["engine"]["servers"][0])
     assert found == LIVE
 

@@ -137,8 +137,10 @@ ALONE = {
     "cli/design.py",
     "cli/clone.py",  # files that a person names in a command
     "util/memory.py",  # the kernel's
+    "servers/http/hosts.py",  # the resolver's
     "settings/sources.py",  # before anything is served
     "servers/http/routers/page.py",
+    "servers/http/foreign_name.py",
     "voices/file_format.py",
     "studio/sample_texts.py",
     "text/language/word_table.py",  # files of the package

@@ -81,7 +81,6 @@ FOREIGN: Mapping[str, _Foreign] = {
     "update-voices": _is("the command download"),
     "use-cuda": _CARD,
     "cuda": _CARD,
-    "cpu": _is("--engine.device cpu"),
     "compute-type": _is("--engine.dtype {} or --engine.quantize int8", "float32"),
     "quantization": _is("--engine.quantize {}", "int8"),
     "beam-size": _is("nothing: that is speech to text, and this is text to speech"),

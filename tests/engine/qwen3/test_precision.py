@@ -73,7 +73,7 @@ def frames(folder: Path, plan: DevicePlan, rounded_dir: Path | None = None, coun
 def test_the_compiled_path_speaks_and_is_named(
     folder: Path, quantize: str, word: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.DEBUG):
         made = frames(folder, cpu(quantize))
 
     assert len(made) == 6
@@ -107,7 +107,7 @@ def test_int8_in_pytorch_keeps_the_direction_of_logits(folder: Path) -> None:
 
 
 def test_unquantized_is_plain_pytorch(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.DEBUG):
         checkpoint = load_language_model(folder, cpu("none", "float32"), None)
 
     assert not isinstance(checkpoint.model.talker, CpuTalker)
