@@ -60,8 +60,7 @@ def speak(case: Case, official: Any, frames: int = FRAMES) -> Spoken:
     predictor_logits: list[torch.Tensor] = []
     hooks = [model.talker.codec_head.register_forward_hook(lambda _, x, y: logits.append(y[:, -1].clone()))]
     watched = [head for j, head in enumerate(model.talker.code_predictor.lm_head) if j in PREDICTOR_HEADS]
-    for head in watched:
-        hooks.append(head.register_forward_hook(lambda _, x, y: predictor_logits.append(y[:, -1].clone())))
+    hooks += [head.register_forward_hook(lambda _, x, y: predictor_logits.append(y[:, -1].clone())) for head in watched]
     generate = model.generate
 
     def spy(*args: Any, **kwargs: Any) -> Any:
