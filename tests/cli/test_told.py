@@ -27,6 +27,9 @@ from wyoming_qwen3tts.cli.sound_file import ENDINGS
 from wyoming_qwen3tts.errors import SpeechError
 from wyoming_qwen3tts.service.stats import RequestStats
 
+#: All lines of a machine are run at once, by one process of a parallel run.
+pytestmark = pytest.mark.xdist_group("told")
+
 MODEL = "--engine.kind qwen3 --engine.model Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice"
 NEVER = r"Traceback|argument (COMMAND|ACTION)|\b(int|str|float|bool) value|pydantic|unicode string|No module named"
 

@@ -27,7 +27,7 @@ BY_NAME = {way.name: way for way in WAYS}
 
 
 @cache
-def held_out(count: int = 5) -> tuple[str, ...]:
+def held_out(count: int = 4) -> tuple[str, ...]:
     return sentences.make(SENTENCES, DRILLS).held_out[:count]
 
 
@@ -53,10 +53,8 @@ def test_it_is_small_enough_to_be_kept() -> None:
     "way",
     [
         PLAIN,
-        BY_NAME["live, a word every 150 ms"],
         BY_NAME["hybrid, a word every 60 ms"],
         BY_NAME["four at a time"],
-        BY_NAME["bfloat16"],
         BY_NAME["int8"],
         BY_NAME["int4, live, a word every 60 ms"],
     ],
@@ -88,7 +86,7 @@ async def test_the_two_speakers_differ(house: Home) -> None:
 async def test_a_seed_repeats_and_others_differ(house: Home) -> None:
     """From the second reply on: a voice's gain is learnt of its first. One sentence is often the same by any seed, as
     the checkpoint is sure of most."""
-    text = " ".join(held_out())
+    text = " ".join(held_out(6))
     _, first, again, *others = [await said(house, text, seed) for seed in (1, 1, 1, 2, 3)]
 
     assert alike(first, again) > 0.999
