@@ -36,7 +36,19 @@ USERS = ["README.md", *(f"docs/{name}.md" for name in (
     "install", "home-assistant", "voices", "announcements", "http-api", "security", "settings", "stand-in", "marks",
 ))]  # fmt: skip
 #: Flags of other programs, and of tests that are programs too.
-FOREIGN = {"--url", "--key", "--build", "--build-arg", "--gpus", "--packed", "--rm", "--runtime", "--set-as-default"}
+FOREIGN = {
+    "--url",
+    "--key",
+    "--build",
+    "--build-arg",
+    "--gpus",
+    "--packed",
+    "--rm",
+    "--runtime",
+    "--set-as-default",
+} | {
+    "--sentences",  # of script/hear-tiny
+}
 
 
 # What is printed

@@ -20,7 +20,7 @@ from tests.tiny_voice.train import DRILLS, SENTENCES
 from wyoming_qwen3tts.audio.pcm import Samples
 from wyoming_qwen3tts.service.options import SpeechOptions
 
-FOLDER = ROOT / "tests/data/tiny-voice"
+FOLDER = ROOT / "tests/data/.tiny-voice"  # the Supervisor takes a config.json for an add-on, but in such folders
 RATE = 24_000
 MOST_WRONG = 0.3
 BY_NAME = {way.name: way for way in WAYS}
