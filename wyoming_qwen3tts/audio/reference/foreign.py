@@ -6,15 +6,14 @@ what the first bytes say and nothing else, so that no playlist is found in a cli
 
 from __future__ import annotations
 
-import io
 import shutil
 import struct
 import sys
-import wave
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from ...util.processes import Output, ProcessError, ProcessTimeout, run_blocking
+from ..wav import wav_file
 from . import confined
 from .decoder import CLIP_S_MAX
 
@@ -89,7 +88,8 @@ def to_wav(clip: bytes, form: Format, timeout_s: float) -> bytes:
     output = _run(program, with_index_first(clip) if form is M4A else clip, form, timeout_s)
     if output.code or len(output.stdout) < 2:
         raise ForeignClipError(f"The clip is damaged, or no {form.name}: ffmpeg cannot read sound from it")
-    return _as_wav(output.stdout[: len(output.stdout) // 2 * 2])
+    pcm = output.stdout[: len(output.stdout) // 2 * 2]
+    return wav_file(pcm, RATE_HZ)
 
 
 def _run(program: str, clip: bytes, form: Format, timeout_s: float) -> Output:
@@ -105,16 +105,6 @@ def _run(program: str, clip: bytes, form: Format, timeout_s: float) -> Output:
         raise ForeignClipError("The clip takes too long to decode") from error
     except ProcessError as error:
         raise ForeignClipError("The clip could not be decoded: it is damaged, or made to harm the decoder") from error
-
-
-def _as_wav(pcm: bytes) -> bytes:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as writer:
-        writer.setnchannels(1)
-        writer.setsampwidth(2)
-        writer.setframerate(RATE_HZ)
-        writer.writeframes(pcm)
-    return file.getvalue()
 
 
 def with_index_first(clip: bytes) -> bytes:

@@ -29,13 +29,16 @@ class Doctor:
         return []
 
 
-async def ask(method: str, path: str, body: dict[str, Any] | None, *, by: str, key: str = "") -> tuple[int, Doctor]:
+async def ask(
+    method: str, path: str, body: dict[str, Any] | None, *, by: str, key: str = "", **more: str
+) -> tuple[int, Doctor]:
     settings = Settings.model_validate({"http": {"api_keys": [f"me:{KEY}"]} if key else {}})
     engine, doctor = FakeEngine(), Doctor()
     service = SpeechService(engine, VoiceCatalog(engine.voices()), settings.limits, slots=1)
     app = build_app(service, settings, tools=Tools(INSTALLED, examination=doctor))
     transport = httpx.ASGITransport(app, client=(by, 40_000))
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    headers = {name.replace("_", "-"): value for name, value in more.items()}
+    headers |= {"Authorization": f"Bearer {key}"} if key else {}
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as client:
         answered = await client.request(method, path, json=body)
     await service.close()
@@ -57,6 +60,7 @@ async def test_what_costs_much_is_for_who_has_a_key_or_sits_here(
 ) -> None:
     assert (await ask(method, path, body, by=STRANGER))[0] == 403
     assert (await ask(method, path, body, by=HERE))[0] != 403
+    assert (await ask(method, path, body, by=HERE, X_Forwarded_For=STRANGER))[0] == 403
     assert (await ask(method, path, body, by=STRANGER, key=KEY))[0] != 403
 
 

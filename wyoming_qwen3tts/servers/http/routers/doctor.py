@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..errors import HttpError
 from ..natural import House
 
+_FORWARDED = {"forwarded", "via", "x-forwarded-for", "x-real-ip"}
+
 
 class ExaminationBody(BaseModel):
     """What to look at."""
@@ -38,7 +40,8 @@ def owner(request: Request) -> None:
         HttpError: 403, unless a key was sent, or the request comes from this machine or through Home Assistant.
     """
     client = request.state.client
-    if not (client.is_known or _is_this_machine(client.address)):
+    is_forwarded = not _FORWARDED.isdisjoint(request.headers.keys())  # by a proxy here, for somebody elsewhere
+    if not (client.is_known or (_is_this_machine(client.address) and not is_forwarded)):
         raise HttpError(
             403,
             "This is for who has a key, or sits at the machine itself. Set one: --http.api-keys NAME:KEY",
