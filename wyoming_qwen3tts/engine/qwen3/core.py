@@ -22,6 +22,7 @@ from .device_errors import let_go
 from .guards import GuardLimits, RunawayGuard
 from .priming import Priming
 from .scheduler import EngineRequest, Plan, Scheduler, Utterance
+from .slow_text import Tempo, kept_samples
 
 if TYPE_CHECKING:
     from ...model.prompt import PromptVoice as PromptVoice
@@ -80,9 +81,12 @@ class _Work:
     voice: PromptVoice
     guard: RunawayGuard
     tokens: TokenStream | None  # live layout only
+    tempo: Tempo
     codes: list[list[int]] = field(default_factory=list)  # frames made, not yet decoded
     chunk: int = 1  # how many of them to gather
-    sent: bool = False  # something of this utterance was
+    sent: bool = False  # something of this utterance was, or is kept to be
+    kept: Samples = field(default_factory=lambda: np.zeros(0, np.float32))  # sound that waits for more text
+    peak: float = 0.0  # of the sound so far
     heard_before: int = 0  # frames made again, that its listener has had
     decoded: int = 0  # frames, those that are not sent too
     words_told: int = 0  # of `tokens.words`
@@ -136,6 +140,7 @@ class EngineCore:
         self._work: dict[Utterance, _Work] = {}
         self._replies: set[EngineRequest] = set()
         self._frame_cost_s = 0.0
+        self._usual_id_s = 0.0  # how fast texts are written: seconds a token
         self.priming = Priming()
 
     @property
@@ -181,17 +186,22 @@ class EngineCore:
             self._fail(reply, Busy("Every slot and every place in the queue is taken. Try again in a moment."))
             return
         tokens = runner.tokens(notes_words=reply.wants_words) if utterance.layout == "live" else None
-        self._work[utterance] = _Work(runner, voice, self._guard(runner), tokens)
+        self._work[utterance] = _Work(runner, voice, self._guard(runner), tokens, Tempo(self._usual_id_s))
         text, is_over = utterance.text, utterance.is_text_over
         utterance.text, utterance.is_text_over = "", False
         self._hear(utterance, text, is_last=is_over)
 
     def _hear(self, utterance: Utterance, text: str, *, is_last: bool) -> None:
         utterance.text += text
-        if (tokens := self._work[utterance].tokens) is not None:
-            utterance.ids += tokens.add(text)
+        work = self._work[utterance]
+        if work.tokens is not None:
+            known = len(utterance.ids)
+            utterance.ids += work.tokens.add(text)
             if is_last:
-                utterance.ids += tokens.close()
+                utterance.ids += work.tokens.close()
+            work.tempo.came(len(utterance.ids) - known, self._now())
+            if is_last:
+                self._usual_id_s = work.tempo.learnt()
         utterance.is_text_over = is_last
 
     # -- the turn
@@ -226,12 +236,14 @@ class EngineCore:
     def _park(self, utterance: Utterance) -> None:
         """It has lost its slot, and is begun anew when there is more of its text."""
         work = self._work[utterance]
+        self._release(utterance.reply, work)
         heard = utterance.frames_before if work.sent else 0
         self._work[utterance] = _Work(
             work.runner,
             work.voice,
             self._guard(work.runner),
             work.tokens,
+            work.tempo,
             sent=work.sent,
             heard_before=heard,
             words_told=work.words_told,
@@ -362,17 +374,33 @@ class EngineCore:
             self._tell_words(utterance, work, work.decoded - cut - len(frames), frames.shape[1])
         if work.why_stopped:
             sound *= _ramp(len(sound), STOP_FADE_S, reply.outlet.format.rate)[::-1]
-        pcm = to_pcm(sound)
         work.sent = True
-        self._put(reply, pcm)
+        self._hand_over(utterance, work, sound)
         work.chunk = self._chunks.frames(len(frames), reply.lead_s(self._now()), self._frame_cost_s)
+
+    def _hand_over(self, utterance: Utterance, work: _Work, sound: Samples) -> None:
+        """``sound`` comes behind what was kept. Of a text that is slower than speech, what comes behind the last place
+        where speech may stop is kept in its turn."""
+        fmt = utterance.reply.outlet.format
+        sound, work.kept = np.concatenate([work.kept, sound]), sound[:0]
+        work.peak = max(work.peak, float(np.abs(sound).max(initial=0.0)))
+        is_waiting = not (utterance.has_text or work.is_over)
+        if is_waiting and work.tempo.id_s > fmt.seconds(fmt.frame_bytes):
+            at = len(sound) - kept_samples(sound, fmt.rate, work.peak)
+            sound, work.kept = sound[:at], sound[at:]
+        self._put(utterance.reply, to_pcm(sound))
+
+    def _release(self, reply: EngineRequest, work: _Work) -> None:
+        """What was kept is not waited with any longer."""
+        self._put(reply, to_pcm(work.kept))
+        work.kept = work.kept[:0]
 
     def _tell_words(self, utterance: Utterance, work: _Work, first: int, frame_samples: int) -> None:
         """Note the words whose ids were taken for the frames from ``first`` on, which are sent next."""
         words, reply = work.tokens.words if work.tokens is not None else [], utterance.reply
         while work.words_told < len(words) and words[work.words_told][0] < work.decoded:
             index, chars = words[work.words_told]
-            at = reply.sent_samples + max(0, index - first) * frame_samples
+            at = reply.sent_samples + len(work.kept) + max(0, index - first) * frame_samples
             reply.moments.append(Moment(utterance.number, at, chars))
             work.words_told += 1
 
@@ -396,6 +424,7 @@ class EngineCore:
     def _conclude(self, utterance: Utterance, work: _Work) -> None:
         """The utterance is at its end, good or bad."""
         reply = utterance.reply
+        self._release(reply, work)
         if work.is_broken:
             self.counters.broken += 1
             log.error("The model computed what is no number for %s; this reply ends here", utterance.voice.name)
@@ -424,7 +453,7 @@ class EngineCore:
         log.warning("%s: %s; trying again with another seed", utterance.voice.name, why)
         utterance.seed += _NEW_SEED
         self._scheduler.again(utterance)
-        self._work[utterance] = _Work(work.runner, work.voice, self._guard(work.runner), work.tokens)
+        self._work[utterance] = _Work(work.runner, work.voice, self._guard(work.runner), work.tokens, work.tempo)
 
     def _confess(self, utterance: Utterance, why: str) -> None:
         self.counters.stopped += 1
