@@ -211,7 +211,7 @@ def _own_ports() -> Iterator[int]:
 _ports = _own_ports()
 
 
-async def until(condition: Callable[[], object], within_s: float = 5.0) -> None:
+async def until(condition: Callable[[], object], within_s: float = 30.0) -> None:
     """Wait for what no event tells."""
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110  what is waited for is inside a server that is not to know of tests

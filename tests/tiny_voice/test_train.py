@@ -83,7 +83,10 @@ def test_what_is_taught_is_what_the_engine_asks(folder: Path, layout: str) -> No
     assert (learnt - hidden).abs().max() < 0.1  # of about 3; the file has bfloat16
 
 
-def test_teaching_makes_the_right_codes_likelier_and_goes_on_where_it_was(folder: Path, tmp_path: Path) -> None:
+def test_teaching_makes_the_right_codes_likelier_and_goes_on_where_it_was(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(language, "_BATCH", 4)
     torch.manual_seed(0)
     config = load_checkpoint(folder).config
     tokenizer = Tokenizer.load(folder, config)
@@ -98,10 +101,10 @@ def test_teaching_makes_the_right_codes_likelier_and_goes_on_where_it_was(folder
 
     taught = language.Teachable(config, tokenizer.role)
     before = losses(taught)
-    language.train(taught, few, few, 600.0, keep, lambda _: None, most_steps=20)
+    language.train(taught, few, few, 600.0, keep, lambda _: None, most_steps=8)
     after = losses(taught)
     assert after < 0.9 * before
 
     again = language.Teachable(config, tokenizer.role)
-    language.train(again, few, few, 600.0, keep, lambda _: None, most_steps=20)  # none is left
+    language.train(again, few, few, 600.0, keep, lambda _: None, most_steps=8)  # none is left
     assert losses(again) == pytest.approx(after, rel=1e-3)

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 _M_ARENA_MAX = -8  # malloc.h of glibc
 _ARENAS = 2
-_TRIM_S = 2.0
+TRIM_S = 2.0
 _ROOT = Path("/")
 
 
@@ -72,7 +72,7 @@ def trim() -> None:
         libc.malloc_trim(0)
 
 
-async def trimming(work_done: Callable[[], int], pause_s: float = _TRIM_S) -> None:
+async def trimming(work_done: Callable[[], int], pause_s: float = TRIM_S) -> None:
     """Call `trim` every ``pause_s`` in which the number ``work_done`` changed, and once more after that. Without an
     end."""
     last, was_busy = work_done(), True
