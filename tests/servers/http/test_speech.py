@@ -93,7 +93,7 @@ async def test_a_text_without_a_word_is_a_moment_of_silence() -> None:
 
 
 async def test_what_fails_in_the_middle_of_events_is_told_as_the_last_event() -> None:
-    """The response ends as it should: of one that is cut a browser drops what was not read yet, so what went wrong too."""
+    """The response ends as it should: of one that is cut a browser drops what was not read yet, the reason too."""
     async with web(engine=FakeEngine(fail_at=2)) as it:
         wire = await it.wire()
         await wire.send(request({"input": "Hello there.", "stream_format": "sse", "response_format": "pcm"}))
