@@ -212,9 +212,9 @@ async def first_use(film: Film, engine: Newcomer) -> None:
     await page.locator(".player").scroll_into_view_if_needed()
     wave, heard = page.locator(".player .wave"), 0.0
     while await speak.get_attribute("data-busy") == "true":
-        at = float(await wave.get_attribute("aria-valuenow") or 0)
-        await film.show(max(40, round(1_000 * (at - heard))))
-        heard = max(at, heard)
+        heard_to = float(await wave.get_attribute("aria-valuenow") or 0)
+        await film.show(max(40, round(1_000 * (heard_to - heard))))
+        heard = max(heard_to, heard)
     await film.show(900)
     await film.click(page.locator(".nav a[href='#/voices']"))
     await expect(page.locator(".view-voices")).to_be_visible()
