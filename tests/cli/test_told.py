@@ -112,7 +112,7 @@ EVERYWHERE = [
     *(Line(f"{word} Hello.", 78, f"There is no command '{word}'. Did you mean say[?]") for word in ("speak", "speek")),
     *(Line(word, 78, f"command '{word}'. There are: serve, say", never="Did you") for word in ("xyzzy", "kitchen")),
     *(Line(word, 78, "Did you mean serve[?]") for word in ("start", "run", "strat")),
-    Line("spaeks", 78, "Did you mean say[?]"),
+    Line("spaek", 78, "Did you mean say[?]"),
     Line("voices delte anna", 78, "Did you mean voices remove[?]"),
     Line("servee", 78, "Did you mean serve?"),
     Line("'Hello there.'", 78, "To speak it: wyoming-qwen3tts say 'Hello there.'"),
