@@ -12,13 +12,14 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from tests.cli import driver
+from tests.cli.prompt import Prompt
 from wyoming_qwen3tts.audio.wav import UNKNOWN_LENGTH, wav_header
 from wyoming_qwen3tts.cli import mistakes, say
 from wyoming_qwen3tts.cli.completion import SHELLS
@@ -108,7 +109,11 @@ EVERYWHERE = [
     Line("--engine.slot 4", 78, "Did you mean --engine.slots"),
     # -- commands
     Line("foo", 78, "There is no command 'foo'. There are: serve, say"),
-    Line("speak Hello.", 78, "There is no command 'speak'. Did you mean say?"),
+    *(Line(f"{word} Hello.", 78, f"There is no command '{word}'. Did you mean say[?]") for word in ("speak", "speek")),
+    *(Line(word, 78, f"command '{word}'. There are: serve, say", never="Did you") for word in ("xyzzy", "kitchen")),
+    *(Line(word, 78, "Did you mean serve[?]") for word in ("start", "run", "strat")),
+    Line("spaek", 78, "Did you mean say[?]"),
+    Line("voices delte anna", 78, "Did you mean voices remove[?]"),
     Line("servee", 78, "Did you mean serve?"),
     Line("'Hello there.'", 78, "To speak it: wyoming-qwen3tts say 'Hello there.'"),
     Line("tcp://0.0.0.0:10200", 78, r"--wyoming\.uri tcp://0\.0\.0\.0:10200"),
@@ -251,42 +256,41 @@ def test_every_flag_of_another_server_leads_to_flags_that_exist() -> None:
     assert set(mistakes.SYNONYMS.values()) <= {*mistakes.commands_of(build()), "--help", "--version"}
 
 
-def completed(words: Sequence[str]) -> list[str]:
-    """What bash offers for the last of ``words``."""
-    shell = f"""
-source /dev/stdin <<'END'
-{driver.told(["completion", "bash"], {})["out"]}
-END
-COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _wyoming_qwen3tts; printf '%s\\n' "${{COMPREPLY[@]}}"
-"""
-    done = subprocess.run(["bash", "-c", shell, "bash", *words], capture_output=True, text=True, check=True)
-    return done.stdout.split()
+COMPLETED = [
+    ("healthc", "healthcheck"),
+    ("say --sentence-p", "--sentence-pause"),
+    ("--engine.kind q", "qwen3"),
+    ("--engine.kind=q", "--engine.kind=qwen3"),
+    ("--engine.kind auto healthc", "healthcheck"),
+    ("voices rem", "remove"),
+    ("completion z", "zsh"),
+    ("--zeroconf of", "off"),
+    ("say --output on", "only"),
+]
 
 
-@pytest.mark.parametrize(
-    ("words", "offered"),
-    [
-        ("sa", ["say"]),
-        ("say --vo", ["--voice", "--voices.cloning", "--volume"]),
-        ("--engine.kind q", ["qwen3"]),
-        ("--engine.kind auto vo", ["voices"]),
-        ("voices rem", ["remove"]),
-        ("completion ", list(SHELLS)),
-        ("--zeroconf o", ["on", "off"]),
-    ],
-)
-def test_bash_completes_commands_flags_and_values(words: str, offered: list[str]) -> None:
-    assert set(offered) <= set(completed(["wyoming-qwen3tts", *words.split(" ")]))
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_tab_completes_commands_flags_values_and_files(shell: str, tmp_path: Path) -> None:
+    """In the shell itself, at a prompt; each of these has one end."""
+    (tmp_path / "only").touch()
+    with Prompt(shell, tmp_path) as prompt:
+        for begun, done in COMPLETED:
+            words = ["wyoming-qwen3tts", *begun.split()]
+            assert prompt.completed(" ".join(words)).split() == [*words[:-1], done], begun
 
 
-@pytest.mark.parametrize("shell", [shell for shell in SHELLS if shell != "bash"])
-def test_other_shells_can_read_their_script(shell: str, tmp_path: Path) -> None:
-    script = driver.told(["completion", shell], {})["out"]
-    assert all(f"{name}" in script for name in ("say", "--voices.language"[2:], "remove", "healthcheck"))
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
-    (tmp_path / "script").write_text(script)
-    subprocess.run([shell, "-n", str(tmp_path / "script")], check=True)
+def test_zsh_completes_what_it_finds_in_a_folder_of_functions_with_the_first_tab(tmp_path: Path) -> None:
+    with Prompt("zsh", tmp_path, load="fpath=({folder} $fpath)\nautoload -U compinit && compinit -u -D") as prompt:
+        assert prompt.completed("wyoming-qwen3tts healthc").split() == ["wyoming-qwen3tts", "healthcheck"]
+
+
+def test_what_may_follow_is_all_offered(tmp_path: Path) -> None:
+    with Prompt("fish", tmp_path) as prompt:
+        offered = {line.split("\t")[0] for line in prompt.offered("wyoming-qwen3tts say --vo")}
+        commands = {line.split("\t")[0] for line in prompt.offered("wyoming-qwen3tts ")}
+
+    assert {"--voice", "--voices.cloning", "--volume"} <= offered
+    assert set(mistakes.commands_of(build())) <= commands
 
 
 def test_every_ending_is_in_the_help() -> None:

@@ -296,23 +296,34 @@ def test_an_address_that_is_not_this_machines_is_said() -> None:
     assert "address of this machine" in found.fix
 
 
-def test_a_web_door_that_is_ours_already_is_fine() -> None:
-    with _web_server(200) as port:
+@pytest.mark.parametrize(
+    ("said", "is_ours"),
+    [
+        ('{"status": "live", "program": "qwen3-tts"}', True),
+        ('{"status": "live"}', False),
+        ('["live"]', False),
+        ("OK", False),
+        ("", False),
+    ],
+)
+def test_a_web_door_that_is_ours_already_is_fine_and_another_that_is_alive_is_not(said: str, *, is_ours: bool) -> None:
+    with _web_server(200, said) as port:
         checks = ports.check(place(wyoming__uri=f"tcp://127.0.0.1:{free_port()}", http__uri=f"tcp://127.0.0.1:{port}"))
 
-    assert checks[1].ok
+    assert checks[1].ok is is_ours
 
 
 class _web_server:  # noqa: N801  reads like a function
-    """Answers every GET with ``status``."""
+    """Answers every GET with ``status`` and ``said``."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, said: str = "") -> None:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 heard.append(self.headers.get("Authorization"))
                 self.send_response(status)
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(said)))
                 self.end_headers()
+                self.wfile.write(said.encode())
 
             def log_message(self, *_: object) -> None:
                 """Quiet."""

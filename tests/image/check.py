@@ -21,10 +21,10 @@ from tests.downloads.hub import LoopbackHub, loopback_hub
 from tests.harness import free_port
 from tests.homeassistant.fake_supervisor import FakeSupervisor, fake_supervisor
 from tests.image.build import CUDA_BASE, PYTHON_BASE, base_image, build, buildah, config, mounted, size_mb
+from wyoming_qwen3tts import PROGRAM
 from wyoming_qwen3tts.engine.qwen3.hardware.plan import SMALL
 from wyoming_qwen3tts.model.checkpoint.tiny import write_tiny_checkpoint
 from wyoming_qwen3tts.servers.wyoming.client import connect
-from wyoming_qwen3tts.servers.wyoming.info import PROGRAM
 from wyoming_qwen3tts.settings import Address
 
 UID = 10001

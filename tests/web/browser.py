@@ -83,7 +83,7 @@ async def visiting(
     page.on("console", lambda message: _note(message.text, message.type, wrong))
     await page.add_init_script(_EAR)
     if key:
-        await page.add_init_script(f"sessionStorage.setItem('api-key', {key!r})")
+        await page.add_init_script(f"sessionStorage.setItem('qwen3tts.api-key', {key!r})")
     try:
         await page.goto(url)
         await expect(page.locator("h1")).to_be_visible()
@@ -92,8 +92,8 @@ async def visiting(
         strangers = [
             one for one in asked if urlsplit(one).scheme in ("http", "https", "ws") and urlsplit(one).netloc != host
         ]
-        assert not strangers
-        assert not wrong
+        assert not strangers, strangers
+        assert not wrong, wrong
     finally:
         await profile.close()
 

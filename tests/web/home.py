@@ -50,6 +50,7 @@ class Actor(FakeEngine):
     def __init__(self, *, first_s: float = 0.0, frame_s: float = 0.0, fail_at: int | None = None) -> None:
         super().__init__(fail_at=fail_at)
         self.first_s, self.frame_s = first_s, frame_s
+        self.pace = 3  # frames for 20 characters; a person takes 15
         self.hold_at: int | None = None  # how many frames are made before `resume` is waited for
         self.resume = asyncio.Event()
         self.distant: tuple[ServerCount, ...] = ()  # servers that it speaks through
@@ -74,7 +75,7 @@ class Actor(FakeEngine):
         async for segment in request.whole_segments():
             request.moments.append(Moment(len(spoken), count * FRAME_SAMPLES))
             spoken.append(segment.text)
-            for _ in range(1 + len(segment.text) * 3 // 4 // 5):
+            for _ in range(1 + len(segment.text) * self.pace // 20):
                 if self.frames_made == self.hold_at:
                     await self.resume.wait()
                 if self.frames_made == self._fail_at:

@@ -106,7 +106,7 @@ async def test_a_card_that_was_put_away_comes_back_when_the_state_is_another(chr
         await card(page).get_by_role("button", name="Hide").click()
         await expect(card(page)).to_be_hidden()
         await page.reload()
-        await expect(page.locator("#engine-chip")).to_have_text("Loading 20 %")
+        await expect(page.locator("#engine-chip")).to_have_text("Loading 20%")
         await expect(card(page)).to_be_hidden()
 
         engine.status = EngineStatus(Phase.DEGRADED, "Only 300 MiB are free.", fallback="builtin")
@@ -196,7 +196,7 @@ async def test_what_is_being_downloaded_is_waited_for(chromium: Browser) -> None
     studio = Studio(can_clone=False, why_not="-")
     async with home(engine, settings, studio=studio) as house, visiting(chromium, house.url, key=KEY) as page:
         await go(page, "new")
-        await expect(page.get_by_text("They are being downloaded: 31 %.")).to_be_visible()
+        await expect(page.get_by_text("They are being downloaded: 31%.")).to_be_visible()
         studio.can_clone = True
         engine.status = EngineStatus(Phase.READY)
         await expect(page.get_by_role("button", name="Record", exact=True)).to_be_visible()

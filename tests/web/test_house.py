@@ -229,7 +229,7 @@ async def test_the_engine_is_seen_loading_and_is_told_to_leave_and_to_come_back(
     engine, control = Actor(), Control()
     engine.status = EngineStatus(Phase.LOADING, progress=0.43, fallback="builtin")
     async with home(engine, control=control) as house, visiting(chromium, house.url) as page:
-        await expect(page.locator("#engine-chip")).to_have_text("Loading 43 %")
+        await expect(page.locator("#engine-chip")).to_have_text("Loading 43%")
         await go(page, "status")
         await expect(page.get_by_role("progressbar")).to_have_attribute("value", "0.43")
         engine.status = EngineStatus(Phase.READY)
@@ -325,5 +325,97 @@ async def test_last_errors_say_how_long_ago_and_can_be_cleared_and_a_mistake_is_
         await expect(errors.locator("li")).to_have_count(2)
         await expect(errors.locator(".note.bad")).to_have_count(1)
         await expect(errors.locator("time").first).to_have_text(re.compile(r"^(jetzt|vor \d+ Sekunden?)$"))
-        await errors.get_by_role("button", name="Vergessen").click()
+        await errors.get_by_role("button", name="Leeren").click()
         await expect(errors.locator("li")).to_have_count(0)
+
+
+async def test_what_is_selected_and_scrolled_to_on_status_stays_while_the_server_works(chromium: Browser) -> None:
+    engine = Actor()
+    engine.hold_at = 2
+    async with home(engine) as house, visiting(chromium, house.url, size="phone") as page:
+        await page.get_by_role("button", name="Speak", exact=True).click()
+        await some_sound(page, 1)
+        await go(page, "status")
+        table = page.get_by_role("region", name="Replies").locator(".table-wrap")
+        await table.evaluate("table => { table.focus(); table.scrollLeft = 20; }")
+        await page.evaluate(
+            "getSelection().selectAllChildren(document.querySelector('[aria-labelledby=where-title] dd code'))"
+        )
+        port = await page.evaluate("getSelection().toString()")
+        seconds = table.locator("td").last
+        before = await seconds.inner_text()
+        await expect(seconds).not_to_have_text(before)
+
+        assert await table.evaluate("table => table.scrollLeft") == 20
+        assert port
+        assert await page.evaluate("getSelection().toString()") == port
+        await expect(table).to_be_focused()
+
+
+async def test_a_language_that_cannot_be_fetched_changes_nothing_and_is_told(chromium: Browser) -> None:
+    async with home() as house, visiting(chromium, house.url) as page:
+        await page.route("**/i18n/de.json", lambda route: route.abort())
+        await page.locator("#settings-button").click()
+        await page.get_by_label("Language of this page").select_option("de")
+        await expect(page.get_by_role("dialog").get_by_text("The server cannot be reached.")).to_be_visible()
+        await expect(page.get_by_label("Language of this page")).to_have_value("en")
+        assert await page.evaluate("localStorage.getItem('qwen3tts.language')") is None
+
+
+async def test_snippets_name_this_server_and_the_loudspeaker_as_home_assistant_does(chromium: Browser) -> None:
+    async def own_entity() -> str:
+        return "tts.hall"
+
+    tools = Tools(INSTALLED, own_entity=own_entity)
+    settings = Settings.model_validate({"announce": {"targets": "assist_satellite.hall, media_player.kitchen"}})
+    async with home(settings=settings, tools=tools) as house, visiting(chromium, house.url) as page:
+        code = page.locator(".snippets code")
+        await expect(code).to_contain_text("entity_id: tts.hall")
+        await expect(code).to_contain_text("media_player_entity_id: media_player.kitchen")
+
+
+async def test_an_address_of_no_view_is_that_of_the_first(chromium: Browser) -> None:
+    async with home() as house, visiting(chromium, f"{house.url}#/constructor") as page:
+        await expect(page.locator(".view-speak")).to_be_visible()
+
+
+async def test_copying_over_plain_http_leaves_the_focus_on_its_button(chromium: Browser) -> None:
+    async with home() as house, visiting(chromium, house.url) as page:
+        await page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+        copy = page.get_by_role("button", name="Copy", exact=True)
+        await copy.focus()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text("Copied")).to_be_visible()
+        await expect(copy).to_be_focused()
+
+
+async def test_a_selection_that_ends_beside_a_dialog_does_not_close_it(chromium: Browser) -> None:
+    async with home() as house, visiting(chromium, house.url) as page:
+        await page.locator("#voice-button").click()
+        search = page.get_by_role("dialog").get_by_role("searchbox")
+        await search.fill("vivian")
+        box = await search.bounding_box()
+        assert box
+        await page.mouse.move(box["x"] + 60, box["y"] + 20)
+        await page.mouse.down()
+        await page.mouse.move(5, 400)
+        await page.mouse.up()
+        await expect(search).to_be_visible()
+        await page.mouse.click(5, 400)
+        await expect(search).to_be_hidden()
+
+
+async def test_what_could_not_be_read_while_the_server_was_away_is_read_when_it_is_back(chromium: Browser) -> None:
+    port = free_port()
+    async with contextlib.AsyncExitStack() as stack:
+        async with home(port=port) as house:
+            page = await stack.enter_async_context(visiting(chromium, house.url))
+            await expect(page.get_by_text("Read as English")).to_be_visible()
+        await page.get_by_label("Text", exact=True).fill("Good night.")
+        await expect(page.locator("[aria-labelledby=spoken-title]")).to_contain_text("cannot be reached")
+        await go(page, "words")
+        await expect(page.locator(".note.bad")).to_contain_text("cannot be reached")
+        await go(page, "speak")
+        async with home(port=port):
+            await expect(page.get_by_text("Read as English")).to_be_visible(timeout=20_000)
+            await stack.aclose()

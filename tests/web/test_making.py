@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 import wave
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.web.browser import go, some_sound, visiting
 from tests.web.home import KEY, ClipReport, Problem, Studio, clip, home
+from wyoming_qwen3tts.errors import BadRequest
 
 
 class Phone(Studio):
@@ -192,3 +195,131 @@ async def test_a_voice_is_mixed_heard_and_mixed_anew(chromium: Browser) -> None:
         assert studio.recipes == ["ryan(2)+vivian(1)", "ryan(5)+vivian(1)"]
         await go(page, "voices")
         await expect(page.get_by_role("listitem").filter(has_text="Both")).to_contain_text("mixed")
+
+
+class Slow(Studio):
+    """Judges a clip when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may = asyncio.Event()
+
+    async def check(self, clip: bytes) -> ClipReport:
+        problems, self.problems = self.problems, []
+        if problems:
+            await self.may.wait()
+        return ClipReport(9.0, ok=not problems, problems=problems)
+
+
+async def test_what_is_found_out_about_one_clip_is_told_of_no_other(chromium: Browser) -> None:
+    studio = Slow()
+    studio.problems = [Problem("music", "The clip sounds like music.")]
+    async with home(studio=studio) as house, visiting(chromium, house.url, key=KEY) as page:
+        await go(page, "new")
+        await upload(page, clip(9))
+        await page.get_by_role("button", name="Another recording").click()
+        await expect(page.get_by_role("button", name="Record", exact=True)).to_be_focused()
+        await upload(page, clip(9))
+        await expect(page.get_by_text("This recording is good.")).to_be_visible()
+        async with page.expect_response("**/voices/check"):
+            studio.may.set()
+        await expect(page.get_by_role("button", name="Make the voice")).to_be_visible()
+        await expect(page.get_by_text("sounds like music")).to_have_count(0)
+        await expect(page.locator(".facts")).to_contain_text("Noise")
+        await expect(page.locator(".facts")).not_to_contain_text("mostly")
+
+
+async def test_consent_and_what_was_said_belong_to_one_clip(chromium: Browser) -> None:
+    async with home(studio=Studio()) as house, visiting(chromium, house.url, key=KEY) as page:
+        await go(page, "new")
+        await upload(page, clip(9))
+        await page.get_by_label("What is said in it").fill("Hello, this is Grandma.")
+        await page.get_by_label("This is my own voice").check()
+        await page.get_by_label("Name", exact=True).fill("Grandma")
+        await page.get_by_role("button", name="Make the voice").click()
+        await page.get_by_role("button", name="Make another").click()
+        await expect(page.get_by_role("button", name="Record", exact=True)).to_be_focused()
+        await upload(page, clip(10))
+        await expect(page.get_by_label("What is said in it")).to_have_value("")
+        await expect(page.get_by_label("This is my own voice")).not_to_be_checked()
+        await expect(page.get_by_label("Name", exact=True)).to_have_value("")
+
+
+class Refusing(Studio):
+    async def check(self, clip: bytes) -> ClipReport:
+        raise BadRequest("The clip is no sound that can be read.", field="clip")
+
+
+async def test_a_clip_that_the_server_refuses_is_told(chromium: Browser) -> None:
+    async with home(studio=Refusing()) as house, visiting(chromium, house.url, key=KEY) as page:
+        await go(page, "new")
+        await upload(page, clip(9))
+        await expect(page.get_by_text("The clip is no sound that can be read.")).to_be_visible()
+        await expect(page.get_by_role("button", name="Make the voice")).to_be_hidden()
+
+
+async def test_a_view_that_is_left_while_the_browser_asks_opens_no_microphone(chromium: Browser) -> None:
+    async with home(studio=Studio()) as house, visiting(chromium, house.url, key=KEY) as page:
+        await go(page, "new")
+        await page.evaluate(
+            """() => {
+                const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+                window.asked = [];
+                window.allowed = new Promise((allow) => { window.allow = allow; });
+                navigator.mediaDevices.getUserMedia = async (what) => {
+                    await window.allowed;
+                    const stream = await ask(what);
+                    window.asked.push(stream);
+                    return stream;
+                };
+            }"""
+        )
+        record = page.get_by_role("button", name="Record", exact=True)
+        await record.click()
+        await expect(record).to_be_disabled()
+        await go(page, "speak")
+        await page.evaluate("window.allow()")
+        await page.wait_for_function(
+            "window.asked.length === 1 && window.asked[0].getTracks().every((track) => track.readyState === 'ended')"
+        )
+
+
+class Fickle(Studio):
+    """Mixes some."""
+
+    async def blend(self, name: str, recipe: str) -> Any:
+        if recipe.startswith("aiden"):
+            raise BadRequest("These two cannot be mixed.")
+        return await super().blend(name, recipe)
+
+
+async def test_a_mix_that_fails_leaves_the_one_before(chromium: Browser) -> None:
+    studio = Fickle()
+    async with home(studio=studio) as house, visiting(chromium, house.url, key=KEY) as page:
+        await go(page, "new/mix")
+        await page.get_by_label("First voice").select_option("ryan")
+        await page.get_by_label("Second voice").select_option("vivian")
+        await page.get_by_label("Name", exact=True).fill("Both")
+        make = page.get_by_role("button", name="Mix the voices")
+        await make.click()
+        await page.get_by_role("button", name="Make another").click()
+        await page.get_by_label("First voice").select_option("aiden")
+        await make.click()
+        await expect(page.get_by_text("These two cannot be mixed.")).to_be_visible()
+
+    assert studio.recipes == ["ryan(2)+vivian(1)", "ryan(2)+vivian(1)"]
+    assert "Both" in studio.made
+
+
+async def test_variants_that_do_not_all_come_are_told(chromium: Browser) -> None:
+    async with home(studio=Studio()) as house, visiting(chromium, house.url, key=KEY) as page:
+        await page.route(
+            "**/voices/design", lambda route: route.fulfill(content_type="text/event-stream", body=": \n\n")
+        )
+        await go(page, "new/describe")
+        await page.get_by_label("Describe the voice").fill("A patient teacher")
+        await page.get_by_label("Sentence to try it with").fill("My own sentence.")
+        await page.get_by_label("Language").select_option("de")
+        await expect(page.get_by_label("Sentence to try it with")).to_have_value("My own sentence.")
+        await page.get_by_role("button", name="Make three variants").click()
+        await expect(page.get_by_text("The connection broke off in the middle.")).to_be_visible()

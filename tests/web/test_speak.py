@@ -332,3 +332,68 @@ async def test_the_key_is_that_of_the_machine(chromium: Browser, platform: str, 
         await page.reload()
 
         await expect(page.locator(".keys")).to_have_text(said)
+
+
+async def test_what_came_before_a_failure_is_heard_to_its_end_and_can_be_stopped(chromium: Browser) -> None:
+    engine = Actor(fail_at=60)
+    engine.pace = 40
+    async with home(engine) as house, visiting(chromium, house.url) as page:
+        await page.get_by_label("Text", exact=True).fill("The kettle is on, and the kitchen smells of bread.")
+        await page.get_by_role("button", name="Speak", exact=True).click()
+        await until(lambda: engine.frames_made == 60)
+        await some_sound(page, 1)
+        await expect(page.locator(".note.bad")).to_be_hidden()
+        stop = page.get_by_role("button", name="Stop", exact=True)
+        await expect(stop).to_be_visible()
+        await expect(page.locator(".note.bad")).to_contain_text("The scripted fault.")
+        await expect(stop).to_be_hidden()
+        assert sum(piece["samples"] for piece in await heard(page)) == 60 * FRAME_SAMPLES
+
+
+async def test_a_reply_goes_on_and_its_failure_is_told_when_somebody_comes_back_to_it(chromium: Browser) -> None:
+    engine = Actor()
+    engine.hold_at, engine.pace = 30, 40
+    async with home(engine) as house, visiting(chromium, house.url) as page:
+        await page.get_by_label("Text", exact=True).fill("The kettle is on, and the kitchen smells of bread.")
+        await page.get_by_role("button", name="Speak", exact=True).click()
+        await some_sound(page, 1)
+        await go(page, "status")
+        await go(page, "speak")
+        await expect(page.locator(".caption")).to_contain_text("The kettle is on")
+        wave = page.locator(".player .wave")
+        before = float(await wave.get_attribute("aria-valuenow") or 0)
+        await expect(wave).not_to_have_attribute("aria-valuenow", str(before))
+        engine._fail_at = 30
+        await go(page, "voices")
+        engine.resume.set()
+        await until(lambda: not engine.speaking)
+        await go(page, "speak")
+        await expect(page.locator(".note.bad")).to_contain_text("The scripted fault.")
+
+
+async def test_a_sentence_of_ours_is_one_of_the_language_that_is_chosen(chromium: Browser) -> None:
+    async with home() as house, visiting(chromium, house.url) as page:
+        text = page.get_by_label("Text", exact=True)
+        await go(page, "voices")
+        card = page.locator(".voice-card").filter(has_text="Sohee")
+        await card.get_by_label("Language of Sohee").select_option("sohee-ko")
+        await card.get_by_role("button", name="Use Sohee").click()
+        await expect(text).to_have_value(re.compile("^좋은 아침"))
+        await text.fill("My own words.")
+        await go(page, "voices")
+        await page.locator(".voice-card").filter(has_text="Ryan").get_by_role("button", name="Use Ryan").click()
+        await expect(text).to_have_value("My own words.")
+
+
+async def test_a_waveform_has_the_colours_of_the_theme_that_is_chosen(chromium: Browser) -> None:
+    async with home() as house, visiting(chromium, house.url) as page:
+        await page.get_by_role("button", name="Speak", exact=True).click()
+        await expect(page.get_by_role("button", name="Play again")).to_be_enabled()
+        picture = "document.querySelector('.player canvas').toDataURL()"
+        light = await page.evaluate(picture)
+        await page.locator("#settings-button").click()
+        await page.get_by_role("button", name="Dark").click()
+
+        assert await page.evaluate(picture) != light
+        assert await page.evaluate("localStorage.getItem('qwen3tts.theme')") == "dark"
+        assert await page.evaluate("localStorage.getItem('theme')") is None, "in Home Assistant that is another's"

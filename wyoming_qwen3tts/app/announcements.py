@@ -25,6 +25,7 @@ from ..settings import Address, Settings
 from ..util.tasks import cancel_and_wait
 
 if TYPE_CHECKING:
+    from ..homeassistant.own_entity import OwnEntity
     from ..servers.mqtt.server import MqttServer
     from ..util.backoff import Backoff
 
@@ -38,6 +39,7 @@ class Announcements:
     """
 
     announcer: Announcer  # from its entry on
+    own_entity: OwnEntity | None = None  # where Home Assistant may be asked
 
     def __init__(
         self,
@@ -127,9 +129,11 @@ class Announcements:
                 return None
             api, token = supervisor.core_api_url, supervisor.token
         from ..homeassistant.client import HomeAssistant  # only here: most homes announce nothing
+        from ..homeassistant.own_entity import OwnEntity
         from ..homeassistant.players import HomeSpeakers
 
         home = await stack.enter_async_context(HomeAssistant(api, token))
         announce = self._settings.announce
         own_voice = not self._is_reachable if announce.delivery == "auto" else announce.delivery == "tts"
-        return HomeSpeakers(home, own_voice=own_voice, tts_entity=wanted.tts_entity, gap_s=announce.gap_s)
+        self.own_entity = await stack.enter_async_context(contextlib.aclosing(OwnEntity(home, wanted.tts_entity)))
+        return HomeSpeakers(home, self.own_entity, own_voice=own_voice, gap_s=announce.gap_s)

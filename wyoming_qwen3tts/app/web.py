@@ -71,7 +71,8 @@ def web_server(
         routers = [page.routes(), lexicon.routes(settings)]
         if announcements is not None:
             routers += [announce.routes(announcements.announcer), clips.routes(announcements.clips)]
-        tools = Tools(look(os.environ), download, Examination(settings))
+        own_entity = announcements.own_entity if announcements else None
+        tools = Tools(look(os.environ), download, Examination(settings), own_entity.soon if own_entity else None)
         return build_app(
             service, settings, studio=studio, control=control, routers=routers, tools=tools, own_names=own_names
         )

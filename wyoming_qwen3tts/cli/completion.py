@@ -32,7 +32,7 @@ def script(shell: str, parser: argparse.ArgumentParser) -> str:
         case "bash":
             return _bash(levels)
         case "zsh":
-            return f"#compdef {_PROGRAM}\nautoload -U +X bashcompinit && bashcompinit\n{_bash(levels)}"
+            return _ZSH.format(program=_PROGRAM, bash=_bash(levels))
         case _:
             return _fish(levels)
 
@@ -74,7 +74,14 @@ _BASH = """\
 # Completion of {program}. To have it in this shell: eval "$({program} completion bash)"
 _wyoming_qwen3tts() {{
   local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD - 1]}} path= flags= words= values=
-  local word index
+  local word index before=
+  if [[ $current == --*=* ]]; then                        # zsh leaves --flag=value together
+    previous=${{current%%=*}} before=${{current%%=*}}= current=${{current#*=}}
+  elif [[ $current == = ]]; then                          # bash takes it for three words
+    current=
+  elif [[ $previous == = ]]; then
+    previous=${{COMP_WORDS[COMP_CWORD - 2]}}
+  fi
   for ((index = 1; index < COMP_CWORD; index++)); do
     word=${{COMP_WORDS[index]}}
     case "$path/$word" in
@@ -88,7 +95,7 @@ _wyoming_qwen3tts() {{
 {values}
   esac
   if [ -n "$values" ]; then
-    COMPREPLY=($(compgen -W "$values" -- "$current"))
+    COMPREPLY=($(compgen -P "$before" -W "$values" -- "$current"))
   elif [[ $current == -* ]]; then
     COMPREPLY=($(compgen -W "$flags" -- "$current"))
   elif [ -n "$words" ]; then
@@ -98,6 +105,17 @@ _wyoming_qwen3tts() {{
   fi
 }}
 complete -o filenames -F _wyoming_qwen3tts {program}
+"""
+
+
+# In a folder of $fpath it is loaded by the first Tab, and has to answer it too.
+_ZSH = """\
+#compdef {program}
+# Completion of {program}. To have it in this shell: eval "$({program} completion zsh)"
+(( ${{+functions[compdef]}} )) || {{ autoload -Uz compinit && compinit; }}
+autoload -U +X bashcompinit && bashcompinit
+{bash}
+if [ "${{funcstack[1]}}" = _{program} ]; then _bash_complete -o filenames -F _wyoming_qwen3tts; fi
 """
 
 
@@ -144,9 +162,9 @@ def _fish(levels: list[_Level]) -> str:
 
 def _fish_condition(level: _Level) -> str:
     """Where its commands and flags go."""
-    if not level.path:
-        return " -n __fish_use_subcommand"
     inner = " ".join(level.commands)
+    if not level.path:
+        return f" -n 'not __fish_seen_subcommand_from {inner}'"
     seen = "; and ".join(f"__fish_seen_subcommand_from {word}" for word in level.path.split())
     return f" -n {_fish_quoted(f'{seen}; and not __fish_seen_subcommand_from {inner}' if inner else seen)}"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from .. import PROGRAM
 from ..servers.wyoming.client import connect, local
-from ..servers.wyoming.info import PROGRAM
 from ..settings import Settings
 
 _TIMEOUT_S = 5.0

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -147,7 +147,9 @@ _AS_SETTING: Mapping[str, str] = {
 
 SYNONYMS: Mapping[str, str] = {
     "speak": "say", "tts": "say", "synthesize": "say", "synth": "say", "read": "say", "talk": "say", "play": "say",
-    "run": "serve", "start": "serve", "server": "serve", "up": "serve", "launch": "serve",
+    "speech": "say", "speek": "say",  # as near to "speed"
+    "run": "serve", "start": "serve", "server": "serve", "up": "serve", "launch": "serve", "service": "serve",
+    "daemon": "serve",
     "list": "voices", "ls": "voices", "speakers": "voices", "list-voices": "voices", "voice": "voices",
     "install": "download", "fetch": "download", "pull": "download", "get": "download", "models": "download",
     "check": "doctor", "diagnose": "doctor", "diagnostics": "doctor", "info": "doctor", "status": "doctor",
@@ -161,6 +163,9 @@ _ACTIONS: Mapping[str, str] = {
     "add": "import", "load": "import", "restore": "import", "save": "export", "backup": "export", "show": "list",
     "ls": "list",
 }  # fmt: skip
+
+
+_ALIKE = 0.76  # by difflib: "spaek" is 0.8 like "speak"; words that only share some letters are less
 
 
 def find(words: Sequence[str], parser: argparse.ArgumentParser) -> str:
@@ -206,12 +211,18 @@ def no_command(word: str, commands: Mapping[str, object], path: Sequence[str] = 
         return f"There is no command {word[:60]!r}. To speak it: wyoming-qwen3tts say {shlex.quote(word[:60])}"
     if "://" in word and not path:
         return f"{word[:80]} stands alone. An address belongs to a flag: --wyoming.uri {word[:80]}"
-    near: Sequence[str] = [meant] if (meant := (_ACTIONS if path else SYNONYMS).get(word.lower())) else []
-    if not near and path and word in ("clone", "design", "download", "say"):
+    if path and word in ("clone", "design", "download", "say"):
         return f"{word} is a command of its own: wyoming-qwen3tts {word}"
-    near = near or difflib.get_close_matches(word.lower(), commands, n=1)
-    hint = f"Did you mean {behind}{near[0]}?" if near else f"There are: {', '.join(commands)}."
+    meant = _nearest(word.lower(), commands, _ACTIONS if path else SYNONYMS)
+    hint = f"Did you mean {behind}{meant}?" if meant else f"There are: {', '.join(commands)}."
     return f"There is no command '{behind}{word[:40]}'. {hint}"
+
+
+def _nearest(word: str, commands: Iterable[str], synonyms: Mapping[str, str]) -> str:
+    """The command that ``word`` is a synonym of, or one of the two misspelt; empty if it resembles nothing."""
+    known = {**synonyms, **{name: name for name in commands}}
+    near = difflib.get_close_matches(word, known, n=1, cutoff=_ALIKE)
+    return known[near[0]] if near else ""
 
 
 def no_flag(name: str, value: str, path: Sequence[str], top: argparse.ArgumentParser) -> str:

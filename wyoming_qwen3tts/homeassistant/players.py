@@ -10,6 +10,7 @@ from typing import Any
 from ..announcements.announcement import Announcement, Sound
 from ..errors import BadRequest, DeliveryFailed
 from .client import HomeAssistant
+from .own_entity import OwnEntity
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +25,9 @@ class HomeSpeakers:
     With ``own_voice`` Home Assistant has this server speak the text over Wyoming; else its players fetch our sound.
     """
 
-    def __init__(self, home: HomeAssistant, *, own_voice: bool, tts_entity: str = "", gap_s: float = 0.5) -> None:
-        self._home, self._gap_s = home, gap_s
+    def __init__(self, home: HomeAssistant, own_entity: OwnEntity, *, own_voice: bool, gap_s: float = 0.5) -> None:
+        self._home, self._own_entity, self._gap_s = home, own_entity, gap_s
         self.has_own_voice = own_voice
-        self._tts_entity = tts_entity
         self._told: set[str] = set()
 
     def plays_on(self, target: str) -> bool:
@@ -43,7 +43,7 @@ class HomeSpeakers:
         if state.get("state") == "unavailable":
             raise DeliveryFailed(f"{target} is unavailable in Home Assistant.")
         if self.has_own_voice and target.startswith("media_player."):
-            await self._own_entity()
+            await self._own_entity.find()
 
     async def play(self, announcement: Announcement, target: str, sound: Sound | None) -> None:
         use_sound = sound is not None and not self.has_own_voice
@@ -99,7 +99,7 @@ class HomeSpeakers:
             await self._home.call("media_player", "play_media", data)
             return
         data = {
-            "entity_id": await self._own_entity(),
+            "entity_id": await self._own_entity.find(),
             "media_player_entity_id": target,
             "message": announcement.text,
         }
@@ -130,22 +130,6 @@ class HomeSpeakers:
             log.warning("media_player.%s: %s", service, error)
 
     # -- our own voice there
-
-    async def _own_entity(self) -> str:
-        """What Home Assistant calls this server."""
-        if not self._tts_entity:
-            for state in await self._home.states():
-                entity = str(state.get("entity_id", ""))
-                name = str(state.get("attributes", {}).get("friendly_name", ""))
-                if entity.startswith("tts.") and "qwen3" in f"{entity} {name}".lower():
-                    self._tts_entity = entity
-                    break
-            else:
-                raise DeliveryFailed(
-                    "Home Assistant has no tts entity of this server: add the Wyoming integration, or name the "
-                    "entity with homeassistant.tts_entity."
-                )
-        return self._tts_entity
 
     def _say_what_is_lost(self, announcement: Announcement) -> None:
         lost = [name for name in ("instruct", "speed", "seed", "format") if getattr(announcement, name) is not None]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from .. import PROGRAM
 from ..errors import ProtocolError
 from ..settings import Address
 from .wyoming.client import connect, local
-from .wyoming.info import PROGRAM
 
 _ANSWER_S = 8.0
 
@@ -29,6 +29,8 @@ def speaks_http(address: Address, answer_s: float = _ANSWER_S) -> bool:
     host, port = local(address)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/health/live"
     try:
-        return httpx.get(url, timeout=answer_s, trust_env=False).status_code == httpx.codes.OK
-    except httpx.HTTPError:
+        told = httpx.get(url, timeout=answer_s, trust_env=False).json()
+    except (httpx.HTTPError, ValueError):
         return False
+    # Many a server has this address; the name is ours.
+    return isinstance(told, dict) and told.get("program") == PROGRAM

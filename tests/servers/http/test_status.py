@@ -29,7 +29,7 @@ async def test_liveness_is_told_to_everybody_and_readiness_is_the_engines() -> N
         engine.status = EngineStatus(Phase.READY)
         ready = await it.client.get("/health/ready")
 
-        assert live.json() == {"status": "live"}
+        assert live.json() == {"status": "live", "program": "qwen3-tts"}
         assert (not_yet.status_code, not_yet.headers["retry-after"]) == (503, "5")
         assert not_yet.json() == {
             "status": "not ready", "engine": "fake", "state": "loading 12 %", "phase": "loading", "reason": None,

@@ -3,6 +3,7 @@ words, and settings and commands as they are typed here."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal, NamedTuple, Protocol
 
 from ...downloads.background import BackgroundDownload
@@ -35,6 +36,7 @@ class Tools(NamedTuple):
     installation: Installation
     download: BackgroundDownload | None = None
     examination: Examination | None = None
+    own_entity: Callable[[], Awaitable[str | None]] | None = None  # what Home Assistant calls this server
 
 
 class House(NamedTuple):
@@ -46,6 +48,7 @@ class House(NamedTuple):
     installation: Installation
     download: BackgroundDownload | None = None
     examination: Examination | None = None
+    own_entity: Callable[[], Awaitable[str | None]] | None = None
 
 
 def natural_json(house: House) -> dict[str, Any]:

@@ -9,14 +9,12 @@ from typing import Any
 from wyoming.event import Event
 from wyoming.info import Attribution, Info, TtsProgram, TtsVoice
 
-from ... import __version__
+from ... import PROGRAM, __version__
 from ...speech.languages import regions
 from ...speech.voice import Voice
 from ...util.instance import INSTANCE
 from ...voices.speakers import BUILTIN
 
-#: Home Assistant's unique id is made of it: it never changes.
-PROGRAM = "qwen3-tts"
 _PROJECT = Attribution("wyoming-qwen3tts", "https://github.com/wyoming-qwen3tts/wyoming-qwen3tts")
 _QWEN = {"name": "Qwen3-TTS, Alibaba (Apache-2.0)", "url": "https://github.com/QwenLM/Qwen3-TTS"}
 _BUILTIN = {

@@ -14,11 +14,9 @@ export class ApiError extends Error {
   }
 }
 
-export class Unreachable extends ApiError {
-  constructor() {
-    super(0, { message: t("error.unreachable"), code: "unreachable" });
-  }
-}
+const unreachable = () => new ApiError(0, { message: t("error.unreachable"), code: "unreachable" });
+/** An answer that ended in its middle. */
+export const broken = () => new ApiError(0, { message: t("error.cut"), code: "cut" });
 
 export const key = {
   get: () => session.get("api-key"),
@@ -39,7 +37,7 @@ export async function call(path, { method = "GET", json, form, signal, headers =
   try {
     response = await fetch(url(path), options);
   } catch (error) {
-    throw error.name === "AbortError" ? error : new Unreachable();
+    throw error.name === "AbortError" ? error : unreachable();
   }
   if (!response.ok) throw await refusal(response);
   return response;
@@ -57,10 +55,11 @@ async function refusal(response) {
   }
 }
 
-export const get = async (path, options) => (await call(path, options)).json();
-export const post = async (path, json, options) => (await call(path, { method: "POST", json, ...options })).json();
+const bodyOf = (response) => response.json().catch(() => { throw broken(); });
+export const get = async (path, options) => bodyOf(await call(path, options));
+export const post = async (path, json, options) => bodyOf(await call(path, { method: "POST", json, ...options }));
 
-/** The events of a text/event-stream. Not EventSource, which cannot send a key. */
+/** The events of a text/event-stream. Not EventSource, which cannot send a key. Raises ApiError where it breaks off. */
 export async function* events(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
@@ -78,6 +77,8 @@ export async function* events(response) {
         else if (block.startsWith(":")) yield null; // a sign of life
       }
     }
+  } catch (error) {
+    throw error.name === "AbortError" ? error : broken();
   } finally {
     reader.cancel().catch(() => {}); // the connection may be gone already
   }

@@ -24,7 +24,7 @@ export function captions() {
         element.lang = reply.language;
         element.replaceChildren(...parts(sentence, word, words));
       }
-      if (!reply.over && element.isConnected) frame = requestAnimationFrame(tick);
+      if (!reply.over) frame = requestAnimationFrame(() => element.isConnected && tick()); // it may come into the page a moment later
     };
     element.replaceChildren();
     tick();

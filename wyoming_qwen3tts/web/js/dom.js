@@ -86,17 +86,31 @@ export function toastWithUndo(text, label, onundo) {
 }
 
 export async function copy(text) {
-  if (navigator.clipboard) {
+  try {
     await navigator.clipboard.writeText(text);
     return;
-  }
-  // Plain http has no clipboard API; a selection can still be copied.
+  } catch { /* plain http has no clipboard API, a frame may not use it; a selection can still be copied */ }
+  const before = document.activeElement;
   const area = h("textarea", { class: "visually-hidden", readonly: true, value: text });
   (document.querySelector("dialog[open]") ?? document.body).append(area);
   area.select();
   const done = document.execCommand("copy");
   area.remove();
+  before?.focus({ preventScroll: true });
   if (!done) throw new Error("copy");
+}
+
+/** Gives `element` these children, unless it has the same already: what is selected or has the focus there stays so. */
+export function renew(element, ...children) {
+  const wanted = h("div", {}, children);
+  const isSame = wanted.childNodes.length === element.childNodes.length
+    && [...wanted.childNodes].every((child, at) => child.isEqualNode(element.childNodes[at]));
+  if (!isSame) element.replaceChildren(...wanted.childNodes);
+}
+
+/** Where the keyboard goes on when what had the focus is gone. */
+export function rescueFocus() {
+  if (!document.activeElement || document.activeElement === document.body) document.getElementById("main").focus({ preventScroll: true });
 }
 
 export function saveFile(blob, name) {
@@ -109,6 +123,7 @@ export function saveFile(blob, name) {
 export function openDialog(title, closeLabel, build, { onclose } = {}) {
   const id = newId("dialog");
   const dialog = h("dialog", { "aria-labelledby": id });
+  const toasts = document.getElementById("toasts"); // beneath the dialog they would not be seen, nor read aloud
   const close = () => dialog.close();
   const { body, foot } = build(close);
   dialog.append(
@@ -116,10 +131,15 @@ export function openDialog(title, closeLabel, build, { onclose } = {}) {
     h("div", { class: "dialog-body" }, body),
   );
   if (foot) dialog.append(h("div", { class: "dialog-foot" }, foot));
-  dialog.addEventListener("click", (event) => event.target === dialog && close());
+  dialog.append(toasts);
+  let began = null; // where the pointer went down: a selection that ends outside closes nothing
+  dialog.addEventListener("pointerdown", (event) => { began = event.target; });
+  dialog.addEventListener("click", (event) => event.target === dialog && began === dialog && close());
   dialog.addEventListener("close", () => {
+    document.body.append(toasts);
     dialog.remove();
     onclose?.();
+    rescueFocus();
   });
   document.body.append(dialog);
   dialog.showModal();

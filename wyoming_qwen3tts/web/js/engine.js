@@ -1,6 +1,6 @@
 // How the engine is: in one word, and in a sentence.
 
-import { has, number, t } from "./i18n.js";
+import { has, percent, t } from "./i18n.js";
 import { store } from "./store.js";
 
 /** "waiting", "away", "locked", "loading", "failed", "degraded", "unloaded", "busy" or "ready". */
@@ -17,13 +17,13 @@ export const phaseOf = () => store.live?.engine?.phase ?? "ready";
 export function shortText() {
   const state = stateOf();
   const { progress } = store.live?.engine ?? {};
-  if (state === "loading" && progress != null) return `${t("state.loading")} ${number(progress * 100)} %`;
+  if (state === "loading" && progress != null) return `${t("state.loading")} ${percent(progress)}`;
   if (speaksInstead() && ["ready", "degraded", "failed"].includes(state)) return t(speaksInstead() === "builtin" ? "state.builtin" : "state.stand-in");
   return t(`state.${state}`);
 }
 
 /** Which engine speaks while the one that is wanted cannot, or "builtin" where no other is wanted; "" if it can. */
-export function speaksInstead() {
+function speaksInstead() {
   const engine = store.live?.engine;
   return engine?.fallback ?? (engine?.kind === "builtin" ? "builtin" : "");
 }

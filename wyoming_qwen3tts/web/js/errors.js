@@ -44,5 +44,5 @@ export const fixOf = (error) => (language === "en" ? error.fix : t(has(`fix.${er
 /** The message without the API's name of the field, which stands beside the field already. */
 function plain({ message, param }) {
   const text = message.startsWith(`${param}: `) ? message.slice(param.length + 2) : message;
-  return text[0].toUpperCase() + text.slice(1);
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

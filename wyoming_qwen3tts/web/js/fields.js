@@ -45,7 +45,7 @@ export function problems() {
 }
 
 /** What went wrong, and when to try again. */
-export function problemNote(error) {
+function problemNote(error) {
   return h("div", { class: "note bad" }, icon("warn"), h("div", { class: "grow" }, partsOf(error),
     error.retryAfter && h("p", {}, t("error.retry", { s: error.retryAfter }))));
 }
@@ -62,6 +62,7 @@ export function showError(error, fields, general) {
     return;
   }
   blamed.fail([wordsOf(error), said(error)]);
+  blamed.closest("details")?.setAttribute("open", "");
   blamed.control?.focus();
   blamed.scrollIntoView({ block: "nearest" });
 }

@@ -7,6 +7,8 @@ export const LANGUAGES = {
   ja: "日本語", ko: "한국어", pt: "Português", ru: "Русский", zh: "中文",
 };
 
+const isOurs = (code) => Object.hasOwn(LANGUAGES, code);
+
 let words = {};
 export let language = "en";
 
@@ -19,10 +21,10 @@ export const has = (key) => key in words;
 
 function chosen() {
   const kept = local.get("language");
-  if (kept in LANGUAGES) return kept;
+  if (isOurs(kept)) return kept;
   for (const tag of navigator.languages ?? [navigator.language]) {
     const code = tag.slice(0, 2).toLowerCase();
-    if (code in LANGUAGES) return code;
+    if (isOurs(code)) return code;
   }
   return "en";
 }
@@ -36,9 +38,10 @@ export async function loadWords(wanted = chosen()) {
   translate(document);
 }
 
-export function choose(wanted) {
+/** Raises if the words cannot be fetched; then all stays as it was. */
+export async function choose(wanted) {
+  await loadWords(wanted);
   local.set("language", wanted);
-  return loadWords(wanted);
 }
 
 /** Elements of index.html carry the key of their text. */
@@ -54,17 +57,23 @@ export function number(value, digits = 0) {
   return new Intl.NumberFormat(language, { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
 }
 
+export const percent = (share) => new Intl.NumberFormat(language, { style: "percent" }).format(share);
 export const seconds = (value) => t("unit.s", { n: number(value, value < 10 ? 1 : 0) });
 export const milliseconds = (value) => (value < 9950 ? t("unit.ms", { n: number(Math.round(value)) }) : seconds(value / 1000));
 export const megabytes = (value) => (value < 1000 ? t("unit.mb", { n: number(value) }) : t("unit.gb", { n: number(value / 1024, 1) }));
 
 /** What a language calls itself; one that the home has added, as the browser says. */
 export function languageName(code) {
-  if (code in LANGUAGES) return LANGUAGES[code];
+  if (isOurs(code)) return LANGUAGES[code];
+  const name = languageHere(code, code);
+  return name.charAt(0).toLocaleUpperCase() + name.slice(1);
+}
+
+/** What a language is called in the page's own. */
+export function languageHere(code, here = language) {
   try {
-    const name = new Intl.DisplayNames([code], { type: "language" }).of(code);
-    return name[0].toLocaleUpperCase(code) + name.slice(1);
+    return new Intl.DisplayNames([here], { type: "language" }).of(code);
   } catch {
-    return code;
+    return code; // no code at all
   }
 }

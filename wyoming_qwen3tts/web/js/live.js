@@ -5,6 +5,7 @@ import { store, update, watch } from "./store.js";
 
 const QUIET_S = 45; // without a byte for so long, the connection is taken for dead
 const LONGEST_WAIT_S = 10;
+const ANSWER_S = 15; // a server that takes a question and never answers it is away
 const KEEP = 12; // replies that ended
 
 let stop = new AbortController();
@@ -33,15 +34,22 @@ export async function follow() {
   }
 }
 
-export async function refresh() {
-  const [about, voices] = await Promise.all([get("v1/about"), get("v1/audio/voices")]);
-  update("about", about);
-  update("voices", voices.voices ?? voices.data ?? []);
+/** Asks anew what the server is and who can speak. */
+async function refresh() {
+  await Promise.all([fetchNewest("about", "v1/about", (about) => about), refreshVoices()]);
 }
 
-export async function refreshVoices() {
-  const voices = await get("v1/audio/voices");
-  update("voices", voices.voices ?? voices.data ?? []);
+export const refreshVoices = () => fetchNewest("voices", "v1/audio/voices", ({ voices }) => voices);
+
+const asked = {}, answered = {};
+
+/** An answer that a later question's was faster than tells nothing new: a voice just made would be gone again. */
+async function fetchNewest(name, path, of) {
+  const mine = asked[name] = (asked[name] ?? 0) + 1;
+  const answer = of(await get(path, { signal: AbortSignal.timeout(ANSWER_S * 1000) }));
+  if (mine < (answered[name] ?? 0)) return;
+  answered[name] = mine;
+  update(name, answer);
 }
 
 async function* stream() {

@@ -20,7 +20,7 @@ let keyDialog = null;
 
 function show(focus) {
   const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/");
-  const known = name in VIEWS ? name : "speak";
+  const known = Object.hasOwn(VIEWS, name) ? name : "speak";
   view?.leave?.();
   view = VIEWS[known](...rest);
   const heading = h("h1", { tabindex: "-1" }, view.title);
@@ -69,7 +69,7 @@ function askForKey() {
         key.set(wanted);
         close();
         update("connection", "unlocked");
-        show(false);
+        show(true);
       } catch (error) {
         if (error.status === 401) labelled.fail(t("key.wrong"));
         else general.fail(error);
@@ -86,9 +86,15 @@ function askForKey() {
 
 function openSettings() {
   openDialog(t("settings.title"), t("close"), () => {
-    const words = select(Object.entries(LANGUAGES), language, { id: "page-language" });
+    const words = select(Object.entries(LANGUAGES), language), labelled = field("page-language", t("settings.language"), words);
     words.addEventListener("change", async () => {
-      await choose(words.value);
+      try {
+        await choose(words.value);
+      } catch {
+        words.value = language;
+        labelled.fail(t("error.unreachable"));
+        return;
+      }
       delete document.getElementById("banner").dataset.state; // said anew
       words.closest("dialog").close();
       show(false);
@@ -101,7 +107,7 @@ function openSettings() {
         for (const one of themes.children) one.setAttribute("aria-pressed", String(one === event.currentTarget));
       } }, t(`theme.${name}`))));
     return { body: [
-      h("div", { class: "field" }, h("label", { for: "page-language" }, t("settings.language")), words),
+      labelled,
       h("div", { class: "field" }, h("span", { class: "label" }, t("settings.theme")), themes),
       (store.about?.needs_key || key.get()) && h("div", { class: "field" }, h("span", { class: "label" }, t("key.label")),
         h("div", { class: "row" }, h("button", { type: "button", class: "button small", onclick: (event) => {
@@ -117,7 +123,6 @@ function setTheme(name) {
   local.set("theme", name === "system" ? null : name);
   if (name === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = name;
-  window.dispatchEvent(new Event("resize")); // waveforms draw with the theme's colours
 }
 
 await loadWords();

@@ -7,7 +7,7 @@ import { idOf, isOwn, pickVoice } from "./voicelist.js";
 
 const MOODS = ["happy", "sad", "angry", "excited", "calm", "serious", "whisper", "laugh", "sigh"];
 
-/** The chips for `text`, a textarea. `language()` is the one to show voices of; `isSample()`: its text is only ours. */
+/** The chips for `text`, a textarea. `language()` is the one to show voices of; `isSample()`: whether its text is only ours. */
 export function marksBar(text, language, isSample) {
   const write = (words, all = false) => {
     const start = all ? 0 : text.selectionStart, end = all ? text.value.length : text.selectionEnd;

@@ -2,13 +2,13 @@
 
 import { call, post } from "./api.js";
 import { commandBox } from "./commands.js";
-import { h, icon, iconButton, note } from "./dom.js";
+import { h, icon, iconButton, note, rescueFocus } from "./dom.js";
 import { problems } from "./fields.js";
-import { megabytes, number, t } from "./i18n.js";
+import { megabytes, number, percent, t } from "./i18n.js";
 import { local, store, watch } from "./store.js";
 
 const WIDE = window.matchMedia("(min-width: 861px)"); // on a phone the page begins with what it is for
-let measured = null; // the checks of the last measuring, for as long as the page is open
+let measured = null, measuring = null; // the checks of the last measuring, for as long as the page is open; and one that goes on
 
 /** A card that is there while only the built-in voice can speak. `canHide`: until its state changes. */
 export function naturalCard({ canHide = true } = {}) {
@@ -28,6 +28,7 @@ export function naturalCard({ canHide = true } = {}) {
     const hide = () => {
       local.set("natural-hidden", natural.why);
       fill();
+      rescueFocus();
     };
     element.replaceChildren(
       h("div", { class: "card-head nowrap" }, h("h2", { id: "natural-title" }, icon("info"), t("natural.title")), canHide && iconButton("close", t("natural.hide"), hide)),
@@ -58,23 +59,28 @@ const look = () => ({ parts: [h("a", { class: "button small", href: "#/status" }
 
 function measure() {
   const results = h("div", { class: "stack-small instead", role: "status" }), failed = problems();
-  const button = h("button", { type: "button", class: "button small", onclick: async () => {
-    button.disabled = true;
+  const button = h("button", { type: "button", class: "button small", onclick: () => {
+    measuring ??= post("v1/doctor", { speed: true }).then(({ checks }) => { measured = checks; }).finally(() => { measuring = null; });
+    wait();
+  } });
+  const wait = async () => {
     failed.clear();
-    results.replaceChildren(h("p", { class: "muted" }, t("measure.going")), h("progress", { "aria-label": t("measure.going") }));
+    show();
     try {
-      ({ checks: measured } = await post("v1/doctor", { speed: true }));
+      await measuring;
     } catch (error) {
       failed.fail(error);
     }
-    button.disabled = false;
     show();
-  } });
-  const show = () => {
-    button.replaceChildren(icon("pulse"), t(measured ? "measure.again" : "measure.do"));
-    results.replaceChildren(...(measured ?? []).flatMap(result));
   };
-  show();
+  const show = () => {
+    button.disabled = Boolean(measuring);
+    button.replaceChildren(icon("pulse"), t(measured ? "measure.again" : "measure.do"));
+    if (measuring) results.replaceChildren(h("p", { class: "muted" }, t("measure.going")), h("progress", { "aria-label": t("measure.going") }));
+    else results.replaceChildren(...(measured ?? []).flatMap(result));
+  };
+  if (measuring) wait(); // since another view was here
+  else show();
   return { parts: [h("div", {}, button, results, failed)], tick: () => {} };
 }
 
@@ -99,12 +105,14 @@ export function download({ model, is_done: isDone }) {
   const said = h("div", { class: "muted small" }), failed = problems();
   const button = h("button", { type: "button", class: "button small", onclick: async () => {
     failed.clear();
+    button.disabled = true;
     try {
       if (isGoing()) await call("v1/download", { method: "DELETE" });
       else await post("v1/download", { model });
     } catch (error) {
       failed.fail(error);
     }
+    button.disabled = false;
   } });
   const state = () => (store.live?.download?.model === model ? store.live.download : null);
   const isGoing = () => state()?.phase === "running";
@@ -113,11 +121,11 @@ export function download({ model, is_done: isDone }) {
     const { phase = "", progress = 0, error } = state() ?? {};
     bar.hidden = phase !== "running";
     bar.value = progress;
-    const now = phase + (phase === "running" ? number(progress * 100) : "") + error;
+    const now = phase + (phase === "running" ? percent(progress) : "") + error;
     if (now === shown && button.hasChildNodes()) return;
     shown = now;
     button.replaceChildren(icon(isGoing() ? "stop" : "download"), t(isGoing() ? "download.stop" : "download.do"));
-    if (phase === "running") said.replaceChildren(t("download.going", { n: number(progress * 100) }));
+    if (phase === "running") said.replaceChildren(t("download.going", { n: percent(progress) }));
     else if (phase === "failed") said.replaceChildren(note("bad", "warn", h("p", {}, t("download.failed")), h("p", {}, h("code", { lang: "en" }, error))));
     else said.replaceChildren();
   };

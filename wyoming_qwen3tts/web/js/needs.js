@@ -3,7 +3,7 @@
 import { key } from "./api.js";
 import { commandBox } from "./commands.js";
 import { h, icon, note } from "./dom.js";
-import { number, t } from "./i18n.js";
+import { percent, t } from "./i18n.js";
 import { download } from "./natural.js";
 import { session, store, watch } from "./store.js";
 
@@ -37,7 +37,7 @@ function parts({ needs, command }, title, ticks) {
       icon(need.ok ? "check" : "close"), h("div", { class: "stack-small" },
         h("p", {}, h("span", { class: "visually-hidden" }, `${t(need.ok ? "need.met" : "need.missing")}: `), t(`need.${need.code}`, { models: need.models.map(short).join(", ") })),
         ...(need.ok ? [] : missing(need, isRestart, ticks)))))),
-    ...(command ? [h("p", {}, h("strong", {}, t(ALL[store.about.place]))), commandBox(withKey(command))] : []),
+    ...(command ? [h("p", {}, h("strong", {}, t(ALL[store.about.place]))), commandBox(withMadeKey(command))] : []),
     command?.includes("NAME:KEY") && h("p", { class: "muted small" }, t("need.key.yours")),
     !command && needs.some((need) => need.settings.length) && note("warn", "info", h("p", {}, t("need.addon"))),
   ].filter(Boolean);
@@ -62,7 +62,7 @@ function missing(need, isRestart, ticks) {
 function files(need, isRestart, ticks) {
   if (isFetching()) {
     const said = h("p", { class: "small" });
-    ticks.push(() => { said.textContent = t("need.files.going", { n: number((store.live?.engine?.progress ?? 0) * 100) }); });
+    ticks.push(() => { said.textContent = t("need.files.going", { n: percent(store.live?.engine?.progress ?? 0) }); });
     return [said];
   }
   if (isRestart) return [h("p", { class: "muted small" }, t("need.files.later"))];
@@ -76,7 +76,7 @@ function files(need, isRestart, ticks) {
 const isFetching = () => store.live?.engine?.phase === "downloading";
 
 /** The command with a key that nobody else has seen. One that this visitor has already is not made anew. */
-function withKey(command) {
+function withMadeKey(command) {
   if (!command.includes("NAME:KEY")) return command;
   const made = key.get() ?? session.get("made-key") ?? random();
   session.set("made-key", made);

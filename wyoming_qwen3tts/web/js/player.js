@@ -3,8 +3,7 @@
 // Sound is scheduled piece by piece on an AudioContext. An AudioWorklet would do as well, but exists only on https and
 // localhost, and most people open this page as http://192.168.1.20:8880.
 
-import { ApiError, call, events } from "./api.js";
-import { t } from "./i18n.js";
+import { ApiError, broken, call, events } from "./api.js";
 
 const RATE = 24_000; // of `response_format: "pcm"`, 16 bits, one channel
 const LEAD_S = 0.04; // between the arrival of sound and its playing: what the browser needs to be on time
@@ -20,7 +19,6 @@ export function ready() {
   return context;
 }
 
-export const isPlaying = () => current !== null;
 export function stopAll() {
   current?.stop();
 }
@@ -78,7 +76,7 @@ export class Reply extends EventTarget {
       this.stats.made = this._now();
       await this._heard();
     } catch (error) {
-      this._failed(error);
+      await this._failed(error);
     }
   }
 
@@ -139,7 +137,7 @@ export class Reply extends EventTarget {
       else if (message?.type === "error") throw new ApiError(0, message.error, true);
       else if (message?.type === "speech.audio.done") isWhole = true;
     }
-    if (!isWhole) throw new TypeError("The stream broke off");
+    if (!isWhole) throw broken();
   }
 
   /** Plays what has come. */
@@ -191,17 +189,19 @@ export class Reply extends EventTarget {
     source.onended = () => this._sources.delete(source);
   }
 
-  async _heard() {
+  /** Waits until all that came was heard; then this is its `state`. */
+  async _heard(state = "ended") {
     while (!this.over && context.currentTime < this._next) {
       await new Promise((done) => setTimeout(done, Math.min(250, (this._next - context.currentTime) * 1000 + 5)));
     }
-    if (!this.over) this._finish("ended");
+    if (!this.over) this._finish(state);
   }
 
-  _failed(error) {
+  /** What came before is heard to its end, and can be stopped until then. */
+  async _failed(error) {
     if (this.over) return; // stopped: the aborted fetch says so too
-    this.error = error instanceof ApiError ? error : new ApiError(0, { message: t("error.cut"), code: "cut" });
-    this._finish("failed");
+    this.error = error instanceof ApiError ? error : broken();
+    await this._heard("failed");
   }
 
   _finish(state) {

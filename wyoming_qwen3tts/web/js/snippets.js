@@ -1,9 +1,10 @@
 // How to have the same spoken from elsewhere: Home Assistant, a shell, Python.
 
 import { ROOT, key } from "./api.js";
-import { copy, iconButton, setIcon, toast, h } from "./dom.js";
-import { t } from "./i18n.js";
+import { copyButton } from "./commands.js";
+import { h } from "./dom.js";
 import { tabList } from "./fields.js";
+import { t } from "./i18n.js";
 import { store } from "./store.js";
 
 /** Where programs reach the server. Behind Home Assistant's ingress the page's own address is only for browsers. */
@@ -20,37 +21,39 @@ const python = JSON.stringify; // and nearly a Python one: both escape the same 
 
 const needsKey = () => Boolean(store.about?.needs_key || key.get());
 
-/** What this server is called in Home Assistant, as it is set, else as Home Assistant calls it by itself. */
+/** What this server is called in Home Assistant, else what Home Assistant would call it by itself. */
 const entity = () => store.about?.home_assistant?.tts_entity || "tts.qwen3_tts";
+/** The loudspeaker of announcements that name none, else one to be replaced. */
+const player = () => store.about?.home_assistant?.player || "media_player.living_room";
 
-export function homeAssistant({ text, voice, language }) {
+function homeAssistant({ text, voice, language }) {
   const options = voice ? `  options:\n    voice: ${yaml(voice)}\n` : "";
   return `action: tts.speak
 target:
   entity_id: ${entity()}
 data:
-  media_player_entity_id: media_player.living_room
+  media_player_entity_id: ${player()}
   message: ${yaml(text)}
 ${language ? `  language: ${yaml(language)}\n` : ""}${options}`.trimEnd();
 }
 
-export function script(wish) {
+function script(wish) {
   const [first, ...rest] = homeAssistant(wish).split("\n");
   return ["script:", "  say_it:", "    sequence:", `      - ${first}`, ...rest.map((line) => `        ${line}`)].join("\n");
 }
 
 /** What an announcement says, here to one loudspeaker. */
 const said = ({ text, voice, language, speed, instructions }) => ({
-  text, target: "media_player.living_room", ...(voice && { voice }), ...(language && { language }),
+  text, target: player(), ...(voice && { voice }), ...(language && { language }),
   ...(speed && speed !== 1 && { speed }), ...(instructions && { instruct: instructions }),
 });
 
-export function announcement(wish) {
+function announcement(wish) {
   const secret = needsKey() ? ` \\\n  -H "Authorization: Bearer $QWEN3TTS_KEY"` : "";
   return `curl ${base()}/v1/announce \\\n  -H "Content-Type: application/json"${secret} \\\n  -d ${shell(JSON.stringify(said(wish)))}`;
 }
 
-export function mqtt(wish) {
+function mqtt(wish) {
   const topic = store.about?.home_assistant?.topic || "qwen3tts";
   return `action: mqtt.publish\ndata:\n  topic: ${topic}/say\n  payload: >-\n    ${JSON.stringify(said(wish))}`;
 }
@@ -66,13 +69,13 @@ function extras({ language, speed, instructions }) {
   };
 }
 
-export function curl(wish) {
+function curl(wish) {
   const secret = needsKey() ? ` \\\n  -H "Authorization: Bearer $QWEN3TTS_KEY"` : "";
   const json = JSON.stringify({ ...body(wish), response_format: "wav" });
   return `curl -N ${base()}/v1/audio/speech \\\n  -H "Content-Type: application/json"${secret} \\\n  -d ${shell(json)} \\\n  -o speech.wav`;
 }
 
-export function pythonCode(wish) {
+function pythonCode(wish) {
   const { language, ...known } = extras(wish);
   const lines = Object.entries(known).map(([name, value]) => `    ${name}=${python(value)},\n`).join("");
   const extra = language ? `    extra_body={"language": ${python(language)}},\n` : "";
@@ -95,16 +98,7 @@ const KINDS = { ha: homeAssistant, script, announce: announcement, mqtt, curl, p
 export function snippetBox(wish) {
   let kind = "ha";
   const code = h("code", {});
-  const button = iconButton("copy", t("copy.copy"), async () => {
-    try {
-      await copy(code.textContent);
-      setIcon(button, "check");
-      toast(t("copy.done"));
-      setTimeout(() => setIcon(button, "copy"), 2000);
-    } catch {
-      toast(t("copy.failed"), "warn");
-    }
-  });
+  const button = copyButton(() => code.textContent);
   const tabs = [["ha", t("copy.action")], ["script", t("copy.script")], ["announce", t("copy.announce")], ["mqtt", "MQTT"], ["curl", "curl"], ["python", "Python"]];
   const pre = h("pre", { tabindex: "0", role: "tabpanel" }, code);
   const refresh = () => {

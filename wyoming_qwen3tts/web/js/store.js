@@ -1,5 +1,6 @@
 // What several parts of the page know together. Views read it and are told when a part of it changes.
 
+const PREFIX = "qwen3tts.";
 const listeners = new Map();
 
 export const store = {
@@ -22,12 +23,13 @@ export function watch(name, listener) {
   return () => listeners.get(name).delete(listener);
 }
 
-/** Settings of this browser. Where storage is blocked they last as long as the page. */
+/** Settings of this browser. Where storage is blocked they last as long as the page. Inside of Home Assistant the storage is
+ *  its own and that of every other add-on, so each name begins with ours; theme.js reads one of them too. */
 const memory = {};
 const box = (kind) => ({
   get(key) {
     try {
-      return window[kind].getItem(key) ?? memory[key] ?? null;
+      return window[kind].getItem(PREFIX + key) ?? memory[key] ?? null;
     } catch {
       return memory[key] ?? null;
     }
@@ -35,8 +37,8 @@ const box = (kind) => ({
   set(key, value) {
     memory[key] = value;
     try {
-      if (value == null) window[kind].removeItem(key);
-      else window[kind].setItem(key, value);
+      if (value == null) window[kind].removeItem(PREFIX + key);
+      else window[kind].setItem(PREFIX + key, value);
     } catch { /* blocked or full: memory has it */ }
   },
 });

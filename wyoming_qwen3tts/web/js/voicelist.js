@@ -3,7 +3,7 @@
 import { avatar, h, icon, iconButton, openDialog, setIcon, toast } from "./dom.js";
 import { whyInWords } from "./engine.js";
 import { wordsOf } from "./errors.js";
-import { LANGUAGES, has, language as pageLanguage, languageName, t } from "./i18n.js";
+import { LANGUAGES, has, language as pageLanguage, languageHere, languageName, number, t } from "./i18n.js";
 import { Reply } from "./player.js";
 import { local, store } from "./store.js";
 
@@ -20,6 +20,8 @@ const SAMPLES = {
   zh: "早上好！外面21.5度，洗衣机已经洗好了。",
 };
 export const sample = (code) => SAMPLES[code] ?? SAMPLES.en;
+/** Whether nobody has written `text`, but we. */
+export const isSample = (text) => Object.values(SAMPLES).includes(text);
 
 /** [[code, name], ...]: the ten languages, and those that the home has added. */
 export function spokenLanguages() {
@@ -37,13 +39,16 @@ export const isOwn = (voice) => ["clone", "design", "blend"].includes(voice.kind
 export function nameOf(voice) {
   if (!voice) return t("voice.auto");
   if (isOwn(voice)) return voice.name ?? voice.id;
+  if (voice.kind === "wyoming") return voice.speaker; // as its own server calls it
   const stem = idOf(voice).replace(/-[a-z]{2,3}$/, "");
   if (stem === "builtin") return t("voice.builtin");
-  return stem.split(/[_\s-]+/).map((word) => word[0].toUpperCase() + word.slice(1)).join(" ");
+  return stem.split(/[_\s-]+/).map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join(" ");
 }
 
-export function languagesOf(voice) {
-  return voice.languages.length > 3 ? t("voice.languages", { n: voice.languages.length }) : voice.languages.map(languageName).join(", ");
+/** The languages of one voice, or of several together: their names, or how many they are. */
+export function languagesOf(...voices) {
+  const codes = [...new Set(voices.flatMap((voice) => voice.languages))];
+  return codes.length > 3 ? t("voice.languages", { n: number(codes.length) }) : codes.map(languageName).join(", ");
 }
 
 /** Who a speaker of Qwen3-TTS is, in a line; "" of anybody else. */
@@ -51,20 +56,17 @@ export function characterOf(voice) {
   return has(`character.${voice.speaker}`) ? t(`character.${voice.speaker}`) : "";
 }
 
-/** What a language is called in the page's own. */
-const nameHere = (code) => new Intl.DisplayNames([pageLanguage], { type: "language" }).of(code);
-
 /** Gender, age and mother tongue, as far as they are known. */
 export function whoIs(voice) {
   const { gender, age, native } = voice.about ?? {};
   const words = [gender && t(`who.${gender}`), age && t(`who.${age}`)].filter(Boolean).join(", ");
-  return native ? t("who.native", { who: words, language: nameHere(native) }) : "";
+  return native ? t("who.native", { who: words, language: languageHere(native) }) : "";
 }
 
 /** Whether `wanted`, what somebody typed, is in the name, the character or the languages of one of `voices`. */
 export function fits(voices, wanted) {
   const text = voices.flatMap((voice) => [idOf(voice), nameOf(voice), t(`kind.${kindOf(voice)}`), characterOf(voice), whoIs(voice), voice.style?.instruct ?? "",
-    ...(isOwn(voice) ? [] : voice.languages.flatMap((code) => [languageName(code), nameHere(code)]))]);
+    ...(isOwn(voice) ? [] : voice.languages.flatMap((code) => [languageName(code), languageHere(code)]))]);
   return wanted.toLowerCase().split(/\s+/).every((word) => text.join(" ").toLowerCase().includes(word));
 }
 
@@ -106,6 +108,9 @@ export const homeLanguage = () => (store.voices.some((voice) => speaks(voice, pa
 
 let heard = null; // the button whose voice is being heard
 
+/** Ends what a button of `hearButton` began; another view's reply goes on. */
+export const stopHearing = () => heard?.reply.stop();
+
 /** A round button that speaks `text`, by default a sentence in `code()`, as `voice()`; pressed again it stops. */
 export function hearButton(voice, code, label, text = () => sample(code())) {
   const button = iconButton("play", t("hear.play", { name: label }), async () => {
@@ -140,8 +145,8 @@ export function pickVoice(chosen, code, onchoose) {
     language.value = code || homeLanguage();
     const list = h("ul", { class: "picks" });
     const choose = (id) => {
-      onchoose(id, language.value);
       close();
+      onchoose(id); // it may move the focus
     };
     const fill = () => {
       const wanted = search.value.trim();
@@ -158,7 +163,7 @@ export function pickVoice(chosen, code, onchoose) {
     language.addEventListener("change", fill);
     fill();
     return { body: [h("div", { class: "row pick-filter" }, search, language), list] };
-  }, { onclose: () => heard?.reply.stop() });
+  }, { onclose: stopHearing });
 }
 
 function pick(voice, chosen, language, choose) {

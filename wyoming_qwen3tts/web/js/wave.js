@@ -7,6 +7,11 @@ const BAR = 3, GAP = 2; // CSS pixels
 const GROWS_TO = 150; // peaks that the width stands for at least while it grows: three seconds
 const STEP_S = 1; // of an arrow key
 
+// The canvas has the theme's colours as they were when it was drawn.
+const recolour = () => document.querySelectorAll(".wave").forEach((wave) => wave.dispatchEvent(new Event("recolour")));
+window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+new MutationObserver(recolour).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+
 export class Wave {
   /** `source` has pieces (Float32Array), samples, seconds and position. With `onseek`, who clicks there or presses an
    *  arrow key hears on from `onseek(seconds)`. */
@@ -17,10 +22,8 @@ export class Wave {
     this._peaks = [];
     this._read = 0;
     if (onseek) this._makeSlider(onseek);
-    this._observer = new ResizeObserver(() => this.draw());
-    this._observer.observe(this.element);
-    this._scheme = window.matchMedia("(prefers-color-scheme: dark)");
-    this._scheme.addEventListener("change", this._recolour);
+    new ResizeObserver(() => this.draw()).observe(this.element);
+    this.element.addEventListener("recolour", () => this.draw());
   }
 
   _makeSlider(onseek) {
@@ -53,13 +56,9 @@ export class Wave {
     this.element.setAttribute("aria-valuetext", t("wave.at", { at: seconds(position), of: seconds(all) }));
   }
 
-  /** The theme changed. A waveform whose view was left long ago lets go. */
-  _recolour = () => {
-    if (this.element.isConnected) this.draw();
-    else this._scheme.removeEventListener("change", this._recolour);
-  };
-
+  /** Follows `source` to its end, for as long as the waveform is in the page; it may come there a moment later. */
   show(source) {
+    cancelAnimationFrame(this._frame);
     this.source = source;
     this._peaks = [];
     this._read = 0;
@@ -67,11 +66,10 @@ export class Wave {
   }
 
   _go() {
-    cancelAnimationFrame(this._frame);
     this.draw();
     this._tellPosition();
-    if (this.element.isConnected && this.source && !this.source.over) this._frame = requestAnimationFrame(() => this._go());
-    else if (this.source) this.element.setAttribute("aria-label", t("wave.label", { s: seconds(this.source.seconds) }));
+    if (this.source.over) this.element.setAttribute("aria-label", t("wave.label", { s: seconds(this.source.seconds) }));
+    else this._frame = requestAnimationFrame(() => this.element.isConnected && this._go());
   }
 
   /** One peak per 20 ms of what is new. */

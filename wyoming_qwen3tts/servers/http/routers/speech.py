@@ -148,8 +148,9 @@ async def _as_events(speech: Reply, encoding: Encoder, outlet: ResponseStream, t
     except SpeechError as error:
         if not outlet.is_open:
             raise
+        # The response ends as others do: browsers drop what they have not read of one that is cut, and this with it.
         await outlet.write(event({"type": "error", **error_body(error)}))
-        raise
+        return
     spoken, heard = -(-text.chars // 4), -(-speech.stats.audio_bytes // FORMAT.frame_bytes)
     usage = {"input_tokens": spoken, "output_tokens": heard, "total_tokens": spoken + heard}
     await outlet.write(event({"type": "speech.audio.done", "usage": usage}))

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from .... import __version__
+from .... import PROGRAM, __version__
 from ....audio.reference.reader import readable_endings
 from ....monitoring.health import health
 from ....service.service import SpeechService
@@ -25,7 +25,7 @@ def states(service: SpeechService, gate: Gate) -> OpenRouter:
 
     @router.get("/health/live", summary="Whether the process is of use")
     async def live() -> dict[str, str]:
-        return {"status": "live"}
+        return {"status": "live", "program": PROGRAM}
 
     @router.get("/health", summary="As /health/ready, where other servers have it")
     @router.get("/health/ready", summary="Whether a request made now is spoken", responses={503: {}})
@@ -63,7 +63,8 @@ def routes(house: House, gate: Gate) -> APIRouter:
             "clips": {"endings": list(readable_endings()), "bytes": settings.limits.clip_bytes},
             "text_chars": settings.limits.text_chars,
             "home_assistant": {
-                "tts_entity": settings.homeassistant.tts_entity or None,
+                "tts_entity": await _entity(house),
+                "player": next((name for name in settings.announce.targets if name.startswith("media_player.")), None),
                 "topic": settings.mqtt.base_topic,
             },
             "needs_key": gate.needs_key,
@@ -74,6 +75,12 @@ def routes(house: House, gate: Gate) -> APIRouter:
         }
 
     return router
+
+
+async def _entity(house: House) -> str | None:
+    """What this server is called in Home Assistant: as it is set, else as Home Assistant says."""
+    found = house.settings.homeassistant.tts_entity
+    return found or (await house.own_entity() if house.own_entity else None)
 
 
 def read_with_accent(service: SpeechService) -> dict[str, str]:

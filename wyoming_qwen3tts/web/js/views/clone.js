@@ -7,7 +7,7 @@ import { clearErrors, field, problems, showError } from "../fields.js";
 import { language as pageLanguage, number, seconds, t } from "../i18n.js";
 import { refreshVoices } from "../live.js";
 import { checklist } from "../needs.js";
-import { Reply } from "../player.js";
+import { Reply, stopAll } from "../player.js";
 import { judge, measure } from "../quality.js";
 import { decode, kindOf, record, why } from "../recorder.js";
 import { store, watch } from "../store.js";
@@ -19,6 +19,7 @@ import { use } from "./speak.js";
 const endings = () => store.about?.clips?.endings ?? [".wav", ".flac"];
 const largestMb = () => (store.about?.clips?.bytes ?? 10 * 2 ** 20) / 2 ** 20;
 const NAMES = { ".wav": "WAV", ".flac": "FLAC", ".m4a": "M4A", ".mp3": "MP3", ".ogg": "Ogg", ".webm": "WebM" }; // the usual ones
+const CLIPS_FAULT = [400, 413, 415, 422]; // statuses; after another the clip may still be good
 const isTaken = (kind) => endings().includes(`.${kind.toLowerCase()}`);
 const formats = () => new Intl.ListFormat(pageLanguage, { type: "conjunction" }).format(endings().map((ending) => NAMES[ending]).filter(Boolean));
 
@@ -34,15 +35,10 @@ export function cloneForm() {
     clip = taken;
     clearErrors(fields, general);
     finish.hidden = !(clip && canMake);
-    if (clip?.said && !text.value) text.value = clip.said; // may be corrected
+    text.value = clip?.said ?? ""; // may be corrected; what was said in another clip is not said in this one
+    consent.checked = false; // that of somebody else, perhaps
   });
-  const consentField = h("div", { class: "field" });
-  const consentError = h("p", { class: "error", hidden: true });
-  consentField.append(h("div", { class: "check" }, consent, h("label", { for: "consent" }, t("clone.consent"))), consentError);
-  consentField.control = consent;
-  consentField.fail = (message) => { consentError.replaceChildren(icon("warn"), message); consentError.hidden = false; };
-  consentField.clear = () => { consentError.hidden = true; };
-  consent.addEventListener("change", consentField.clear);
+  const consentField = checkField(consent, t("clone.consent"));
   const fields = {
     audio_sample: sound.field, clip: sound.field, name: field("name", t("clone.name"), name, { hint: t("clone.name.hint") }),
     text: field("text", t("clone.text"), text, { hint: t("clone.text.hint") }), consent: consentField,
@@ -66,7 +62,11 @@ export function cloneForm() {
     try {
       const voice = await post("v1/audio/voices", undefined, { form });
       await refreshVoices();
-      done(element, voice, () => element.replaceChildren(...first()));
+      done(element, voice, () => {
+        name.value = "";
+        sound.again();
+        element.replaceChildren(...first());
+      });
     } catch (error) {
       showError(error, fields, general);
     }
@@ -94,6 +94,24 @@ export function cloneForm() {
   };
 }
 
+/** `box` beside its label, with a place for an error; as `field` is. */
+function checkField(box, label) {
+  const error = h("p", { class: "error", id: `${box.id}-error`, hidden: true });
+  const element = h("div", { class: "field" }, h("div", { class: "check" }, box, h("label", { for: box.id }, label)), error);
+  box.setAttribute("aria-describedby", error.id);
+  element.fail = (message) => {
+    error.replaceChildren(icon("warn"), h("span", {}, message));
+    error.hidden = false;
+    box.setAttribute("aria-invalid", "true");
+  };
+  element.clear = () => {
+    error.hidden = true;
+    box.removeAttribute("aria-invalid");
+  };
+  box.addEventListener("change", element.clear);
+  element.control = box;
+  return element;
+}
 
 /** A voice that was just made: hear it, use it. */
 export function done(element, voice, again) {
@@ -103,7 +121,10 @@ export function done(element, voice, again) {
     h("div", { class: "row" }, hearButton(() => id, () => pageLanguage, voice.name ?? id), h("div", { class: "grow" }, title, h("p", { class: "muted" }, t("made.text")))),
     h("div", { class: "row" },
       h("button", { type: "button", class: "button primary", onclick: () => { use(id); location.hash = "#/speak"; } }, icon("wave"), t("made.use")),
-      h("button", { type: "button", class: "button", onclick: again }, t("made.again")))));
+      h("button", { type: "button", class: "button", onclick: () => {
+        again();
+        element.querySelector("button:enabled, input, select, textarea")?.focus();
+      } }, t("made.again")))));
   title.focus();
 }
 
@@ -116,7 +137,8 @@ function soundCard(ontake) {
   const field = element;
   field.fail = (message) => { errors.replaceChildren(icon("warn"), h("div", {}, message)); errors.hidden = false; };
   field.clear = () => { errors.hidden = true; };
-  let finishRecording = null;
+  let finishRecording = null, isLeft = false;
+  let looked = 0; // clips so far: what is found out about one is told of no other
   let known = ""; // the endings that the start shows
   const stopWatching = watch("about", () => body.querySelector("#clip-file") && known !== endings().join() && start());
 
@@ -132,13 +154,26 @@ function soundCard(ontake) {
       h("p", { class: "muted" }, t("clone.howto")),
       h("blockquote", { class: "script", lang: pageLanguage }, script()),
       h("div", { class: "ways" },
-        h("div", { class: "way" }, h("button", { type: "button", class: "button record large", disabled: Boolean(cannot), onclick: startRecording }, icon("mic"), t("clone.record")),
+        h("div", { class: "way" }, h("button", { type: "button", class: "button record large", disabled: Boolean(cannot), onclick: (event) => startRecording(event.currentTarget) }, icon("mic"), t("clone.record")),
           h("p", { class: "muted small" }, cannot ? t(`clone.mic.${cannot}`) : t("clone.record.hint"))),
         h("div", { class: "way" }, input, drop)));
   }
 
-  async function startRecording() {
+  /** Where the keyboard goes on: to the first thing that can be done. */
+  const focus = () => body.querySelector("button:enabled, input")?.focus();
+
+  function again() {
+    looked += 1;
+    stopAll();
     field.clear();
+    ontake(null);
+    start();
+  }
+
+  async function startRecording(button) {
+    field.clear();
+    stopAll(); // else it would be in the recording
+    button.disabled = true; // the browser may ask first, and a second click would open the microphone twice
     const meter = h("span", {}), bar = h("div", { class: "meter", role: "meter", "aria-label": t("clone.level"), "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": 0 }, meter);
     const clock = h("b", { class: "clock" }, seconds(0)), advice = h("span", { role: "status" }, t("clone.speak"));
     let loudest = 0, clipped = false;
@@ -153,12 +188,19 @@ function soundCard(ontake) {
       const hint = t(clipped ? "clone.too.loud" : now > 2 && level < 0.3 ? "clone.too.quiet" : now < 6 ? "clone.speak" : "clone.enough");
       if (advice.textContent !== hint) advice.textContent = hint;
     };
+    let finish;
     try {
-      finishRecording = await record(onlevel, () => stopRecording());
+      finish = await record(onlevel, () => stopRecording());
     } catch (error) {
+      button.disabled = false;
       field.fail(t({ NotAllowedError: "clone.mic.denied", NotFoundError: "clone.mic.none" }[error.name] ?? "clone.mic.failed"));
       return;
     }
+    if (isLeft || !button.isConnected) { // another view is shown, or a file was chosen, while the browser asked
+      await finish();
+      return;
+    }
+    finishRecording = finish;
     const stop = h("button", { type: "button", class: "button record large", onclick: stopRecording }, icon("stop"), t("clone.stop"));
     body.replaceChildren(
       h("blockquote", { class: "script", lang: pageLanguage }, script()),
@@ -178,21 +220,26 @@ function soundCard(ontake) {
 
   async function uploaded(file) {
     field.clear();
+    const mine = ++looked;
     const kind = await kindOf(file);
+    if (mine !== looked) return undefined;
     if (!isTaken(kind)) return field.fail(kind === "?" ? t("clone.format.unknown", { formats: formats() }) : t("clone.format.wrong", { kind, formats: formats() }));
     if (file.size > largestMb() * 2 ** 20) return field.fail(t("clone.too.big", { n: number(largestMb()) }));
     const decoded = await decode(file);
-    return look({ blob: file, name: file.name, ...(decoded ?? {}) });
+    return mine === looked ? look({ blob: file, name: file.name, ...(decoded ?? {}) }) : undefined;
   }
 
   /** Shows the clip, what the browser thinks of it, and then what the server does. */
   async function look(clip) {
+    const mine = ++looked;
+    const hadFocus = body.contains(document.activeElement);
     const wave = new Wave({ low: true, empty: clip.samples ? "" : clip.name });
     const verdict = h("div", { class: "stack-small", role: "status" });
     const play = clip.samples && iconButton("play", t("clone.listen"), () => new Reply().replay([resampled(clip)]), { class: "icon-button round" });
     body.replaceChildren(
       h("div", { class: "row nowrap" }, play, h("div", { class: "grow" }, wave.element)), verdict,
-      h("div", { class: "row" }, h("button", { type: "button", class: "button small", onclick: () => { field.clear(); ontake(null); start(); } }, icon("repeat"), t("clone.other"))));
+      h("div", { class: "row" }, h("button", { type: "button", class: "button small", onclick: () => { again(); focus(); } }, icon("repeat"), t("clone.other"))));
+    if (hadFocus) focus();
     if (clip.samples) wave.show(still(clip.samples, clip.rate));
     const found = clip.samples ? judge(measure(clip.samples, clip.rate)) : [];
     const facts = clip.samples ? [factLine(measure(clip.samples, clip.rate))] : [];
@@ -204,21 +251,31 @@ function soundCard(ontake) {
       const form = new FormData();
       form.append("audio_sample", clip.blob, clip.name);
       const report = await post("v1/audio/voices/check", undefined, { form });
+      if (mine !== looked) return undefined;
       const theirs = report.problems.map((problem) => note(problem.is_warning ? "warn" : "bad", "warn", inWords(problem)));
       const notes = theirs.length ? theirs : warnings;
       verdict.replaceChildren(...facts, ...(notes.length ? notes : [note("good", "check", t("quality.good"))]));
       if (report.ok === false) ontake(null);
     } catch (error) {
-      if (error.status >= 400 && error.status < 500) {
+      if (mine !== looked) return undefined;
+      if (CLIPS_FAULT.includes(error.status)) {
+        ontake(null); // which takes errors away
         field.fail([wordsOf(error), said(error)]);
-        ontake(null);
       } else verdict.append(note("warn", "warn", partsOf(error)));
     }
     return undefined;
   }
 
   start();
-  return { element, field, leave: () => { stopWatching(); finishRecording?.(); finishRecording = null; } };
+  return {
+    element, field, again,
+    leave: () => {
+      isLeft = true;
+      stopWatching();
+      finishRecording?.();
+      finishRecording = null;
+    },
+  };
 }
 
 /** Nobody reads the script faster; a shorter recording does not hold all of it. */
@@ -236,7 +293,7 @@ const script = () => t("clone.script"); // has no digits: what is said must be w
 function factLine(m) {
   const fact = (key, value) => h("span", {}, `${t(key)} `, h("b", {}, value));
   return h("div", { class: "facts" }, fact("speak.length", seconds(m.seconds)), fact("quality.level", `${number(m.speechDb)} dB`),
-    fact("quality.noise", `${number(m.noiseDb)} dB`));
+    fact("quality.background", `${number(m.noiseDb)} dB`));
 }
 
 /** At the rate that the player works with; good enough to listen to. */
@@ -249,4 +306,3 @@ function resampled({ samples, rate }) {
   }
   return out;
 }
-

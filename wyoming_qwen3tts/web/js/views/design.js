@@ -1,13 +1,13 @@
 // A voice from a description: try several, keep the one that fits.
 
-import { ApiError, call, events, post } from "../api.js";
+import { ApiError, broken, call, events, post } from "../api.js";
 import { h, icon, iconButton, setIcon } from "../dom.js";
 import { clearErrors, field, problems, select, showError } from "../fields.js";
 import { LANGUAGES, language as pageLanguage, number, seconds, t } from "../i18n.js";
 import { refreshVoices } from "../live.js";
 import { checklist } from "../needs.js";
 import { Reply, ready, stopAll } from "../player.js";
-import { sample } from "../voicelist.js";
+import { isSample, sample } from "../voicelist.js";
 import { Wave, still } from "../wave.js";
 import { done } from "./clone.js";
 
@@ -17,10 +17,11 @@ const EXAMPLES = ["design.example.1", "design.example.2", "design.example.3"];
 export function designForm() {
   const element = h("div", { class: "stack" });
   const general = problems();
-  const description = h("textarea", { class: "textarea", rows: 3, dir: "auto", lang: "en", maxlength: 1000, placeholder: t("design.placeholder") });
+  const lang = pageLanguage === "zh" ? "zh" : "en"; // of descriptions: the model was made for these two
+  const description = h("textarea", { class: "textarea", rows: 3, dir: "auto", lang, maxlength: 1000, placeholder: t("design.placeholder") });
   const language = select(Object.entries(LANGUAGES), pageLanguage);
   const text = h("input", { class: "input", dir: "auto", maxlength: 300, value: sample(pageLanguage) });
-  language.addEventListener("change", () => { text.value = sample(language.value); });
+  language.addEventListener("change", () => { if (isSample(text.value)) text.value = sample(language.value); });
   const fields = {
     description: field("description", t("design.description"), description, { hint: t("design.hint") }),
     language: field("language", t("speak.language"), language),
@@ -45,10 +46,13 @@ export function designForm() {
     try {
       const wish = { description: description.value.trim(), language: language.value, text: text.value.trim() || sample(language.value), variants: VARIANTS };
       const response = await call("v1/audio/voices/design", { method: "POST", json: wish, headers: { Accept: "text/event-stream" }, signal: asking.signal });
+      let isWhole = false;
       for await (const message of events(response)) {
         if (message?.error) throw new ApiError(0, message.error, true);
         if (message?.id) list.add(message);
+        isWhole ||= message?.type === "done";
       }
+      if (!isWhole) throw broken();
     } catch (error) {
       if (error.name !== "AbortError") showError(error, fields, general);
     }
@@ -61,7 +65,7 @@ export function designForm() {
   const form = h("form", { class: "stack", novalidate: true, onsubmit: make },
     h("section", { class: "card" },
       fields.description,
-      h("div", { class: "chips" }, EXAMPLES.map((key) => h("button", { type: "button", lang: "en", onclick: () => { description.value = t(key); description.focus(); fields.description.clear(); } }, t(key)))),
+      h("div", { class: "chips" }, EXAMPLES.map((key) => h("button", { type: "button", lang, onclick: () => { description.value = t(key); description.focus(); fields.description.clear(); } }, t(key)))),
       h("div", { class: "pair" }, fields.language, fields.text),
       general,
       h("div", { class: "row" }, button)),
@@ -98,7 +102,7 @@ function variantList(results, again, element) {
 }
 
 function variantItem(variant, count, again, element) {
-  const bytes = Uint8Array.from(atob(variant.wav ?? variant.audio), (letter) => letter.charCodeAt(0));
+  const bytes = Uint8Array.from(atob(variant.wav), (letter) => letter.charCodeAt(0));
   const wave = new Wave({ low: true });
   const label = t("design.variant", { n: number(count) });
   let samples = null, reply = null;
@@ -120,7 +124,7 @@ function variantItem(variant, count, again, element) {
   const keep = h("form", { class: "keep", hidden: true, novalidate: true, onsubmit: async (event) => {
     event.preventDefault();
     clearErrors({ nameField }, failed);
-    if (!name.value.trim()) return nameField.fail(t("clone.name.missing"));
+    if (!name.value.trim()) return showError({ param: "name", message: t("clone.name.missing") }, { name: nameField }, failed);
     save.disabled = true;
     try {
       const voice = await post(`v1/audio/voices/design/${encodeURIComponent(variant.id)}`, { name: name.value.trim() });

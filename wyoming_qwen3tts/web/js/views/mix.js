@@ -20,19 +20,27 @@ export function mixForm() {
   const name = h("input", { class: "input", maxlength: 64, autocomplete: "off", placeholder: t("clone.name.example") });
   const fields = { name: field("name", t("clone.name"), name, { hint: t("clone.name.hint") }), of: parts[1].field };
   const button = h("button", { type: "submit", class: "button primary large" }, icon("wand"), t("mix.make"));
-  let made = null; // by this form: mixed anew under the same name, it replaces itself
+  let made = null; // {name, of} of what this form has made: mixed anew under the same name, it replaces itself
 
   async function make(event) {
     event.preventDefault();
     clearErrors(fields, general);
     const wanted = name.value.trim();
-    if (!wanted) return fields.name.fail(t("clone.name.missing"));
+    if (!wanted) return showError({ param: "name", message: t("clone.name.missing") }, fields, general);
     button.disabled = true;
+    const of = parts.map((one) => one.recipe()).join("+"), before = made?.name === wanted ? made : null;
+    const mix = (recipe) => post("v1/audio/voices/blend", { name: wanted, of: recipe });
     try {
-      if (made === wanted) await call(`v1/audio/voices/${encodeURIComponent(made)}`, { method: "DELETE" });
+      if (before) await call(`v1/audio/voices/${encodeURIComponent(wanted)}`, { method: "DELETE" });
       made = null;
-      const voice = await post("v1/audio/voices/blend", { name: wanted, of: parts.map((one) => one.recipe()).join("+") });
-      made = idOf(voice);
+      let voice;
+      try {
+        voice = await mix(of);
+      } catch (error) {
+        if (before) await mix(before.of).then(() => { made = before; }); // as it was
+        throw error;
+      }
+      made = { name: idOf(voice), of };
       await refreshVoices();
       stopAll();
       done(element, voice, () => element.replaceChildren(needs.element, form));

@@ -11,7 +11,7 @@ import { mixForm } from "./mix.js";
 const FORMS = { record: cloneForm, describe: designForm, mix: mixForm };
 
 export function newVoiceView(which) {
-  let kind = which in FORMS ? which : "record";
+  let kind = Object.hasOwn(FORMS, which) ? which : "record";
   let form = null;
   const panel = h("div", { role: "tabpanel", class: "stack", "aria-label": t("new.title") });
   const show = (chosen) => {

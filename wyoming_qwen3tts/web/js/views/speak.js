@@ -1,18 +1,18 @@
 // Type something and hear it while it is made.
 
 import { get } from "../api.js";
-import { avatar, debounced, h, icon, iconButton, note, saveFile } from "../dom.js";
+import { avatar, debounced, h, icon, note, saveFile } from "../dom.js";
 import { captions } from "../captions.js";
 import { whyInWords } from "../engine.js";
 import { said, wordsOf } from "../errors.js";
 import { clearErrors, field, problems, select, showError } from "../fields.js";
-import { LANGUAGES, language as pageLanguage, languageName, milliseconds, number, seconds, t } from "../i18n.js";
+import { language as pageLanguage, languageHere, milliseconds, number, seconds, t } from "../i18n.js";
 import { marksBar } from "../marks.js";
 import { naturalCard } from "../natural.js";
 import { Reply, ready } from "../player.js";
 import { snippetBox } from "../snippets.js";
 import { session, store, watch } from "../store.js";
-import { idOf, isOwn, languagesOf, nameOf, pickVoice, sample, spokenLanguages } from "../voicelist.js";
+import { idOf, isOwn, isSample, languagesOf, nameOf, pickVoice, sample, spokenLanguages } from "../voicelist.js";
 import { Wave } from "../wave.js";
 
 const PREVIEW_CHARS = 1500; // of a long text, so that the address of the question stays short
@@ -20,9 +20,11 @@ const LONG_CHARS = 400, LONG_CHANGES = 6; // of what is spoken: more is shown wh
 const ROWS = 10; // that the text field grows to
 const COUNT_FROM = 0.8; // of the longest text: from here on characters are counted
 const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
-let last = null; // the reply that is playing or was played, kept while other views are looked at
+let last = null; // the reply that was asked for last, kept while other views are looked at
+let playing = null; // what is heard of it: itself, or once more
+let untold = null; // an error of `last` that no view has shown
 
-const wish = JSON.parse(session.get("wish") ?? "null") ?? { text: "", voice: "", language: "", speed: 1, instructions: "" };
+const wish = { text: "", voice: "", language: "", speed: 1, instructions: "", ...JSON.parse(session.get("wish") ?? "{}") };
 const keep = () => session.set("wish", JSON.stringify(wish));
 
 /** Another view wants this voice to be used here. */
@@ -32,10 +34,10 @@ export function use(voice, language = "") {
 }
 
 /** The text that was typed here; "" where it is only a sentence of ours. */
-export const ownText = () => (Object.keys(LANGUAGES).some((code) => wish.text === sample(code)) ? "" : wish.text.trim());
+export const ownText = () => (isSample(wish.text) ? "" : wish.text.trim());
 
 export function speakView() {
-  if (!wish.text) wish.text = sample(pageLanguage);
+  if (!ownText()) wish.text = sample(wish.language || pageLanguage);
   const snippets = snippetBox(() => ({ ...wish, text: wish.text.trim() || "…" }));
   const preview = spokenCard();
   const player = playerCard();
@@ -47,7 +49,8 @@ export function speakView() {
   };
   const form = composer(changed, player);
   const natural = naturalCard();
-  const stop = [natural.leave, watch("voices", () => form.voices()), watch("about", () => { snippets.refresh(); form.about(); }), watch("live", () => form.about())];
+  const stop = [natural.leave, player.leave, watch("voices", () => { form.voices(); preview.ask(); }),
+    watch("about", () => { snippets.refresh(); form.about(); }), watch("live", () => form.about())];
   preview.ask();
 
   return {
@@ -123,7 +126,7 @@ function composer(changed, player) {
 
   const element = h("form", { class: "card", novalidate: true, onsubmit: (event) => { event.preventDefault(); player.toggle(); } },
     fields.input,
-    marksBar(text, () => wish.language, () => !text.value.trim() || text.value === sample(pageLanguage)),
+    marksBar(text, () => wish.language, () => !ownText()),
     h("div", { class: "pair" }, fields.voice, fields.language),
     h("details", { class: "more", open: wish.speed !== 1 || Boolean(wish.instructions) },
       h("summary", {}, t("speak.more")), h("div", { class: "pair" }, fields.speed, fields.instructions)),
@@ -163,7 +166,8 @@ function playerCard() {
   const again = tool("repeat", "speak.again", () => replay());
   const save = tool("download", "speak.save", () => saveFile(last.wav(), `${fileName(last.text)}.wav`));
   const figures = h("div", { class: "facts" });
-  let reply = null, playing = null, fields = {}, general = null;
+  const left = new AbortController(); // this view is shown no more
+  let fields = {}, general = null;
 
   function show() {
     const busy = playing && !playing.over;
@@ -178,6 +182,17 @@ function playerCard() {
     if (last.over) said.textContent = facts.textContent;
   }
   const grow = () => facts.replaceChildren(...factsOf(last));
+  const tell = () => {
+    if (untold) showError(untold, fields, general);
+    untold = null;
+  };
+  const follow = () => {
+    playing.addEventListener("change", show, { signal: left.signal });
+    playing.addEventListener("data", grow, { signal: left.signal });
+    playing.addEventListener("error", tell, { signal: left.signal });
+    wave.show(playing);
+    caption.follow(playing);
+  };
   const canReplay = () => Boolean(last?.samples && (last.over || last.stats.made));
 
   async function run() {
@@ -190,32 +205,27 @@ function playerCard() {
       showError({ param: "input", message: t("speak.too.long", { n: number(tooLong()) }) }, fields, general);
       return;
     }
-    reply = playing = last = new Reply();
-    last.text = wish.text;
-    wave.show(reply);
-    reply.addEventListener("change", show);
-    reply.addEventListener("data", grow);
+    const reply = playing = last = new Reply();
+    reply.text = wish.text;
+    untold = null;
+    reply.addEventListener("error", () => { untold = reply === last ? reply.error : untold; });
+    follow();
     show();
     wave.element.scrollIntoView({ block: "nearest", behavior: "smooth" });
     const request = { input: wish.text, speed: wish.speed };
     if (wish.voice) request.voice = wish.voice;
     if (wish.language) request.language = wish.language;
     if (wish.instructions.trim() && canFollow()) request.instructions = wish.instructions.trim();
-    caption.follow(reply);
     await reply.speak(request, { withMarks: true });
-    if (reply.error) showError(reply.error, fields, general);
-    show();
   }
 
   async function replay(from = 0) {
     if (!canReplay()) return;
     playing = Object.assign(new Reply(), { text: last.text, marks: last.marks, language: last.language });
-    playing.addEventListener("change", show);
     const heard = playing.replay(last.pieces, from);
-    wave.show(playing);
-    caption.follow(playing);
-    await heard;
+    follow();
     show();
+    await heard;
   }
 
   const toggle = () => {
@@ -224,17 +234,14 @@ function playerCard() {
     else run();
     show();
   };
-  if (last) {
-    playing = reply = last;
-    wave.show(last);
-    last.addEventListener("change", show);
-  }
+  if (playing) follow();
   show();
   const element = h("section", { class: "card player", "aria-label": t("speak.sound") }, h("div", {}, wave.element, instead, caption.element), facts,
     h("div", { class: "row" }, again, save), h("details", { class: "more" }, h("summary", {}, t("speak.figures")), figures), said);
   return {
     element, button, toggle,
-    connect: (theirs, place) => { fields = theirs; general = place; },
+    leave: () => left.abort(),
+    connect: (theirs, place) => { fields = theirs; general = place; tell(); },
     clear: () => general?.clear(),
   };
 }
@@ -320,6 +327,6 @@ export function spokenParts(answer) {
     parts.push(h("div", {}, button));
   }
   for (const code of answer.note_codes ?? []) parts.push(note("warn", "warn", t(`note.${code}`)));
-  parts.push(h("p", { class: "muted small" }, t("spoken.language", { language: languageName(answer.language) })));
+  parts.push(h("p", { class: "muted small" }, t("spoken.language", { language: languageHere(answer.language) })));
   return parts;
 }

@@ -3,7 +3,7 @@
 import { ROOT, call, post } from "../api.js";
 import { checkupCard } from "../checkup.js";
 import { base } from "../snippets.js";
-import { h, icon, note } from "../dom.js";
+import { h, icon, note, renew } from "../dom.js";
 import { fixOf, said, wordsOf } from "../errors.js";
 import { field, problems, select } from "../fields.js";
 import { has, language, megabytes, milliseconds, number, seconds, t } from "../i18n.js";
@@ -16,9 +16,8 @@ const LEAD_SHOWN_S = 10;
 const COLOUR = { well: "ready", draining: "loading", "on-trial": "degraded", "left-alone": "failed", away: "away" }; // of a server
 
 export function statusView() {
-  const engine = h("section", { class: "card", "aria-labelledby": "engine-title" });
-  const streams = h("section", { class: "card", "aria-labelledby": "streams-title" });
-  const servers = h("section", { class: "card", "aria-labelledby": "servers-title" });
+  const state = h("div", { class: "stack-small" });
+  const streams = streamCard(), servers = serverCard();
   const errorList = h("div", { class: "stack-small" }), forget = h("button", { type: "button", class: "button small", onclick: async () => {
     failed.clear();
     try {
@@ -31,18 +30,19 @@ export function statusView() {
   const where = h("section", { class: "card", "aria-labelledby": "where-title" });
   const failed = problems();
   const actions = engineActions(failed);
+  const engine = h("section", { class: "card", "aria-labelledby": "engine-title" }, state, actions.element, failed);
   let told = "";
   const show = () => {
-    engine.replaceChildren(...engineParts(), actions.element, failed);
+    renew(state, engineParts());
     actions.show();
-    streams.replaceChildren(...streamParts());
-    servers.replaceChildren(...serverParts());
-    servers.hidden = !servers.childElementCount;
-    const known = JSON.stringify([store.live?.errors, Math.floor(Date.now() / 10_000)]); // and how long ago they were
+    streams.show();
+    servers.show();
+    const known = JSON.stringify(store.live?.errors ?? []);
     if (known !== told) errorList.replaceChildren(...errorParts());
+    else for (const time of errorList.querySelectorAll("time")) time.textContent = ago(time.dateTime);
     told = known;
     forget.hidden = !store.live?.errors?.length;
-    where.replaceChildren(...whereParts());
+    renew(where, whereParts());
   };
   show();
   const natural = naturalCard({ canHide: false });
@@ -51,7 +51,7 @@ export function statusView() {
   return {
     title: t("status.title"),
     intro: t("status.intro"),
-    body: h("div", { class: "columns" }, natural.element, h("div", { class: "stack" }, streams, servers, errors), h("div", { class: "stack" }, engine, checkup.element, where)),
+    body: h("div", { class: "columns" }, natural.element, h("div", { class: "stack" }, streams.element, servers.element, errors), h("div", { class: "stack" }, engine, checkup.element, where)),
     leave: () => stop.forEach((end) => end()),
   };
 }
@@ -96,6 +96,7 @@ function engineActions(failed) {
       await call("v1/engine/model", { method: "PUT", json: { model: models.value || null } });
     } catch (error) {
       failed.fail(error);
+      models.value = store.live?.engine?.model ?? "";
     }
   });
   const choice = field("model", t("status.model"), models);
@@ -109,34 +110,55 @@ function engineActions(failed) {
       unload.hidden = phaseOf() !== "ready";
       const known = engine.models ?? [];
       choice.hidden = known.length < 2;
-      if (models.options.length !== known.length + 1 && document.activeElement !== models) {
-        models.replaceChildren(...[["", t("status.model.all")], ...known.map((name) => [name, name])].map(([value, label]) => h("option", { value }, label)));
-        models.value = engine.model ?? "";
-      }
+      if (document.activeElement === models) return; // open, perhaps
+      renew(models, [["", t("status.model.all")], ...known.map((name) => [name, name])].map(([value, label]) => h("option", { value }, label)));
+      models.value = engine.model ?? "";
     },
   };
 }
 
-function streamParts() {
+/** A table under a heading, made once: how far it is scrolled, and the focus, stay while its rows change. */
+function tableCard(name, title, columns, explain) {
+  const tag = h("span", { class: "tag soft" }), body = h("tbody", {});
+  const table = h("div", { class: "table-wrap", tabindex: "0", role: "group", "aria-labelledby": `${name}-title` }, h("table", {},
+    h("thead", {}, h("tr", {}, columns.map((key) => h("th", { scope: "col" }, t(key))))), body));
+  const element = h("section", { class: "card", "aria-labelledby": `${name}-title` },
+    h("div", { class: "card-head" }, h("h2", { id: `${name}-title` }, title), tag), table, h("p", { class: "muted small" }, explain));
+  return {
+    element, table,
+    show(text, rows) {
+      tag.textContent = text;
+      renew(body, rows);
+    },
+  };
+}
+
+function streamCard() {
+  const card = tableCard("streams", t("streams.title"), ["status.door", "speak.voice", "status.first", "status.lead", "status.since"], t("status.explain"));
+  const empty = h("div", { class: "empty-state" }, icon("wave"), h("p", {}, t("status.quiet")));
+  card.table.before(empty);
+  return {
+    element: card.element,
+    show() {
+      const rows = streamRows();
+      card.table.hidden = !rows.length;
+      empty.hidden = rows.length > 0;
+      card.show(t("status.now", { n: number(store.live?.streams?.length ?? 0) }), rows);
+    },
+  };
+}
+
+function streamRows() {
   const now = store.live?.streams ?? [];
-  const head = [t("status.door"), t("speak.voice"), t("status.first"), t("status.lead"), t("status.since")];
   const cells = (stream, over) => [
     h("td", {}, h("span", { class: "clip" }, doorOf(stream))),
     h("td", {}, h("span", { class: "clip" }, stream.voice || "–"), stream.engine && h("span", { class: "muted small block" }, stream.engine),
-      stream.instead_of && h("span", { class: "slow small block" }, `${t("speak.insteadOf")} ${stream.instead_of}: ${whyInWords(stream.instead_why)}`)),
+      stream.instead_of && h("span", { class: "slow small block" }, `${t("streams.instead", { voice: stream.instead_of })}: ${whyInWords(stream.instead_why)}`)),
     h("td", {}, stream.ttfa_ms == null ? h("span", { class: "muted" }, "…") : h("span", { class: stream.ttfa_ms > SLOW_MS ? "slow" : "" }, milliseconds(stream.ttfa_ms))),
     h("td", {}, over ? h("span", { class: "muted" }, t("status.over")) : lead(stream)),
     h("td", {}, stream.seconds ? seconds(stream.seconds) : "–"),
   ];
-  const rows = [...now.map((stream) => h("tr", {}, cells(stream, false))), ...store.spoken.map((stream) => h("tr", { class: "over" }, cells(stream, true)))];
-  return [
-    h("div", { class: "card-head" }, h("h2", { id: "streams-title" }, t("status.streams")), h("span", { class: "tag soft" }, t("status.now", { n: number(now.length) }))),
-    rows.length
-      ? h("div", { class: "table-wrap", tabindex: "0", role: "group", "aria-labelledby": "streams-title" }, h("table", {},
-        h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, rows)))
-      : h("div", { class: "empty-state" }, icon("wave"), h("p", {}, t("status.quiet"))),
-    h("p", { class: "muted small" }, t("status.explain")),
-  ];
+  return [...now.map((stream) => h("tr", {}, cells(stream, false))), ...store.spoken.map((stream) => h("tr", { class: "over" }, cells(stream, true)))];
 }
 
 /** Where it was asked for, in words, and by whom: "API (hall)". */
@@ -147,7 +169,7 @@ function doorOf({ door, client }) {
 
 /** How far sound is ahead of the listener: near nothing means it may break off. */
 function lead(stream) {
-  if (stream.ttfa_ms == null) return h("span", { class: "muted" }, t("state.waiting"));
+  if (stream.ttfa_ms == null) return h("span", { class: "muted" }, "…");
   const bar = h("span", { class: "lead" }, h("span", {}));
   bar.firstChild.style.transform = `scaleX(${Math.max(0, Math.min(1, stream.lead_s / LEAD_SHOWN_S))})`;
   if (stream.lead_s < 0.2) bar.dataset.low = "";
@@ -155,25 +177,25 @@ function lead(stream) {
 }
 
 /** Those that a remote engine speaks through; nothing where there are none. */
-function serverParts() {
-  const all = store.live?.engine?.servers ?? [];
-  if (!all.length) return [];
-  const head = [t("servers.server"), t("servers.due"), t("servers.asked"), t("servers.failed"), t("servers.slow")];
-  const rows = all.map((server) => h("tr", {},
-    h("td", {}, h("code", { class: "clip" }, server.url.replace(/^http:\/\//, "")),
-      h("span", { class: "row tight small", "data-state": COLOUR[server.state] ?? "failed" }, h("span", { class: "dot" }),
-        h("span", {}, has(`server.${server.state}`) ? t(`server.${server.state}`) : server.state),
-        server.trouble && h("code", { class: "muted", lang: "en" }, server.trouble))),
-    h("td", {}, server.outstanding_s ? seconds(server.outstanding_s) : "–"),
-    ...[server.asked, server.failed, server.hedged].map((count) => h("td", {}, number(count)))));
-  return [
-    h("div", { class: "card-head" }, h("h2", { id: "servers-title" }, t("servers.title")),
-      h("span", { class: "tag soft" }, t("servers.well", { n: number(all.filter((server) => server.state === "well").length), all: number(all.length) }))),
-    h("div", { class: "table-wrap", tabindex: "0", role: "group", "aria-labelledby": "servers-title" }, h("table", {},
-      h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, rows))),
-    h("p", { class: "muted small" }, t("servers.explain")),
-  ];
+function serverCard() {
+  const card = tableCard("servers", t("servers.title"), ["servers.server", "servers.due", "servers.asked", "servers.failed", "servers.slow"], t("servers.explain"));
+  return {
+    element: card.element,
+    show() {
+      const all = store.live?.engine?.servers ?? [];
+      card.element.hidden = !all.length;
+      card.show(t("servers.well", { n: number(all.filter((server) => server.state === "well").length), all: number(all.length) }), serverRows(all));
+    },
+  };
 }
+
+const serverRows = (all) => all.map((server) => h("tr", {},
+  h("td", {}, h("code", { class: "clip" }, server.url.replace(/^http:\/\//, "")),
+    h("span", { class: "row tight small", "data-state": COLOUR[server.state] ?? "failed" }, h("span", { class: "dot" }),
+      h("span", {}, has(`server.${server.state}`) ? t(`server.${server.state}`) : server.state),
+      server.trouble && h("code", { class: "muted", lang: "en" }, server.trouble))),
+  h("td", {}, server.outstanding_s ? seconds(server.outstanding_s) : "–"),
+  ...[server.asked, server.failed, server.hedged].map((count) => h("td", {}, number(count)))));
 
 function errorParts() {
   const errors = (store.live?.errors ?? []).slice(0, 8).map((error) => ({ ...error, isTheirs: true })); // the newest first
@@ -182,23 +204,23 @@ function errorParts() {
     errors.length
       ? h("ul", { class: "stack-small" }, errors.map((error) => h("li", {}, note(error.is_mistake ? "" : "bad", error.is_mistake ? "info" : "warn",
         h("p", {}, h("strong", {}, wordsOf(error))), h("p", {}, fixOf(error)), said(error),
-        h("p", { class: "small" }, ago(error.at), " · ", h("code", {}, error.code))))))
+        h("p", { class: "small" }, h("time", { datetime: error.at, title: new Date(error.at).toLocaleString(language) }, ago(error.at)), " · ", h("code", {}, error.code))))))
       : note("good", "check", t("status.fine")),
   ];
 }
 
-/** How long ago, with the time itself for whoever compares it with the log. */
+/** How long ago, in words. */
 function ago(at) {
-  const date = new Date(at), passed = Math.max(0, (Date.now() - date) / 1000);
+  const passed = Math.max(0, (Date.now() - new Date(at)) / 1000);
   const [unit, size] = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]].find(([, one]) => passed >= one) ?? ["second", 1];
-  const words = new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-Math.round(passed / size), unit);
-  return h("time", { datetime: at, title: date.toLocaleString(language) }, words);
+  return new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-Math.round(passed / size), unit);
 }
 
 function whereParts() {
   const about = store.about ?? {};
   const [, named, port] = /^tcp:\/\/(.*):(\d+)$/.exec(about.wyoming ?? "") ?? [];
-  const host = /^(0\.0\.0\.0|\[::\])$/.test(named ?? "") ? new URL(base()).hostname : named;
+  const isEverywhere = /^(0\.0\.0\.0|\[::\])$/.test(named ?? "");
+  const host = isEverywhere ? reachedAs() : named;
   const fact = (key, value) => value && h("div", {}, h("dt", {}, t(key)), h("dd", {}, h("code", {}, value)));
   return [
     h("h2", { id: "where-title" }, t("status.where")),
@@ -207,6 +229,12 @@ function whereParts() {
     h("p", { class: "muted small" }, t("status.ha")),
     ...reachParts(about),
   ];
+}
+
+/** The name of this machine by which others reach it; "" where it is not known. */
+function reachedAs() {
+  const { about } = store;
+  return about.base_url || ROOT.pathname === "/" ? new URL(base()).hostname : "";
 }
 
 /** How the house gets in, where only this machine can. */

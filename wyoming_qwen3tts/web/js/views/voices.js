@@ -1,17 +1,16 @@
 // Everybody who can speak: hear, use, take along, remove.
 
 import { call, post } from "../api.js";
-import { avatar, h, icon, iconButton, openDialog, saveFile, toast } from "../dom.js";
+import { avatar, h, icon, iconButton, openDialog, rescueFocus, saveFile, toast } from "../dom.js";
 import { whyInWords } from "../engine.js";
 import { field, problems, select, showError } from "../fields.js";
 import { language as pageLanguage, t } from "../i18n.js";
 import { refreshVoices } from "../live.js";
 import { naturalCard } from "../natural.js";
-import { stopAll } from "../player.js";
 import { store, watch } from "../store.js";
 import {
   characterOf, fits, hearButton, homeLanguage, idOf, isFavourite, isOwn, kindOf, languagesOf, likes, nameOf, people, sample, sorted,
-  speakerOf, speaks, spokenLanguages, styleOf, whoIs,
+  speakerOf, speaks, spokenLanguages, stopHearing, styleOf, whoIs,
 } from "../voicelist.js";
 import { ownText, use } from "./speak.js";
 
@@ -27,13 +26,25 @@ export function voicesView() {
   const grid = h("div", { class: "stack", role: "group", "aria-live": "off" });
   const general = problems();
   const all = () => { language.value = shown = ""; fill(); };
-  const fill = () => grid.replaceChildren(...groups(shown, general, all));
+  let told = ""; // of whom the cards are
+  const fill = () => {
+    told = JSON.stringify(store.voices);
+    grid.replaceChildren(...groups(shown, general, all));
+  };
+  const refill = () => {
+    if (JSON.stringify(store.voices) === told) return; // a card keeps its choice, and the focus
+    const had = grid.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
+    fill();
+    if (!had) return;
+    grid.querySelector(`[aria-label="${CSS.escape(had)}"]`)?.focus();
+    rescueFocus();
+  };
   language.addEventListener("change", () => { shown = language.value; text.placeholder = sample(shown || pageLanguage); fill(); });
   search.addEventListener("input", () => { wanted = search.value.trim(); fill(); });
   text.addEventListener("input", () => { sentence = text.value.trim(); });
   fill();
   const natural = naturalCard();
-  const stop = [natural.leave, watch("voices", fill)];
+  const stop = [natural.leave, watch("voices", refill)];
 
   return {
     title: t("voices.title"),
@@ -45,7 +56,7 @@ export function voicesView() {
       general, grid),
     leave: () => {
       stop.forEach((end) => end());
-      stopAll();
+      stopHearing();
     },
   };
 }
@@ -93,7 +104,7 @@ function card(voices, general) {
   show();
   return h("li", { class: "card voice-card" },
     h("div", { class: "row nowrap" }, avatar(idOf(voice)), h("div", { class: "grow" },
-      h("h3", { class: "clip", title: name }, name), h("p", { class: "muted small" }, whoIs(voice) || (isOwn(voice) ? t(`kind.${kindOf(voice)}`) : t("voice.languages", { n: voices.length })))),
+      h("h3", { class: "clip", title: name }, name), h("p", { class: "muted small" }, whoIs(voice) || (isOwn(voice) ? t(`kind.${kindOf(voice)}`) : languagesOf(...voices)))),
     likeButton(voice, name)),
     characterOf(voice) && h("p", {}, characterOf(voice)),
     tags, away,
@@ -106,11 +117,10 @@ function card(voices, general) {
 }
 
 function likeButton(voice, name) {
-  const button = iconButton("star", t("voices.like", { name }), () => {
+  return iconButton("star", t("voices.like", { name }), ({ currentTarget: button }) => {
     likes(voice, !isFavourite(voice));
     button.setAttribute("aria-pressed", String(isFavourite(voice)));
   }, { class: "icon-button star", "aria-pressed": String(isFavourite(voice)) });
-  return button;
 }
 
 async function exported(voice, general) {
@@ -133,7 +143,7 @@ function askForName(voice) {
     const rename = async (event) => {
       event.preventDefault();
       const wanted = input.value.trim();
-      if (!wanted) return name.fail(t("clone.name.missing"));
+      if (!wanted) return showError({ param: "name", message: t("clone.name.missing") }, { name }, failed);
       if (wanted === nameOf(voice)) return close();
       button.disabled = true;
       const path = `v1/audio/voices/${encodeURIComponent(idOf(voice))}`;
@@ -141,7 +151,8 @@ function askForName(voice) {
         const form = new FormData();
         form.append("file", await (await call(`${path}/export`)).blob(), "voice");
         form.append("name", wanted);
-        await post("v1/audio/voices/import", undefined, { form });
+        const renamed = await post("v1/audio/voices/import", undefined, { form });
+        if (isFavourite(voice)) likes(renamed, true);
         await call(path, { method: "DELETE" });
         await refreshVoices();
         toast(t("voices.renamed", { name: wanted }));

@@ -5,8 +5,8 @@ import { debounced, h, icon, iconButton, note, toast, toastWithUndo } from "../d
 import { partsOf, said, wordsOf } from "../errors.js";
 import { field, problems, select } from "../fields.js";
 import { LANGUAGES, language as pageLanguage, t } from "../i18n.js";
-import { stopAll } from "../player.js";
-import { hearButton, sample } from "../voicelist.js";
+import { watch } from "../store.js";
+import { hearButton, isSample, sample, stopHearing } from "../voicelist.js";
 import { spokenParts } from "./speak.js";
 
 let file = "all";
@@ -17,37 +17,48 @@ export function wordsView() {
   const general = problems();
   const trying = tryCard();
   let editor = null;
-  const open = async (name) => {
+  const open = (name) => {
     file = name;
-    editor = new Editor(name, panel, general, trying);
-    await editor.load();
+    const mine = editor = new Editor(name, panel, general, trying, () => editor === mine);
+    mine.load();
   };
   const scopes = [["all", t("words.all")], ...Object.entries(LANGUAGES)];
-  const scope = field("scope", t("words.scope"), select(scopes, file, { onchange: (event) => open(event.target.value) }));
+  const scope = field("scope", t("words.scope"), select(scopes, file, { onchange: (event) => { open(event.target.value); trying.follow(); } }));
   open(file);
+  const stop = watch("about", () => editor.isMissing && editor.load()); // the server is there again
   return {
     title: t("words.title"),
     intro: t("words.intro"),
     body: h("div", { class: "columns" },
       h("section", { class: "card", "aria-label": t("words.title") }, scope, general, panel),
       trying.element),
-    leave: stopAll,
+    leave: () => {
+      stop();
+      stopHearing();
+    },
   };
 }
 
 /** One lexicon file. Its text is kept as lines; what is no entry (comments, blank lines) is left as it is. */
 class Editor {
-  constructor(name, panel, general, trying) {
-    Object.assign(this, { name, panel, general, trying, lines: [], errors: new Map(), version: null });
+  /** `isShown()`: whether the panel is still this file's. */
+  constructor(name, panel, general, trying, isShown) {
+    Object.assign(this, { name, panel, general, trying, isShown, lines: [], errors: new Map(), version: null, isMissing: false });
+    this._saved = Promise.resolve();
+    this._adder = this.adder(); // what is half typed stays while other words change
   }
 
   async load() {
+    if (!this.isShown()) return;
+    this.isMissing = false;
     this.general.clear();
     this.panel.replaceChildren(h("div", { class: "skeleton", "aria-hidden": "true" }, h("span")));
     try {
       this.took(await get(`v1/lexicon/${this.name}`));
       this.show();
     } catch (error) {
+      this.isMissing = true;
+      if (!this.isShown()) return;
       this.panel.replaceChildren();
       this.general.fail(error);
     }
@@ -57,12 +68,24 @@ class Editor {
     this.version = answer.version;
     this.lines = answer.text.split("\n").slice(0, -1);
     this.errors = new Map((answer.errors ?? []).map((error) => [error.line - 1, faultOf(error)]));
+    const area = this.isShown() && this.panel.querySelector("#lexicon-text");
+    if (area && area.value === area.dataset.before) area.value = area.dataset.before = this.text();
   }
 
-  /** Saves with `change` made to the lines. Returns whether the server took it; otherwise `fail` is told why. */
-  async save(change, fail) {
+  text() {
+    return this.lines.map((one) => `${one}\n`).join("");
+  }
+
+  /** Saves with `change` made to the lines, which gives false if there is none to make. Returns whether the server took it;
+   *  otherwise `fail` is told why. One after the other: each begins with what the one before it left. */
+  save(change, fail) {
+    this._saved = this._saved.then(() => this._save(change, fail));
+    return this._saved;
+  }
+
+  async _save(change, fail) {
     const lines = [...this.lines];
-    change(lines);
+    if (!change(lines)) return false;
     this.general.clear();
     try {
       const response = await call(`v1/lexicon/${this.name}`, { method: "PUT", json: { text: lines.map((line) => `${line}\n`).join(""), version: this.version } });
@@ -79,10 +102,11 @@ class Editor {
   }
 
   show(focus) {
+    if (!this.isShown()) return;
     const rows = this.lines.map((line, at) => [at, split(line)]).filter(([, entry]) => entry);
     const list = h("ul", { class: "words" }, rows.map(([at, entry]) => this.row(at, entry)));
     const empty = h("div", { class: "empty-state" }, icon("book"), h("p", {}, t("words.empty")));
-    this.panel.replaceChildren(this.adder(), rows.length ? list : empty, this.asText());
+    this.panel.replaceChildren(this._adder, rows.length ? list : empty, this.asText());
     if (focus) this.panel.querySelector(focus)?.focus();
   }
 
@@ -91,12 +115,19 @@ class Editor {
     const fail = (message) => { failed.replaceChildren(icon("warn"), message); failed.hidden = false; };
     const input = (value, label) => h("input", { class: "input", value, dir: "auto", "aria-label": `${label}: ${entry.word}`, maxlength: 200, autocapitalize: "off", spellcheck: "false" });
     const word = input(entry.word, t("words.word")), said = input(entry.said, t("words.said"));
+    let known = this.lines[at];
+    const edited = (change) => (lines) => {
+      const now = lines[at] === known ? at : lines.indexOf(known); // a word above may have gone meanwhile, or this one
+      return now >= 0 && change(lines, now);
+    };
     const commit = async () => {
       if (word.value === entry.word && said.value === entry.said) return;
       failed.hidden = true;
-      const ok = await this.save((lines) => { lines[at] = line(word.value, said.value, entry.comment); }, (error) => fail(reason(error, at)));
+      const wanted = line(word.value, said.value, entry.comment);
+      const ok = await this.save(edited((lines, now) => { lines[now] = wanted; return true; }), (error) => fail(reason(error, at)));
       if (!ok) return;
-      Object.assign(entry, { word: word.value, said: said.value });
+      known = wanted;
+      Object.assign(entry, split(wanted));
       toast(t("words.saved"));
     };
     for (const control of [word, said]) {
@@ -105,12 +136,11 @@ class Editor {
     }
     if (this.errors.has(at)) fail(this.errors.get(at));
     const remove = iconButton("trash", t("words.remove", { word: entry.word }), async () => {
-      const gone = this.lines[at];
-      if (!await this.save((lines) => lines.splice(at, 1), (error) => fail(reason(error, at)))) return;
+      if (!await this.save(edited((lines, now) => lines.splice(now, 1)), (error) => fail(reason(error, at)))) return;
       this.show(".adder input");
       toastWithUndo(t("words.removed", { word: entry.word }), t("words.undo"), async () => {
-        const ok = await this.save((lines) => lines.splice(Math.min(at, lines.length), 0, gone), (error) => this.general.fail(error));
-        if (ok && this.panel.isConnected) this.show(".adder input");
+        const back = await this.save((lines) => lines.splice(Math.min(at, lines.length), 0, known), (error) => toast(wordsOf(error), "warn"));
+        if (back && this.panel.isConnected) this.show(".adder input");
       });
     });
     return h("li", {}, h("div", { class: "word" }, word, icon("arrow"), said, remove), failed);
@@ -132,6 +162,7 @@ class Editor {
       if (!ok) return;
       toast(t("words.saved"));
       this.trying.hold(word.value.trim());
+      word.value = said.value = "";
       this.show(".adder input");
     };
     return h("form", { class: "adder", onsubmit: submit, novalidate: true },
@@ -141,7 +172,8 @@ class Editor {
   }
 
   asText() {
-    const area = h("textarea", { class: "textarea code-text", id: "lexicon-text", dir: "auto", rows: 8, spellcheck: "false", autocapitalize: "off", value: this.lines.map((one) => `${one}\n`).join("") });
+    const area = h("textarea", { class: "textarea code-text", id: "lexicon-text", dir: "auto", rows: 8, spellcheck: "false", autocapitalize: "off", value: this.text() });
+    area.dataset.before = area.value; // who has not edited it sees what was changed elsewhere
     const failed = h("div", { role: "alert" });
     const save = async () => {
       failed.replaceChildren();
@@ -200,6 +232,11 @@ function tryCard() {
   const hear = hearButton(() => "", () => language() || undefined, t("words.trial"), () => area.value);
   return {
     ask,
+    /** Another language is chosen: the sentence is read in it, and is one of it, unless somebody has typed here. */
+    follow() {
+      if (isSample(area.value)) area.value = sample(language() || pageLanguage);
+      ask();
+    },
     /** The sentence holds `word`, so that it can be heard at once. */
     hold(word) {
       if (area.value.toLocaleLowerCase().includes(word.toLocaleLowerCase())) return;
