@@ -63,7 +63,7 @@ class Machine:
     def sound(self, chunks: Sequence[tuple[Utterance, list[list[int]]]]) -> list[Samples]:
         tone = 0.5 * np.sin(np.arange(FRAME) / 5, dtype=np.float32)
         ((_, codes),) = chunks
-        self.sounds += [tone * (0.001 if self.is_gap(number) else 1) for number, *_ in codes]
+        self.sounds += [tone * np.float32(0.001 if self.is_gap(number) else 1) for number, *_ in codes]
         return [np.concatenate(self.sounds[-len(codes) :])]
 
 
