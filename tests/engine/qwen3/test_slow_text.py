@@ -61,7 +61,7 @@ class Machine:
         return [Frame([self.made] * 16, is_end=is_end, is_broken=False)]
 
     def sound(self, chunks: Sequence[tuple[Utterance, list[list[int]]]]) -> list[Samples]:
-        tone = 0.5 * np.sin(np.arange(FRAME) / 5, dtype=np.float32)
+        tone: Samples = (0.5 * np.sin(np.arange(FRAME) / 5)).astype(np.float32)
         ((_, codes),) = chunks
         self.sounds += [tone * np.float32(0.001 if self.is_gap(number) else 1) for number, *_ in codes]
         return [np.concatenate(self.sounds[-len(codes) :])]
