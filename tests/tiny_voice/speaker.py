@@ -100,9 +100,10 @@ def train(
     tell: Callable[[str], None],
     *,
     most_steps: float = math.inf,
+    batch: int = _BATCH,
 ) -> None:
-    """Train for ``seconds``, or ``most_steps`` steps, from where ``keep`` stands; it is written every two minutes. Said
-    is how far the vectors are from where they should be: 100 % is from one speaker to the other."""
+    """Train for ``seconds``, or ``most_steps`` steps of ``batch`` clips, from where ``keep`` stands; it is written
+    every two minutes. Told is how far the vectors are from their targets: 100 % is from one speaker to the other."""
     torch.manual_seed(0)
     chance = np.random.default_rng(0)
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=_PACE, betas=(0.9, 0.98), weight_decay=0.01)
@@ -117,7 +118,7 @@ def train(
             group["lr"] = (
                 _PACE * min(1.0, (step + 1) / 50) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * now / seconds)))
             )
-        chosen = chance.integers(len(heard), size=_BATCH)
+        chosen = chance.integers(len(heard), size=batch)
         length = int(chance.integers(*_LENGTHS))
         mels = torch.stack([_as_recorded(heard[at].mel, length, chance) for at in chosen])
         loss = (encoder.of(mels) - targets[chosen]).square().sum(-1).mean() / apart
