@@ -15,10 +15,8 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.studio.own_voices import Home
-from tests.studio.own_voices import speech as recorded
 from tests.tiny_voice import ear, sentences
-from tests.tiny_voice.heard import BETWEEN, CLONED, CLONES, HIGH, LOW, PLAIN, WAYS, Way, all_said, say, speaking
-from tests.tiny_voice.speaker import deeper
+from tests.tiny_voice.heard import BETWEEN, CLONED, HIGH, LOW, PLAIN, WAYS, Way, all_said, say, speaking
 from tests.tiny_voice.train import DRILLS, SENTENCES
 from wyoming_qwen3tts.audio.pcm import Samples
 from wyoming_qwen3tts.service.options import SpeechOptions
