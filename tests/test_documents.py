@@ -47,7 +47,8 @@ FOREIGN = {
     "--runtime",
     "--set-as-default",
 } | {
-    "--sentences",  # of script/hear-tiny
+    "--base",  # of script/hear-tiny, as the next
+    "--sentences",
 }
 
 

@@ -58,7 +58,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *flags: str, text: str = TEXT) -
 def keep_voice_of(case: Case, folder: Path, data: Path) -> None:
     """The case's made-up clone as a file in the voice folder."""
     config = load_config(folder)
-    codes = case.ref_codes(config.predictor.vocab_size) if case.ref_frames else None
+    codes = case.ref_codes(config.predictor.vocab_size, config.talker.code_groups) if case.ref_frames else None
     vector = case.vector(config.talker.stack.hidden_size)
     text = case.ref_text if case.ref_frames else None
     VoiceFolder(data / "voices").add(ClonedVoice(VoiceName("anna"), vector, codes, text, "0.6B base"))

@@ -73,9 +73,10 @@ class Case:
         """A made-up speaker embedding, as a clone's."""
         return np.random.RandomState(hidden).standard_normal(hidden).astype(np.float32)
 
-    def ref_codes(self, codebook_size: int) -> np.ndarray:
-        """Made-up codes of a reference clip ``[ref_frames, 16]``."""
-        return np.random.RandomState(self.ref_frames).randint(0, codebook_size, (self.ref_frames, 16)).astype(np.int64)
+    def ref_codes(self, codebook_size: int, groups: int) -> np.ndarray:
+        """Made-up codes of a reference clip ``[ref_frames, groups]``."""
+        made = np.random.RandomState(self.ref_frames).randint(0, codebook_size, (self.ref_frames, groups))
+        return made.astype(np.int64)
 
 
 VOICES = [("english", "ryan"), ("auto", "ryan"), ("chinese", "dylan"), ("auto", "dylan"), ("english", "dylan")]

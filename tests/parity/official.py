@@ -41,10 +41,11 @@ def _run(case: Case, official: Any, options: dict[str, Any]) -> None:
     elif config.tts_model_type == "voice_design":
         official.generate_voice_design(case.text, instruct=case.instruct or "", **options)
     else:
-        codes = torch.from_numpy(case.ref_codes(config.talker_config.code_predictor_config.vocab_size))
+        talker = config.talker_config
+        codes = torch.from_numpy(case.ref_codes(talker.code_predictor_config.vocab_size, talker.num_code_groups))
         item = import_module("qwen_tts").VoiceClonePromptItem(
             ref_code=codes if case.ref_frames else None,
-            ref_spk_embedding=torch.from_numpy(case.vector(config.talker_config.hidden_size)),
+            ref_spk_embedding=torch.from_numpy(case.vector(talker.hidden_size)),
             x_vector_only_mode=not case.ref_frames,
             icl_mode=bool(case.ref_frames),
             ref_text=case.ref_text if case.ref_frames else None,

@@ -33,7 +33,8 @@ def voice_of(case: Case, checkpoint: Checkpoint) -> PromptVoice:
     vector = torch.from_numpy(case.vector(config.talker.stack.hidden_size))
     if not case.ref_frames:
         return PromptVoice(vector=vector)
-    return PromptVoice(None, vector, torch.from_numpy(case.ref_codes(config.predictor.vocab_size)), case.ref_text)
+    codes = case.ref_codes(config.predictor.vocab_size, config.talker.code_groups)
+    return PromptVoice(None, vector, torch.from_numpy(codes), case.ref_text)
 
 
 def prompt_of(case: Case, checkpoint: Checkpoint) -> Prompt:

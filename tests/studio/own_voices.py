@@ -11,12 +11,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import torch
 
 from tests.harness import STOP, FakeEngine, Server, chunk, start, until
 from tests.parity import build
 from wyoming_qwen3tts.app.build import build_qwen3, build_studio, speech_service, with_fallback
+from wyoming_qwen3tts.app.web import web_listener, web_server
 from wyoming_qwen3tts.engine.failover import FailoverEngine
 from wyoming_qwen3tts.engine.qwen3.core import EngineCore
 from wyoming_qwen3tts.servers.wyoming.server import WyomingServer
@@ -86,6 +88,20 @@ class Home:
         idle: Any = self.engine.primary
         core: EngineCore = idle.inner._local._worker._core
         return core
+
+    @asynccontextmanager
+    async def web(self) -> AsyncIterator[httpx.AsyncClient]:
+        """The web door, where the settings have it, as somebody with their first key sees it."""
+        sockets = web_listener(self.settings)
+        assert sockets, "the settings have no web door"
+        key = self.settings.http.api_keys[0].get_secret_value().split(":")[-1]
+        async with (
+            web_server(self.settings, self.server.service, sockets, self.studio) as door,
+            httpx.AsyncClient(
+                base_url=f"http://127.0.0.1:{door.port}", headers={"Authorization": f"Bearer {key}"}, timeout=60
+            ) as client,
+        ):
+            yield client
 
     async def describe(self) -> dict[str, dict[str, Any]]:
         """The advertised voices by name, as a real client sees them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,10 +15,14 @@ from wyoming_qwen3tts.model.checkpoint.config import CodecConfig, ModelConfig, l
 from wyoming_qwen3tts.model.checkpoint.shapes import TEXT_TABLE, codec_decoder_shapes, language_model_entries
 from wyoming_qwen3tts.model.checkpoint.weights import WEIGHTS
 from wyoming_qwen3tts.model.codec import DILATIONS
+from wyoming_qwen3tts.model.speaker import PREFIX, SpeakerEncoder
 
 from .codec import Codec
 from .language import Teachable
 from .sentences import words
+
+CONFIG = "config.json"
+ENCODER = "speaker_encoder.safetensors"  # beside the weights of a CustomVoice checkpoint, which has none
 
 Tensors = dict[str, Tensor]
 
@@ -60,6 +65,33 @@ def write(folder: Path, codec: Codec | None, teachable: Teachable | None) -> Non
         _save({name: tensor.to(torch.float16) for name, tensor in tensors.items()}, path)
     if teachable is not None:
         _save(published_language(teachable, config), folder / WEIGHTS)
+
+
+def begin_base(folder: Path, base: Path) -> ModelConfig:
+    """Make ``base`` a Base checkpoint of the CustomVoice one in ``folder``, but for its weights: links to the other
+    files, and a config of its own."""
+    base.mkdir(parents=True, exist_ok=True)
+    for file in folder.iterdir():
+        if file.name not in (CONFIG, WEIGHTS, ENCODER) and not (base / file.name).exists():
+            (base / file.name).symlink_to(file.resolve())
+    vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
+    config = tiny.config_json("base", "0b6", len(vocabulary) + len(tiny.SPECIAL_TOKENS), SHAPE)
+    (base / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    return load_config(base)
+
+
+def write_encoder(folder: Path, encoder: SpeakerEncoder) -> None:
+    """Put what was trained beside the weights of the CustomVoice checkpoint in ``folder``."""
+    tensors = {PREFIX + name: tensor.detach().to(torch.bfloat16) for name, tensor in encoder.state_dict().items()}
+    _save(tensors, folder / ENCODER)
+
+
+def write_base(folder: Path, base: Path) -> Path:
+    """Make ``base`` a Base checkpoint of what is in ``folder``: the CustomVoice one, and its speaker encoder. It speaks
+    by an encoder's vector as the other does by a speaker's row."""
+    begin_base(folder, base)
+    _save(load_file(folder / WEIGHTS) | load_file(folder / ENCODER), base / WEIGHTS)
+    return base
 
 
 def _save(tensors: dict[str, Tensor], path: Path) -> None:

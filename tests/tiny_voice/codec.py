@@ -22,6 +22,7 @@ from wyoming_qwen3tts.model.codec import CodecDecoder, SnakeBeta
 from wyoming_qwen3tts.model.layers import RMSNorm
 from wyoming_qwen3tts.model.streaming import CausalConv1d, CausalUpsample1d, Residual
 
+from . import progress
 from .speech import FRAME, RATE
 
 _HOP, _BANDS = 240, 80  # of the encoder's spectrum: eight columns a frame
@@ -265,7 +266,7 @@ def train(
     learning = [codec.widen, codec.decoder] if is_settled else [codec]
     parameters = [one for module in learning for one in module.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=_PACE, betas=(0.8, 0.99), weight_decay=1e-4)
-    step, spent = _resume(codec, optimizer, keep)
+    step, spent = progress.resume(keep, codec, optimizer)
     began = saved = told = time.monotonic() - spent
     recent: list[float] = []
     codec.train(not is_settled)
@@ -303,9 +304,9 @@ def train(
             tell(f"codec: step {step}, {now:.0f} s, loss {np.mean(recent):.3f}, rows in use {used:.0%}")
             told, recent = time.monotonic(), []
         if time.monotonic() - saved > 120:
-            _save(codec, optimizer, step, now, keep)
+            progress.save(keep, codec, optimizer, step, now)
             saved = time.monotonic()
-    _save(codec, optimizer, step, seconds, keep)
+    progress.save(keep, codec, optimizer, step, seconds)
     codec.eval()
 
 
@@ -327,19 +328,3 @@ def _keep_positive(decoder: CodecDecoder) -> None:
         if isinstance(module, SnakeBeta):
             module.alpha.clamp_(min=1e-2)
             module.inverse_beta.clamp_(min=1e-2, max=100.0)
-
-
-def _save(codec: Codec, optimizer: torch.optim.Optimizer, step: int, spent: float, keep: Path) -> None:
-    state = {"codec": codec.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "spent": spent}
-    part = keep.with_suffix(".part")
-    torch.save(state, part)
-    part.rename(keep)
-
-
-def _resume(codec: Codec, optimizer: torch.optim.Optimizer, keep: Path) -> tuple[int, float]:
-    if not keep.exists():
-        return 0, 0.0
-    state = torch.load(keep, weights_only=True)
-    codec.load_state_dict(state["codec"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"]), float(state["spent"])

@@ -15,17 +15,23 @@ from pathlib import Path
 import numpy as np
 
 from tests.harness import STOP, Server, chunk, pcm, start
-from tests.studio.own_voices import Home, home, settings_of
+from tests.studio.own_voices import Home, home, settings_of, wav
+from tests.studio.own_voices import speech as recorded
 from wyoming_qwen3tts.audio.pcm import Samples
 
-from . import ear, sentences
+from . import checkpoint, ear, sentences
+from .speaker import deeper
+from .speech import SPEAKERS
 
-SPEAKERS = ("serena", "ryan")
+VOICES = ("serena-en", "ryan-en")
+HIGH, LOW, BETWEEN = "Clone of Serena", "Clone of Ryan", "Clone of a third"
+CLONES = {HIGH: SPEAKERS["serena"], LOW: SPEAKERS["ryan"], BETWEEN: sum(SPEAKERS.values()) / 2}  # how deep the clip is
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How sentences are spoken. ``pause_s``: between the words of a text that comes in pieces, None: all at once."""
+    """How sentences are spoken. ``pause_s``: between the words of a text that comes in pieces, None: all at once.
+    ``voices`` take turns; those of `CLONES` are made before."""
 
     name: str
     feed: str = "sentence"
@@ -33,9 +39,15 @@ class Way:
     dtype: str = "float32"
     quantize: str = "none"
     together: int = 1
+    voices: tuple[str, ...] = VOICES
+
+    @property
+    def clones(self) -> tuple[str, ...]:
+        return tuple(name for name in self.voices if name in CLONES)
 
 
 PLAIN = Way("whole sentences, float32")
+CLONED = Way("cloned voices: both speakers, from a clip of each", voices=(HIGH, LOW))
 WAYS = (
     PLAIN,
     Way("live, a word every 20 ms", "live", 0.02),
@@ -48,14 +60,19 @@ WAYS = (
     Way("int8", dtype="auto", quantize="int8"),
     Way("int4", dtype="auto", quantize="int4"),
     Way("int4, live, a word every 60 ms", "live", 0.06, dtype="auto", quantize="int4"),
+    CLONED,
+    Way("a cloned voice between the two speakers", voices=(BETWEEN,)),
 )
 
 
 @asynccontextmanager
 async def speaking(folder: Path, way: Way = PLAIN) -> AsyncIterator[Home]:
-    """A server with the checkpoint in ``folder``, set as ``way`` wants it; nothing of it is kept."""
+    """A server with the checkpoint in ``folder``, set as ``way`` wants it, clones made; nothing of it is kept."""
     with tempfile.TemporaryDirectory() as data:
-        settings = settings_of(Path(data), folder)
+        if way.clones:
+            folder = checkpoint.write_base(folder, Path(data) / "base")
+        door = {"uri": "tcp://127.0.0.1:0", "api_keys": ["ear:ear-to-the-door"]}
+        settings = settings_of(Path(data), folder, http=door, voices={"cloning": True})
         engine = settings.engine.model_copy(
             update={
                 "feed": way.feed,
@@ -66,13 +83,26 @@ async def speaking(folder: Path, way: Way = PLAIN) -> AsyncIterator[Home]:
             }
         )
         async with home(settings.model_copy(update={"engine": engine})) as house:
+            for name in way.clones:
+                await clone(house, name, deeper(recorded(), CLONES[name]))
             yield house
 
 
-async def say(server: Server, text: str, speaker: str, pause_s: float | None = None) -> Samples:
+async def clone(house: Home, name: str, clip: Samples) -> None:
+    """A voice from ``clip``, 24 kHz, as the page makes it: without a transcript, so that the model has its x-vector."""
+    async with house.web() as client:
+        reply = await client.post(
+            "/v1/audio/voices",
+            data={"name": name, "consent": "It is nobody's."},
+            files={"audio_sample": ("clip.wav", wav(clip), "audio/wav")},
+        )
+    assert reply.status_code == 200, reply.text
+
+
+async def say(server: Server, text: str, voice: str, pause_s: float | None = None) -> Samples:
     """``text`` as a Wyoming client hears it, 24 kHz."""
     wire = await server.connect()
-    await wire.send(start(voice={"name": f"{speaker}-en"}))
+    await wire.send(start(voice={"name": voice}))
 
     async def write() -> None:
         if pause_s is None:
@@ -93,12 +123,12 @@ async def say(server: Server, text: str, speaker: str, pause_s: float | None = N
 
 
 async def all_said(server: Server, texts: Sequence[str], way: Way = PLAIN) -> list[Samples]:
-    """``texts`` in turn by one speaker and the other, as many at a time as ``way`` has it."""
+    """``texts`` in turn by one voice and the next, as many at a time as ``way`` has it."""
     at_a_time = asyncio.Semaphore(way.together)
 
     async def one(at: int, text: str) -> Samples:
         async with at_a_time:
-            return await say(server, text, SPEAKERS[at % len(SPEAKERS)], way.pause_s)
+            return await say(server, text, way.voices[at % len(way.voices)], way.pause_s)
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(at, text)) for at, text in enumerate(texts)]
@@ -117,8 +147,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="script/hear-tiny", description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--sentences", type=int, default=100, help="held-out sentences of each row")
+    parser.add_argument("--base", type=Path, help="write the checkpoint that clones there, and hear nothing")
     parser.add_argument("--rows", type=int, default=len(WAYS), help="the first so many rows")
     wanted = parser.parse_args()
+    if wanted.base is not None:
+        checkpoint.write_base(wanted.checkpoint, wanted.base)
+        return
     from .train import DRILLS, SENTENCES
 
     texts = sentences.make(SENTENCES, DRILLS).held_out[: wanted.sentences]

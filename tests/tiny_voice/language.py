@@ -17,6 +17,8 @@ from wyoming_qwen3tts.model.checkpoint.config import ModelConfig
 from wyoming_qwen3tts.model.language_model import LanguageModel
 from wyoming_qwen3tts.model.layers import Attention, Layer, RMSNorm, Transformer, normalise, rotate
 
+from . import progress
+
 _PACE = 1.5e-3  # of learning, at its highest
 _BATCH = 24  # utterances of a step
 _PREDICTED = 160  # frames of a step that the code predictor learns from
@@ -195,21 +197,10 @@ def train(
     others = [p for p in teachable.parameters() if p.dim() < 2]
     groups = [{"params": decayed, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=_PACE, betas=(0.9, 0.98))
-    step, spent = 0, 0.0
-    if keep.exists():
-        state = torch.load(keep, weights_only=True)
-        teachable.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        step, spent = int(state["step"]), float(state["spent"])
+    step, spent = progress.resume(keep, teachable, optimizer)
     began = saved = told = time.monotonic() - spent
     recent: list[tuple[float, float]] = []
     lengths = np.array([len(one.codes) for one in utterances])
-
-    def save(now: float) -> None:
-        part = keep.with_suffix(".part")
-        state = {"model": teachable.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "spent": now}
-        torch.save(state, part)
-        part.rename(keep)
 
     teachable.train()
     while (now := time.monotonic() - began) < seconds and step < most_steps:
@@ -235,9 +226,9 @@ def train(
             )
             told, recent = time.monotonic(), []
         if time.monotonic() - saved > 120:
-            save(now)
+            progress.save(keep, teachable, optimizer, step, now)
             saved = time.monotonic()
-    save(seconds)
+    progress.save(keep, teachable, optimizer, step, seconds)
     teachable.eval()
 
 

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from tests.tiny_voice import checkpoint, codec, language, sentences, speech
+from tests.tiny_voice import checkpoint, codec, language, sentences, speaker, speech
+from wyoming_qwen3tts.audio.pcm import Samples
 from wyoming_qwen3tts.model.checkpoint.codec_weights import open_decoder
 from wyoming_qwen3tts.model.checkpoint.weights import load_checkpoint
 from wyoming_qwen3tts.model.prompt import PromptVoice
+from wyoming_qwen3tts.model.speaker import SpeakerEncoder, open_speaker_encoder
 from wyoming_qwen3tts.model.tokenizer import Tokenizer
 
 TEXTS = sentences.make(20)
@@ -108,3 +110,44 @@ def test_teaching_makes_the_right_codes_likelier_and_goes_on_where_it_was(
     again = language.Teachable(config, tokenizer.role)
     language.train(again, few, few, 600.0, keep, lambda _: None, most_steps=8)  # none is left
     assert losses(again) == pytest.approx(after, rel=1e-3)
+
+
+def test_a_deeper_clip_comes_nearer_to_the_deeper_speaker_also_as_it_is_written(folder: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    base = tmp_path / "base"
+    rows = {name: 0.1 * torch.randn(checkpoint.SHAPE.hidden) for name in speech.SPEAKERS}
+    described = checkpoint.begin_base(folder, base).speaker_encoder
+    assert described is not None
+    heard = speaker.clips([hum(200 + 5 * n, n) for n in range(3)], described)
+    keep = tmp_path / "speaker.pt"
+
+    def depths(encoder: SpeakerEncoder) -> list[float]:
+        """0: the higher speaker, 1: the deeper one."""
+        way = rows["ryan"] - rows["serena"]
+        with torch.no_grad():
+            vectors = [encoder.of(clip.mel[None])[0] for clip in heard]
+        return [float((vector - rows["serena"]) @ way / way.square().sum()) for vector in vectors]
+
+    encoder = speaker.begin(described, rows, heard)
+    assert max(abs(depth - 0.5) for depth in depths(encoder)) < 0.4
+    speaker.train(encoder, rows, heard, 600.0, keep, lambda _: None, most_steps=80, batch=8)
+    after = depths(encoder)
+    low, high = (after[at :: len(after) // 3] for at in range(2))  # as `SPEAKERS` has them
+    assert max(high) + 0.2 < min(low)
+
+    again = speaker.begin(described, rows, heard)
+    speaker.train(again, rows, heard, 600.0, keep, lambda _: None, most_steps=80)  # none is left
+    checkpoint.write_encoder(folder, again)
+    checkpoint.write_base(folder, base)
+    assert load_checkpoint(base).config.type == "base"
+    written = open_speaker_encoder(base, load_checkpoint(base).config)
+    assert depths(written) == pytest.approx(after, abs=0.1)  # the file has bfloat16
+
+
+def hum(pitch_hz: float, seed: int) -> Samples:
+    """Two seconds of somebody who hums."""
+    at = np.arange(2 * speech.RATE) / speech.RATE
+    strength = np.random.default_rng(seed).uniform(0.5, 1, 20)
+    tones = [part / n * np.sin(2 * np.pi * n * pitch_hz * at) for n, part in enumerate(strength, 1)]
+    made: Samples = (0.1 * np.sum(tones, axis=0)).astype(np.float32)
+    return made

@@ -1,4 +1,5 @@
-"""``script/train-tiny FOLDER``: data, codec, codes, language model, checkpoint; each goes on where it was left."""
+"""``script/train-tiny FOLDER``: data, codec, codes, language model, speaker encoder, checkpoints; each goes on where it
+was left."""
 
 from __future__ import annotations
 
@@ -16,15 +17,17 @@ import torch
 
 from wyoming_qwen3tts.audio.pcm import Samples
 from wyoming_qwen3tts.model.checkpoint.config import ModelConfig, load_config
+from wyoming_qwen3tts.model.speaker import speaker_vector
 from wyoming_qwen3tts.model.tokenizer import Tokenizer
 
-from . import checkpoint, codec, ear, language, sentences, speech
+from . import checkpoint, codec, ear, language, progress, sentences, speaker, speech
 
 log = logging.getLogger("train-tiny")
 
 SENTENCES, DRILLS = 4_000, 3_000
-CODEC_S, LANGUAGE_S, POLISH_S = 1_500, 5_400, 3_000
+CODEC_S, LANGUAGE_S, POLISH_S, SPEAKER_S = 1_500, 5_400, 3_000, 600
 _SOUNDS = 400  # sentences that the codec learns from
+_CLIPS = 60  # sentences that the speaker encoder learns from
 _AROUND = 3  # frames of silence around a word when it is encoded: more than the encoder sees
 _HEARD = 40  # held-out sentences that the ear judges
 
@@ -39,6 +42,7 @@ def main() -> None:
     parser.add_argument(
         "--polish-s", type=float, default=POLISH_S, help="seconds of training of the decoder, beside the language model"
     )
+    parser.add_argument("--speaker-s", type=float, default=SPEAKER_S, help="seconds of training of the speaker encoder")
     wanted = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     wanted.folder.mkdir(parents=True, exist_ok=True)
@@ -47,8 +51,9 @@ def main() -> None:
     work = Work(wanted.folder, sentences.make(wanted.sentences, wanted.drills))
     work.learn_codes(wanted.codec_s)
     work.learn_rest(wanted.language_s, wanted.polish_s)
+    work.learn_voices(wanted.speaker_s)
     work.judge()
-    log.info("The checkpoint is %s", work.checkpoint)
+    log.info("The checkpoint is %s; %s is the same for clones", work.checkpoint, work.base)
 
 
 def _same_work(file: Path, what: str) -> None:
@@ -69,6 +74,10 @@ class Work:
     @property
     def checkpoint(self) -> Path:
         return self.folder / "checkpoint"
+
+    @property
+    def base(self) -> Path:
+        return self.folder / "base"
 
     def learn_codes(self, seconds: float) -> None:
         """The codec as a whole, on both cores."""
@@ -105,6 +114,21 @@ class Work:
         language.train(teachable, train, held_out, seconds, self.folder / "language.pt", log.info)
         checkpoint.write(self.checkpoint, None, teachable)
 
+    def learn_voices(self, seconds: float) -> None:
+        """The speaker encoder, on one core: the language model says which vector is which voice."""
+        torch.set_num_threads(1)
+        config = load_config(self.checkpoint)
+        rows = {name: speaker_vector(self.checkpoint, config, name) for name in speech.SPEAKERS}
+        described = checkpoint.begin_base(self.checkpoint, self.base).speaker_encoder
+        assert described is not None
+        texts = self.texts.train[:: max(1, len(self.texts.train) // _CLIPS)]
+        heard = speaker.clips(speaker.recordings(texts), described)
+        torch.manual_seed(0)
+        encoder = speaker.begin(described, rows, heard)
+        speaker.train(encoder, rows, heard, seconds, self.folder / "speaker.pt", log.info)
+        checkpoint.write_encoder(self.checkpoint, encoder)
+        checkpoint.write_base(self.checkpoint, self.base)
+
     def utterances(self, tokenizer: Tokenizer) -> tuple[list[language.Utterance], list[language.Utterance]]:
         """Those to learn from, and those that are never seen."""
         codes = self.codes()
@@ -136,7 +160,7 @@ class Work:
     def codec(self) -> codec.Codec:
         """As far as it is trained."""
         trained = _codec(load_config(self.checkpoint))
-        trained.load_state_dict(torch.load(self.folder / "codec.pt", weights_only=True)["codec"])
+        progress.load(self.folder / "codec.pt", trained)
         return trained.eval()
 
     def speech(self) -> speech.Speech:
@@ -154,7 +178,7 @@ class Work:
     def judge(self) -> None:
         """What the ear makes of held-out speech, and of what comes back through the codes."""
         trained = self.codec()
-        trained.load_state_dict(torch.load(self.folder / "polished.pt", weights_only=True)["codec"])
+        progress.load(self.folder / "polished.pt", trained)
         wanted, voice, codes = self.texts.held_out[:_HEARD], self.speech(), self.codes()
         for name in speech.SPEAKERS:
             plain = [ear.hear(voice.say(name, text)) for text in wanted]

@@ -91,18 +91,21 @@ class SpeakerEncoder(nn.Module):
 
     def forward(self, clip: Tensor) -> Tensor:
         """The voice of a clip of at least `SAMPLES_MIN` samples."""
-        x = log_mel(clip, self.rate_hz, self.mels)[None].to(self.fc.weight.dtype)
-        x = self.blocks[0](x)
+        return self.of(log_mel(clip, self.rate_hz, self.mels)[None].to(self.fc.weight.dtype))[0]
+
+    def of(self, mels: Tensor) -> Tensor:
+        """The voices of spectrograms of one length, ``[B, mels, T] -> [B, dim]``."""
+        x = self.blocks[0](mels)
         heard = []
         for block in self.blocks[1:]:
             x = block(x)
             heard.append(x)
-        vector: Tensor = self.fc(self.asp(self.mfa(torch.cat(heard, dim=1))))
-        return vector[0, :, 0]
+        vectors: Tensor = self.fc(self.asp(self.mfa(torch.cat(heard, dim=1))))
+        return vectors[:, :, 0]
 
 
 class TimeDelay(nn.Module):
-    """A convolution that keeps the length by reflecting the edges, and ReLU: ``[1, C_in, T] -> [1, C_out, T]``."""
+    """A convolution that keeps the length by reflecting the edges, and ReLU: ``[B, C_in, T] -> [B, C_out, T]``."""
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int = 1, dilation: int = 1) -> None:
         super().__init__()
@@ -158,7 +161,7 @@ class SqueezedRes2Net(nn.Module):
 
 
 class AttentivePooling(nn.Module):
-    """Mean and deviation of each channel over time, weighted by attention: ``[1, C, T] -> [1, 2 * C, 1]``."""
+    """Mean and deviation of each channel over time, weighted by attention: ``[B, C, T] -> [B, 2 * C, 1]``."""
 
     def __init__(self, channels: int, attention_channels: int) -> None:
         super().__init__()

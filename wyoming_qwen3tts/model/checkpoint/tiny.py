@@ -102,7 +102,7 @@ def write_tiny_checkpoint(
     codec = folder / "speech_tokenizer"
     codec.mkdir(parents=True, exist_ok=True)
     vocab_size = _write_tokenizer(folder, words)
-    _dump(folder / "config.json", _config(kind, size, vocab_size, shape))
+    _dump(folder / "config.json", config_json(kind, size, vocab_size, shape))
     _dump(folder / "generation_config.json", _generation())
     _dump(folder / "preprocessor_config.json", {"processor_class": "Qwen3TTSProcessor", "padding_side": "left"})
     _dump(codec / "config.json", _codec_config(shape))
@@ -162,7 +162,8 @@ def _write_tokenizer(folder: Path, words: tuple[str, ...]) -> int:
     return len(tokens) + len(SPECIAL_TOKENS)
 
 
-def _config(kind: ModelType, size: str, vocab_size: int, shape: TinyShape) -> dict[str, Any]:
+def config_json(kind: ModelType, size: str, vocab_size: int, shape: TinyShape) -> dict[str, Any]:
+    """What ``config.json`` holds. ``vocab_size`` counts the special tokens, too."""
     special = {token: vocab_size - len(SPECIAL_TOKENS) + i for i, token in enumerate(SPECIAL_TOKENS)}
     top = {
         "architectures": ["Qwen3TTSForConditionalGeneration"],
