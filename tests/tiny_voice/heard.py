@@ -7,10 +7,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -18,6 +20,9 @@ from tests.harness import STOP, Server, chunk, pcm, start
 from tests.studio.own_voices import Home, home, settings_of, wav
 from tests.studio.own_voices import speech as recorded
 from wyoming_qwen3tts.audio.pcm import Samples
+from wyoming_qwen3tts.engine.qwen3 import loading
+from wyoming_qwen3tts.engine.qwen3.runner.runner import ModelRunner
+from wyoming_qwen3tts.engine.qwen3.runner.simulated_graphs import SimulatedGraphs
 
 from . import checkpoint, ear, sentences
 from .speaker import deeper
@@ -40,6 +45,7 @@ class Way:
     quantize: str = "none"
     together: int = 1
     voices: tuple[str, ...] = VOICES
+    records: bool = False  # frames and prompts, as CUDA graphs do on a card
 
     @property
     def clones(self) -> tuple[str, ...]:
@@ -60,6 +66,7 @@ WAYS = (
     Way("int8", dtype="auto", quantize="int8"),
     Way("int4", dtype="auto", quantize="int4"),
     Way("int4, live, a word every 60 ms", "live", 0.06, dtype="auto", quantize="int4"),
+    Way("by recorded graphs (their stand-in)", records=True),
     CLONED,
     Way("a cloned voice between the two speakers", voices=(BETWEEN,)),
 )
@@ -82,10 +89,23 @@ async def speaking(folder: Path, way: Way = PLAIN) -> AsyncIterator[Home]:
                 "head_start_s": 0.0,
             }
         )
-        async with home(settings.model_copy(update={"engine": engine})) as house:
-            for name in way.clones:
-                await clone(house, name, deeper(recorded(), CLONES[name]))
-            yield house
+        with recording() if way.records else nullcontext():
+            async with home(settings.model_copy(update={"engine": engine})) as house:
+                for name in way.clones:
+                    await clone(house, name, deeper(recorded(), CLONES[name]))
+                yield house
+
+
+@contextmanager
+def recording() -> Iterator[None]:
+    """Engines that are built meanwhile record their work, as on a card."""
+    build = loading.build_runners
+
+    def build_recording(models: loading.Models, **given: Any) -> list[ModelRunner]:
+        return build(models, **{**given, "graphs": SimulatedGraphs, "road": "graphs"})
+
+    with patch.object(loading, "build_runners", build_recording):
+        yield
 
 
 async def clone(house: Home, name: str, clip: Samples) -> None:

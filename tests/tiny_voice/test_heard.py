@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.studio.own_voices import Home
 from tests.tiny_voice import ear, sentences
-from tests.tiny_voice.heard import BETWEEN, CLONED, HIGH, LOW, PLAIN, WAYS, Way, all_said, say, speaking
+from tests.tiny_voice.heard import BETWEEN, CLONED, HIGH, LOW, PLAIN, VOICES, WAYS, Way, all_said, say, speaking
 from tests.tiny_voice.train import DRILLS, SENTENCES
 from wyoming_qwen3tts.audio.pcm import Samples
 from wyoming_qwen3tts.service.options import SpeechOptions
@@ -69,6 +69,16 @@ async def test_sentences_that_it_never_saw_are_understood_and_end(way: Way) -> N
         assert house.core.counters.stopped == 0
         assert all(1 < seconds(one) < 8 for one in spoken)
         assert wrong(held_out(), spoken) <= MOST_WRONG
+
+
+async def test_recorded_graphs_say_the_same_to_the_last_sample() -> None:
+    spoken: list[Samples] = []
+    for records in (False, True):
+        async with speaking(FOLDER, Way("", records=records)) as house:
+            spoken.append(await say(house.server, held_out()[1], VOICES[0]))
+            assert (house.core._runners[0].graphs_name != "none") is records
+
+    np.testing.assert_array_equal(spoken[1], spoken[0])
 
 
 async def test_noise_would_fail() -> None:
