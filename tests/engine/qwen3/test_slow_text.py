@@ -200,5 +200,7 @@ def test_a_tempo_counts_what_came_after_the_first() -> None:
     tempo.came(2, 11)
 
     assert tempo.id_s == pytest.approx(0.25)
-    assert tempo.learnt() == pytest.approx(0.25)
+    tempo.came(1, 21)  # it has thought
+    assert tempo.id_s == pytest.approx(0.3)
+    assert tempo.learnt() == pytest.approx(0.3)
     assert Tempo(usual_s=0.5).id_s == 0.5

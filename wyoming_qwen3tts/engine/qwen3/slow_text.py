@@ -18,6 +18,7 @@ _HOP_S = 0.01
 _QUIET_HOPS = 3  # a shorter dip is inside of a word
 _QUIET = 0.06  # of the loudest place so far
 _LEARN = 0.3  # the weight of the last text
+_LONGEST_S = 0.5  # a longer wait is a writer who thinks or asks, and no tempo
 
 
 @dataclass(slots=True)
@@ -25,25 +26,23 @@ class Tempo:
     """How fast one text comes in. ``usual_s``: seconds an id, as texts came before; 0: none did."""
 
     usual_s: float = 0.0
-    first_at: float | None = None
-    first_ids: int = 0  # that came at once
-    last_at: float = 0.0
-    ids: int = 0
+    last_at: float | None = None
+    ids: int = 0  # that came behind the first ones
+    took_s: float = 0.0
 
     def came(self, ids: int, now: float) -> None:
         """``ids`` more came."""
         if not ids:
             return
-        self.ids += ids
+        if self.last_at is not None:
+            self.ids += ids
+            self.took_s += min(now - self.last_at, _LONGEST_S)
         self.last_at = now
-        if self.first_at is None:
-            self.first_at, self.first_ids = now, ids
 
     @property
     def id_s(self) -> float:
         """Seconds an id."""
-        later = self.ids - self.first_ids
-        return (self.last_at - (self.first_at or 0.0)) / later if later else self.usual_s
+        return self.took_s / self.ids if self.ids else self.usual_s
 
     def learnt(self) -> float:
         """What is usual now, this text included."""
