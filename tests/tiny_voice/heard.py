@@ -163,11 +163,19 @@ async def word_errors(folder: Path, texts: Sequence[str], way: Way) -> float:
     return ear.word_errors(texts, [await asyncio.to_thread(ear.hear, one) for one in spoken])
 
 
+async def cut_off(folder: Path, texts: Sequence[str], way: Way) -> tuple[int, float]:
+    """How many of ``texts`` did not end by themselves, and the longest sound of one, in seconds."""
+    async with speaking(folder, way) as house:
+        spoken = await all_said(house.server, texts, way)
+        return house.core.counters.stopped, max(map(len, spoken)) / 24_000
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="script/hear-tiny", description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--sentences", type=int, default=100, help="held-out sentences of each row")
     parser.add_argument("--base", type=Path, help="write the checkpoint that clones there, and hear nothing")
+    parser.add_argument("--ends", type=int, help="count how many of so many sentences had to be cut off; hear nothing")
     parser.add_argument("--rows", type=int, default=len(WAYS), help="the first so many rows")
     wanted = parser.parse_args()
     if wanted.base is not None:
@@ -175,7 +183,13 @@ def main() -> None:
         return
     from .train import DRILLS, SENTENCES
 
-    texts = sentences.make(SENTENCES, DRILLS).held_out[: wanted.sentences]
+    made = sentences.make(SENTENCES, DRILLS)
+    if wanted.ends is not None:
+        texts = (*made.held_out, *made.train)[: wanted.ends]
+        number, longest_s = asyncio.run(cut_off(wanted.checkpoint, texts, Way("four at a time", together=4)))
+        print(f"{number} of {len(texts)} sentences were cut off; the longest sound has {longest_s:.1f} s")  # noqa: T201
+        return
+    texts = made.held_out[: wanted.sentences]
     print("| how it is spoken | wrong words |\n|---|---|")  # noqa: T201
     for way in WAYS[: wanted.rows]:
         wrong = asyncio.run(word_errors(wanted.checkpoint, texts, way))
