@@ -112,11 +112,11 @@ class Wire:
             await self.writer.drain()
         return self
 
-    async def read(self, timeout_s: float = 5.0) -> Event | None:
+    async def read(self, timeout_s: float = 30.0) -> Event | None:
         async with asyncio.timeout(timeout_s):
             try:
                 first = await self.reader.read(1)
-                return await read_event(first, self.reader, FrameLimits(1 << 24, 1 << 24, 5)) if first else None
+                return await read_event(first, self.reader, FrameLimits(1 << 24, 1 << 24, 30)) if first else None
             except (ConnectionError, EOFError):
                 return None
 
