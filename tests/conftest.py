@@ -115,7 +115,7 @@ def no_thread_left() -> Iterator[None]:
     yield
     for thread in set(threading.enumerate()) - before:
         if not thread.daemon and not thread.name.startswith("asyncio_"):
-            thread.join(5)
+            thread.join(30)
             assert not thread.is_alive(), f"thread left: {thread.name}"
 
 
