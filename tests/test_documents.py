@@ -47,7 +47,8 @@ FOREIGN = {
     "--runtime",
     "--set-as-default",
 } | {
-    "--base",  # of script/hear-tiny, as the next
+    "--base",
+    "--ends",  # of script/hear-tiny, as the next
     "--sentences",
 }
 
