@@ -13,6 +13,7 @@ from wyoming_qwen3tts.servers.http.names import VOICES, stands_for
 from wyoming_qwen3tts.service.admission import Permit
 from wyoming_qwen3tts.service.options import SpeechOptions
 from wyoming_qwen3tts.service.reply import Reply
+from wyoming_qwen3tts.service.stats import RequestStats
 from wyoming_qwen3tts.speech.request import SpeechRequest
 from wyoming_qwen3tts.speech.text_stream import TextStream
 from wyoming_qwen3tts.speech.voice import Voice, VoiceName
@@ -95,6 +96,8 @@ async def test_a_text_without_a_word_is_a_moment_of_silence() -> None:
 async def test_what_fails_in_the_middle_of_events_is_told_as_the_last_event() -> None:
     """The response ends as it should: of one that is cut a browser drops what was not read yet, the reason too."""
     async with web(engine=FakeEngine(fail_at=2)) as it:
+        told: list[RequestStats] = []
+        it.service.observe(told.append)
         wire = await it.wire()
         await wire.send(request({"input": "Hello there.", "stream_format": "sse", "response_format": "pcm"}))
         everything = await wire.reader.read()
@@ -104,6 +107,7 @@ async def test_what_fails_in_the_middle_of_events_is_told_as_the_last_event() ->
         assert b"The scripted fault." in everything
         assert b"speech.audio.done" not in everything
         assert everything.endswith(b"0\r\n\r\n")
+        assert [stats.error is not None for stats in told] == [True]  # it counts as what failed
 
 
 async def test_one_of_our_own_voices_may_be_called_like_openais() -> None:

@@ -58,6 +58,11 @@ def routes(service: SpeechService, control: EngineControl | None) -> APIRouter:
                         await _as_audio(speech, encoding, outlet, body.response_format)
             except UnknownVoice as error:
                 raise invalid_voice(error) from None
+            except SpeechError:
+                # Told as the last event. The response ends as others do: browsers drop what they have not read of one
+                # that is cut, and the reason with it.
+                if not (body.stream_format == "sse" and outlet.is_open):
+                    raise
 
         return StreamedResponse(produce)
 
@@ -148,9 +153,8 @@ async def _as_events(speech: Reply, encoding: Encoder, outlet: ResponseStream, t
     except SpeechError as error:
         if not outlet.is_open:
             raise
-        # The response ends as others do: browsers drop what they have not read of one that is cut, and this with it.
         await outlet.write(event({"type": "error", **error_body(error)}))
-        return
+        raise
     spoken, heard = -(-text.chars // 4), -(-speech.stats.audio_bytes // FORMAT.frame_bytes)
     usage = {"input_tokens": spoken, "output_tokens": heard, "total_tokens": spoken + heard}
     await outlet.write(event({"type": "speech.audio.done", "usage": usage}))
